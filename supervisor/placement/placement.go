@@ -1,0 +1,115 @@
+// Package placement is what the supervisor tells dockhost-runtime about one
+// container: where it is born, which OCI runtime makes it, and what is merged
+// into its OCI configuration. It imports the standard library alone, since the
+// runtime is started several times for each start of a container.
+package placement
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Dir is where placements lie, one file for each container, named by its id.
+// It is root:docker 0770: who may speak to Docker may place a container.
+const Dir = "/run/dockhost/runtime"
+
+// Placement is one container's place.
+type Placement struct {
+	// Unit is the systemd unit that the container belongs to.
+	Unit string `json:"unit"`
+	// CgroupPath is where the container is born, as linux.cgroupsPath of the
+	// OCI runtime specification: absolute from the cgroup root.
+	CgroupPath string `json:"cgroup_path"`
+	// Runtime is the OCI runtime that does the work, a name in PATH or an
+	// absolute path; "" is runc.
+	Runtime string `json:"runtime,omitempty"`
+	// Edits is an OCI runtime configuration that holds only what is to be
+	// merged into the container's own: objects are merged, lists are
+	// appended, process.env by name and mounts by destination.
+	Edits json.RawMessage `json:"edits,omitempty"`
+}
+
+// markPrefix and markSuffix frame the unit's name in the CgroupParent of a
+// managed container. The suffix is what Docker's systemd cgroup driver asks
+// of a parent; neither driver creates such a cgroup, for dockhost-runtime
+// replaces the path that is made of it.
+const (
+	markPrefix = "/dockhost/"
+	markSuffix = ".slice"
+)
+
+// CgroupParent is the HostConfig.CgroupParent of a container that belongs to
+// unit. Docker keeps it across reboots, so that dockhost-runtime knows a
+// managed container, and its unit, also when there is no placement.
+func CgroupParent(unit string) string {
+	return markPrefix + unit + markSuffix
+}
+
+// UnitOf returns the unit that a linux.cgroupsPath made by Docker from
+// CgroupParent belongs to, and false for a container that dockhost does not
+// manage. Docker writes PARENT:docker:ID with its systemd cgroup driver and
+// PARENT/ID with cgroupfs.
+func UnitOf(cgroupsPath string) (string, bool) {
+	rest, found := strings.CutPrefix(cgroupsPath, markPrefix)
+	if !found {
+		return "", false
+	}
+	for _, end := range []string{markSuffix + ":docker:", markSuffix + "/"} {
+		if i := strings.LastIndex(rest, end); i > 0 {
+			return rest[:i], true
+		}
+	}
+	return "", false
+}
+
+// Write stores the placement of the container id in dir, atomically.
+func Write(dir, id string, p Placement) error {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("write placement of %s: %w", id, err)
+	}
+	tmp, err := os.CreateTemp(dir, ".tmp-*")
+	if err != nil {
+		return fmt.Errorf("write placement of %s: %w", id, err)
+	}
+	_, err = tmp.Write(raw)
+	if closeErr := tmp.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path(dir, id))
+	}
+	if err != nil {
+		_ = os.Remove(tmp.Name())
+		return fmt.Errorf("write placement of %s: %w", id, err)
+	}
+	return nil
+}
+
+// Read returns the placement of the container id. The error is
+// [os.ErrNotExist] when there is none.
+func Read(dir, id string) (Placement, error) {
+	raw, err := os.ReadFile(path(dir, id))
+	if err != nil {
+		return Placement{}, fmt.Errorf("read placement: %w", err)
+	}
+	var p Placement
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return Placement{}, fmt.Errorf("read placement %s: %w", path(dir, id), err)
+	}
+	return p, nil
+}
+
+// Remove forgets the placement of the container id; none is no error.
+func Remove(dir, id string) error {
+	if err := os.Remove(path(dir, id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove placement: %w", err)
+	}
+	return nil
+}
+
+func path(dir, id string) string { return filepath.Join(dir, id+".json") }

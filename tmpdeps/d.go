@@ -1,0 +1,25 @@
+package tmpdeps
+
+import (
+	_ "github.com/compose-spec/compose-go/v2/loader"
+	_ "github.com/coreos/go-systemd/v22/activation"
+	_ "github.com/coreos/go-systemd/v22/daemon"
+	_ "github.com/coreos/go-systemd/v22/dbus"
+	_ "github.com/coreos/go-systemd/v22/journal"
+	_ "github.com/docker/cli/cli/config"
+	_ "github.com/docker/docker/client"
+	_ "github.com/docker/docker/pkg/stdcopy"
+	_ "github.com/docker/docker/pkg/jsonmessage"
+	_ "github.com/docker/go-units"
+	_ "github.com/fsnotify/fsnotify"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/spf13/cobra"
+	_ "github.com/spf13/cobra/doc"
+	_ "go.uber.org/zap"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/term"
+	_ "github.com/distribution/reference"
+	_ "go.yaml.in/yaml/v4"
+)
