@@ -127,3 +127,12 @@ func (c *Container) Hash() string {
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])
 }
+
+// CheckReadiness returns an error when the container could never become ready:
+// it waits for a healthcheck, and neither it nor its image has one.
+func (c *Container) CheckReadiness(imageHasCheck bool) error {
+	if c.Notify == NotifyHealthy && c.Config.Healthcheck == nil && !imageHasCheck {
+		return fmt.Errorf("notify is healthy, but neither the container nor image %q has a healthcheck (add one, or use notify: started)", c.Image)
+	}
+	return nil
+}

@@ -1,7 +1,7 @@
 // Package placement is what the supervisor tells dockhost-runtime about one
 // container: where it is born, which OCI runtime makes it, and what is merged
-// into its OCI configuration. It imports the standard library alone, since the
-// runtime is started several times for each start of a container.
+// into its OCI configuration. It must import the standard library alone, since
+// the runtime is started several times for each start of a container.
 package placement
 
 import (
@@ -22,15 +22,34 @@ type Placement struct {
 	// Unit is the systemd unit that the container belongs to.
 	Unit string `json:"unit"`
 	// CgroupPath is where the container is born, as linux.cgroupsPath of the
-	// OCI runtime specification: absolute from the cgroup root.
+	// OCI runtime specification: absolute from the cgroup root, and below the
+	// unit's own cgroup.
 	CgroupPath string `json:"cgroup_path"`
 	// Runtime is the OCI runtime that does the work, a name in PATH or an
-	// absolute path; "" is runc.
+	// absolute path; "" is runc. It is the program, not the name that Docker
+	// has registered it by.
 	Runtime string `json:"runtime,omitempty"`
 	// Edits is an OCI runtime configuration that holds only what is to be
 	// merged into the container's own: objects are merged, lists are
-	// appended, process.env by name and mounts by destination.
+	// appended, process.env by name and mounts by destination; null changes
+	// nothing.
 	Edits json.RawMessage `json:"edits,omitempty"`
+}
+
+// UnitCgroup returns the cgroup of the container's unit, absolute from the
+// cgroup root. It exists for as long as the unit runs.
+func (p Placement) UnitCgroup() string { return filepath.Dir(p.CgroupPath) }
+
+// validate says what a placement lacks: a runtime would take a relative
+// cgroup path as one below its own cgroup, and make it without complaint.
+func (p Placement) validate() error {
+	if p.Unit == "" {
+		return errors.New("unit is empty")
+	}
+	if !filepath.IsAbs(p.CgroupPath) || filepath.Clean(p.CgroupPath) != p.CgroupPath || p.UnitCgroup() == "/" {
+		return fmt.Errorf("cgroup_path %q is not a clean absolute path below a unit's cgroup", p.CgroupPath)
+	}
+	return nil
 }
 
 // markPrefix and markSuffix frame the unit's name in the CgroupParent of a
@@ -60,7 +79,7 @@ func UnitOf(cgroupsPath string) (string, bool) {
 	}
 	for _, end := range []string{markSuffix + ":docker:", markSuffix + "/"} {
 		if i := strings.LastIndex(rest, end); i > 0 {
-			return rest[:i], true
+			return rest[:i], !strings.Contains(rest[:i], "/")
 		}
 	}
 	return "", false
@@ -68,6 +87,9 @@ func UnitOf(cgroupsPath string) (string, bool) {
 
 // Write stores the placement of the container id in dir, atomically.
 func Write(dir, id string, p Placement) error {
+	if err := p.validate(); err != nil {
+		return fmt.Errorf("write placement of %s: %w", id, err)
+	}
 	raw, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("write placement of %s: %w", id, err)
@@ -99,6 +121,9 @@ func Read(dir, id string) (Placement, error) {
 	}
 	var p Placement
 	if err := json.Unmarshal(raw, &p); err != nil {
+		return Placement{}, fmt.Errorf("read placement %s: %w", path(dir, id), err)
+	}
+	if err := p.validate(); err != nil {
 		return Placement{}, fmt.Errorf("read placement %s: %w", path(dir, id), err)
 	}
 	return p, nil

@@ -1,0 +1,85 @@
+# dockhost: build, test and demo. `make help` says what there is.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+# The commit's date and not today's, so that one commit builds the same twice.
+DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+
+ARCH    ?= $(shell go env GOARCH)
+SUITE   ?= trixie
+SUITES  ?= trixie bookworm
+DESTDIR ?= build/root
+
+BIN     := build/linux-$(ARCH)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+GOBUILD := CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false
+
+GOLANGCI         := build/tools/golangci-lint
+GOLANGCI_VERSION := v2.15.0
+
+.PHONY: help build build-all install unit lint e2e test bench demo lab-up lab-shell lab-down clean FORCE
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: $(BIN)/dockhost $(BIN)/dockhost-runtime ## build the programs for ARCH (this machine's, or arm64)
+
+build-all: ## build the programs for linux/amd64 and linux/arm64
+	$(MAKE) build ARCH=amd64
+	$(MAKE) build ARCH=arm64
+
+# go itself knows best what is out of date.
+$(BIN)/dockhost: FORCE
+	$(GOBUILD) -ldflags '$(LDFLAGS)' -o $@ .
+
+$(BIN)/dockhost-runtime: FORCE
+	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/runtime
+
+install: build ## install under DESTDIR (build/root) what a package holds
+	install -D -m 0755 $(BIN)/dockhost $(DESTDIR)/usr/bin/dockhost
+	ln -sf dockhost $(DESTDIR)/usr/bin/dockhostctl
+	install -D -m 0755 $(BIN)/dockhost-runtime $(DESTDIR)/usr/libexec/dockhost/dockhost-runtime
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system packaging/units/*
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system-preset packaging/presets/*
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d packaging/tmpfiles.d/*
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d packaging/sysusers.d/*
+	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man1 docs/man/*.1
+	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man8 docs/man/*.8
+
+unit: ## unit tests, with the race detector
+	go test -race ./...
+
+lint: $(GOLANGCI) ## golangci-lint and shellcheck
+	$(GOLANGCI) run ./...
+	test/lab/shellcheck.sh
+
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+lab-up: install ## boot the test host of SUITE (trixie, bookworm, or any of Debian's)
+	test/lab/lab.sh up $(SUITE)
+
+lab-shell: ## a shell in the test host of SUITE
+	test/lab/lab.sh shell $(SUITE)
+
+lab-down: ## remove all test hosts, and stop what was started for them
+	test/lab/lab.sh down
+
+e2e: install ## end-to-end tests on the test hosts of SUITES
+	test/e2e/run.sh $(SUITES)
+
+test: lint unit e2e ## everything: lint, unit tests, e2e on both test hosts
+
+bench: install ## start to READY and memory, beside docker's own
+	test/bench/run.sh $(SUITES)
+
+demo: install ## boot a host that runs the container its user data assigns
+	test/demo.sh
+
+clean: ## remove what was built here; test hosts stay (make lab-down)
+	rm -rf build .cache
+
+FORCE:

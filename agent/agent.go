@@ -1,0 +1,201 @@
+// Package agent is the node agent: it takes over what the instance's user data
+// assigns to this host, keeps it as last known good, and makes systemd run
+// it, one dockhost@NAME.service for each container. It never touches a
+// container itself: what runs goes on when the agent is restarted.
+package agent
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+// notifier tells systemd how the service fares.
+type notifier interface {
+	Ready(status string)
+	Status(status string)
+	Reloading(status string)
+	Stopping(status string)
+}
+
+// imageSource is what the agent asks of Docker before a change.
+type imageSource interface {
+	Image(ctx context.Context, ref string) (engine.Image, error)
+	Pull(ctx context.Context, req engine.PullRequest, progress func(engine.Progress)) error
+	Runtimes(ctx context.Context) (map[string]string, error)
+	Ping(ctx context.Context) error
+	Host() string
+}
+
+// unitManager is what the agent asks of systemd.
+type unitManager interface {
+	Start(ctx context.Context, name string) error
+	Restart(ctx context.Context, name string) error
+	Stop(ctx context.Context, name string) error
+	Reload(ctx context.Context) error
+	Unit(ctx context.Context, name string) (systemd.Unit, error)
+	Units(ctx context.Context, pattern string) ([]string, error)
+	Version(ctx context.Context) (int, error)
+}
+
+// Options are what an agent works with.
+type Options struct {
+	// Root is a prefix of the host's paths, "" on a real one.
+	Root string
+	Dir  rundir.Dir
+	// Version is the program's.
+	Version string
+	// RuntimeName is the name under which dockhost-runtime is registered.
+	RuntimeName string
+	Engine      imageSource
+	Units       unitManager
+	Status      status.Gatherer
+	Notify      notifier
+	// Reload asks for the user data to be read again.
+	Reload <-chan struct{}
+	// Listener is the local API's socket.
+	Listener net.Listener
+	Log      *zap.Logger
+}
+
+// Agent is the node agent.
+type Agent struct {
+	Options
+
+	store   store
+	dropIns dropIns
+
+	mu sync.Mutex
+	// source, kept and pending are what the local API tells.
+	source  api.Source
+	kept    *accepted
+	pending map[string]*api.Pending
+	// waiting is what the agent waits for, "" when for nothing.
+	waiting string
+
+	// force serializes what changes the host.
+	force sync.Mutex
+}
+
+// New returns an agent that has done nothing yet.
+func New(o Options) *Agent {
+	return &Agent{
+		Options: o,
+		store:   store{root: o.Root},
+		dropIns: dropIns{root: o.Root},
+		pending: map[string]*api.Pending{},
+	}
+}
+
+// Run serves until ctx ends. What is assigned is started before systemd is
+// told that the agent is ready; containers are not waited for.
+func (a *Agent) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.serve(ctx) })
+	group.Go(func() error { return a.watchDocker(ctx) })
+	group.Go(func() error { return a.reconcileOnRequest(ctx) })
+	err := group.Wait()
+	if ctx.Err() != nil && err == nil {
+		a.Notify.Stopping("stopping; containers go on")
+	}
+	return err
+}
+
+// reconcileOnRequest reconciles once, and then at each reload. A change that
+// is still being prepared is abandoned for the new user data.
+func (a *Agent) reconcileOnRequest(ctx context.Context) error {
+	for {
+		round, cancel := context.WithCancel(ctx)
+		rollouts := a.reconcile(round)
+		a.Notify.Ready(a.statusLine())
+		select {
+		case <-ctx.Done():
+		case <-a.Reload:
+			a.Log.Info("reading user data again")
+			a.Notify.Reloading("reading user data again")
+		}
+		cancel()
+		rollouts.Wait()
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// watchDocker keeps the status line true while Docker does not answer, and
+// ends once it does: from then on each container's supervisor knows better.
+func (a *Agent) watchDocker(ctx context.Context) error {
+	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 10 * time.Second}
+	for {
+		err := a.Engine.Ping(ctx)
+		a.setDocker(err)
+		if err == nil || tries.Wait(ctx, nil) != nil {
+			return nil
+		}
+	}
+}
+
+func (a *Agent) setDocker(err error) {
+	a.mu.Lock()
+	was := a.waiting
+	a.waiting = ""
+	if err != nil {
+		a.waiting = fmt.Sprintf("waiting for Docker at %s: %v", a.Engine.Host(), err)
+	}
+	changed := was != a.waiting
+	a.mu.Unlock()
+	if !changed {
+		return
+	}
+	if err != nil {
+		a.Log.Warn("waiting for Docker", zap.String("host", a.Engine.Host()), zap.Error(err))
+	}
+	a.Notify.Status(a.statusLine())
+}
+
+// statusLine is what `systemctl status dockhost` shows.
+func (a *Agent) statusLine() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting != "" {
+		return a.waiting
+	}
+	count := 0
+	if a.kept != nil {
+		count = len(a.kept.Assignment.Containers)
+	}
+	line := fmt.Sprintf("%d containers assigned", count)
+	if count == 1 {
+		line = "1 container assigned"
+	}
+	switch {
+	case a.source.LastKnownGood:
+		line += ", last known good: " + a.source.Problems[0]
+	case len(a.source.Problems) > 0:
+		line += ": " + a.source.Problems[0]
+	case a.source.Datasource != "":
+		line += " by " + a.source.Datasource + ", instance " + a.source.InstanceID
+	default:
+		line += ", no user data"
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.pending)) {
+		if p := a.pending[name]; p.Error != "" {
+			line += "; " + name + " not updated: " + p.Error
+		}
+	}
+	return line
+}

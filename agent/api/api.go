@@ -1,0 +1,111 @@
+// Package api is what the agent says over its local socket. The types are the
+// documented JSON of `dockhostctl status --json`: fields are added, never
+// renamed. It imports nothing of this project.
+package api
+
+import "time"
+
+// Version is the version of the JSON: it changes when a field's meaning does.
+const Version = 1
+
+// Status is the answer to GET /v1/status.
+type Status struct {
+	// Version is [Version].
+	Version int `json:"version"`
+	// Well says that every container is ready and nothing is to be done.
+	Well bool `json:"well"`
+	// Agent is the node agent itself.
+	Agent Agent `json:"agent"`
+	// Source is where the assignment comes from.
+	Source Source `json:"source"`
+	// Docker is the Engine.
+	Docker Docker `json:"docker"`
+	// Containers are sorted by name.
+	Containers []Container `json:"containers"`
+}
+
+// Agent is the node agent.
+type Agent struct {
+	// Reachable is false when the status was gathered without the agent.
+	Reachable bool `json:"reachable"`
+	// Version is the program's version.
+	Version string `json:"version,omitempty"`
+	// Error is why the agent could not be reached.
+	Error string `json:"error,omitempty"`
+}
+
+// Source is where the assignment comes from.
+type Source struct {
+	// Datasource is cloud-init's name for it ("NoCloud"), or "" when none has
+	// data for this host.
+	Datasource string `json:"datasource"`
+	// InstanceID identifies the instance that the user data is for.
+	InstanceID string `json:"instance_id,omitempty"`
+	// Path is where the user data was read.
+	Path string `json:"path,omitempty"`
+	// AcceptedAt is when an assignment was accepted last.
+	AcceptedAt *time.Time `json:"accepted_at,omitempty"`
+	// LastKnownGood says that the user data could not be used, so that what
+	// was accepted before is in force.
+	LastKnownGood bool `json:"last_known_good"`
+	// Problems is everything that is wrong with the user data.
+	Problems []string `json:"problems,omitempty"`
+	// Note is what is worth knowing and no problem.
+	Note string `json:"note,omitempty"`
+}
+
+// Docker is the Engine.
+type Docker struct {
+	Reachable bool   `json:"reachable"`
+	Version   string `json:"version,omitempty"`
+	// RuntimeRegistered says whether `dockhost setup` has been run.
+	RuntimeRegistered bool `json:"runtime_registered"`
+	// Error is what is wrong, and what to do.
+	Error string `json:"error,omitempty"`
+}
+
+// Container is one assigned container.
+type Container struct {
+	Name string `json:"name"`
+	// Image is the reference that runs, Digest the registry's digest of it.
+	Image  string `json:"image"`
+	Digest string `json:"digest,omitempty"`
+	// Cached says that the registry could not be asked at the last start.
+	Cached bool `json:"cached"`
+	// ID is the Engine's id of the container.
+	ID string `json:"id,omitempty"`
+	// Unit is the systemd unit, with systemd's words for its state.
+	Unit        string `json:"unit"`
+	ActiveState string `json:"active_state"`
+	SubState    string `json:"sub_state"`
+	// Since is when the unit entered this state.
+	Since *time.Time `json:"since,omitempty"`
+	// StatusText is what the supervisor is doing, in a sentence.
+	StatusText string `json:"status_text,omitempty"`
+	// Ready says whether the container is ready as its notify mode has it.
+	Ready bool `json:"ready"`
+	// Health is Docker's: healthy, unhealthy, starting, or "" without a check.
+	Health string `json:"health,omitempty"`
+	// Restarts is how often systemd restarted the unit by itself.
+	Restarts int `json:"restarts"`
+	// LastError is what went wrong last; absent once the container is ready.
+	LastError *Failure `json:"last_error,omitempty"`
+	// Pending is the change that is not in force yet.
+	Pending *Pending `json:"pending,omitempty"`
+}
+
+// Failure is something that went wrong.
+type Failure struct {
+	At      time.Time `json:"at"`
+	Message string    `json:"message"`
+}
+
+// Pending is a declaration that was accepted and waits to replace the one
+// that is in force.
+type Pending struct {
+	Image string `json:"image"`
+	// Doing is what the agent does to put it in force.
+	Doing string `json:"doing"`
+	// Error is why it is not in force yet; "" while the first try lasts.
+	Error string `json:"error,omitempty"`
+}

@@ -1,0 +1,103 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// dropInName sorts before what an administrator adds by `systemctl edit`
+// (override.conf), which then wins.
+const dropInName = "50-dockhost.conf"
+
+const (
+	// defaultGrace is Docker's own between the stop signal and SIGKILL.
+	defaultGrace = 10 * time.Second
+	// stopMargin is what the unit's stop timeout has over the container's
+	// grace period, for Docker to kill and remove the container.
+	stopMargin = 10 * time.Second
+	// restartStepsSince is the first systemd with RestartSteps=.
+	restartStepsSince = 254
+)
+
+// dropIns are the drop-ins of dockhost@NAME.service.
+type dropIns struct {
+	root string
+}
+
+// write makes the drop-in of a container, and says whether it has changed.
+func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
+	text := dropIn(c, systemdVersion)
+	path := f.path(c.Name)
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return false, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // unit files are for all to read
+		return false, fmt.Errorf("write drop-in: %w", err)
+	}
+	if err := renameio.WriteFile(path, text, 0o644, renameio.IgnoreUmask()); err != nil {
+		return false, fmt.Errorf("write drop-in: %w", err)
+	}
+	return true, nil
+}
+
+// remove takes the drop-in away, and its directory when nothing else is in it.
+func (f dropIns) remove(name string) error {
+	path := f.path(name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove drop-in: %w", err)
+	}
+	_ = os.Remove(filepath.Dir(path))
+	return nil
+}
+
+func (f dropIns) path(name string) string {
+	return filepath.Join(f.root, "/run/systemd/system", status.UnitName(name)+".d", dropInName)
+}
+
+// dropIn renders what is this container's own in its unit. What the user sets
+// comes last and wins.
+func dropIn(c *spec.Container, systemdVersion int) []byte {
+	var unit, service strings.Builder
+	fmt.Fprintf(&unit, "Description=container %s (%s)\n", c.Name, escapePercent(c.Image))
+	for _, dependency := range c.DependsOn {
+		want := "Wants"
+		if dependency.Required {
+			want = "Requires"
+		}
+		fmt.Fprintf(&unit, "After=%s\n%s=%s\n", status.UnitName(dependency.Name), want, status.UnitName(dependency.Name))
+	}
+	grace := defaultGrace
+	if own := c.Config.StopTimeout; own != nil {
+		grace = time.Duration(*own) * time.Second
+	}
+	fmt.Fprintf(&service, "TimeoutStopSec=%d\n", int((grace + stopMargin).Seconds()))
+	if c.Restart != "" {
+		fmt.Fprintf(&service, "Restart=%s\n", c.Restart)
+	}
+	if systemdVersion >= restartStepsSince {
+		service.WriteString("RestartSteps=6\nRestartMaxDelaySec=1min\n")
+	}
+	for _, setting := range c.Unit {
+		section := &service
+		if setting.Section == "Unit" {
+			section = &unit
+		}
+		fmt.Fprintf(section, "%s=%s\n", setting.Key, setting.Value)
+	}
+	return []byte("# Written by dockhost.service, and written anew when the user data changes.\n" +
+		"[Unit]\n" + unit.String() + "\n[Service]\n" + service.String())
+}
+
+// escapePercent keeps systemd from taking a text for specifiers.
+func escapePercent(text string) string { return strings.ReplaceAll(text, "%", "%%") }

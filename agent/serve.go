@@ -1,0 +1,88 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// shutdownTimeout bounds the answers that are still under way when the agent
+// ends.
+const shutdownTimeout = 5 * time.Second
+
+// serve answers on the local API until ctx ends.
+func (a *Agent) serve(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", a.getStatus)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	stopped := context.AfterFunc(ctx, func() {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		_ = server.Shutdown(drain)
+	})
+	defer stopped()
+	if err := server.Serve(a.Listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the local API: %w", err)
+	}
+	return nil
+}
+
+func (a *Agent) getStatus(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(a.status(r.Context())); err != nil {
+		a.Log.Debug("status not sent", zap.Error(err))
+	}
+}
+
+// status is how the host fares.
+func (a *Agent) status(ctx context.Context) api.Status {
+	s := api.Status{
+		Version: api.Version,
+		Agent:   api.Agent{Reachable: true, Version: a.Version},
+		Docker:  a.Status.Docker(ctx),
+	}
+	containers, err := a.Status.Containers(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s.Source = a.source
+	if a.kept != nil {
+		s.Source.AcceptedAt = &a.kept.At
+	}
+	if err != nil {
+		s.Source.Problems = append(s.Source.Problems[:len(s.Source.Problems):len(s.Source.Problems)], err.Error())
+	}
+	for i := range containers {
+		if p, found := a.pending[containers[i].Name]; found {
+			waiting := *p
+			containers[i].Pending = &waiting
+		}
+	}
+	s.Containers = containers
+	s.Well = status.Well(s)
+	return s
+}
+
+func (a *Agent) setTarget(source api.Source, force *accepted, changed []*spec.Container) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.source, a.kept = source, force
+	clear(a.pending)
+	for _, c := range changed {
+		a.pending[c.Name] = &api.Pending{Image: c.Image, Doing: "waiting"}
+	}
+}
+
+func (a *Agent) addProblem(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.source.Problems = append(a.source.Problems, problems(err)...)
+}

@@ -1,0 +1,97 @@
+package agent
+
+import (
+	"errors"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// target is what the host is to run, and what was accepted before.
+type target struct {
+	// source is where it comes from, and what is wrong there.
+	source api.Source
+	// kept is what is in force; nil when nothing is.
+	kept *accepted
+	// next is what the user data asks for; nil when kept stays as it is.
+	next *accepted
+}
+
+// readTarget reads the user data and what is kept. It decides about last known
+// good: user data that cannot be read, or is wrong anywhere, changes nothing;
+// what was accepted for another instance is dropped.
+func (a *Agent) readTarget() target {
+	kept, err := a.store.load()
+	if err != nil {
+		a.Log.Warn("starting without the last known good", zap.Error(err))
+	}
+	data, err := cloudinit.Read(a.Root)
+	if err != nil {
+		return a.withoutUserData(kept, err)
+	}
+	source := api.Source{Datasource: data.Datasource, InstanceID: data.InstanceID, Path: data.Path}
+	if kept != nil && kept.InstanceID != data.InstanceID {
+		a.Log.Info("dropping the assignment of another instance", zap.String("instance_id", kept.InstanceID))
+		kept = a.drop()
+	}
+	assignment, note, err := parse(data)
+	source.Note = note
+	if err != nil {
+		return lastKnownGood(source, kept, err)
+	}
+	return target{source: source, kept: kept, next: &accepted{
+		InstanceID: data.InstanceID,
+		MachineID:  a.store.machineID(),
+		Datasource: data.Datasource,
+		Assignment: *assignment,
+	}}
+}
+
+func parse(data *cloudinit.UserData) (*spec.Assignment, string, error) {
+	section, err := data.Section()
+	if err != nil {
+		return nil, "", err
+	}
+	if section.Node == nil {
+		return &spec.Assignment{}, "the user data (" + section.Kind + ") has no dockhost section", nil
+	}
+	assignment, err := spec.Parse(section.File, section.Node)
+	return assignment, "", err
+}
+
+// withoutUserData is for a host whose user data cannot be read. A clone of
+// another machine must not run what that one was assigned.
+func (a *Agent) withoutUserData(kept *accepted, err error) target {
+	if kept != nil && kept.MachineID != a.store.machineID() {
+		a.Log.Info("dropping the assignment of another machine", zap.String("instance_id", kept.InstanceID))
+		kept = a.drop()
+	}
+	if errors.Is(err, cloudinit.ErrNotFound) && kept == nil {
+		return target{source: api.Source{Note: err.Error()}}
+	}
+	return lastKnownGood(api.Source{}, kept, err)
+}
+
+func lastKnownGood(source api.Source, kept *accepted, err error) target {
+	source.Problems = problems(err)
+	if kept != nil {
+		source.LastKnownGood = true
+	}
+	return target{source: source, kept: kept}
+}
+
+func (a *Agent) drop() *accepted {
+	if err := a.store.drop(); err != nil {
+		a.Log.Warn("last known good not dropped", zap.Error(err))
+	}
+	return nil
+}
+
+// problems makes one line of each problem that an error holds.
+func problems(err error) []string {
+	return strings.Split(err.Error(), "\n")
+}

@@ -1,0 +1,166 @@
+// Package status gathers how the assigned containers fare, from the run
+// directory, systemd and Docker. It needs no agent: dockhostctl gathers by
+// itself when the agent does not answer.
+package status
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+// UnitName is the unit of an assigned container.
+func UnitName(container string) string { return "dockhost@" + container + ".service" }
+
+// ContainerName is the container of a unit, and false for another unit.
+func ContainerName(unit string) (string, bool) {
+	name, found := strings.CutPrefix(unit, "dockhost@")
+	if !found {
+		return "", false
+	}
+	return strings.CutSuffix(name, ".service")
+}
+
+// engineClient is what is asked of Docker.
+type engineClient interface {
+	Info(ctx context.Context) (engine.Info, error)
+	Inspect(ctx context.Context, id string) (engine.Container, error)
+}
+
+// units is what is asked of systemd.
+type units interface {
+	Unit(ctx context.Context, name string) (systemd.Unit, error)
+	Units(ctx context.Context, pattern string) ([]string, error)
+}
+
+// Gatherer gathers.
+type Gatherer struct {
+	Dir    rundir.Dir
+	Engine engineClient
+	Units  units
+	// Runtime is the name under which dockhost-runtime is registered.
+	Runtime string
+}
+
+// askTimeout bounds what Docker and systemd may take to answer.
+const askTimeout = 10 * time.Second
+
+// Docker says how the Engine fares.
+func (g Gatherer) Docker(ctx context.Context) api.Docker {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	info, err := g.Engine.Info(ctx)
+	if err != nil {
+		return api.Docker{Error: err.Error() + " (see: systemctl status docker.service)"}
+	}
+	docker := api.Docker{Reachable: true, Version: info.Version}
+	if _, docker.RuntimeRegistered = info.Runtimes[g.Runtime]; !docker.RuntimeRegistered {
+		docker.Error = `runtime "` + g.Runtime + `" is not registered with Docker (run: dockhost setup)`
+	}
+	return docker
+}
+
+// Containers says how each container fares that is assigned or whose unit is
+// up, sorted by name. What cannot be found out is left out.
+func (g Gatherer) Containers(ctx context.Context) ([]api.Container, error) {
+	names, err := g.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.Container, len(names))
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i, name := range names {
+		group.Go(func() error {
+			out[i] = g.container(ctx, name)
+			return nil
+		})
+	}
+	return out, group.Wait()
+}
+
+// names joins what the agent assigned with what systemd runs: without the
+// right to read the run directory, the units alone must do.
+func (g Gatherer) names(ctx context.Context) ([]string, error) {
+	names, err := g.Dir.Containers()
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		return nil, err
+	}
+	up, err := g.Units.Units(ctx, UnitName("*"))
+	if err != nil && len(names) == 0 {
+		return nil, err
+	}
+	for _, unit := range up {
+		if name, found := ContainerName(unit); found && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (g Gatherer) container(ctx context.Context, name string) api.Container {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	c := api.Container{Name: name, Unit: UnitName(name)}
+	if assigned, err := g.Dir.Container(name); err == nil {
+		c.Image = assigned.Image
+	}
+	if unit, err := g.Units.Unit(ctx, c.Unit); err == nil {
+		c.ActiveState, c.SubState = unit.ActiveState, unit.SubState
+		c.StatusText, c.Restarts = unit.StatusText, unit.Restarts
+		if !unit.Since.IsZero() {
+			c.Since = &unit.Since
+		}
+	}
+	state, err := g.Dir.State(name)
+	if err != nil {
+		return c
+	}
+	c.Image, c.Digest, c.Cached, c.ID = state.Image, state.Digest, state.Cached, state.ContainerID
+	// A supervisor that was killed could not take its word back.
+	c.Ready = state.Ready && c.ActiveState == "active"
+	if state.LastError != nil {
+		c.LastError = &api.Failure{At: state.LastError.At, Message: state.LastError.Message}
+	}
+	if c.ID != "" && c.ActiveState != "inactive" {
+		if found, err := g.Engine.Inspect(ctx, c.ID); err == nil {
+			c.Health = found.Health
+		}
+	}
+	return c
+}
+
+// Well says whether everything is as it should be.
+func Well(s api.Status) bool {
+	if s.Source.LastKnownGood || len(s.Source.Problems) > 0 || s.Docker.Error != "" {
+		return false
+	}
+	for _, c := range s.Containers {
+		if !c.Ready || c.Health == "unhealthy" || c.Cached || c.Pending != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// WithoutAgent is the status as far as it is known without the agent.
+func WithoutAgent(ctx context.Context, g Gatherer) api.Status {
+	s := api.Status{Version: api.Version, Docker: g.Docker(ctx)}
+	containers, err := g.Containers(ctx)
+	if err != nil {
+		s.Source.Problems = []string{err.Error()}
+	}
+	s.Containers = containers
+	return s
+}

@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/dockhost/dockhost/spec"
+)
+
+// storePath is where the accepted assignment is kept across reboots. It holds
+// secrets: it is root's alone.
+const storePath = "/var/lib/dockhost/assignment.json"
+
+// accepted is an assignment that is in force, and for which machine.
+type accepted struct {
+	// InstanceID is the instance's that the user data was for.
+	InstanceID string `json:"instance_id"`
+	// MachineID is the host's /etc/machine-id, which tells a clone from its
+	// original also when there is no user data to tell it.
+	MachineID  string          `json:"machine_id"`
+	Datasource string          `json:"datasource"`
+	At         time.Time       `json:"at"`
+	Assignment spec.Assignment `json:"assignment"`
+}
+
+// container returns the container of that name, nil when there is none.
+func (k *accepted) container(name string) *spec.Container {
+	if k == nil {
+		return nil
+	}
+	for i := range k.Assignment.Containers {
+		if k.Assignment.Containers[i].Name == name {
+			return &k.Assignment.Containers[i]
+		}
+	}
+	return nil
+}
+
+// store keeps the accepted assignment.
+type store struct {
+	root string
+}
+
+// load returns what is kept, nil when nothing is. What cannot be read is
+// dropped: the error says so, and a new one will be accepted.
+func (s store) load() (*accepted, error) {
+	raw, err := os.ReadFile(s.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // nothing kept is a fact, not an error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the last known good assignment: %w", err)
+	}
+	var kept accepted
+	if err := json.Unmarshal(raw, &kept); err != nil {
+		return nil, fmt.Errorf("read the last known good assignment: %s is damaged", s.path())
+	}
+	return &kept, nil
+}
+
+// save keeps an assignment, atomically and through a power cut.
+func (s store) save(a *accepted) error {
+	raw, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("keep the assignment: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(s.path()), 0o700); err != nil {
+		return fmt.Errorf("keep the assignment: %w", err)
+	}
+	if err := renameio.WriteFile(s.path(), raw, 0o600, renameio.IgnoreUmask()); err != nil {
+		return fmt.Errorf("keep the assignment: %w", err)
+	}
+	return nil
+}
+
+// drop forgets what is kept.
+func (s store) drop() error {
+	if err := os.Remove(s.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("drop the last known good assignment: %w", err)
+	}
+	return nil
+}
+
+// machineID is the host's, "" on an image that was never booted.
+func (s store) machineID() string {
+	raw, err := os.ReadFile(filepath.Join(s.root, "/etc/machine-id"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(raw))
+}
+
+func (s store) path() string { return filepath.Join(s.root, storePath) }

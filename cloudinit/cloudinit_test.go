@@ -1,0 +1,264 @@
+package cloudinit
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// canary stands for a secret in bad user data.
+const canary = "hunter2canary"
+
+func seed(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(root, "/var/lib/cloud/seed", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func pack(tb testing.TB, text string) []byte {
+	tb.Helper()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write([]byte(text)); err != nil {
+		tb.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return packed.Bytes()
+}
+
+func TestRead(t *testing.T) {
+	tests := []struct {
+		name     string
+		files    map[string]string
+		path, id string
+	}{
+		{"yaml", map[string]string{"nocloud/user-data": "a", "nocloud/meta-data": "instance-id: i-1\nlocal-hostname: x\n"}, "nocloud", "i-1"},
+		{"json", map[string]string{"nocloud/user-data": "a", "nocloud/meta-data": `{"instance-id": "i-2"}`}, "nocloud", "i-2"},
+		{"number", map[string]string{"nocloud/user-data": "a", "nocloud/meta-data": "instance-id: 0017"}, "nocloud", "0017"},
+		{"empty meta-data", map[string]string{"nocloud/user-data": "a", "nocloud/meta-data": ""}, "nocloud", "nocloud"},
+		{"null meta-data", map[string]string{"nocloud/user-data": "a", "nocloud/meta-data": "---\n~\n"}, "nocloud", "nocloud"},
+		{"no instance-id", map[string]string{"nocloud/user-data": "a", "nocloud/meta-data": "local-hostname: x"}, "nocloud", "nocloud"},
+		{"empty instance-id", map[string]string{"nocloud/user-data": "a", "nocloud/meta-data": "instance-id: ''"}, "nocloud", "nocloud"},
+		{"nocloud-net", map[string]string{"nocloud-net/user-data": "a", "nocloud-net/meta-data": "instance-id: n"}, "nocloud-net", "n"},
+		{"nocloud first", map[string]string{
+			"nocloud-net/user-data": "a", "nocloud-net/meta-data": "instance-id: n",
+			"nocloud/user-data": "a", "nocloud/meta-data": "instance-id: i",
+		}, "nocloud", "i"},
+		{"half a nocloud", map[string]string{
+			"nocloud-net/user-data": "a", "nocloud-net/meta-data": "instance-id: n",
+			"nocloud/user-data": "a",
+		}, "nocloud-net", "n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			data, err := Read(seed(t, tt.files))
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := "/var/lib/cloud/seed/" + tt.path + "/user-data"
+			if data.Path != path || data.InstanceID != tt.id || data.Datasource != "NoCloud" || string(data.Raw) != "a" {
+				t.Errorf("Read() = %+v, want path %q, instance-id %q", data, path, tt.id)
+			}
+		})
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	tests := []struct {
+		name     string
+		files    map[string]string
+		notFound bool
+		want     string
+	}{
+		{"nothing", nil, true, "no datasource has user data for this host"},
+		{"no meta-data", map[string]string{"nocloud/user-data": canary}, true, `"/var/lib/cloud/seed/nocloud" has user-data but no meta-data (create the file`},
+		{"no user-data", map[string]string{"nocloud-net/meta-data": "instance-id: x"}, true, `"/var/lib/cloud/seed/nocloud-net" has meta-data but no user-data (create`},
+		{"user-data is a directory", map[string]string{"nocloud/user-data/x": "", "nocloud/meta-data": ""}, false, "not a regular file"},
+		{"too large", map[string]string{"nocloud/user-data": strings.Repeat("x", maxSize+1), "nocloud/meta-data": ""}, false, "larger than 16 MiB"},
+		{"meta-data is no YAML", map[string]string{"nocloud/user-data": "", "nocloud/meta-data": "instance-id: [" + canary}, false, "meta-data:1:28: not YAML: did not find expected ',' or ']' for what opens at line 1, column 14"},
+		{"meta-data is a list", map[string]string{"nocloud/user-data": "", "nocloud/meta-data": "- a"}, false, "meta-data:1:1: not a mapping"},
+		{"instance-id is a list", map[string]string{"nocloud/user-data": "", "nocloud/meta-data": "a: b\ninstance-id: [a]"}, false, "meta-data:2:14: instance-id is not a string"},
+		{"instance-id twice", map[string]string{"nocloud/user-data": "", "nocloud/meta-data": "instance-id: a\ninstance-id: b"}, false, "meta-data:2:1: this key stands twice"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			data, err := Read(seed(t, tt.files))
+			if err == nil {
+				t.Fatalf("Read() = %+v, want an error", data)
+			}
+			if errors.Is(err, ErrNotFound) != tt.notFound {
+				t.Errorf("errors.Is(%v, ErrNotFound) = %v, want %v", err, !tt.notFound, tt.notFound)
+			}
+			if !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), canary) {
+				t.Errorf("Read() error = %v, want it to contain %q and no user data", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestReadUnreadable(t *testing.T) {
+	root := seed(t, map[string]string{"nocloud/user-data": "", "nocloud/meta-data": ""})
+	dir := filepath.Join(root, "/var/lib/cloud/seed/nocloud")
+	if err := os.Remove(filepath.Join(dir, "user-data")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("user-data", filepath.Join(dir, "user-data")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(root); err == nil || errors.Is(err, ErrNotFound) {
+		t.Errorf("Read() with a symlink loop: error %v, want one that is not ErrNotFound", err)
+	}
+}
+
+const good = "#cloud-config\npackages: [curl]\ndockhost:\n  containers:\n    web: {image: nginx}\n"
+
+func TestSection(t *testing.T) {
+	tests := []struct {
+		name, text, kind string
+		line             int // of the section's first key, 0 for no section
+	}{
+		{"empty", "", "", 0},
+		{"blank", " \n\n", "", 0},
+		{"cloud-config", good, "text/cloud-config", 4},
+		{"CRLF", strings.ReplaceAll(good, "\n", "\r\n"), "text/cloud-config", 4},
+		{"trailing space", strings.Replace(good, "config\n", "config  \n", 1), "text/cloud-config", 4},
+		{"capitals", strings.Replace(good, "#cloud-config", "#Cloud-Config", 1), "text/cloud-config", 4},
+		{"only the header", "#cloud-config", "text/cloud-config", 0},
+		{"header and comments", "#cloud-config\n# nothing\n", "text/cloud-config", 0},
+		{"null", "#cloud-config\n---\n~\n", "text/cloud-config", 0},
+		{"no section", "#cloud-config\nruncmd: [ls]\n", "text/cloud-config", 0},
+		{"flow", "#cloud-config\n{dockhost: {containers: {}}}", "text/cloud-config", 2},
+		{"anchored", "#cloud-config\nx: &d\n  containers: {}\ndockhost: *d\n", "text/cloud-config", 3},
+		{"script", "#!/bin/sh\necho dockhost:\n", "text/x-shellscript", 0},
+		{"include", "#include\nhttps://example.org\n", "text/x-include-url", 0},
+		{"include once", "#include-once\nhttps://example.org\n", "text/x-include-once-url", 0},
+		{"jinja", "## template: jinja\n#cloud-config\ndockhost: {{ x }}\n", "text/jinja2", 0},
+		{"boothook", "#cloud-boothook\n", "text/cloud-boothook", 0},
+		{"part handler", "#part-handler\n", "text/part-handler", 0},
+		{"archive", "#cloud-config-archive\n- x\n", "text/cloud-config-archive", 0},
+		{"MIME", "Content-Type: multipart/mixed; boundary=x\nMIME-Version: 1.0\n", "multipart/mixed", 0},
+		{"MIME, other header first", "From: me\nMIME-Version: 1.0\n", "multipart/mixed", 0},
+		{"Ignition", `{"ignition": {"version": "3.0.0"}}`, "text/plain", 0},
+		{"binary", "\x00\xff\xfe", "application/octet-stream", 0},
+	}
+	for _, tt := range tests {
+		for _, packed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s packed=%v", tt.name, packed), func(t *testing.T) {
+				data := &UserData{Path: "/x/user-data", Raw: []byte(tt.text)}
+				if packed {
+					data.Raw = pack(t, tt.text)
+				}
+				section, err := data.Section()
+				if err != nil {
+					t.Fatal(err)
+				}
+				line := 0
+				if section.Node != nil {
+					line = section.Node.Content[0].Line
+				}
+				if section.Kind != tt.kind || line != tt.line || section.File != "user-data" {
+					t.Errorf("Section() = kind %q, line %d, file %q, want kind %q, line %d", section.Kind, line, section.File, tt.kind, tt.line)
+				}
+			})
+		}
+	}
+}
+
+func laughs() string {
+	text := "#cloud-config\na0: &a0 [" + canary + "]\n"
+	for i := 1; i < 30; i++ {
+		text += fmt.Sprintf("a%d: &a%d [*a%d, *a%d, *a%d]\n", i, i, i-1, i-1, i-1)
+	}
+	return text + "dockhost: {containers: *a29}\n"
+}
+
+func TestSectionErrors(t *testing.T) {
+	bomb := pack(t, strings.Repeat("#", maxSize+1))
+	tests := []struct{ name, text, want string }{
+		{"a list", "#cloud-config\n- " + canary, "user-data:2:1: cloud-config is not a mapping"},
+		{"text", "#cloud-config\n" + canary, "user-data:2:1: cloud-config is not a mapping"},
+		{"indentation", "#cloud-config\na: b\n c: " + canary + "\n", "user-data:3:3: not YAML: mapping values are not allowed in this context"},
+		{"open quote", "#cloud-config\npassword: \"" + canary + "\n", "user-data:3:1: not YAML: found unexpected end of stream for what opens at line 2, column 11"},
+		{"open bracket", "#cloud-config\npassword: [" + canary + "\n", "user-data:3:1: not YAML: did not find expected ',' or ']' for what opens at line 2, column 11"},
+		{"tab", "#cloud-config\npassword:\n\t" + canary + "\n", "user-data:3:1: not YAML: found character that cannot start any token"},
+		{"unknown alias", "#cloud-config\npassword: *" + canary + "\n", "user-data:2:11: not YAML: this alias has no anchor above it"},
+		{"alias to itself", "#cloud-config\na: &" + canary + " [*" + canary + "]\n", "user-data:2:"},
+		{"bad tag", "#cloud-config\na: !<" + canary + "\n", "user-data:2:"},
+		{"not UTF-8", "#cloud-config\na: \xff" + canary + "\n", "user-data:2:4: not YAML: not UTF-8 text, or a control character"},
+		{"control character", "#cloud-config\na: \x01" + canary + "\n", "user-data:2:4: not YAML: not UTF-8 text, or a control character"},
+		{"key twice", "#cloud-config\ndockhost: {}\nx: 1\ndockhost: {x: " + canary + "}\n", "user-data:4:1: this key stands twice"},
+		{"key twice elsewhere", "#cloud-config\nx:\n  y: {" + canary + ": 1, " + canary + ": 2}\n", "user-data:3:25: this key stands twice"},
+		{"two documents", "#cloud-config\na: b\n---\ndockhost: {x: " + canary + "}\n", "user-data:3:1: a second YAML document begins here"},
+		{"section is a list", "#cloud-config\ndockhost: [" + canary + "]\n", "user-data:2:1: dockhost is not a mapping"},
+		{"section is empty", "#cloud-config\ndockhost:\n", "user-data:2:1: dockhost is not a mapping"},
+		{"section is text", "#cloud-config\ndockhost: " + canary + "\n", "user-data:2:1: dockhost is not a mapping"},
+		{"header forgotten", "dockhost:\n  password: " + canary + "\n", "user-data:1:1: the first line is not #cloud-config"},
+		{"a billion laughs", laughs(), "too large once its aliases are followed"},
+		{"deep", "#cloud-config\na: " + strings.Repeat("[", 500) + canary + strings.Repeat("]", 500), "user-data:2:104: nested too deeply"},
+		{"gzip cut off", string(pack(t, good)[:20]), "unpack user-data: damaged gzip"},
+		{"gzip header cut off", "\x1f\x8b\x08", "unpack user-data: damaged gzip"},
+		{"gzip bomb", string(bomb), "unpack user-data: larger than 16 MiB"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			section, err := (&UserData{Path: "user-data", Raw: []byte(tt.text)}).Section()
+			if err == nil {
+				t.Fatalf("Section() = %+v, want an error", section)
+			}
+			if !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), canary) {
+				t.Errorf("Section() error = %v, want it to contain %q and no user data", err, tt.want)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("Section() error = %q, want one line", err)
+			}
+		})
+	}
+}
+
+func FuzzSection(f *testing.F) {
+	for _, text := range []string{
+		"", good, "#!/bin/sh\n", "#cloud-config\n- a\n", "#cloud-config\na: &a [*a]\n", laughs(),
+		"#cloud-config\n? [a, b]\n: c\n", "#cloud-config\n<<: {dockhost: {}}\n", "#cloud-config\na: !!binary x\n",
+		"#cloud-config\n---\n...\n---\n", "#cloud-config\ndockhost: {registries: {h: {password: \"x\"}}}\n",
+	} {
+		f.Add([]byte(text))
+		f.Add(pack(f, text))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		section, err := (&UserData{Path: "user-data", Raw: raw}).Section()
+		if (section == nil) == (err == nil) {
+			t.Fatalf("Section() = %v, %v, want one of them", section, err)
+		}
+		var syntax *SyntaxError
+		if errors.As(err, &syntax) && (syntax.Line < 1 || syntax.Column < 1) {
+			t.Errorf("Section() error = %v, want a position", err)
+		}
+	})
+}
+
+func FuzzInstanceID(f *testing.F) {
+	for _, text := range []string{"", "instance-id: a\n", `{"instance-id": 1}`, "instance-id: &a\n", "- a", "instance-id: !!float 1"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, meta []byte) {
+		if id, err := instanceID(meta); err == nil && id == "" {
+			t.Error("instanceID() = \"\", want an id or an error")
+		}
+	})
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dockhost/dockhost/agent"
+	"github.com/dockhost/dockhost/supervisor"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+func agentCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "agent",
+		Short: "run what the instance's user data assigns to this host",
+		Long: `Reads the instance's user data, keeps what it assigns as last known good, and
+has systemd run each container as dockhost@NAME.service. It is the service
+dockhost.service; SIGHUP (systemctl reload dockhost) reads the user data again.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runAgent(cmd.Context()) },
+	}
+}
+
+func runAgent(ctx context.Context) error {
+	docker, err := newEngine()
+	if err != nil {
+		return err
+	}
+	defer docker.Close()
+	units := &systemd.Manager{}
+	defer units.Close()
+	listener, err := apiListener(ctx)
+	if err != nil {
+		return err
+	}
+	log := newLogger("dockhost")
+	return agent.New(agent.Options{
+		Dir:         runDir,
+		Version:     version,
+		RuntimeName: supervisor.RuntimeName,
+		Engine:      docker,
+		Units:       units,
+		Status:      newGatherer(docker, units),
+		Notify:      systemd.Notifier{},
+		Reload:      onHangup(ctx),
+		Listener:    listener,
+		Log:         log,
+	}).Run(ctx)
+}
+
+// apiListener is the socket that dockhost.socket passes in, or one of the
+// agent's own where that unit is not used.
+func apiListener(ctx context.Context) (net.Listener, error) {
+	listener, err := systemd.Listener()
+	if listener != nil || err != nil {
+		return listener, err
+	}
+	path := runDir.Socket()
+	// A socket that an agent left when it was killed.
+	_ = os.Remove(path)
+	var config net.ListenConfig
+	if listener, err = config.Listen(ctx, "unix", path); err != nil {
+		return nil, err
+	}
+	return listener, os.Chmod(path, 0o600)
+}
+
+// onHangup returns a channel that gets a word for each SIGHUP; several that
+// come while one is being served are one.
+func onHangup(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	reload := make(chan struct{}, 1)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+				select {
+				case reload <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}()
+	return reload
+}

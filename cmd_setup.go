@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dockhost/dockhost/setup"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+// runtimePath is where the packages put dockhost-runtime.
+const runtimePath = "/usr/libexec/dockhost/dockhost-runtime"
+
+func setupCommand() *cobra.Command {
+	var check, remove bool
+	cmd := &cobra.Command{
+		Use:   "setup",
+		Short: "register dockhost's OCI runtime with Docker",
+		Long: `Registers dockhost-runtime in /etc/docker/daemon.json, keeping all else in it,
+has Docker read it without a restart, and proves that it did. Running it again
+changes nothing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSetup(cmd, check, remove) },
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "change nothing; exit 1 and say what is missing where something is")
+	cmd.Flags().BoolVar(&remove, "remove", false, "take the runtime out again")
+	cmd.MarkFlagsMutuallyExclusive("check", "remove")
+	return cmd
+}
+
+func runSetup(cmd *cobra.Command, check, remove bool) error {
+	docker, err := newEngine()
+	if err != nil {
+		return err
+	}
+	defer docker.Close()
+	units := &systemd.Manager{}
+	defer units.Close()
+	s := setup.New(setup.Options{RuntimePath: runtimePath, Log: newLogger("dockhost")}, docker, units)
+	switch {
+	case check:
+		return checkSetup(cmd.Context(), cmd, s)
+	case remove:
+		return s.Remove(cmd.Context())
+	}
+	return s.Apply(cmd.Context())
+}
+
+func checkSetup(ctx context.Context, cmd *cobra.Command, s *setup.Setup) error {
+	missing, err := s.Check(ctx)
+	for _, line := range missing {
+		fmt.Fprintln(cmd.OutOrStdout(), line)
+	}
+	return errors.Join(err, exitIf(len(missing) > 0))
+}
+
+func exitIf(missing bool) error {
+	if missing {
+		return exitStatus(1)
+	}
+	return nil
+}

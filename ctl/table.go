@@ -1,0 +1,138 @@
+package ctl
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+// shortDigest is how much of a digest a table shows, as docker does.
+const shortDigest = len("sha256:") + 12
+
+// colors are terminal escapes, all "" where there is no terminal.
+type colors struct {
+	good, bad, off string
+}
+
+func palette(on bool) colors {
+	if !on {
+		return colors{}
+	}
+	return colors{good: "\x1b[32m", bad: "\x1b[31m", off: "\x1b[0m"}
+}
+
+// printTable prints the status for people.
+func printTable(w io.Writer, s api.Status, c colors, now time.Time) error {
+	var b strings.Builder
+	printHost(&b, s, c)
+	if len(s.Containers) > 0 {
+		b.WriteString("\n")
+		if err := printContainers(&b, s.Containers, c, now); err != nil {
+			return err
+		}
+	}
+	for _, container := range s.Containers {
+		printNotes(&b, container, c, now)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func printHost(b *strings.Builder, s api.Status, c colors) {
+	if s.Agent.Reachable {
+		fmt.Fprintf(b, "agent:      %s\n", s.Agent.Version)
+		fmt.Fprintf(b, "user data:  %s\n", source(s.Source))
+	} else {
+		fmt.Fprintf(b, "agent:      %sunreachable%s: %s\n", c.bad, c.off, s.Agent.Error)
+	}
+	switch {
+	case s.Docker.Error != "":
+		fmt.Fprintf(b, "docker:     %s%s%s\n", c.bad, s.Docker.Error, c.off)
+	default:
+		fmt.Fprintf(b, "docker:     %s\n", s.Docker.Version)
+	}
+	if s.Source.LastKnownGood {
+		fmt.Fprintf(b, "%slast known good is in use, because:%s\n", c.bad, c.off)
+	}
+	for _, problem := range s.Source.Problems {
+		fmt.Fprintf(b, "%sproblem:%s    %s\n", c.bad, c.off, problem)
+	}
+}
+
+func source(s api.Source) string {
+	switch {
+	case s.Datasource != "" && s.Note != "":
+		return fmt.Sprintf("%s, %s, instance %s; %s", s.Datasource, s.Path, s.InstanceID, s.Note)
+	case s.Datasource != "":
+		return fmt.Sprintf("%s, %s, instance %s", s.Datasource, s.Path, s.InstanceID)
+	case s.Note != "":
+		return s.Note
+	}
+	return "none"
+}
+
+func printContainers(b *strings.Builder, containers []api.Container, c colors, now time.Time) error {
+	// Escapes have no width on a terminal, but tabwriter counts them: the
+	// coloured column is the last but for nothing.
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "CONTAINER\tIMAGE\tDIGEST\tUNIT\tHEALTH\tSINCE\tRESTARTS\tREADY")
+	for _, container := range containers {
+		ready := c.good + "yes" + c.off
+		if !container.Ready {
+			ready = c.bad + "no" + c.off
+		}
+		if container.Cached {
+			ready += " (cached image)"
+		}
+		fmt.Fprintln(table, strings.Join([]string{
+			container.Name,
+			orDash(container.Image),
+			orDash(container.Digest[:min(shortDigest, len(container.Digest))]),
+			orDash(strings.Trim(container.ActiveState+"/"+container.SubState, "/")),
+			orDash(container.Health),
+			ago(container.Since, now),
+			strconv.Itoa(container.Restarts),
+			ready,
+		}, "\t"))
+	}
+	return table.Flush()
+}
+
+// printNotes prints what does not fit in a row.
+func printNotes(b *strings.Builder, container api.Container, c colors, now time.Time) {
+	if !container.Ready && container.StatusText != "" {
+		fmt.Fprintf(b, "\n%s: %s\n", container.Name, container.StatusText)
+	}
+	if e := container.LastError; e != nil {
+		fmt.Fprintf(b, "\n%s: %slast error%s, %s: %s\n", container.Name, c.bad, c.off, ago(&e.At, now), e.Message)
+	}
+	p := container.Pending
+	if p == nil {
+		return
+	}
+	fmt.Fprintf(b, "\n%s: %snot replaced yet%s by %s: %s\n", container.Name, c.bad, c.off, p.Image, p.Doing)
+	if p.Error != "" {
+		fmt.Fprintf(b, "  %s\n", strings.ReplaceAll(p.Error, "\n", "\n  "))
+	}
+}
+
+func ago(at *time.Time, now time.Time) string {
+	if at == nil || at.IsZero() {
+		return "-"
+	}
+	return strings.ToLower(units.HumanDuration(now.Sub(*at))) + " ago"
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

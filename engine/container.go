@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// CreateRequest is one container to make.
+type CreateRequest struct {
+	Name       string
+	Platform   string
+	Config     *container.Config
+	HostConfig *container.HostConfig
+	Networking *network.NetworkingConfig
+}
+
+// Container is what the Engine says of a container.
+type Container struct {
+	ID    string
+	Name  string
+	Image string
+	// ImageID identifies the content that the container was made of.
+	ImageID string
+	Labels  map[string]string
+	// Status is the Engine's word: created, running, exited, ...
+	Status  string
+	Running bool
+	// Pid is the container's first process, 0 when it does not run.
+	Pid       int
+	ExitCode  int
+	OOMKilled bool
+	// Health is "healthy", "unhealthy", "starting", or "" without a check.
+	Health string
+	// HealthOutput is what the last check printed.
+	HealthOutput string
+	StartedAt    time.Time
+	// Error is why the Engine could not start it.
+	Error string
+}
+
+// Create makes a container and returns its id and the Engine's warnings. The
+// error is [ErrConflict] when the name is taken, [ErrNotFound] when the image
+// is not there, [ErrRuntimeMissing] when the OCI runtime is not registered.
+func (c *Client) Create(ctx context.Context, req CreateRequest) (string, []string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var platform *ocispec.Platform
+	if req.Platform != "" {
+		parsed, err := platforms.Parse(req.Platform)
+		if err != nil {
+			return "", nil, fmt.Errorf("create container %q: platform %q: %w", req.Name, req.Platform, err)
+		}
+		platform = &parsed
+	}
+	made, err := c.api.ContainerCreate(ctx, req.Config, req.HostConfig, req.Networking, platform, req.Name)
+	if err != nil {
+		return "", nil, fmt.Errorf("create container %q: %w", req.Name, c.explainCreate(ctx, req, translate(err)))
+	}
+	return made.ID, made.Warnings, nil
+}
+
+// explainCreate asks, when the Engine refused a request, whether it was for
+// the runtime: the Engine says so only in words.
+func (c *Client) explainCreate(ctx context.Context, req CreateRequest, err error) error {
+	runtime := req.HostConfig.Runtime
+	if runtime == "" || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict) {
+		return err
+	}
+	runtimes, infoErr := c.Runtimes(ctx)
+	if _, registered := runtimes[runtime]; infoErr == nil && !registered {
+		return missingRuntime(runtime)
+	}
+	return err
+}
+
+// Start starts a container that was created.
+func (c *Client) Start(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := c.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+		return fmt.Errorf("start container: %w", translate(err))
+	}
+	return nil
+}
+
+// Stop ends a container with its own stop signal, and kills it when it has not
+// ended after grace. A container that does not run is no error.
+func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, grace+callTimeout)
+	defer cancel()
+	seconds := int(max(grace, 0).Round(time.Second).Seconds())
+	err := c.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
+	if err != nil && !cerrdefs.IsNotModified(err) {
+		return fmt.Errorf("stop container: %w", translate(err))
+	}
+	return nil
+}
+
+// Remove removes a container, also a running one, and its anonymous volumes.
+// One that is not there, or is being removed, is no error.
+func (c *Client) Remove(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := translate(c.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}))
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("remove container %s: %w", id, err)
+	}
+	return nil
+}
+
+// Inspect returns a container by id or name. The error is [ErrNotFound] when
+// there is none.
+func (c *Client) Inspect(ctx context.Context, id string) (Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := c.api.ContainerInspect(ctx, id)
+	if err != nil {
+		return Container{}, fmt.Errorf("inspect container %q: %w", id, translate(err))
+	}
+	return containerFrom(found), nil
+}
+
+func containerFrom(found container.InspectResponse) Container {
+	out := Container{
+		ID: found.ID, Name: trimName(found.Name), ImageID: found.Image,
+		Status: found.State.Status, Running: found.State.Running, Pid: found.State.Pid,
+		ExitCode: found.State.ExitCode, OOMKilled: found.State.OOMKilled, Error: found.State.Error,
+	}
+	if found.Config != nil {
+		out.Image, out.Labels = found.Config.Image, found.Config.Labels
+	}
+	if at, err := time.Parse(time.RFC3339Nano, found.State.StartedAt); err == nil {
+		out.StartedAt = at
+	}
+	if health := found.State.Health; health != nil && health.Status != container.NoHealthcheck {
+		out.Health = health.Status
+		if n := len(health.Log); n > 0 {
+			out.HealthOutput = health.Log[n-1].Output
+		}
+	}
+	return out
+}
+
+// ListByLabel returns the containers, running or not, that bear label=value,
+// with what a list tells: id, name, image, labels and status.
+func (c *Client) ListByLabel(ctx context.Context, label, value string) ([]Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := c.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label+"="+value))})
+	if err != nil {
+		return nil, fmt.Errorf("list containers: %w", translate(err))
+	}
+	out := make([]Container, 0, len(found))
+	for _, f := range found {
+		made := Container{ID: f.ID, Image: f.Image, ImageID: f.ImageID, Labels: f.Labels, Status: f.State, Running: f.State == container.StateRunning}
+		if len(f.Names) > 0 {
+			made.Name = trimName(f.Names[0])
+		}
+		out = append(out, made)
+	}
+	return out, nil
+}
+
+// trimName takes off the slash that the API puts before a name.
+func trimName(name string) string {
+	if len(name) > 0 && name[0] == '/' {
+		return name[1:]
+	}
+	return name
+}

@@ -1,0 +1,102 @@
+// Package engine is the Docker Engine as this project uses it: pull with
+// progress, create, attach, start, wait, stop, inspect, remove. It is the only
+// package that imports the Docker client. Every call has a deadline, and every
+// error is one of this package's, or wraps one. It knows nothing of systemd,
+// user data or GPUs.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/docker/docker/client"
+)
+
+// callTimeout bounds a call that does not wait for a container or an image.
+// Creating a container copies the image's volumes, which takes a while on a
+// slow disk.
+const callTimeout = 2 * time.Minute
+
+// Options say which Engine to talk to and with which logins.
+type Options struct {
+	// Host is the Engine's address as DOCKER_HOST has it; "" is Docker's own
+	// default, unix:///var/run/docker.sock.
+	Host string
+	// ConfigDirs are directories with a Docker config.json. The first one
+	// that has a login for a registry is asked.
+	ConfigDirs []string
+}
+
+// Client talks to one Engine. It is safe for concurrent use.
+type Client struct {
+	api        *client.Client
+	configDirs []string
+}
+
+// New returns a client. It does not connect: the API version is negotiated by
+// the first call, so that Docker 20.10 to 29 are all spoken to.
+func New(o Options) (*Client, error) {
+	opts := []client.Opt{client.WithAPIVersionNegotiation()}
+	if o.Host != "" {
+		opts = append(opts, client.WithHost(o.Host))
+	}
+	api, err := client.NewClientWithOpts(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("use Docker at %q: %w", o.Host, err)
+	}
+	return &Client{api: api, configDirs: o.ConfigDirs}, nil
+}
+
+// Close gives idle connections back.
+func (c *Client) Close() error {
+	return c.api.Close()
+}
+
+// Host is the address that the client talks to.
+func (c *Client) Host() string {
+	return c.api.DaemonHost()
+}
+
+// Ping asks whether the Engine answers. The error is [ErrUnreachable] when it
+// does not.
+func (c *Client) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if _, err := c.api.Ping(ctx); err != nil {
+		return translate(err)
+	}
+	return nil
+}
+
+// Info is what the Engine says of itself.
+type Info struct {
+	// Version is the Engine's version ("26.1.5+dfsg1").
+	Version string
+	// Root is where it keeps images and containers, "/var/lib/docker" mostly.
+	Root string
+	// Runtimes maps the name of each registered OCI runtime to its path.
+	Runtimes map[string]string
+}
+
+// Info returns what the Engine says of itself.
+func (c *Client) Info(ctx context.Context) (Info, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	info, err := c.api.Info(ctx)
+	if err != nil {
+		return Info{}, fmt.Errorf("ask Docker for its configuration: %w", translate(err))
+	}
+	runtimes := make(map[string]string, len(info.Runtimes))
+	for name, runtime := range info.Runtimes {
+		runtimes[name] = runtime.Path
+	}
+	return Info{Version: info.ServerVersion, Root: info.DockerRootDir, Runtimes: runtimes}, nil
+}
+
+// Runtimes maps the name of each OCI runtime that is registered with the
+// Engine to its path.
+func (c *Client) Runtimes(ctx context.Context) (map[string]string, error) {
+	info, err := c.Info(ctx)
+	return info.Runtimes, err
+}

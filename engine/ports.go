@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+
+	"github.com/docker/go-connections/nat"
+)
+
+// Port is a port of the host, as a container publishes it.
+type Port struct {
+	// IP is the address; "" is every address.
+	IP string
+	// Proto is "tcp", "udp" or "sctp".
+	Proto string
+	// Number is the port's number.
+	Number uint16
+}
+
+// String is the port as a person names it: "443/tcp", "127.0.0.1:80/tcp".
+func (p Port) String() string {
+	if p.IP == "" {
+		return fmt.Sprintf("%d/%s", p.Number, p.Proto)
+	}
+	return net.JoinHostPort(p.IP, strconv.Itoa(int(p.Number))) + "/" + p.Proto
+}
+
+// HostPorts lists the host's ports that bindings name. A binding that leaves
+// the choice of the port to the Engine names none.
+func HostPorts(bindings nat.PortMap) []Port {
+	var ports []Port
+	for inside, outside := range bindings {
+		for _, b := range outside {
+			number, err := strconv.ParseUint(b.HostPort, 10, 16)
+			if err != nil || number == 0 {
+				continue
+			}
+			ports = append(ports, Port{IP: b.HostIP, Proto: inside.Proto(), Number: uint16(number)})
+		}
+	}
+	return ports
+}
+
+// InUse says whether another program has the port. A port that cannot be
+// tried (sctp, an address that the host does not have) counts as free: the
+// Engine will tell.
+func (p Port) InUse(ctx context.Context) bool {
+	var lc net.ListenConfig
+	address := net.JoinHostPort(p.IP, strconv.Itoa(int(p.Number)))
+	var err error
+	switch p.Proto {
+	case "tcp":
+		var l net.Listener
+		if l, err = lc.Listen(ctx, "tcp", address); err == nil {
+			_ = l.Close()
+		}
+	case "udp":
+		var l net.PacketConn
+		if l, err = lc.ListenPacket(ctx, "udp", address); err == nil {
+			_ = l.Close()
+		}
+	}
+	return errors.Is(err, syscall.EADDRINUSE)
+}

@@ -1,0 +1,80 @@
+// Command dockhost runs containers in the systemd units of this host. It is
+// two programs in one file: dockhost, which systemd runs, and dockhostctl,
+// which people run. The name that it is called by decides.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Set by the linker (see the Makefile).
+var (
+	version = "devel"
+	commit  = "unknown"
+	date    = "unknown"
+)
+
+func main() {
+	os.Exit(run(os.Args))
+}
+
+// run is main with an exit status.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	program := dockhost()
+	if filepath.Base(args[0]) == "dockhostctl" {
+		program = dockhostctl()
+	}
+	program.SetArgs(args[1:])
+	err := program.ExecuteContext(ctx)
+	var status exitStatus
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	}
+	fmt.Fprintf(os.Stderr, "%s: %v\n", program.Name(), err)
+	return 1
+}
+
+// exitStatus ends the program with this status, and without a word: whoever
+// returns it has said what there is to say.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// dockhost is what systemd runs.
+func dockhost() *cobra.Command {
+	root := program("dockhost", "run containers in the systemd units of this host")
+	root.AddCommand(agentCommand(), superviseCommand(), setupCommand())
+	return root
+}
+
+// dockhostctl is what people run.
+func dockhostctl() *cobra.Command {
+	root := program("dockhostctl", "say how the containers of this host fare")
+	root.AddCommand(statusCommand())
+	return root
+}
+
+func program(name, short string) *cobra.Command {
+	root := &cobra.Command{
+		Use:           name,
+		Short:         short,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate(fmt.Sprintf("%s %s (commit %s, %s)\n", name, version, commit, date))
+	return root
+}

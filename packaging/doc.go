@@ -1,0 +1,3 @@
+// Package packaging holds what a package installs beside the programs: units,
+// tmpfiles, sysusers and presets. There is no code in it.
+package packaging

@@ -1,0 +1,154 @@
+// Package rundir is the files under /run/dockhost by which the agent and the
+// supervisors meet, and nothing else: the agent writes what each container is,
+// a supervisor writes how it fares. Every file is written atomically and is
+// root's alone.
+package rundir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/dockhost/dockhost/spec"
+)
+
+// Path is where the directory lies on a host.
+const Path = "/run/dockhost"
+
+// Dir is the directory, at Path on a host and elsewhere in a test.
+type Dir string
+
+// LoginsDir is a directory with a Docker config.json that holds the registry
+// logins of the assignment.
+func (d Dir) LoginsDir() string { return filepath.Join(string(d), "logins") }
+
+// RuntimeDir is where placements lie.
+func (d Dir) RuntimeDir() string { return filepath.Join(string(d), "runtime") }
+
+// Socket is the agent's local API.
+func (d Dir) Socket() string { return filepath.Join(string(d), "agent.sock") }
+
+// WriteContainer tells the supervisor of a container what it is.
+func (d Dir) WriteContainer(c *spec.Container) error {
+	return write(d.container(c.Name), c)
+}
+
+// Container returns what a container is. The error is [fs.ErrNotExist] when
+// none of that name is assigned.
+func (d Dir) Container(name string) (*spec.Container, error) {
+	var c spec.Container
+	if err := read(d.container(name), &c); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// RemoveContainer forgets a container and its state.
+func (d Dir) RemoveContainer(name string) error {
+	return errors.Join(remove(d.container(name)), remove(d.state(name)))
+}
+
+// Containers lists the names of the containers that supervisors were told of.
+func (d Dir) Containers() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(string(d), "containers"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list assigned containers: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if name, found := strings.CutSuffix(entry.Name(), ".json"); found && !strings.HasPrefix(name, ".") {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// State is how a container fares, as its supervisor has it.
+type State struct {
+	// Phase is the supervisor's state: waiting, pulling, creating, starting,
+	// unready, running, stopping or ended.
+	Phase string `json:"phase"`
+	// Since is when the phase began.
+	Since time.Time `json:"since"`
+	// Ready says whether the container is ready as its notify mode has it.
+	Ready bool `json:"ready"`
+	// ConfigHash is the [spec.Container.Hash] of what the supervisor runs.
+	ConfigHash string `json:"config_hash"`
+	// ContainerID is "" before the container is made.
+	ContainerID string `json:"container_id,omitempty"`
+	// Image is the reference, Digest the registry's digest of what runs.
+	Image  string `json:"image"`
+	Digest string `json:"digest,omitempty"`
+	// Cached says that the registry could not be asked, so that the image
+	// that the host had was taken.
+	Cached bool `json:"cached,omitempty"`
+	// LastError is what went wrong last, also in an earlier run; nil once the
+	// container has become ready.
+	LastError *Failure `json:"last_error,omitempty"`
+}
+
+// Failure is something that went wrong.
+type Failure struct {
+	At      time.Time `json:"at"`
+	Message string    `json:"message"`
+}
+
+// WriteState says how a container fares.
+func (d Dir) WriteState(name string, s State) error {
+	return write(d.state(name), s)
+}
+
+// State returns how a container fares. The error is [fs.ErrNotExist] when no
+// supervisor of that name has run since boot.
+func (d Dir) State(name string) (State, error) {
+	var s State
+	err := read(d.state(name), &s)
+	return s, err
+}
+
+func (d Dir) container(name string) string {
+	return filepath.Join(string(d), "containers", name+".json")
+}
+
+func (d Dir) state(name string) string {
+	return filepath.Join(string(d), "state", name+".json")
+}
+
+func write(path string, value any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := renameio.WriteFile(path, raw, 0o600, renameio.IgnoreUmask()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+func read(path string, value any) error {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, value); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// configFile is daemon.json as it was read.
+type configFile struct {
+	// file is where it lies, with symbolic links resolved, so that they stay.
+	file string
+	// info is nil where there was no file.
+	info fs.FileInfo
+	text []byte
+}
+
+// readConfig reads a daemon.json; one that does not exist is empty.
+func readConfig(path string) (*configFile, error) {
+	file, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); err == nil {
+			return nil, fmt.Errorf("read %s: it is a symbolic link to a file that does not exist", path)
+		}
+		return &configFile{file: path}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read Docker's configuration: %w", err)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("read Docker's configuration: %w", err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read Docker's configuration: %w", err)
+	}
+	return &configFile{file: file, info: info, text: text}, nil
+}
+
+// at puts the file's name before an error that has a position in it.
+func (c *configFile) at(err error) error { return fmt.Errorf("%s:%w", c.file, err) }
+
+func (c *configFile) backup() string { return c.file + ".dockhost-backup" }
+
+func (c *configFile) backedUp() bool {
+	_, err := os.Lstat(c.backup())
+	return err == nil
+}
+
+// backUp keeps what the file was before dockhost ever changed it: not when
+// there was none, or when the runtime is in it already. The link is a copy as
+// soon as the file is replaced.
+func (c *configFile) backUp() error {
+	if path, err := registered(c.text); c.info == nil || err != nil || path != "" {
+		return err
+	}
+	if err := os.Link(c.file, c.backup()); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("back up Docker's configuration: %w", err)
+	}
+	return nil
+}
+
+// replace puts text in the file's place, atomically and with its mode and
+// owner, once validate has accepted it and the original is backed up.
+func (c *configFile) replace(ctx context.Context, text []byte, validate func(ctx context.Context, file string) error) error {
+	dir := filepath.Dir(c.file)
+	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- /etc/docker is world-readable
+		return fmt.Errorf("write Docker's configuration: %w", err)
+	}
+	tmp, err := c.writeBeside(text)
+	if err != nil {
+		return fmt.Errorf("write Docker's configuration: %w", err)
+	}
+	defer func() { _ = os.Remove(tmp) }() // gone already when all went well
+	if err := validate(ctx, tmp); err != nil {
+		return fmt.Errorf("change %s: %w", c.file, err)
+	}
+	if err := c.backUp(); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, c.file); err != nil {
+		return fmt.Errorf("write Docker's configuration: %w", err)
+	}
+	return syncDir(dir)
+}
+
+// writeBeside writes text to a new file in the file's directory, with its
+// mode and owner, and returns the new one's name.
+func (c *configFile) writeBeside(text []byte) (name string, err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(c.file), ".daemon-*.json")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if closeErr := tmp.Close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			_ = os.Remove(tmp.Name())
+		}
+	}()
+	if err := c.dress(tmp); err != nil {
+		return "", err
+	}
+	if _, err := tmp.Write(text); err != nil {
+		return "", err
+	}
+	return tmp.Name(), tmp.Sync()
+}
+
+// dress gives f the file's owner and mode, or those that a new daemon.json has.
+func (c *configFile) dress(f *os.File) error {
+	if c.info == nil {
+		return f.Chmod(0o644)
+	}
+	if owner, ok := c.info.Sys().(*syscall.Stat_t); ok {
+		if err := f.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
+			return err
+		}
+	}
+	return f.Chmod(c.info.Mode().Perm())
+}
+
+func (c *configFile) remove() error {
+	if err := os.Remove(c.file); err != nil {
+		return fmt.Errorf("remove Docker's configuration: %w", err)
+	}
+	return syncDir(filepath.Dir(c.file))
+}
+
+// syncDir makes a rename or removal in dir last through a power cut.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	err = f.Sync()
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,433 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+)
+
+// host is a tree with what Setup touches, and the Docker that runs on it.
+type host struct {
+	t      *testing.T
+	root   string
+	docker *fakeDocker
+	setup  *Setup
+}
+
+// newHost returns a host that systemd and Docker run, with the runtime
+// installed and the given daemon.json, or none for nil.
+func newHost(t *testing.T, config []byte) *host {
+	t.Helper()
+	h := &host{t: t, root: t.TempDir()}
+	for _, dir := range []string{"/etc/docker", "/run/systemd/system", filepath.Dir(runtimePath)} {
+		if err := os.MkdirAll(h.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.write(runtimePath, "", 0o755)
+	if config != nil {
+		h.write(configPath, string(config), 0o644)
+	}
+	h.docker = &fakeDocker{config: h.path(configPath), running: true}
+	if err := h.docker.load(); err != nil {
+		h.docker.runtimes = map[string]string{}
+	}
+	h.setup = New(Options{Root: h.root, RuntimePath: runtimePath, Log: zap.NewNop()}, h.docker, h.docker)
+	return h
+}
+
+func (h *host) path(name string) string { return filepath.Join(h.root, name) }
+
+func (h *host) write(name, text string, mode fs.FileMode) {
+	h.t.Helper()
+	if err := os.WriteFile(h.path(name), []byte(text), mode); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.Chmod(h.path(name), mode); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// tree returns the files of /etc/docker.
+func (h *host) tree() map[string]string {
+	h.t.Helper()
+	files := map[string]string{}
+	entries, err := os.ReadDir(h.path("/etc/docker"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, entry := range entries {
+		text, err := os.ReadFile(h.path("/etc/docker/" + entry.Name()))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		files[entry.Name()] = string(text)
+	}
+	return files
+}
+
+func (h *host) wantTree(want map[string]string) {
+	h.t.Helper()
+	if diff := cmp.Diff(want, h.tree()); diff != "" {
+		h.t.Errorf("/etc/docker (-want +got):\n%s", diff)
+	}
+}
+
+func (h *host) wantMissing(want ...string) {
+	h.t.Helper()
+	before := h.tree()
+	got, err := h.setup.Check(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if len(got) != len(want) {
+		h.t.Fatalf("Check() = %q, want %q", got, want)
+	}
+	for i := range got {
+		if !strings.Contains(got[i], want[i]) {
+			h.t.Errorf("Check()[%d] = %q, want %q", i, got[i], want[i])
+		}
+	}
+	h.wantTree(before)
+}
+
+// fakeDocker is dockerd and the systemd that reloads it: it has the runtimes
+// of the daemon.json that it read last.
+type fakeDocker struct {
+	config   string
+	runtimes map[string]string
+	running  bool
+	reloads  int
+	// reloading is how long a reload takes after systemd has called it done.
+	reloading time.Duration
+	due       time.Time
+	reloadErr error
+	// diesOfReload is what a dockerd does that its unit does not bring back.
+	diesOfReload bool
+}
+
+var errDown = errors.New("no such socket")
+
+func (d *fakeDocker) load() error {
+	d.runtimes = map[string]string{}
+	text, err := os.ReadFile(d.config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	path, err := registered(text)
+	if path != "" {
+		d.runtimes[runtimeName] = path
+	}
+	return err
+}
+
+func (d *fakeDocker) Runtimes(ctx context.Context) (map[string]string, error) {
+	if !d.running {
+		return nil, errDown
+	}
+	if !d.due.IsZero() && !time.Now().Before(d.due) {
+		d.due = time.Time{}
+		if err := d.load(); err != nil {
+			return nil, err
+		}
+	}
+	return d.runtimes, ctx.Err()
+}
+
+func (d *fakeDocker) ReloadUnit(_ context.Context, name string) error {
+	if name != dockerUnit {
+		return errors.New("no such unit")
+	}
+	d.reloads++
+	d.running = !d.diesOfReload
+	d.due = time.Now().Add(d.reloading)
+	return d.reloadErr
+}
+
+func TestApplyAndRemove(t *testing.T) {
+	const before = "{\n  \"debug\": true\n}\n"
+	const after = "{\n  \"debug\": true,\n  \"runtimes\": {\n    \"dockhost\": {\n      \"path\": \"" + runtimePath + "\"\n    }\n  }\n}\n"
+	h := newHost(t, []byte(before))
+	h.wantMissing("does not register", "is not registered with Docker")
+
+	for range 2 {
+		if err := h.setup.Apply(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.wantTree(map[string]string{"daemon.json": after, "daemon.json.dockhost-backup": before})
+		h.wantMissing()
+	}
+	if h.docker.reloads != 1 {
+		t.Errorf("Docker was reloaded %d times, want once", h.docker.reloads)
+	}
+
+	for range 2 {
+		if err := h.setup.Remove(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.wantTree(map[string]string{"daemon.json": before, "daemon.json.dockhost-backup": before})
+	}
+	if h.docker.reloads != 2 || len(h.docker.runtimes) != 0 {
+		t.Errorf("Docker was reloaded %d times and has %v, want twice and none", h.docker.reloads, h.docker.runtimes)
+	}
+}
+
+func TestApplyAndRemoveWithoutFile(t *testing.T) {
+	h := newHost(t, nil)
+	if err := os.Remove(h.path("/etc/docker")); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.setup.Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.wantTree(map[string]string{"daemon.json": whole})
+	h.setup.RuntimePath = "/usr/libexec/moved"
+	h.write(h.setup.RuntimePath, "", 0o755)
+	if err := h.setup.Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.wantTree(map[string]string{"daemon.json": strings.Replace(whole, runtimePath, "/usr/libexec/moved", 1)})
+	if err := h.setup.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.wantTree(map[string]string{})
+}
+
+func TestTheFirstBackupStays(t *testing.T) {
+	h := newHost(t, []byte(`{"mtu": 1400}`))
+	h.write(configPath+".dockhost-backup", `{"mtu": 1300}`, 0o600)
+	if err := h.setup.Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.tree()["daemon.json.dockhost-backup"]; got != `{"mtu": 1300}` {
+		t.Errorf("backup = %q, want it as it was", got)
+	}
+}
+
+func TestReloadIsAsynchronous(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.docker.reloading = 3 * time.Second
+		start := time.Now()
+		if err := h.setup.Apply(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took < 3*time.Second || took > 4*time.Second {
+			t.Errorf("Apply took %v, want it to wait for Docker, 3s", took)
+		}
+	})
+}
+
+func TestDockerDoesNotTakeTheFileIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.docker.reloading = time.Hour
+		start := time.Now()
+		err := h.setup.Apply(t.Context())
+		if err == nil || !strings.Contains(err.Error(), `Docker has no runtime "dockhost"`) || !strings.Contains(err.Error(), "--add-runtime") {
+			t.Errorf("Apply() = %v, want what Docker has and where to look", err)
+		}
+		if took := time.Since(start); took != proofTimeout {
+			t.Errorf("Apply took %v, want %v", took, proofTimeout)
+		}
+	})
+}
+
+func TestDockerDiesOfTheReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.docker.diesOfReload = true
+		if err := h.setup.Apply(t.Context()); !errors.Is(err, errDown) {
+			t.Errorf("Apply() = %v, want %v", err, errDown)
+		}
+	})
+}
+
+func TestReloadFails(t *testing.T) {
+	h := newHost(t, nil)
+	h.docker.reloadErr = errors.New("job failed")
+	if err := h.setup.Apply(t.Context()); !errors.Is(err, h.docker.reloadErr) {
+		t.Errorf("Apply() = %v, want %v", err, h.docker.reloadErr)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	h := newHost(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := h.setup.Apply(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Apply() = %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestDockerIsDown(t *testing.T) {
+	h := newHost(t, nil)
+	h.docker.running = false
+	if err := h.setup.Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.wantTree(map[string]string{"daemon.json": whole})
+	h.wantMissing("Docker does not say which runtimes it has: no such socket")
+}
+
+func TestImageBuild(t *testing.T) {
+	h := newHost(t, nil)
+	if err := os.RemoveAll(h.path("/run")); err != nil {
+		t.Fatal(err)
+	}
+	h.setup = New(h.setup.Options, nil, nil)
+	h.wantMissing("does not register")
+	if err := h.setup.Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.wantTree(map[string]string{"daemon.json": whole})
+	h.wantMissing()
+}
+
+func TestRuntimeNotInstalled(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(h *host)
+		want   string
+	}{
+		"missing":        {func(h *host) { _ = os.Remove(h.path(runtimePath)) }, runtimePath + " is missing"},
+		"not executable": {func(h *host) { h.write(runtimePath, "", 0o644) }, runtimePath + " is not executable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, []byte(whole))
+			c.damage(h)
+			h.wantMissing(c.want)
+			if err := h.setup.Apply(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Apply() = %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestBrokenConfigIsLeftAlone(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"not JSON":   {"{\n  \"debug\": yes\n}\n", ":2:12: invalid character 'y' looking for beginning of value"},
+		"wrong type": {`{"runtimes": []}`, ":1:14: runtimes is not an object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, []byte(c.text))
+			want := h.path(configPath) + c.want
+			if err := h.setup.Apply(t.Context()); err == nil || err.Error() != want {
+				t.Errorf("Apply() = %v, want %q", err, want)
+			}
+			if err := h.setup.Remove(t.Context()); err == nil || err.Error() != want {
+				t.Errorf("Remove() = %v, want %q", err, want)
+			}
+			if _, err := h.setup.Check(t.Context()); err == nil || err.Error() != want {
+				t.Errorf("Check() = %v, want %q", err, want)
+			}
+			h.wantTree(map[string]string{"daemon.json": c.text})
+		})
+	}
+}
+
+func TestDockerdRefusesTheFile(t *testing.T) {
+	h := newHost(t, []byte(`{"debg": true}`))
+	refusal := errors.New("unknown directive")
+	h.setup.validate = func(_ context.Context, file string) error {
+		if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), runtimePath) {
+			t.Errorf("validate got %s with %q, %v, want the new text", file, text, err)
+		}
+		return refusal
+	}
+	if err := h.setup.Apply(t.Context()); !errors.Is(err, refusal) {
+		t.Errorf("Apply() = %v, want %v", err, refusal)
+	}
+	h.wantTree(map[string]string{"daemon.json": `{"debg": true}`})
+}
+
+func TestModeOwnerAndLinkStay(t *testing.T) {
+	h := newHost(t, nil)
+	h.write("/etc/real.json", `{"debug": true}`, 0o640)
+	if os.Geteuid() == 0 {
+		if err := os.Chown(h.path("/etc/real.json"), 12, 34); err != nil {
+			t.Fatal(err)
+		}
+	}
+	owner := func() (uint32, uint32) {
+		info, err := os.Stat(h.path("/etc/real.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != 0o640 {
+			t.Errorf("mode = %v, want 0640", info.Mode())
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		return stat.Uid, stat.Gid
+	}
+	uid, gid := owner()
+	if err := os.Symlink("../real.json", h.path(configPath)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.setup.Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if newUID, newGID := owner(); newUID != uid || newGID != gid {
+		t.Errorf("owner = %d:%d, want %d:%d", newUID, newGID, uid, gid)
+	}
+	if target, err := os.Readlink(h.path(configPath)); err != nil || target != "../real.json" {
+		t.Errorf("Readlink(daemon.json) = %q, %v, want the link as it was", target, err)
+	}
+}
+
+func TestDanglingLink(t *testing.T) {
+	h := newHost(t, nil)
+	if err := os.Symlink("none.json", h.path(configPath)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.setup.Apply(t.Context()); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("Apply() = %v, want an error about the link", err)
+	}
+}
+
+func TestNewFileMode(t *testing.T) {
+	h := newHost(t, nil)
+	if err := h.setup.Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(h.path(configPath))
+	if err != nil || info.Mode() != 0o644 {
+		t.Errorf("Stat(daemon.json) = %v, %v, want mode 0644", info.Mode(), err)
+	}
+}
+
+func TestValidateWithDockerd(t *testing.T) {
+	for name, c := range map[string]struct{ script, want string }{
+		"accepted": {`[ "$1 $2 $3" = "--validate --config-file FILE" ] && echo configuration OK`, ""},
+		"refused":  {`echo "unable to configure the Docker daemon with file $3: bad"; exit 1`, "dockerd does not accept the change: unable to configure the Docker daemon with file daemon.json: bad"},
+		// As the Docker 20.10 of Debian 12 says it.
+		"too old":    {`printf "Status: unknown flag: --validate\nSee 'dockerd --help'., Code: 125\n" >&2; exit 1`, ""},
+		"no dockerd": {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bin := t.TempDir()
+			t.Setenv("PATH", bin)
+			if c.script != "" {
+				if err := os.WriteFile(filepath.Join(bin, "dockerd"), []byte("#!/bin/sh\n"+c.script+"\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := validateWithDockerd(t.Context(), "FILE")
+			if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
+				t.Errorf("validateWithDockerd() = %v, want %q", err, c.want)
+			}
+		})
+	}
+}

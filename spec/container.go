@@ -1,0 +1,213 @@
+package spec
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/strslice"
+)
+
+// container turns the declaration into what the Engine and systemd take. What
+// it returns counts only when no problem was noted.
+func (d *declaration) container() Container {
+	made := Container{
+		Name:       d.name,
+		Image:      d.image(),
+		Platform:   d.platform(),
+		PullPolicy: d.pullPolicy(),
+		Runtime:    d.runtime(),
+		EnvFiles:   d.envFiles(),
+		Config:     d.config(),
+		HostConfig: d.hostConfig(),
+	}
+	made.Networking = networking(made.HostConfig.NetworkMode)
+	made.DependsOn = d.dependsOn()
+	d.applyRestart(&made)
+	d.applyDockhost(&made)
+	return made
+}
+
+// image returns the reference as it is written.
+func (d *declaration) image() string {
+	at := d.field("image")
+	switch {
+	case !at.present():
+		d.errorf(d.at, "no image: add image: with the reference of an image")
+	case at.isScalar() && at.text() == "":
+		d.errorf(at, "no image: write the reference of an image")
+	case d.service.Image != "":
+		if _, err := reference.ParseNormalizedNamed(d.service.Image); err != nil {
+			d.errorf(at, "cannot use %q as an image reference: %v", shorten(d.service.Image), err)
+		}
+	}
+	return d.service.Image
+}
+
+var platform = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$`)
+
+func (d *declaration) platform() string {
+	if p := d.service.Platform; p != "" && !platform.MatchString(p) {
+		d.errorf(d.field("platform"), "cannot use %q as a platform: write OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64", shorten(p))
+	}
+	return d.service.Platform
+}
+
+func (d *declaration) pullPolicy() PullPolicy {
+	switch policy := d.service.PullPolicy; policy {
+	case "", "missing", "if_not_present":
+		return PullMissing
+	case "always":
+		return PullAlways
+	case "never":
+		return PullNever
+	default:
+		d.errorf(d.field("pull_policy"), "cannot use %q: use missing, always or never", shorten(policy))
+		return PullMissing
+	}
+}
+
+// runtime returns the runtime for dockhost-runtime to exec.
+func (d *declaration) runtime() string {
+	name := d.service.Runtime
+	switch {
+	case name == "dockhost":
+		d.errorf(d.field("runtime"), "every container here is run by dockhost: name the runtime that it calls, such as runc or nvidia, or leave this out")
+	case strings.HasPrefix(name, "io.containerd."):
+		d.errorf(d.field("runtime"), "cannot use %q: a containerd shim is no program that can be called, name a runtime of /etc/docker/daemon.json", shorten(name))
+	}
+	return name
+}
+
+func (d *declaration) config() *container.Config {
+	s := &d.service
+	exposed, _ := d.ports()
+	return &container.Config{
+		Hostname:     s.Hostname,
+		Domainname:   s.DomainName,
+		User:         s.User,
+		ExposedPorts: exposed,
+		Tty:          s.Tty,
+		OpenStdin:    s.StdinOpen,
+		Env:          d.environment(),
+		Cmd:          strslice.StrSlice(s.Command),
+		Healthcheck:  d.healthcheck(),
+		Image:        s.Image,
+		WorkingDir:   d.workingDir(),
+		Entrypoint:   strslice.StrSlice(s.Entrypoint),
+		Labels:       d.labels(),
+		StopSignal:   d.stopSignal(),
+		StopTimeout:  d.stopTimeout(),
+	}
+}
+
+func (d *declaration) workingDir() string {
+	if dir := d.service.WorkingDir; dir != "" && !path.IsAbs(dir) {
+		d.errorf(d.field("working_dir"), "cannot use %q: it is not absolute", shorten(dir))
+	}
+	return d.service.WorkingDir
+}
+
+// labels returns the labels of the container. Those that begin with
+// "dockhost." are the supervisor's.
+func (d *declaration) labels() map[string]string {
+	for name := range d.service.Labels {
+		if strings.HasPrefix(name, "dockhost.") {
+			d.errorf(d.field("labels"), "cannot use the label %q: names that begin with \"dockhost.\" are reserved", shorten(name))
+		}
+	}
+	return d.service.Labels
+}
+
+// signal is a name or a number, as in signal(7).
+var signal = regexp.MustCompile(`^((SIG)?[A-Z][A-Z0-9]*([+-][0-9]+)?|[1-9][0-9]?)$`)
+
+func (d *declaration) stopSignal() string {
+	if s := d.service.StopSignal; s != "" && !signal.MatchString(strings.ToUpper(s)) {
+		d.errorf(d.field("stop_signal"), "cannot use %q as a signal: write a name such as SIGTERM, or a number", shorten(s))
+	}
+	return d.service.StopSignal
+}
+
+// stopTimeout returns whole seconds: a part of a second counts as one.
+func (d *declaration) stopTimeout() *int {
+	if d.service.StopGracePeriod == nil {
+		return nil
+	}
+	grace := time.Duration(*d.service.StopGracePeriod)
+	if grace < 0 {
+		d.errorf(d.field("stop_grace_period"), "cannot be negative")
+	}
+	seconds := int((grace + time.Second - 1) / time.Second)
+	return &seconds
+}
+
+func (d *declaration) hostConfig() *container.HostConfig {
+	s := &d.service
+	_, bindings := d.ports()
+	binds, mounts := d.volumes()
+	host := &container.HostConfig{
+		Annotations:    s.Annotations,
+		Binds:          binds,
+		Mounts:         mounts,
+		Tmpfs:          d.tmpfs(),
+		CapAdd:         s.CapAdd,
+		CapDrop:        s.CapDrop,
+		DNS:            d.dns(),
+		DNSOptions:     s.DNSOpts,
+		DNSSearch:      s.DNSSearch,
+		ExtraHosts:     d.extraHosts(),
+		GroupAdd:       s.GroupAdd,
+		Init:           s.Init,
+		LogConfig:      d.logConfig(),
+		OomScoreAdj:    d.oomScoreAdj(),
+		PortBindings:   bindings,
+		Privileged:     s.Privileged,
+		ReadonlyRootfs: s.ReadOnly,
+		RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyDisabled},
+		ShmSize:        d.bytes("shm_size", int64(s.ShmSize)),
+		Sysctls:        s.Sysctls,
+		Resources:      d.resources(),
+	}
+	d.applyNamespaces(host)
+	d.applySecurity(host)
+	return host
+}
+
+func (d *declaration) logConfig() container.LogConfig {
+	logging := d.service.Logging
+	if logging == nil {
+		return container.LogConfig{}
+	}
+	return container.LogConfig{Type: logging.Driver, Config: logging.Options}
+}
+
+// applySecurity sets what Docker's CLI makes of security_opt.
+func (d *declaration) applySecurity(host *container.HostConfig) {
+	options := d.service.SecurityOpt
+	for i, option := range options {
+		at := d.field("security_opt").entry(i, len(options))
+		name, value, found := strings.Cut(option, "=")
+		if !found {
+			name, value, _ = strings.Cut(option, ":")
+		}
+		switch {
+		case option == "systempaths=unconfined":
+			// Docker takes empty, not absent, lists for "mask nothing".
+			host.MaskedPaths, host.ReadonlyPaths = []string{}, []string{}
+			continue
+		case !slices.Contains([]string{"apparmor", "label", "no-new-privileges", "seccomp", "writable-cgroups"}, name):
+			d.errorf(at, "unknown security option %q", shorten(name))
+		case name == "seccomp" && value != "unconfined" && value != "builtin" && !strings.HasPrefix(value, "{"):
+			d.errorf(at, "a seccomp profile cannot be read from a file: write seccomp=unconfined, seccomp=builtin, or the profile itself as JSON after seccomp=")
+		}
+		if !found && value != "" {
+			option = name + "=" + value
+		}
+		host.SecurityOpt = append(host.SecurityOpt, option)
+	}
+}

@@ -1,0 +1,69 @@
+package spec
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+)
+
+// environment returns "NAME=VALUE", sorted.
+func (d *declaration) environment() []string {
+	d.checkEnvironment(d.field("environment"))
+	var env []string
+	for name, value := range d.service.Environment {
+		if value != nil {
+			env = append(env, name+"="+*value)
+		}
+	}
+	slices.Sort(env)
+	return env
+}
+
+// checkEnvironment notes variables without a value: Compose takes these from
+// the shell that calls it, and a host has none.
+func (d *declaration) checkEnvironment(at spot) {
+	const noValue = "this variable has no value, and a host has no environment to take it from: write NAME: VALUE, or NAME: \"\" for an empty one"
+	for name, value := range at.fields() {
+		if value.isNull() {
+			d.errorf(value, noValue)
+		}
+		d.checkVariable(value, name)
+	}
+	for _, item := range at.items() {
+		name, _, found := strings.Cut(item.text(), "=")
+		if !found {
+			d.errorf(item, noValue)
+		}
+		d.checkVariable(item, name)
+	}
+}
+
+func (d *declaration) checkVariable(at spot, name string) {
+	if name == "" || strings.ContainsAny(name, "=\x00\n") {
+		d.errorf(at, "this is no name for an environment variable")
+	}
+}
+
+func (d *declaration) envFiles() []EnvFile {
+	var files []EnvFile
+	for i, file := range d.service.EnvFiles {
+		at := d.field("env_file").entry(i, len(d.service.EnvFiles))
+		if !path.IsAbs(file.Path) {
+			d.errorf(at, "cannot use %q: it is not absolute, and a host has no project directory", shorten(file.Path))
+		}
+		if file.Format != "" && file.Format != "raw" {
+			d.errorf(at, "unknown format %q: use raw, or leave it out", shorten(file.Format))
+		}
+		files = append(files, EnvFile{Path: file.Path, Required: bool(file.Required), Format: file.Format})
+	}
+	return files
+}
+
+// hasHealthcheck reports whether the declaration leaves the container a
+// health check; the image may have one where nothing is declared.
+func hasHealthcheck(config *container.Config) bool {
+	check := config.Healthcheck
+	return check == nil || len(check.Test) == 0 || check.Test[0] != "NONE"
+}

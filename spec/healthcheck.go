@@ -1,0 +1,64 @@
+package spec
+
+import (
+	"math"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/container"
+)
+
+// healthcheck returns nil where nothing is declared: then the image's own
+// check counts.
+func (d *declaration) healthcheck() *container.HealthConfig {
+	check, at := d.service.HealthCheck, d.field("healthcheck")
+	if check == nil {
+		return nil
+	}
+	if check.Disable {
+		return &container.HealthConfig{Test: []string{"NONE"}}
+	}
+	d.checkTest(at.field("test"), check.Test)
+	made := &container.HealthConfig{
+		Test:          check.Test,
+		Interval:      d.checkDuration(at.field("interval"), check.Interval),
+		Timeout:       d.checkDuration(at.field("timeout"), check.Timeout),
+		StartPeriod:   d.checkDuration(at.field("start_period"), check.StartPeriod),
+		StartInterval: d.checkDuration(at.field("start_interval"), check.StartInterval),
+	}
+	if check.Retries != nil {
+		if *check.Retries > math.MaxInt32 {
+			d.errorf(at.field("retries"), "too large")
+		}
+		made.Retries = int(min(*check.Retries, math.MaxInt32))
+	}
+	return made
+}
+
+func (d *declaration) checkTest(at spot, test []string) {
+	switch {
+	case !at.present():
+		return
+	case len(test) == 0:
+		d.errorf(at, "no command: write CMD or CMD-SHELL and a command, or disable: true")
+	case test[0] != "CMD" && test[0] != "CMD-SHELL" && test[0] != "NONE":
+		d.errorf(at, "a list must begin with CMD, CMD-SHELL or NONE")
+	case test[0] != "NONE" && (len(test) == 1 || test[1] == ""):
+		d.errorf(at, "no command follows %s", test[0])
+	case test[0] == "CMD-SHELL" && len(test) > 2:
+		d.errorf(at, "CMD-SHELL takes one string: put the whole command line into it, or use CMD")
+	}
+}
+
+// checkDuration returns a time of a health check. The Engine takes 0, for its
+// own default, or a millisecond and more.
+func (d *declaration) checkDuration(at spot, duration *types.Duration) time.Duration {
+	if duration == nil {
+		return 0
+	}
+	value := time.Duration(*duration)
+	if value != 0 && value < time.Millisecond {
+		d.errorf(at, "cannot be less than 1ms")
+	}
+	return value
+}

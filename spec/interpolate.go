@@ -1,0 +1,114 @@
+package spec
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// errVariable stands for a variable that a host has nothing to fill in for.
+var errVariable = errors.New("a host has no variables to fill in: write $$ for a literal $, or ${NAME:-default}")
+
+// interpolate fills in the variables in the values of a resolved tree, by
+// Compose's rules, in place. No variable has a value on a host, so that only
+// defaults are left: a variable without one is a problem. The problem does not
+// name the variable, which may be a part of a password.
+func (r *report) interpolate(at spot) {
+	switch {
+	case at.isScalar() && at.node.Tag == "!!str" && strings.Contains(at.node.Value, "$"):
+		value, err := substitute(at.node.Value)
+		if err != nil {
+			r.errorf(at, "%v", err)
+			return
+		}
+		at.node.Value = value
+	case at.isMapping():
+		for _, value := range at.fields() {
+			r.interpolate(value)
+		}
+	case at.isList():
+		for _, item := range at.items() {
+			r.interpolate(item)
+		}
+	}
+}
+
+var (
+	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*`)
+	// modifier is what may follow the name of a variable in braces.
+	modifier = regexp.MustCompile(`^(:?[-+?])`)
+)
+
+// substitute replaces the variables of a value: "$$" is "$",
+// "${NAME:-default}" and "${NAME-default}" are the default, "${NAME:+other}"
+// and "${NAME+other}" are nothing. A "$" that begins none of these stays
+// (https://docs.docker.com/reference/compose-file/interpolation/).
+func substitute(value string) (string, error) {
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(value, "$")
+		out.WriteString(before)
+		switch {
+		case !found:
+			return out.String(), nil
+		case strings.HasPrefix(rest, "$"):
+			out.WriteByte('$')
+			value = rest[1:]
+		case variable.MatchString(rest):
+			return "", errVariable
+		case strings.HasPrefix(rest, "{"):
+			end := closing(rest)
+			if end < 0 {
+				return "", errVariable
+			}
+			filled, err := braced(rest[1:end])
+			if err != nil {
+				return "", err
+			}
+			out.WriteString(filled)
+			value = rest[end+1:]
+		default:
+			out.WriteByte('$')
+			value = rest
+		}
+	}
+}
+
+// closing returns where the brace closes that s begins with, or -1.
+func closing(s string) int {
+	depth := 0
+	for i := range len(s) {
+		switch {
+		case i == 0, s[i] == '{' && s[i-1] == '$':
+			depth++
+		case s[i] == '}':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// braced returns what stands for "${expression}".
+func braced(expression string) (string, error) {
+	name := variable.FindString(expression)
+	found := modifier.FindString(expression[len(name):])
+	if name == "" || found == "" {
+		return "", errVariable
+	}
+	switch found[len(found)-1] {
+	case '-':
+		return substitute(expression[len(name)+len(found):])
+	case '+':
+		return "", nil
+	default:
+		return "", errVariable
+	}
+}
+
+// isText reports whether a scalar is a string, rather than a number or a
+// boolean.
+func isText(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!str" }

@@ -1,0 +1,111 @@
+package spec
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Parse turns the mapping below `dockhost:` into an assignment. file names the
+// source in messages ("user-data"); a nil node is an assignment of nothing.
+// The error is a Problems: everything that is wrong, at once.
+func Parse(file string, node *yaml.Node) (*Assignment, error) {
+	r := &report{file: file}
+	assignment := &Assignment{Containers: []Container{}}
+	if node == nil {
+		return assignment, nil
+	}
+	top := spot{node: node}
+	if top.node = r.resolve(top); top.node == nil {
+		return nil, r.err()
+	}
+	if !top.isMapping() {
+		r.errorf(top, "not a mapping: write containers: below dockhost:, indented")
+		return nil, r.err()
+	}
+	for name, section := range top.fields() {
+		switch name {
+		case "containers":
+			assignment.Containers = r.containers(section)
+		case "registries":
+			assignment.Registries = r.registries(section)
+		default:
+			r.unknownKey(section, name, []string{"containers", "registries"}, "")
+		}
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return assignment, nil
+}
+
+// declaration is one container as it stands in the source.
+type declaration struct {
+	*report
+	name string
+	// at is the resolved mapping, with the keys of a Compose service only.
+	at spot
+	// dockhost is the x-dockhost mapping.
+	dockhost spot
+	// service is what compose-go made of it.
+	service service
+	// links are the containers that this one needs.
+	links []link
+	// published are the host ports that it takes.
+	published []published
+}
+
+// containers reads the containers section. What it returns counts only when
+// no problem was noted.
+func (r *report) containers(section spot) []Container {
+	if section.isNull() {
+		return []Container{}
+	}
+	if !section.isMapping() {
+		r.errorf(section, "not a mapping: write NAME: below it, and a Compose service below that")
+		return nil
+	}
+	declared := r.declare(section)
+	loadAll(declared)
+	containers := make([]Container, 0, len(declared))
+	for _, d := range declared {
+		containers = append(containers, d.container())
+	}
+	r.checkLinks(declared)
+	r.checkPorts(declared)
+	slices.SortFunc(containers, func(a, b Container) int { return cmp.Compare(a.Name, b.Name) })
+	return containers
+}
+
+// containerName is what Docker takes for a container name
+// (daemon/names.RestrictedNameChars), which systemd takes unescaped in the name
+// of a unit instance too (systemd.unit(5), "String escaping for inclusion in
+// unit names").
+var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+
+// maxName leaves room in the 255 bytes of a unit name for "dockhost@.service".
+const maxName = 200
+
+// declare checks the names and the keys of all containers.
+func (r *report) declare(section spot) []*declaration {
+	var declared []*declaration
+	for name, at := range section.fields() {
+		if !containerName.MatchString(name) || len(name) > maxName {
+			r.errorf(at, "cannot use %q as the name of a container and of a unit: use 2 to %d letters, digits, \"_\", \".\" and \"-\", beginning with a letter or a digit", shorten(name), maxName)
+		}
+		if !at.isMapping() {
+			r.errorf(at, "not a Compose service: write image: below it, indented")
+			continue
+		}
+		d := &declaration{report: r, name: name, dockhost: at.field("x-dockhost")}
+		d.at = r.checkKeys(at, serviceKeys(), "")
+		r.interpolate(d.at)
+		declared = append(declared, d)
+	}
+	return declared
+}
+
+// field returns a key of the service.
+func (d *declaration) field(name string) spot { return d.at.field(name) }

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/dockhost/dockhost/supervisor/placement"
+)
+
+// cgroupsPath returns linux.cgroupsPath of an OCI configuration, or "" where
+// there is none.
+func cgroupsPath(config []byte) (string, error) {
+	var c struct {
+		Linux struct {
+			CgroupsPath string `json:"cgroupsPath"`
+		} `json:"linux"`
+	}
+	if err := json.Unmarshal(config, &c); err != nil {
+		return "", err
+	}
+	return c.Linux.CgroupsPath, nil
+}
+
+// rewrite returns the OCI configuration with the placement's edits and its
+// cgroup path in it. Whatever they do not name keeps its bytes: unknown
+// members and numbers of any size pass through.
+func rewrite(config []byte, place placement.Placement) ([]byte, error) {
+	merged, err := merge("", config, place.Edits)
+	if err != nil {
+		return nil, err
+	}
+	root, err := object("", merged)
+	if err != nil {
+		return nil, err
+	}
+	linux, err := object("linux", root["linux"])
+	if err != nil {
+		return nil, err
+	}
+	if linux["cgroupsPath"], err = encode(place.CgroupPath); err != nil {
+		return nil, err
+	}
+	if root["linux"], err = encode(linux); err != nil {
+		return nil, err
+	}
+	return encode(root)
+}
+
+// object returns the members of the JSON object at the path at.
+func object(at string, value json.RawMessage) (map[string]json.RawMessage, error) {
+	if len(value) == 0 {
+		return nil, fmt.Errorf("%s is missing", called(at))
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(value, &members); err != nil {
+		if _, isType := errors.AsType[*json.UnmarshalTypeError](err); isType {
+			return nil, fmt.Errorf("%s is not an object", called(at))
+		}
+		return nil, err
+	}
+	if members == nil {
+		return nil, fmt.Errorf("%s is null", called(at))
+	}
+	return members, nil
+}
+
+// encode is json.Marshal that leaves <, > and & as they are.
+func encode(value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// called is how messages name the value at a path.
+func called(at string) string {
+	if at == "" {
+		return "the configuration"
+	}
+	return at
+}

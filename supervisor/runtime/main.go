@@ -1,0 +1,27 @@
+// Command dockhost-runtime is the OCI runtime that Docker calls for a
+// container that dockhost supervises. It puts the container into the cgroup
+// that the supervisor chose (package placement), and then becomes the real
+// runtime: runc, crun or another. Docker's shim starts it four to five times
+// for each start of a container, so it imports the standard library and
+// package placement alone, starts no goroutine, and holds no state of its own.
+//
+// It must never stand in the way of a container that dockhost does not
+// manage: such a call reaches runc with its arguments untouched.
+package main
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/dockhost/dockhost/supervisor/placement"
+)
+
+func main() {
+	p := program{
+		placements:  placement.Dir,
+		cgroupRoots: []string{"/sys/fs/cgroup", "/sys/fs/cgroup/systemd"},
+		self:        "/proc/self/exe",
+		exec:        syscall.Exec,
+	}
+	os.Exit(p.run(os.Args[1:], os.Environ(), os.Stderr))
+}

@@ -1,0 +1,223 @@
+// Package supervisor is one container's life under one systemd unit: it pulls
+// the image, makes the container, has it born in the unit's own cgroup, tells
+// systemd when it is ready, relays its output, stops it, and ends as it ended.
+// It never talks to the agent: it reads what the container is from the run
+// directory, and leaves there how it fares.
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+// Labels of the containers that dockhost makes.
+const (
+	// LabelUnit names the systemd unit that the container belongs to.
+	LabelUnit = "dockhost.unit"
+	// LabelConfigHash is the [spec.Container.Hash] it was made of.
+	LabelConfigHash = "dockhost.config-hash"
+)
+
+// ExitNotRun is the exit status when the container could not be run at all,
+// as `docker run` has it.
+const ExitNotRun = 125
+
+// RuntimeName is the name under which dockhost-runtime is registered with
+// Docker.
+const RuntimeName = "dockhost"
+
+// supervisorLeaf and containerLeaf are the cgroups below the unit's.
+const (
+	supervisorLeaf = "supervisor"
+	containerLeaf  = "container"
+)
+
+// notifier tells systemd how the service fares.
+type notifier interface {
+	Ready(status string)
+	Status(status string)
+	Stopping(status string)
+	ExtendTimeout(d time.Duration)
+}
+
+// unitReader describes a unit.
+type unitReader interface {
+	Unit(ctx context.Context, name string) (systemd.Unit, error)
+}
+
+// Options are what a supervisor works with.
+type Options struct {
+	// Name is the assigned container's.
+	Name    string
+	Dir     rundir.Dir
+	Engine  *engine.Client
+	Cgroups systemd.Cgroups
+	Notify  notifier
+	Units   unitReader
+	// Stdout and Stderr get the container's output.
+	Stdout, Stderr io.Writer
+	Log            *zap.Logger
+}
+
+// Supervisor runs one container once.
+type Supervisor struct {
+	Options
+
+	unit   string
+	cgroup string
+	spec   *spec.Container
+	life   *lifecycle
+	state  rundir.State
+}
+
+// New returns a supervisor that has done nothing yet.
+func New(o Options) *Supervisor {
+	s := &Supervisor{Options: o}
+	s.life = newLifecycle(s.phaseChanged)
+	return s
+}
+
+// Run runs the container until it ends and returns the exit status for the
+// process: the container's own, or 0 after a stop that was asked for. A ctx
+// that ends asks for the container to be stopped. The error says why the
+// container could not be run, or not be watched.
+func (s *Supervisor) Run(ctx context.Context) (int, error) {
+	if err := s.prepare(); err != nil {
+		return ExitNotRun, err
+	}
+	code, err := s.live(ctx)
+	if err != nil {
+		s.fail(err)
+	}
+	s.life.exited()
+	return code, err
+}
+
+// prepare finds the supervisor's own place and what it is to run.
+func (s *Supervisor) prepare() error {
+	var err error
+	if s.unit, s.cgroup, err = s.Cgroups.OwnUnit(); err != nil {
+		return fmt.Errorf("supervise %q: %w", s.Name, err)
+	}
+	if err := s.Cgroups.EnterLeaf(s.cgroup, supervisorLeaf); err != nil {
+		return fmt.Errorf("supervise %q: %w", s.Name, err)
+	}
+	s.spec, err = s.Dir.Container(s.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no container %q is assigned to this host (see: dockhostctl status)", s.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("supervise %q: %w", s.Name, err)
+	}
+	s.Log = s.Log.With(zap.String("container", s.Name))
+	s.state = rundir.State{Phase: string(phaseWaiting), Since: time.Now(), ConfigHash: s.spec.Hash(), Image: s.spec.Image}
+	if before, err := s.Dir.State(s.Name); err == nil {
+		s.state.LastError = before.LastError
+	}
+	s.saveState()
+	return nil
+}
+
+// live is the container's life from the Engine's first answer to its removal.
+func (s *Supervisor) live(ctx context.Context) (int, error) {
+	if err := s.awaitEngine(ctx); err != nil {
+		return s.unlessStopped(ctx, err)
+	}
+	s.life.engineAnswered()
+	image, err := s.ensureImage(ctx)
+	if err != nil {
+		return s.unlessStopped(ctx, err)
+	}
+	s.life.pulled()
+	// From here on a stop is a stop of the container: what was begun with the
+	// Engine is finished first, so that nothing is left half made.
+	id, err := s.create(context.WithoutCancel(ctx), image)
+	if err != nil {
+		return ExitNotRun, err
+	}
+	defer s.discard(context.WithoutCancel(ctx), id)
+	s.life.created()
+	return s.watch(ctx, id)
+}
+
+// unlessStopped turns an error that a stop request caused into a clean end.
+func (s *Supervisor) unlessStopped(ctx context.Context, err error) (int, error) {
+	if ctx.Err() != nil {
+		s.life.stopRequested()
+		return 0, nil
+	}
+	return ExitNotRun, err
+}
+
+// discard removes the container and all that was made for it.
+func (s *Supervisor) discard(ctx context.Context, id string) {
+	if err := s.Engine.Remove(ctx, id); err != nil {
+		s.Log.Warn("container not removed, the next start will", zap.Error(err))
+		return
+	}
+	if err := placement.Remove(s.Dir.RuntimeDir(), id); err != nil {
+		s.Log.Warn("placement not removed", zap.Error(err))
+	}
+	s.Cgroups.Prune(s.cgroup)
+}
+
+// phaseChanged makes each transition known: to the journal, to systemd and in
+// the run directory.
+func (s *Supervisor) phaseChanged(from, to phase) {
+	s.Log.Debug("phase changed", zap.String("from", string(from)), zap.String("to", string(to)))
+	s.state.Phase, s.state.Since = string(to), time.Now()
+	s.state.Ready = to == phaseRunning
+	switch to {
+	case phaseRunning:
+		s.state.LastError = nil
+		s.Notify.Ready(s.runningStatus())
+		s.Log.Info("container is ready", zap.String("image", s.spec.Image), zap.String("container_id", s.state.ContainerID))
+	case phaseStopping:
+		s.Notify.Stopping("stopping")
+	case phaseUnready:
+		s.Notify.Status("running, waiting for its health check to pass")
+	case phaseCreating, phaseStarting:
+		s.Notify.Status(string(to) + " " + s.spec.Image)
+	case phaseWaiting, phasePulling, phaseEnded:
+	}
+	s.saveState()
+}
+
+func (s *Supervisor) runningStatus() string {
+	status := "running " + s.spec.Image
+	if s.state.Cached {
+		status += " (cached: the registry could not be asked)"
+	}
+	return status
+}
+
+// fail keeps what went wrong, for status and for the next run.
+func (s *Supervisor) fail(err error) {
+	s.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error()}
+	s.saveState()
+	s.Notify.Status(firstLine(err.Error()))
+}
+
+func (s *Supervisor) saveState() {
+	if err := s.Dir.WriteState(s.Name, s.state); err != nil {
+		s.Log.Warn("state not written", zap.Error(err))
+	}
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}

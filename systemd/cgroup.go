@@ -1,0 +1,149 @@
+package systemd
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Cgroups is a host's cgroup tree, v2 or v1 with or without the hybrid v2
+// mount. Root is a prefix of the host's paths, "" on a real one.
+type Cgroups struct {
+	Root string
+}
+
+// cgroupMount is where all distributions mount the cgroup trees.
+const cgroupMount = "/sys/fs/cgroup"
+
+// OwnUnit returns the unit that this process runs in, and the unit's cgroup
+// path ("/system.slice/web.service"). It works in a leaf below the unit too.
+// The error tells when the process runs in no service.
+func (c Cgroups) OwnUnit() (unit, path string, err error) {
+	trees, err := c.trees("self")
+	if err != nil {
+		return "", "", err
+	}
+	own := tracking(trees)
+	parts := strings.Split(own, "/")
+	for i := len(parts) - 1; i > 0; i-- {
+		if strings.HasSuffix(parts[i], ".service") {
+			return parts[i], strings.Join(parts[:i+1], "/"), nil
+		}
+	}
+	return "", "", fmt.Errorf("the process runs in %q, which is no service of systemd (start it by systemctl)", own)
+}
+
+// EnterLeaf moves this process into the cgroup NAME below the unit's, since
+// cgroup v2 lets no process stay in a cgroup whose children have controllers
+// (cgroups(7), "no internal processes" rule). It does nothing where systemd
+// has done so already (DelegateSubgroup=, since 254).
+func (c Cgroups) EnterLeaf(unitPath, name string) error {
+	trees, err := c.trees("self")
+	if err != nil {
+		return err
+	}
+	leaf := filepath.Join(unitPath, name)
+	for mount, path := range trees {
+		if path != unitPath || !tracks(mount) {
+			continue
+		}
+		dir := filepath.Join(mount, leaf)
+		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as systemd makes its own
+			return fmt.Errorf("move into the leaf cgroup (is Delegate=yes set?): %w", err)
+		}
+		procs := filepath.Join(dir, "cgroup.procs")
+		if err := os.WriteFile(procs, []byte(strconv.Itoa(os.Getpid())), 0); err != nil {
+			return fmt.Errorf("move into the leaf cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+// Holds says whether the process lies below the unit's cgroup, and where it
+// lies if not.
+func (c Cgroups) Holds(unitPath string, pid int) (bool, string, error) {
+	trees, err := c.trees(strconv.Itoa(pid))
+	if err != nil {
+		return false, "", err
+	}
+	path := tracking(trees)
+	return strings.HasPrefix(path, unitPath+"/"), path, nil
+}
+
+// Prune removes what an OCI runtime leaves of the unit's cgroup in the v1
+// trees that systemd does not manage for it. A cgroup with a process in it
+// stays: the kernel refuses to remove it.
+func (c Cgroups) Prune(unitPath string) {
+	mounts, err := filepath.Glob(filepath.Join(c.Root, cgroupMount, "*"))
+	if err != nil {
+		return
+	}
+	for _, mount := range mounts {
+		if _, err := os.Stat(filepath.Join(mount, "cgroup.procs")); err != nil || tracks(mount) {
+			continue
+		}
+		_ = os.Remove(filepath.Join(mount, unitPath))
+	}
+}
+
+// trees maps each mounted tree to the path in it of a process.
+func (c Cgroups) trees(pid string) (map[string]string, error) {
+	raw, err := os.ReadFile(filepath.Join(c.Root, "/proc", pid, "cgroup"))
+	if err != nil {
+		return nil, fmt.Errorf("find the cgroup of process %s: %w", pid, err)
+	}
+	trees := map[string]string{}
+	lines := bufio.NewScanner(bytes.NewReader(raw))
+	for lines.Scan() {
+		// "4:memory:/system.slice", "1:name=systemd:/init.scope", "0::/init.scope"
+		fields := strings.SplitN(lines.Text(), ":", 3)
+		if len(fields) == 3 {
+			trees[c.mount(fields[1])] = fields[2]
+		}
+	}
+	if len(trees) == 0 {
+		return nil, errors.New("find the cgroup: /proc/" + pid + "/cgroup is empty")
+	}
+	return trees, nil
+}
+
+// mount is where the tree with these controllers is mounted; "" is the v2 tree.
+func (c Cgroups) mount(controllers string) string {
+	base := filepath.Join(c.Root, cgroupMount)
+	if controllers != "" {
+		return filepath.Join(base, strings.TrimPrefix(controllers, "name="))
+	}
+	if _, err := os.Stat(filepath.Join(base, "cgroup.controllers")); err == nil {
+		return base
+	}
+	return filepath.Join(base, "unified")
+}
+
+// tracks says whether systemd follows processes in the tree at mount.
+func tracks(mount string) bool {
+	switch filepath.Base(mount) {
+	case "systemd", "unified", "cgroup":
+		return true
+	}
+	return false
+}
+
+// tracking returns the path in the tree in which systemd follows processes:
+// name=systemd where it is mounted, else the v2 tree.
+func tracking(trees map[string]string) string {
+	var unified string
+	for mount, path := range trees {
+		switch filepath.Base(mount) {
+		case "systemd":
+			return path
+		case "unified", "cgroup":
+			unified = path
+		}
+	}
+	return unified
+}

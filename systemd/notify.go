@@ -1,0 +1,45 @@
+package systemd
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+)
+
+// Notifier tells systemd about the service it runs in (sd_notify(3)). Without
+// $NOTIFY_SOCKET it says nothing.
+type Notifier struct{}
+
+// Ready says that the service is up, or has finished reloading.
+func (n Notifier) Ready(status string) { n.send("READY=1", statusLine(status)) }
+
+// Status says in a sentence what the service is doing.
+func (n Notifier) Status(status string) { n.send(statusLine(status)) }
+
+// Reloading says that the service takes over a new configuration; Ready ends
+// it. MONOTONIC_USEC is what Type=notify-reload asks for.
+func (n Notifier) Reloading(status string) {
+	n.send("RELOADING=1", daemon.SdNotifyMonotonicUsec(), statusLine(status))
+}
+
+// Stopping says that the service is on its way down.
+func (n Notifier) Stopping(status string) { n.send("STOPPING=1", statusLine(status)) }
+
+// ExtendTimeout asks for d more, from now, for the start or stop that is going
+// on. It shortens nothing.
+func (n Notifier) ExtendTimeout(d time.Duration) {
+	n.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", d.Microseconds()))
+}
+
+// send has no one to tell about an error: a lost line is replaced by the next.
+func (Notifier) send(lines ...string) {
+	_, _ = daemon.SdNotify(false, strings.Join(lines, "\n"))
+}
+
+// statusLine keeps a status on one line, since a newline would start another
+// assignment.
+func statusLine(status string) string {
+	return "STATUS=" + strings.Join(strings.FieldsFunc(status, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+}

@@ -1,0 +1,268 @@
+// Package systemd is systemd as this project uses it: units over D-Bus, the
+// notify socket, the cgroup tree, the journal and sockets that were passed in.
+// It is the only package that imports go-systemd and godbus. It knows nothing
+// of Docker or of containers.
+package systemd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	godbus "github.com/godbus/dbus/v5"
+)
+
+// callTimeout bounds one D-Bus call; systemd answers within milliseconds
+// unless it is reloading a great many units.
+const callTimeout = 25 * time.Second
+
+// ErrNoUnit means that systemd has no unit of that name.
+var ErrNoUnit = errors.New("no such unit")
+
+// Manager asks systemd to start, stop and describe units. It connects when it
+// is first used, and again when the connection was lost (systemd's
+// daemon-reexec ends private ones). It is safe for concurrent use.
+type Manager struct {
+	mu   sync.Mutex
+	conn *dbus.Conn
+}
+
+// Close ends the connection.
+func (m *Manager) Close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn != nil {
+		m.conn.Close()
+		m.conn = nil
+	}
+}
+
+func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn != nil && m.conn.Connected() {
+		return m.conn, nil
+	}
+	// The connection outlives this call.
+	conn, err := dbus.NewWithContext(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("connect to systemd: %w", err)
+	}
+	m.conn = conn
+	return conn, nil
+}
+
+// Start asks for the unit to be started and does not wait for it. It forgets
+// an earlier failure first, so that a start limit does not stand in the way.
+func (m *Manager) Start(ctx context.Context, name string) error {
+	return m.job(ctx, "start", name, func(ctx context.Context, conn *dbus.Conn) (int, error) {
+		// An error here says that the unit is not loaded: then it has not failed.
+		_ = conn.ResetFailedUnitContext(ctx, name)
+		return conn.StartUnitContext(ctx, name, "replace", nil)
+	})
+}
+
+// Restart asks for the unit to be restarted and does not wait for it.
+func (m *Manager) Restart(ctx context.Context, name string) error {
+	return m.job(ctx, "restart", name, func(ctx context.Context, conn *dbus.Conn) (int, error) {
+		return conn.RestartUnitContext(ctx, name, "replace", nil)
+	})
+}
+
+func (m *Manager) job(ctx context.Context, verb, name string, ask func(context.Context, *dbus.Conn) (int, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	conn, err := m.connect(ctx)
+	if err == nil {
+		_, err = ask(ctx, conn)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", verb, name, translate(err))
+	}
+	return nil
+}
+
+// Stop stops the unit and returns when it is stopped, or when ctx ends. The
+// error is [ErrNoUnit] when there is none.
+func (m *Manager) Stop(ctx context.Context, name string) error {
+	return m.await(ctx, "stop", name, (*dbus.Conn).StopUnitContext)
+}
+
+// ReloadUnit reloads the unit and returns when it has done so. The error is
+// [ErrNoUnit] when there is none.
+func (m *Manager) ReloadUnit(ctx context.Context, name string) error {
+	return m.await(ctx, "reload", name, (*dbus.Conn).ReloadUnitContext)
+}
+
+type unitCall func(conn *dbus.Conn, ctx context.Context, name, mode string, result chan<- string) (int, error)
+
+func (m *Manager) await(ctx context.Context, verb, name string, call unitCall) error {
+	conn, err := m.connect(ctx)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", verb, name, err)
+	}
+	result := make(chan string, 1)
+	if _, err := call(conn, ctx, name, "replace", result); err != nil {
+		return fmt.Errorf("%s %s: %w", verb, name, translate(err))
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("%s %s: %w", verb, name, ctx.Err())
+	case r := <-result:
+		if r != "done" {
+			return fmt.Errorf("%s %s: the job ended as %q (see: systemctl status %s)", verb, name, r, name)
+		}
+		return nil
+	}
+}
+
+// Reload makes systemd read the unit files again.
+func (m *Manager) Reload(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	conn, err := m.connect(ctx)
+	if err == nil {
+		err = conn.ReloadContext(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("reload systemd's unit files: %w", translate(err))
+	}
+	return nil
+}
+
+// Unit is what systemd says of a service.
+type Unit struct {
+	Name string
+	// LoadState, ActiveState and SubState are systemd's words.
+	LoadState, ActiveState, SubState string
+	// Result is "success", "exit-code", "timeout", ...
+	Result string
+	// StatusText is what the service said last with STATUS=.
+	StatusText string
+	// Since is when the unit entered the state that it is in; zero when it
+	// was never started.
+	Since time.Time
+	// Restarts is how often systemd restarted the service by itself.
+	Restarts int
+	// ExitStatus is how the main process ended last.
+	ExitStatus int
+	// TimeoutStop is TimeoutStopUSec=; 0 when there is no limit.
+	TimeoutStop time.Duration
+	// Job says whether a job for the unit is waiting or running.
+	Job bool
+}
+
+// Active says whether the unit is up or on its way up.
+func (u Unit) Active() bool {
+	switch u.ActiveState {
+	case "active", "activating", "reloading", "refreshing":
+		return true
+	}
+	return false
+}
+
+// Unit describes a service, also one that is not loaded.
+func (m *Manager) Unit(ctx context.Context, name string) (Unit, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	conn, err := m.connect(ctx)
+	if err != nil {
+		return Unit{}, fmt.Errorf("ask for %s: %w", name, err)
+	}
+	properties, err := conn.GetAllPropertiesContext(ctx, name)
+	if err != nil {
+		return Unit{}, fmt.Errorf("ask for %s: %w", name, translate(err))
+	}
+	return unitFrom(name, properties), nil
+}
+
+func unitFrom(name string, properties map[string]any) Unit {
+	u := Unit{
+		Name:        name,
+		LoadState:   text(properties, "LoadState"),
+		ActiveState: text(properties, "ActiveState"),
+		SubState:    text(properties, "SubState"),
+		Result:      text(properties, "Result"),
+		StatusText:  text(properties, "StatusText"),
+	}
+	if at, _ := properties["StateChangeTimestamp"].(uint64); at > 0 {
+		u.Since = time.UnixMicro(int64(at)) //nolint:gosec // microseconds since 1970 fit
+	}
+	if n, ok := properties["NRestarts"].(uint32); ok {
+		u.Restarts = int(n)
+	}
+	if status, ok := properties["ExecMainStatus"].(int32); ok {
+		u.ExitStatus = int(status)
+	}
+	// USEC_INFINITY is the largest uint64.
+	if stop, _ := properties["TimeoutStopUSec"].(uint64); stop < 1<<62/1000 {
+		u.TimeoutStop = time.Duration(stop) * time.Microsecond //nolint:gosec // bounded above
+	}
+	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
+		id, _ := job[0].(uint32)
+		u.Job = id != 0
+	}
+	return u
+}
+
+func text(properties map[string]any, key string) string {
+	s, _ := properties[key].(string)
+	return s
+}
+
+// Units lists the loaded units whose name matches a pattern such as
+// "dockhost@*.service" and that are not inactive.
+func (m *Manager) Units(ctx context.Context, pattern string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	conn, err := m.connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list units: %w", err)
+	}
+	found, err := conn.ListUnitsByPatternsContext(ctx, nil, []string{pattern})
+	if err != nil {
+		return nil, fmt.Errorf("list units: %w", translate(err))
+	}
+	var names []string
+	for _, unit := range found {
+		if unit.ActiveState != "inactive" {
+			names = append(names, unit.Name)
+		}
+	}
+	return names, nil
+}
+
+func translate(err error) error {
+	var reply godbus.Error
+	if errors.As(err, &reply) && reply.Name == "org.freedesktop.systemd1.NoSuchUnit" {
+		return ErrNoUnit
+	}
+	return err
+}
+
+// Version is systemd's major version.
+func (m *Manager) Version(ctx context.Context) (int, error) {
+	conn, err := m.connect(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ask for systemd's version: %w", err)
+	}
+	// The property comes as a D-Bus literal: "257.9-1~deb13u1" in quotes.
+	property, err := conn.GetManagerProperty("Version")
+	if err != nil {
+		return 0, fmt.Errorf("ask for systemd's version: %w", translate(err))
+	}
+	digits := strings.TrimLeft(property, `"`)
+	if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		digits = digits[:end]
+	}
+	version, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0, fmt.Errorf("ask for systemd's version: %q is none", property)
+	}
+	return version, nil
+}

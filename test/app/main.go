@@ -1,0 +1,108 @@
+// Command dockhost-test-app is the container that dockhost's tests run: a small HTTP server that can be told, by flag
+// or by request, to become ready late, turn unhealthy, crash, eat memory, ignore SIGTERM and write logs at a rate.
+// With -check it is that server's health check, and with "stall" a registry proxy whose downloads stop half way.
+// It is linked statically, imports only the standard library, and knows nothing of dockhost.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// host is what the program takes from the machine it runs on.
+type host struct {
+	stdout, stderr io.Writer
+	lookupEnv      func(name string) (string, bool)
+	hostname       string
+	signals        <-chan os.Signal
+}
+
+func main() {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	hostname, err := os.Hostname()
+	if err != nil {
+		hostname = "unknown"
+	}
+	machine := host{
+		stdout:    os.Stdout,
+		stderr:    os.Stderr,
+		lookupEnv: os.LookupEnv, //nolint:forbidigo // this is the program's main, the one place that reads the environment
+		hostname:  hostname,
+		signals:   signals,
+	}
+	code := run(context.Background(), machine, os.Args[1:])
+	os.Exit(code) //nolint:forbidigo // this is the program's main, the one place that exits
+}
+
+// run picks the mode by the first argument and returns the exit status: 2 for a wrong command line, 1 for any other error.
+func run(ctx context.Context, machine host, args []string) int {
+	mode := runServer
+	if len(args) > 0 && args[0] == "stall" {
+		mode, args = runStall, args[1:]
+	}
+	code, err := mode(ctx, machine, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		_, _ = fmt.Fprintf(machine.stderr, "dockhost-test-app: %v\n", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// options are the server's command line.
+type options struct {
+	listen        string
+	check         string
+	readyAfter    time.Duration
+	exitAfter     time.Duration
+	exitCode      int
+	ignoreSigterm bool
+	logRate       int
+	logStderr     bool
+}
+
+func parseOptions(stderr io.Writer, args []string) (options, error) {
+	var opts options
+	flags := flag.NewFlagSet("dockhost-test-app", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&opts.listen, "listen", ":8080", "`address` to serve HTTP on")
+	flags.StringVar(&opts.check, "check", "", "ask the server at this `port or URL` for its health, and exit 0 or 1")
+	flags.DurationVar(&opts.readyAfter, "ready-after", 0, "answer /healthz with 503 for this `time` after the start")
+	flags.DurationVar(&opts.exitAfter, "exit-after", 0, "exit with -exit-code after this `time` (0: never)")
+	flags.IntVar(&opts.exitCode, "exit-code", 0, "`status` to exit with after -exit-after")
+	flags.BoolVar(&opts.ignoreSigterm, "ignore-sigterm", false, "go on running when SIGTERM comes")
+	flags.IntVar(&opts.logRate, "log-rate", 0, "write this `number` of log lines a second")
+	flags.BoolVar(&opts.logStderr, "log-stderr", false, "write the log lines to stderr instead of stdout")
+	if err := flags.Parse(args); err != nil {
+		return options{}, err
+	}
+	if flags.NArg() > 0 {
+		return options{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if opts.logRate < 0 {
+		return options{}, fmt.Errorf("cannot write %d lines a second: lowest is 0", opts.logRate)
+	}
+	return opts, nil
+}
+
+// runServer serves until it is told to stop, or asks a running server for its health if -check is given.
+func runServer(ctx context.Context, machine host, args []string) (int, error) {
+	opts, err := parseOptions(machine.stderr, args)
+	if err != nil {
+		return 2, err
+	}
+	if opts.check != "" {
+		return 0, checkHealth(ctx, opts.check)
+	}
+	return newServer(opts, machine).Run(ctx)
+}

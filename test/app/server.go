@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	headerTimeout   = 10 * time.Second
+	shutdownTimeout = 5 * time.Second
+	pageBytes       = 4096
+	maxEatenMB      = 64 << 10
+)
+
+// server is the misbehaving HTTP server. Its exit status is decided by whoever asks first: a signal, a request, a timer.
+type server struct {
+	opts    options
+	machine host
+	started time.Time
+	sick    atomic.Bool
+	exit    chan int
+
+	mu    sync.Mutex
+	eaten [][]byte
+}
+
+func newServer(opts options, machine host) *server {
+	return &server{opts: opts, machine: machine, started: time.Now(), exit: make(chan int, 1)}
+}
+
+// Run serves until the server is told to stop or ctx ends, and returns the exit status it was told to end with.
+func (s *server) Run(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	web := &http.Server{Addr: s.opts.listen, Handler: s.routes(), ReadHeaderTimeout: headerTimeout}
+	failed := make(chan error, 1)
+	go func() { failed <- web.ListenAndServe() }()
+	go writeLines(ctx, s.logOutput(), s.opts.logRate)
+
+	code, err := s.wait(ctx, failed)
+	if err != nil {
+		return 1, err
+	}
+	return code, stop(ctx, web)
+}
+
+// wait returns when the server has to end, with the exit status.
+func (s *server) wait(ctx context.Context, failed <-chan error) (int, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return 0, nil
+		case err := <-failed:
+			return 1, fmt.Errorf("serve %q: %w", s.opts.listen, err)
+		case code := <-s.exit:
+			return code, nil
+		case <-exitTimer(s.opts.exitAfter, s.started):
+			return s.opts.exitCode, nil
+		case sig := <-s.machine.signals:
+			if sig != syscall.SIGTERM || !s.opts.ignoreSigterm {
+				return 0, nil
+			}
+			_, _ = fmt.Fprintln(s.machine.stderr, "ignoring SIGTERM")
+		}
+	}
+}
+
+// exitTimer fires the given time after the start; it is nil, and so never fires, for 0.
+func exitTimer(after time.Duration, started time.Time) <-chan time.Time {
+	if after == 0 {
+		return nil
+	}
+	return time.After(time.Until(started.Add(after)))
+}
+
+// stop lets open requests end, for a bounded time.
+func stop(ctx context.Context, web *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	err := web.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return web.Close()
+	}
+	return err
+}
+
+func (s *server) logOutput() io.Writer {
+	if s.opts.logStderr {
+		return s.machine.stderr
+	}
+	return s.machine.stdout
+}
+
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.serveVersion)
+	mux.HandleFunc("GET /healthz", s.serveHealth)
+	mux.HandleFunc("POST /healthy", s.serveHealthy)
+	mux.HandleFunc("POST /crash", s.serveCrash)
+	mux.HandleFunc("POST /eat", s.serveEat)
+	mux.HandleFunc("GET /env", s.serveEnv)
+	return mux
+}
+
+// identity is what GET / answers.
+type identity struct {
+	Version  string `json:"version"`
+	Hostname string `json:"hostname"`
+	PID      int    `json:"pid"`
+}
+
+func (s *server) serveVersion(w http.ResponseWriter, _ *http.Request) {
+	version, _ := s.machine.lookupEnv("APP_VERSION")
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(identity{Version: version, Hostname: s.machine.hostname, PID: os.Getpid()})
+}
+
+func (s *server) serveHealth(w http.ResponseWriter, _ *http.Request) {
+	if left := s.opts.readyAfter - time.Since(s.started); left > 0 {
+		http.Error(w, fmt.Sprintf("not ready for another %v", left.Round(time.Millisecond)), http.StatusServiceUnavailable)
+		return
+	}
+	if s.sick.Load() {
+		http.Error(w, "unhealthy, as it was told to be", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = fmt.Fprintln(w, "ok")
+}
+
+func (s *server) serveHealthy(w http.ResponseWriter, r *http.Request) {
+	healthy, err := strconv.ParseBool(r.URL.Query().Get("on"))
+	if err != nil {
+		http.Error(w, "on must be true or false", http.StatusBadRequest)
+		return
+	}
+	s.sick.Store(!healthy)
+	_, _ = fmt.Fprintf(w, "healthy: %v\n", healthy)
+}
+
+func (s *server) serveCrash(w http.ResponseWriter, r *http.Request) {
+	code, err := intParam(r, "code", 0, 255)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	_, _ = fmt.Fprintf(w, "exiting with %d\n", code)
+	select {
+	case s.exit <- code:
+	default: // an earlier request has decided already
+	}
+}
+
+func (s *server) serveEat(w http.ResponseWriter, r *http.Request) {
+	megabytes, err := intParam(r, "mb", 1, maxEatenMB)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.eat(megabytes << 20)
+	_, _ = fmt.Fprintf(w, "ate %d MB\n", megabytes)
+}
+
+// eat takes memory and keeps it. Each page is written to: untouched memory costs nothing.
+func (s *server) eat(bytes int) {
+	food := make([]byte, bytes)
+	for i := 0; i < bytes; i += pageBytes {
+		food[i] = 1
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eaten = append(s.eaten, food)
+}
+
+func (s *server) serveEnv(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get("name")
+	value, ok := s.machine.lookupEnv(name)
+	if !ok {
+		http.Error(w, fmt.Sprintf("no variable %q", name), http.StatusNotFound)
+		return
+	}
+	_, _ = io.WriteString(w, value)
+}
+
+// intParam returns the query parameter as a number from lowest to highest.
+func intParam(r *http.Request, name string, lowest, highest int) (int, error) {
+	text := r.URL.Query().Get(name)
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s must be a number, not %q", name, text)
+	}
+	if n < lowest || n > highest {
+		return 0, fmt.Errorf("cannot use %s=%d: it goes from %d to %d", name, n, lowest, highest)
+	}
+	return n, nil
+}

@@ -1,0 +1,260 @@
+#!/usr/bin/env bash
+# Test hosts: containers with a real systemd as PID 1 and a real Docker Engine inside, one for each Debian suite.
+#
+#   lab.sh up SUITE       build (what is cached is kept) and boot the test host dockhost-lab-SUITE, with dockhost in it
+#   lab.sh shell SUITE    a shell in it
+#   lab.sh down [SUITE]   remove it, or all test hosts; images stay
+#
+# Environment:
+#   DOCKHOST_ROOT   the installed tree to put into the test host (default: build/root, made by `make install`)
+#   LAB_FRESH=1     make the test host anew even if nothing changed
+#   LAB_MIRROR      Debian mirror, where the machine's apt sources name none; LAB_KEYRING: its keyring
+#
+# It installs docker.io and mmdebstrap where they are missing, and starts a Docker Engine if none answers; `down` stops
+# that one, and never one that was running before.
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+CACHE=$TOP/.cache/lab
+STATE=/run/dockhost-lab
+[ "$(id -u)" = 0 ] || STATE=${XDG_RUNTIME_DIR:-/tmp}/dockhost-lab
+DOCKHOST_ROOT=${DOCKHOST_ROOT:-$TOP/build/root}
+readonly TOP CACHE STATE DOCKHOST_ROOT
+
+say() { echo "lab: $*" >&2; }
+
+die() {
+	say "$*"
+	exit 1
+}
+
+# shellcheck source=test/lab/images.sh
+source "$TOP/test/lab/images.sh"
+
+# logged NAME COMMAND... keeps the command's output in a log, and shows its end if the command is not successful. The
+# locks are not handed down: mmdebstrap's children cannot cope with open files of numbers that high.
+logged() {
+	local log=$STATE/$1.log
+	if ! "${@:2}" >"$log" 2>&1 </dev/null 7>&- 8>&- 9>&-; then
+		tail -n 40 "$log" >&2
+		die "${*:2:2}: failed (all of it: $log)"
+	fi
+}
+
+# wait_until SECONDS WHAT COMMAND... returns when the command succeeds, and gives up after that time.
+wait_until() {
+	local deadline=$((SECONDS + $1)) what=$2
+	until "${@:3}" >/dev/null 2>&1; do
+		if [ "$SECONDS" -ge "$deadline" ]; then
+			say "$what: not there after $1 s"
+			return 1
+		fi
+		sleep 0.2
+	done
+}
+
+# alone COMMAND... runs it while no other lab.sh runs one that way.
+alone() {
+	(
+		flock -n 9 || { say "waiting for another lab.sh" && flock 9; }
+		"$@"
+	) 9>"$STATE/lock"
+}
+
+# --- the machine ------------------------------------------------------------------------------------------------------
+
+engine_answers() { docker info >/dev/null 2>&1; }
+
+ensure_packages() {
+	local missing=()
+	if ! engine_answers && ! { command -v dockerd && command -v docker; } >/dev/null; then missing+=(docker.io); fi
+	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+	command -v curl >/dev/null || missing+=(curl)
+	[ -e "$DEBIAN_KEYRING" ] || missing+=(debian-archive-keyring)
+	[ "${#missing[@]}" = 0 ] && return
+	say "installing ${missing[*]}"
+	[ "$(id -u)" = 0 ] || die "only root can (run as root: apt-get install ${missing[*]})"
+	logged apt apt_install "${missing[@]}"
+}
+
+apt_install() {
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -q update && apt-get -q install -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+}
+
+ensure_engine() {
+	engine_answers && return
+	[ "$(id -u)" = 0 ] || die "no Docker Engine answers, and only root can start one (or you may not speak to it: see the group docker)"
+	say "starting dockerd (log: $STATE/dockerd.log)"
+	setsid dockerd --pidfile "$STATE/dockerd.pid" >>"$STATE/dockerd.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
+	wait_until 60 "Docker Engine" engine_answers || die "dockerd does not answer (see $STATE/dockerd.log)"
+}
+
+# own_engine_pid prints the process id of the dockerd that this script started, if it still runs.
+own_engine_pid() {
+	local pid
+	pid=$(cat "$STATE/dockerd.pid" 2>/dev/null) || return 0
+	if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "dockerd --pidfile $STATE/dockerd.pid"; then echo "$pid"; fi
+}
+
+stop_own_engine() {
+	local pid
+	pid=$(own_engine_pid)
+	[ -n "$pid" ] || return 0
+	say "stopping dockerd"
+	kill "$pid"
+	wait_until 60 "end of dockerd" gone "$pid" || die "dockerd, pid $pid, does not end (see $STATE/dockerd.log)"
+}
+
+gone() { [ ! -e "/proc/$1" ]; }
+
+# --- the test host ----------------------------------------------------------------------------------------------------
+
+host_exists() { docker container inspect "dockhost-lab-$1" >/dev/null 2>&1; }
+
+host_runs() { [ "$(docker container inspect -f '{{.State.Running}}' "dockhost-lab-$1" 2>/dev/null)" = true ]; }
+
+host_is_current() {
+	[ -z "${LAB_FRESH:-}" ] && [ "$(docker container inspect -f '{{.Config.Image}}' "dockhost-lab-$1" 2>/dev/null)" = "$(host_tag "$1")" ]
+}
+
+check_tree() {
+	[ -d "$DOCKHOST_ROOT" ] || die "no directory $DOCKHOST_ROOT to install dockhost from (run: make install)"
+	local dir
+	for dir in bin lib sbin; do # symbolic links on a Debian of today: a directory would take their place
+		[ ! -e "$DOCKHOST_ROOT/$dir" ] || die "$DOCKHOST_ROOT/$dir: should be in usr/$dir"
+	done
+}
+
+# install_tree SUITE copies dockhost into the test host, which may be running: then what it runs already stays as it is.
+# The directory itself is left out, or its mode would become that of /.
+install_tree() {
+	local entries
+	mapfile -t entries < <(ls -A "$DOCKHOST_ROOT")
+	[ "${#entries[@]}" = 0 ] && return
+	tar -C "$DOCKHOST_ROOT" --owner=0 --group=0 -c -- "${entries[@]}" | docker cp - "dockhost-lab-$1:/"
+}
+
+create_host() {
+	local suite=$1
+	say "$suite: creating the test host dockhost-lab-$suite"
+	docker create --name "dockhost-lab-$suite" --hostname "dockhost-lab-$suite" --label dockhost.lab.host="$suite" \
+		"${HOST_OPTIONS[@]}" "$(host_tag "$suite")" >/dev/null
+}
+
+remove_host() { docker rm -f -v "$1" >/dev/null; }
+
+ensure_running() {
+	local suite=$1
+	if host_exists "$suite" && ! host_is_current "$suite"; then
+		say "$suite: removing the test host that was there"
+		remove_host "dockhost-lab-$suite"
+	fi
+	host_exists "$suite" || create_host "$suite"
+	install_tree "$suite"
+	if host_runs "$suite"; then
+		say "$suite: the test host runs already, refreshed dockhost in it"
+		inside "$suite" dockhost-lab-install
+	else
+		docker start "dockhost-lab-$suite" >/dev/null
+	fi
+}
+
+inside() { docker exec "dockhost-lab-$1" "${@:2}"; }
+
+has_booted() {
+	local state
+	state=$(inside "$1" systemctl is-system-running --wait 2>/dev/null) || true
+	[ "$state" = running ] || [ "$state" = degraded ]
+}
+
+registry_answers() {
+	inside "$1" curl -fsS -o /dev/null -u deploy:s3cret https://localhost:5000/v2/
+}
+
+wait_ready() {
+	local suite=$1
+	wait_until 120 "$suite: booted system" has_booted "$suite" || show_trouble "$suite"
+	wait_until 60 "$suite: Docker Engine in it" inside "$suite" docker info || show_trouble "$suite"
+	wait_until 30 "$suite: registry in it" registry_answers "$suite" || show_trouble "$suite"
+	if [ "$(inside "$suite" systemctl is-system-running)" = degraded ]; then
+		say "$suite: degraded, units that failed:"
+		inside "$suite" systemctl --no-pager --no-legend --failed >&2
+	fi
+	say "$suite: up (docker exec dockhost-lab-$suite systemctl status)"
+}
+
+show_trouble() {
+	{
+		docker logs --tail 20 "dockhost-lab-$1"
+		inside "$1" systemctl --no-pager list-jobs
+		inside "$1" systemctl --no-pager --failed
+		inside "$1" journalctl --no-pager -b -n 40 -p warning
+	} >&2 || true
+	die "$1: the test host is not usable"
+}
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+up() {
+	local suite=$1
+	check_tree
+	mkdir -p "$STATE"
+	exec 7>"$STATE/in-use" 8>"$STATE/$suite.lock"
+	flock -s 7 # `down` in the meantime leaves dockerd alone
+	flock 8
+	alone ensure_packages
+	alone ensure_engine
+	alone build_app
+	alone ensure_registry
+	ensure_base "$suite"
+	ensure_host "$suite"
+	ensure_running "$suite"
+	wait_ready "$suite"
+	alone prune_images "$suite"
+}
+
+shell() {
+	host_runs "$1" || die "$1: no test host runs (run: make lab-up SUITE=$1)"
+	local terminal=()
+	if [ -t 0 ] && [ -t 1 ]; then terminal=(-t -e "TERM=${TERM:-dumb}"); fi
+	exec docker exec -i "${terminal[@]}" "dockhost-lab-$1" bash
+}
+
+down() {
+	mkdir -p "$STATE"
+	engine_answers || die "no Docker Engine answers, so no test host runs"
+	local host
+	for host in $(list_hosts "${1:-}"); do
+		say "removing $host"
+		remove_host "$host"
+	done
+	if [ -z "$(list_hosts "")" ]; then
+		flock -n "$STATE/in-use" true || return 0
+		stop_own_engine
+	fi
+}
+
+# list_hosts [SUITE] prints the names of that test host or of all.
+list_hosts() { docker ps -a --format '{{.Names}}' --filter "label=dockhost.lab.host${1:+=$1}"; }
+
+usage() {
+	sed -nE '2,/^set /{/^#/s/^# ?//p}' "${BASH_SOURCE[0]}" >&2
+	exit 2
+}
+
+main() {
+	local command=${1:-} suite=${2:-}
+	[[ $suite =~ ^[a-z]*$ ]] || die "$suite: no name of a Debian suite"
+	case $command in
+	up | shell)
+		[ -n "$suite" ] || usage
+		"$command" "$suite"
+		;;
+	down) down "$suite" ;;
+	*) usage ;;
+	esac
+}
+
+main "$@"
