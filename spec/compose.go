@@ -3,61 +3,97 @@ package spec
 import (
 	"context"
 	"errors"
-	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v4"
 )
 
 // service is a Compose service as compose-go reads it.
 type service = types.ServiceConfig
 
+// alone is what a service is called when it is read alone. Messages have the
+// name of the container, which compose-go might not take.
+const alone = "service"
+
 // loadAll has compose-go read each service. All of them are read at once: only
 // when one is refused is each read alone, to find what is wrong with it.
 func loadAll(declared []*declaration) {
 	all := make(map[string]any, len(declared))
-	for _, d := range declared {
-		all[d.name] = d.plain(d.at)
+	for i, d := range declared {
+		all[alone+strconv.Itoa(i)] = d.plain(d.at)
 	}
 	loaded, err := load(all)
-	for _, d := range declared {
+	for i, d := range declared {
 		if err != nil {
 			d.loadAlone()
 			continue
 		}
-		d.service = loaded[d.name]
+		d.service = loaded[alone+strconv.Itoa(i)]
 	}
 }
 
-// loadAlone reads one service. The keys that compose-go refuses are noted and
+// loadAlone reads one service. The parts that compose-go refuses are noted and
 // left out, so that the rest can be checked as well.
 func (d *declaration) loadAlone() {
-	if d.try(d.plain(d.at)) {
+	if d.try(d.at) {
 		return
 	}
-	refused := map[string]bool{}
+	d.refused = map[*yaml.Node]bool{}
+	var wrong []spot
 	for name, value := range d.at.fields() {
 		refusals := d.refusals(value, func(v any) map[string]any {
 			return map[string]any{"image": "x", name: v}
 		})
 		for _, refusal := range refusals {
 			d.errorf(refusal.at, "%s", refusal.sentence(name))
-			refused[name] = true
+			d.refused[refusal.at.node] = true
+			wrong = append(wrong, value)
 		}
 	}
-	rest := d.at.without(func(name string) bool { return refused[name] })
-	if !d.try(d.plain(rest)) && len(refused) == 0 {
+	if len(wrong) == 0 {
 		d.errorf(d.at, "Compose refuses this service, though each of its keys alone is right")
 	}
-	d.at = rest
+	if !d.try(spot{node: d.prune(d.at.node, true)}) { // then without the whole keys
+		for _, value := range wrong {
+			d.refused[value.node] = true
+		}
+		d.try(spot{node: d.prune(d.at.node, true)})
+	}
+	d.noImage = d.refused[d.field("image").node] && d.field("image").present()
+	d.at.node = d.prune(d.at.node, false)
+}
+
+// prune returns a tree without the parts that compose-go refused. The items of
+// lists are left where they are, for the sake of their numbers, unless asked.
+func (d *declaration) prune(n *yaml.Node, items bool) *yaml.Node {
+	pruned := *n
+	switch n.Kind {
+	case yaml.MappingNode:
+		pruned.Content = nil
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !d.refused[n.Content[i+1]] {
+				pruned.Content = append(pruned.Content, n.Content[i], d.prune(n.Content[i+1], items))
+			}
+		}
+	case yaml.SequenceNode:
+		if items {
+			pruned.Content = slices.DeleteFunc(slices.Clone(n.Content), func(item *yaml.Node) bool { return d.refused[item] })
+		}
+	default:
+	}
+	return &pruned
 }
 
 // try reads one service and reports whether compose-go takes it.
-func (d *declaration) try(value map[string]any) bool {
-	loaded, err := load(map[string]any{d.name: value})
+func (d *declaration) try(at spot) bool {
+	loaded, err := load(map[string]any{alone: d.plain(at)})
 	if err == nil {
-		d.service = loaded[d.name]
+		d.service = loaded[alone]
 	}
 	return err == nil
 }
@@ -110,17 +146,11 @@ type refusal struct {
 // refusals returns the smallest parts of a value that compose-go does not
 // take. wrap puts a value into an otherwise good service.
 func (d *declaration) refusals(at spot, wrap func(any) map[string]any) []refusal {
-	_, err := load(map[string]any{d.name: wrap(plain(at.node, true))})
+	_, err := load(map[string]any{alone: wrap(plain(at.node, true))})
 	if err == nil {
 		return nil
 	}
-	var parts []refusal
-	for _, item := range at.items() {
-		_, err := load(map[string]any{d.name: wrap([]any{plain(item.node, true)})})
-		if err != nil {
-			parts = append(parts, refusal{item, err})
-		}
-	}
+	parts := d.refusedItems(at, wrap)
 	if divisible(at.path[len(d.at.path):]) {
 		for name, value := range at.fields() {
 			parts = append(parts, d.refusals(value, func(v any) map[string]any {
@@ -130,6 +160,21 @@ func (d *declaration) refusals(at spot, wrap func(any) map[string]any) []refusal
 	}
 	if len(parts) == 0 {
 		return []refusal{{at, err}}
+	}
+	return parts
+}
+
+// refusedItems returns the items of a list that compose-go does not take, none
+// where it takes no list at all.
+func (d *declaration) refusedItems(at spot, wrap func(any) map[string]any) []refusal {
+	if _, err := load(map[string]any{alone: wrap([]any{})}); err != nil {
+		return nil
+	}
+	var parts []refusal
+	for _, item := range at.items() {
+		if _, err := load(map[string]any{alone: wrap([]any{plain(item.node, true)})}); err != nil {
+			parts = append(parts, refusal{item, err})
+		}
 	}
 	return parts
 }
@@ -156,25 +201,42 @@ func (f refusal) sentence(key string) string {
 		return "not in a form that Compose knows: write NAME: VALUE, or a list of NAME=VALUE"
 	case "command", "entrypoint":
 		return "not a command: write a string or a list of strings"
+	case "image":
+		return "no image: write the reference of an image"
+	case "pull_policy":
+		return "unknown policy: use missing, always or never"
+	case "oom_score_adj":
+		return "not a score: write a number from -1000 to 1000"
+	case "ulimits":
+		return "not a limit: write a number, or soft: and hard: with numbers"
+	case "volumes":
+		if f.at.isMapping() && !f.at.field("type").present() {
+			return "no type: use bind, volume or tmpfs"
+		}
+	case "gpus":
+		if f.at.isScalar() {
+			return "not GPUs: write all, or a list of requests"
+		}
 	case "healthcheck", "logging":
-		if strings.HasSuffix(f.at.path, "test") || strings.Contains(f.at.path, "options") {
+		if strings.Contains(f.at.path, "test") || strings.Contains(f.at.path, "options") {
 			return "not in a form that Compose knows: write strings"
 		}
 	}
 	return foreign(f.err)
 }
 
+// ownPath is how compose-go's errors name the value: the place says it better.
+var ownPath = regexp.MustCompile(`validating -: |(service \w+ )?services\.\S+:? |decoding failed due to the following error\(s\): |'services\[\S+ `)
+
 // foreign returns compose-go's sentence without its own path of the value.
 func foreign(err error) string {
-	sentence := strings.Join(strings.Fields(err.Error()), " ")
-	if _, after, found := strings.Cut(sentence, "validating -: "); found {
-		sentence = after
+	sentence := ownPath.ReplaceAllString(strings.Join(strings.Fields(err.Error()), " "), "")
+	switch {
+	case strings.Contains(sentence, "invalid boolean"):
+		sentence = "it is neither true nor false"
+	case strings.Contains(sentence, "failed to cast"), strings.Contains(sentence, "strconv."), strings.Contains(sentence, "json: "):
+		sentence = "it is not a number"
 	}
-	if i := strings.LastIndex(sentence, "': "); i >= 0 && strings.Contains(sentence, "decoding '") {
-		sentence = sentence[i+len("': "):]
-	}
-	if first, rest, found := strings.Cut(sentence, " "); found && strings.HasPrefix(first, "services.") {
-		sentence = rest
-	}
-	return fmt.Sprintf("Compose refuses this value: %s", shorten(sentence))
+	sentence = strings.NewReplacer("is missing a mount target", "it has no target", "must be a array", "must be a list", "must be a integer", "must be an integer").Replace(sentence)
+	return "cannot use this value: " + shorten(sentence)
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -25,6 +26,7 @@ func (d *declaration) container() Container {
 		Config:     d.config(),
 		HostConfig: d.hostConfig(),
 	}
+	made.Config.ExposedPorts, made.HostConfig.PortBindings = d.ports()
 	made.Networking = networking(made.HostConfig.NetworkMode)
 	made.DependsOn = d.dependsOn()
 	d.applyRestart(&made)
@@ -36,6 +38,7 @@ func (d *declaration) container() Container {
 func (d *declaration) image() string {
 	at := d.field("image")
 	switch {
+	case d.noImage:
 	case !at.present():
 		d.errorf(d.at, "no image: add image: with the reference of an image")
 	case at.isScalar() && at.text() == "":
@@ -85,23 +88,21 @@ func (d *declaration) runtime() string {
 
 func (d *declaration) config() *container.Config {
 	s := &d.service
-	exposed, _ := d.ports()
 	return &container.Config{
-		Hostname:     s.Hostname,
-		Domainname:   s.DomainName,
-		User:         s.User,
-		ExposedPorts: exposed,
-		Tty:          s.Tty,
-		OpenStdin:    s.StdinOpen,
-		Env:          d.environment(),
-		Cmd:          strslice.StrSlice(s.Command),
-		Healthcheck:  d.healthcheck(),
-		Image:        s.Image,
-		WorkingDir:   d.workingDir(),
-		Entrypoint:   strslice.StrSlice(s.Entrypoint),
-		Labels:       d.labels(),
-		StopSignal:   d.stopSignal(),
-		StopTimeout:  d.stopTimeout(),
+		Hostname:    s.Hostname,
+		Domainname:  s.DomainName,
+		User:        s.User,
+		Tty:         s.Tty,
+		OpenStdin:   s.StdinOpen,
+		Env:         d.environment(),
+		Cmd:         strslice.StrSlice(s.Command),
+		Healthcheck: d.healthcheck(),
+		Image:       s.Image,
+		WorkingDir:  d.workingDir(),
+		Entrypoint:  strslice.StrSlice(s.Entrypoint),
+		Labels:      d.labels(),
+		StopSignal:  d.stopSignal(),
+		StopTimeout: d.stopTimeout(),
 	}
 }
 
@@ -115,7 +116,7 @@ func (d *declaration) workingDir() string {
 // labels returns the labels of the container. Those that begin with
 // "dockhost." are the supervisor's.
 func (d *declaration) labels() map[string]string {
-	for name := range d.service.Labels {
+	for _, name := range slices.Sorted(maps.Keys(d.service.Labels)) {
 		if strings.HasPrefix(name, "dockhost.") {
 			d.errorf(d.field("labels"), "cannot use the label %q: names that begin with \"dockhost.\" are reserved", shorten(name))
 		}
@@ -148,7 +149,6 @@ func (d *declaration) stopTimeout() *int {
 
 func (d *declaration) hostConfig() *container.HostConfig {
 	s := &d.service
-	_, bindings := d.ports()
 	binds, mounts := d.volumes()
 	host := &container.HostConfig{
 		Annotations:    s.Annotations,
@@ -165,7 +165,6 @@ func (d *declaration) hostConfig() *container.HostConfig {
 		Init:           s.Init,
 		LogConfig:      d.logConfig(),
 		OomScoreAdj:    d.oomScoreAdj(),
-		PortBindings:   bindings,
 		Privileged:     s.Privileged,
 		ReadonlyRootfs: s.ReadOnly,
 		RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyDisabled},
@@ -190,7 +189,7 @@ func (d *declaration) logConfig() container.LogConfig {
 func (d *declaration) applySecurity(host *container.HostConfig) {
 	options := d.service.SecurityOpt
 	for i, option := range options {
-		at := d.field("security_opt").entry(i, len(options))
+		at := d.entry("security_opt", i, len(options))
 		name, value, found := strings.Cut(option, "=")
 		if !found {
 			name, value, _ = strings.Cut(option, ":")

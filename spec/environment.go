@@ -10,7 +10,7 @@ import (
 
 // environment returns "NAME=VALUE", sorted.
 func (d *declaration) environment() []string {
-	d.checkEnvironment(d.field("environment"))
+	d.checkEnvironment()
 	var env []string
 	for name, value := range d.service.Environment {
 		if value != nil {
@@ -23,15 +23,15 @@ func (d *declaration) environment() []string {
 
 // checkEnvironment notes variables without a value: Compose takes these from
 // the shell that calls it, and a host has none.
-func (d *declaration) checkEnvironment(at spot) {
+func (d *declaration) checkEnvironment() {
 	const noValue = "this variable has no value, and a host has no environment to take it from: write NAME: VALUE, or NAME: \"\" for an empty one"
-	for name, value := range at.fields() {
+	for name, value := range d.field("environment").fields() {
 		if value.isNull() {
 			d.errorf(value, noValue)
 		}
 		d.checkVariable(value, name)
 	}
-	for _, item := range at.items() {
+	for item := range d.items("environment") {
 		name, _, found := strings.Cut(item.text(), "=")
 		if !found {
 			d.errorf(item, noValue)
@@ -49,7 +49,7 @@ func (d *declaration) checkVariable(at spot, name string) {
 func (d *declaration) envFiles() []EnvFile {
 	var files []EnvFile
 	for i, file := range d.service.EnvFiles {
-		at := d.field("env_file").entry(i, len(d.service.EnvFiles))
+		at := d.entry("env_file", i, len(d.service.EnvFiles))
 		if !path.IsAbs(file.Path) {
 			d.errorf(at, "cannot use %q: it is not absolute, and a host has no project directory", shorten(file.Path))
 		}

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"cmp"
+	"iter"
 	"regexp"
 	"slices"
 
@@ -51,6 +52,12 @@ type declaration struct {
 	dockhost spot
 	// service is what compose-go made of it.
 	service service
+	// refused are the parts that compose-go does not take.
+	refused map[*yaml.Node]bool
+	// noImage says that compose-go did not take the image, which was noted.
+	noImage bool
+	// declared are the names of all containers of the source.
+	declared map[string]bool
 	// links are the containers that this one needs.
 	links []link
 	// published are the host ports that it takes.
@@ -91,6 +98,7 @@ const maxName = 200
 // declare checks the names and the keys of all containers.
 func (r *report) declare(section spot) []*declaration {
 	var declared []*declaration
+	names := map[string]bool{}
 	for name, at := range section.fields() {
 		if !containerName.MatchString(name) || len(name) > maxName {
 			r.errorf(at, "cannot use %q as the name of a container and of a unit: use 2 to %d letters, digits, \"_\", \".\" and \"-\", beginning with a letter or a digit", shorten(name), maxName)
@@ -99,7 +107,8 @@ func (r *report) declare(section spot) []*declaration {
 			r.errorf(at, "not a Compose service: write image: below it, indented")
 			continue
 		}
-		d := &declaration{report: r, name: name, dockhost: at.field("x-dockhost")}
+		names[name] = true
+		d := &declaration{report: r, name: name, declared: names, dockhost: at.field("x-dockhost")}
 		d.at = r.checkKeys(at, serviceKeys(), "")
 		r.interpolate(d.at)
 		declared = append(declared, d)
@@ -109,3 +118,24 @@ func (r *report) declare(section spot) []*declaration {
 
 // field returns a key of the service.
 func (d *declaration) field(name string) spot { return d.at.field(name) }
+
+// items yields the items of a list in the service that compose-go takes.
+func (d *declaration) items(name string) iter.Seq[spot] {
+	return func(yield func(spot) bool) {
+		for _, item := range d.field(name).items() {
+			if !d.refused[item.node] && !yield(item) {
+				return
+			}
+		}
+	}
+}
+
+// entry returns the item that the i-th of count values stands for, or the list
+// itself where compose-go made another number of values of it.
+func (d *declaration) entry(name string, i, count int) spot {
+	items := slices.Collect(d.items(name))
+	if len(items) != count {
+		return d.field(name)
+	}
+	return items[i]
+}

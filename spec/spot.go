@@ -98,15 +98,6 @@ func (s spot) items() iter.Seq2[int, spot] {
 	}
 }
 
-// entry returns the i-th of count values that Compose made of a list, or the
-// list itself where Compose made another number of values of it.
-func (s spot) entry(i, count int) spot {
-	if !s.isList() || len(s.node.Content) != count {
-		return s
-	}
-	return spot{path: fmt.Sprintf("%s[%d]", s.path, i), node: s.node.Content[i]}
-}
-
 // without returns the mapping without some of its keys.
 func (s spot) without(drop func(string) bool) spot {
 	if !s.isMapping() {
@@ -137,7 +128,7 @@ func join(path, key string) string {
 }
 
 // maxShown is how much of the user's own words a message repeats.
-const maxShown = 80
+const maxShown = 120
 
 func shorten(s string) string {
 	if len(s) <= maxShown {

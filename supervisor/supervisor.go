@@ -93,12 +93,12 @@ func New(o Options) *Supervisor {
 // Run runs the container until it ends and returns the exit status for the
 // process: the container's own, or 0 after a stop that was asked for. A ctx
 // that ends asks for the container to be stopped. The error says why the
-// container could not be run, or not be watched.
+// container could not be run, or how it failed.
 func (s *Supervisor) Run(ctx context.Context) (int, error) {
-	if err := s.prepare(); err != nil {
+	if err := s.begin(); err != nil {
 		return ExitNotRun, err
 	}
-	code, err := s.live(ctx)
+	code, err := s.supervise(ctx)
 	if err != nil {
 		s.fail(err)
 	}
@@ -106,15 +106,9 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	return code, err
 }
 
-// prepare finds the supervisor's own place and what it is to run.
-func (s *Supervisor) prepare() error {
+// begin finds out what the supervisor is to run, and says that it is there.
+func (s *Supervisor) begin() error {
 	var err error
-	if s.unit, s.cgroup, err = s.Cgroups.OwnUnit(); err != nil {
-		return fmt.Errorf("supervise %q: %w", s.Name, err)
-	}
-	if err := s.Cgroups.EnterLeaf(s.cgroup, supervisorLeaf); err != nil {
-		return fmt.Errorf("supervise %q: %w", s.Name, err)
-	}
 	s.spec, err = s.Dir.Container(s.Name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no container %q is assigned to this host (see: dockhostctl status)", s.Name)
@@ -122,13 +116,24 @@ func (s *Supervisor) prepare() error {
 	if err != nil {
 		return fmt.Errorf("supervise %q: %w", s.Name, err)
 	}
-	s.Log = s.Log.With(zap.String("container", s.Name))
 	s.state = rundir.State{Phase: string(phaseWaiting), Since: time.Now(), ConfigHash: s.spec.Hash(), Image: s.spec.Image}
 	if before, err := s.Dir.State(s.Name); err == nil {
 		s.state.LastError = before.LastError
 	}
 	s.saveState()
 	return nil
+}
+
+// supervise finds the supervisor's own place and lives the container's life.
+func (s *Supervisor) supervise(ctx context.Context) (int, error) {
+	var err error
+	if s.unit, s.cgroup, err = s.Cgroups.OwnUnit(); err != nil {
+		return ExitNotRun, err
+	}
+	if err := s.Cgroups.EnterLeaf(s.cgroup, supervisorLeaf); err != nil {
+		return ExitNotRun, err
+	}
+	return s.live(ctx)
 }
 
 // live is the container's life from the Engine's first answer to its removal.

@@ -3,7 +3,6 @@ package systemd
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -102,26 +101,37 @@ func (c Cgroups) trees(pid string) (map[string]string, error) {
 	for lines.Scan() {
 		// "4:memory:/system.slice", "1:name=systemd:/init.scope", "0::/init.scope"
 		fields := strings.SplitN(lines.Text(), ":", 3)
-		if len(fields) == 3 {
-			trees[c.mount(fields[1])] = fields[2]
+		if len(fields) != 3 {
+			continue
+		}
+		if mount := c.mount(fields[1]); mount != "" {
+			trees[mount] = fields[2]
 		}
 	}
 	if len(trees) == 0 {
-		return nil, errors.New("find the cgroup: /proc/" + pid + "/cgroup is empty")
+		return nil, fmt.Errorf("find the cgroup of process %s: no cgroup tree is mounted at %s", pid, cgroupMount)
 	}
 	return trees, nil
 }
 
-// mount is where the tree with these controllers is mounted; "" is the v2 tree.
+// mount is where the tree with these controllers is mounted, or "" when it is
+// not: the kernel names trees that only another mount namespace has. No
+// controllers are the v2 tree, which lies at the top where it is alone.
 func (c Cgroups) mount(controllers string) string {
 	base := filepath.Join(c.Root, cgroupMount)
-	if controllers != "" {
-		return filepath.Join(base, strings.TrimPrefix(controllers, "name="))
-	}
-	if _, err := os.Stat(filepath.Join(base, "cgroup.controllers")); err == nil {
+	_, err := os.Stat(filepath.Join(base, "cgroup.controllers"))
+	unified := err == nil
+	if unified && controllers == "" {
 		return base
 	}
-	return filepath.Join(base, "unified")
+	dir := filepath.Join(base, "unified")
+	if controllers != "" {
+		dir = filepath.Join(base, strings.TrimPrefix(controllers, "name="))
+	}
+	if _, err := os.Stat(dir); unified || err != nil {
+		return ""
+	}
+	return dir
 }
 
 // tracks says whether systemd follows processes in the tree at mount.

@@ -33,8 +33,9 @@ hash_inputs() {
 
 have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# debian_archive prints the machine's Debian mirror and the keyring that signs it, as "URI KEYRING".
-debian_archive() {
+# find_archive prints the machine's Debian mirror and the keyring that signs it, as "URI KEYRING". It takes a second, so
+# that "up" asks once and keeps the answer in $ARCHIVE.
+find_archive() {
 	if [ -n "${LAB_MIRROR:-}" ]; then
 		echo "$LAB_MIRROR ${LAB_KEYRING:-$DEBIAN_KEYRING}"
 		return
@@ -70,9 +71,7 @@ signing_keyring() {
 
 # import_debian SUITE PACKAGES TAG makes a minimal Debian and imports it as an image.
 import_debian() {
-	local suite=$1 packages=$2 tag=$3 archive
-	archive=$(debian_archive) || return
-	local uri=${archive% *} keyring=${archive#* } id
+	local suite=$1 packages=$2 tag=$3 uri=${ARCHIVE% *} keyring=${ARCHIVE#* } id
 	id=$(mmdebstrap --variant=minbase --include="$packages" \
 		--aptopt='Acquire::Retries "3"' --dpkgopt=force-unsafe-io \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -85,7 +84,7 @@ import_debian() {
 
 base_tag() {
 	local suite=$1 hash
-	hash=$({ echo "$suite $BASE_PACKAGES" && debian_archive && declare -f import_debian; } | sha256sum | cut -c1-12)
+	hash=$({ echo "$suite $BASE_PACKAGES $ARCHIVE" && declare -f import_debian; } | sha256sum | cut -c1-12)
 	echo "dockhost-lab-base:$suite-$hash"
 }
 
@@ -119,7 +118,7 @@ build() {
 
 workshop_tag() {
 	local hash
-	hash=$({ echo "$INNER_SUITE $WORKSHOP_PACKAGES" && debian_archive && declare -f import_debian; } | sha256sum | cut -c1-12)
+	hash=$({ echo "$INNER_SUITE $WORKSHOP_PACKAGES $ARCHIVE" && declare -f import_debian; } | sha256sum | cut -c1-12)
 	echo "dockhost-lab-workshop:$hash"
 }
 
@@ -177,7 +176,8 @@ push_images() {
 	done
 	build_inner "$workshop" app "$registry/app:big" --build-arg VERSION=big --target big &&
 		docker push -q "$registry/app:big" &&
-		docker images --format '{{.Repository}}:{{.Tag}}' "$registry/*" | xargs docker rmi
+		docker images --format '{{.Repository}}:{{.Tag}}' "$registry/*" | xargs docker rmi &&
+		docker image prune -f --filter label=dockhost.lab.stage
 }
 
 # build_inner WORKSHOP NAME TAG OPTION...

@@ -41,11 +41,18 @@ logged() {
 	fi
 }
 
-# wait_until SECONDS WHAT COMMAND... returns when the command succeeds, and gives up after that time.
+readonly HOPELESS=100 # the status of a command that need not be tried again
+
+# wait_until SECONDS WHAT COMMAND... returns when the command succeeds, and gives up after that time or when it is hopeless.
 wait_until() {
-	local deadline=$((SECONDS + $1)) what=$2
-	until "${@:3}" >/dev/null 2>&1; do
-		if [ "$SECONDS" -ge "$deadline" ]; then
+	local deadline=$((SECONDS + $1)) what=$2 status
+	while true; do
+		status=0
+		"${@:3}" >/dev/null 2>&1 || status=$?
+		[ "$status" != 0 ] || return 0
+		if [ "$status" = "$HOPELESS" ]; then
+			return 1
+		elif [ "$SECONDS" -ge "$deadline" ]; then
 			say "$what: not there after $1 s"
 			return 1
 		fi
@@ -165,6 +172,7 @@ inside() { docker exec "dockhost-lab-$1" "${@:2}"; }
 
 has_booted() {
 	local state
+	host_runs "$1" || return "$HOPELESS"
 	state=$(inside "$1" systemctl is-system-running --wait 2>/dev/null) || true
 	[ "$state" = running ] || [ "$state" = degraded ]
 }
@@ -205,6 +213,8 @@ up() {
 	flock -s 7 # `down` in the meantime leaves dockerd alone
 	flock 8
 	alone ensure_packages
+	ARCHIVE=$(find_archive)
+	readonly ARCHIVE
 	alone ensure_engine
 	alone build_app
 	alone ensure_registry

@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/pkg/jsonmessage"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReadMessages(t *testing.T) {
+	tests := []struct {
+		name, stream string
+		progress     Progress
+		downloaded   bool
+		err          string
+	}{
+		{
+			name:   "nothing known yet",
+			stream: `{"status":"Pulling from nginx","id":"1.22"}`,
+		},
+		{
+			name: "half way",
+			stream: `{"status":"Pulling fs layer","id":"a"}{"status":"Pulling fs layer","id":"b"}
+				{"status":"Already exists","id":"c"}
+				{"status":"Downloading","id":"a","progressDetail":{"current":10,"total":100}}`,
+			progress: Progress{Layers: 3, LayersDone: 1, Bytes: 100, BytesDone: 10},
+		},
+		{
+			name: "unpacking",
+			stream: `{"status":"Downloading","id":"a","progressDetail":{"current":10,"total":100}}
+				{"status":"Download complete","id":"a"}{"status":"Extracting","id":"a","progressDetail":{"current":1,"total":100}}`,
+			progress: Progress{Layers: 1, Bytes: 100, BytesDone: 100}, downloaded: true,
+		},
+		{
+			name: "done",
+			stream: `{"status":"Downloading","id":"a","progressDetail":{"current":10,"total":100}}{"status":"Pull complete","id":"a"}
+				{"status":"Digest: sha256:0123"}{"status":"Status: Downloaded newer image"}`,
+			progress: Progress{Layers: 1, LayersDone: 1, Bytes: 100, BytesDone: 100}, downloaded: true,
+		},
+		{
+			name:     "error in the stream",
+			stream:   `{"status":"Pulling fs layer","id":"a"}{"errorDetail":{"message":"no space left on device"},"error":"no space left on device"}`,
+			progress: Progress{Layers: 1},
+			err:      "no space left on device",
+		},
+		{
+			name:   "cut off",
+			stream: `{"status":"Pulling fs layer","id":`,
+			err:    "unexpected EOF",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLayers()
+			err := readMessages(strings.NewReader(test.stream), func(m jsonmessage.JSONMessage) { l.observe(m) })
+			if (err == nil) != (test.err == "") || (err != nil && !strings.Contains(err.Error(), test.err)) {
+				t.Errorf("readMessages() = %v, want %q", err, test.err)
+			}
+			if diff := cmp.Diff(test.progress, l.progress()); diff != "" {
+				t.Errorf("progress (-want +got):\n%s", diff)
+			}
+			if l.downloaded() != test.downloaded {
+				t.Errorf("downloaded = %v, want %v", l.downloaded(), test.downloaded)
+			}
+		})
+	}
+}
+
+func TestRepoDigest(t *testing.T) {
+	digests := []string{"mirror.example/nginx@sha256:aa", "nginx@sha256:bb", "localhost:5000/nginx@sha256:cc"}
+	tests := []struct{ ref, want string }{
+		{"nginx", "sha256:bb"},
+		{"docker.io/library/nginx:1.22", "sha256:bb"},
+		{"localhost:5000/nginx:1.22", "sha256:cc"},
+		{"localhost:5000/other", "sha256:id"},
+		{"sha256:id", "sha256:id"},
+	}
+	for _, test := range tests {
+		if got := repoDigest(test.ref, digests, "sha256:id"); got != test.want {
+			t.Errorf("repoDigest(%q) = %q, want %q", test.ref, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package spec
+
+import (
+	"slices"
+	"strings"
+)
+
+// link says that a container needs another one.
+type link struct {
+	at   spot
+	name string
+	// required ends this container with the other one.
+	required bool
+	// optional allows the other container not to be declared here.
+	optional bool
+}
+
+// dependsOn reads depends_on and returns it together with the containers whose
+// namespaces are joined. Compose's conditions are all taken to mean "ready",
+// for the unit of a container is active only when its own notify mode says so.
+func (d *declaration) dependsOn() []Dependency {
+	at := d.field("depends_on")
+	for item := range d.items("depends_on") {
+		d.links = append(d.links, link{at: item, name: item.text(), required: true})
+	}
+	for name, value := range at.fields() {
+		d.links = append(d.links, link{at: value, name: name, required: d.longDependency(value)})
+	}
+	var dependencies []Dependency
+	for _, l := range d.links {
+		i := slices.IndexFunc(dependencies, func(known Dependency) bool { return known.Name == l.name })
+		switch {
+		case l.optional && !d.declared[l.name]: // not dockhost's to start
+		case i >= 0:
+			dependencies[i].Required = dependencies[i].Required || l.required
+		default:
+			dependencies = append(dependencies, Dependency{Name: l.name, Required: l.required})
+		}
+	}
+	return dependencies
+}
+
+// longDependency returns whether the long form requires the other container.
+func (d *declaration) longDependency(at spot) bool {
+	if condition := at.field("condition"); condition.text() == "service_completed_successfully" {
+		d.errorf(condition, "a unit is up or down, and has no success to wait for: use service_started or service_healthy")
+	}
+	if restart := at.field("restart"); restart.text() == "true" {
+		d.errorf(restart, "set PartOf in x-dockhost.unit.Unit instead")
+	}
+	return at.field("required").text() != "false"
+}
+
+// checkLinks notes containers that are needed and not declared, and circles.
+func (r *report) checkLinks(declared []*declaration) {
+	byName := make(map[string]*declaration, len(declared))
+	var names []string
+	for _, d := range declared {
+		byName[d.name] = d
+		names = append(names, d.name)
+	}
+	for _, d := range declared {
+		for _, l := range d.links {
+			if byName[l.name] != nil || l.optional {
+				continue
+			}
+			hint := ""
+			if near := nearest(l.name, names); near != "" {
+				hint = " (did you mean \"" + near + "\"?)"
+			}
+			r.errorf(l.at, "no container %q is declared here%s", shorten(l.name), hint)
+		}
+	}
+	walk := &walker{report: r, byName: byName, state: map[string]int{}}
+	for _, d := range declared {
+		if walk.state[d.name] == 0 {
+			walk.visit(d, nil)
+		}
+	}
+}
+
+// walker finds circles, depth first.
+type walker struct {
+	*report
+	byName map[string]*declaration
+	state  map[string]int
+}
+
+const (
+	walking = 1
+	walked  = 2
+)
+
+func (w *walker) visit(d *declaration, trail []string) {
+	w.state[d.name] = walking
+	trail = append(trail, d.name)
+	for _, l := range d.links {
+		next := w.byName[l.name]
+		switch {
+		case next == nil || w.state[l.name] == walked:
+		case w.state[l.name] == walking:
+			circle := append(slices.Clone(trail[slices.Index(trail, l.name):]), l.name)
+			w.errorf(l.at, "these containers wait for each other in a circle: %s", strings.Join(circle, " -> "))
+		default:
+			w.visit(next, trail)
+		}
+	}
+	w.state[d.name] = walked
+}

@@ -1,0 +1,134 @@
+package spec
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+)
+
+const (
+	servicePrefix   = "service:"
+	containerPrefix = "container:"
+)
+
+// joined returns the container whose namespace a mode names, or "".
+func joined(mode string) string {
+	for _, prefix := range []string{servicePrefix, containerPrefix} {
+		if name, found := strings.CutPrefix(mode, prefix); found {
+			return name
+		}
+	}
+	return ""
+}
+
+// engineMode returns a mode in the Engine's words: a service is a container.
+func engineMode(mode string) string {
+	if name, found := strings.CutPrefix(mode, servicePrefix); found {
+		return containerPrefix + name
+	}
+	return mode
+}
+
+// applyNamespaces sets whose namespaces the container lives in.
+func (d *declaration) applyNamespaces(host *container.HostConfig) {
+	s := &d.service
+	host.NetworkMode = container.NetworkMode(engineMode(s.NetworkMode))
+	host.IpcMode = container.IpcMode(engineMode(s.Ipc))
+	host.PidMode = container.PidMode(engineMode(s.Pid))
+	host.UTSMode = container.UTSMode(s.Uts)
+	host.UsernsMode = container.UsernsMode(s.UserNSMode)
+	host.CgroupnsMode = container.CgroupnsMode(s.Cgroup)
+	if host.NetworkMode == "" {
+		host.NetworkMode = network.NetworkDefault
+	}
+	d.checkNamespace("ipc", s.Ipc, host.IpcMode.Valid(), "private, shareable, host, none, container:NAME or service:NAME")
+	d.checkNamespace("pid", s.Pid, host.PidMode.Valid(), "host, container:NAME or service:NAME")
+	d.checkNamespace("uts", s.Uts, host.UTSMode.Valid(), "host, or leave it out")
+	d.checkNamespace("userns_mode", s.UserNSMode, host.UsernsMode.Valid(), "host, or leave it out")
+	d.checkNamespace("cgroup", s.Cgroup, host.CgroupnsMode.Valid(), "private or host")
+	d.checkNetwork(host.NetworkMode)
+}
+
+func (d *declaration) checkNamespace(key, mode string, valid bool, choice string) {
+	if !valid || strings.HasSuffix(mode, ":") {
+		d.errorf(d.field(key), "cannot use %q: use %s", shorten(mode), choice)
+		return
+	}
+	d.linkNamespace(key, mode)
+}
+
+// linkNamespace makes a container whose namespace is joined a dependency.
+func (d *declaration) linkNamespace(key, mode string) {
+	name := joined(mode)
+	if name == "" {
+		return
+	}
+	d.links = append(d.links, link{
+		at: d.field(key), name: name, required: true,
+		// Another container of this host need not be dockhost's.
+		optional: strings.HasPrefix(mode, containerPrefix),
+	})
+}
+
+// checkNetwork notes what the Engine refuses in a container that joins another
+// one's network (runconfig/hostconfig_unix.go, validateNetMode).
+func (d *declaration) checkNetwork(mode container.NetworkMode) {
+	at, s := d.field("network_mode"), &d.service
+	name := string(mode)
+	if joined(name) == "" {
+		if strings.HasSuffix(name, ":") || mode.IsUserDefined() && !volumeName.MatchString(name) {
+			d.errorf(at, "cannot use %q: use bridge, none, host, container:NAME, service:NAME or the name of a network that exists", shorten(s.NetworkMode))
+		}
+	}
+	d.linkNamespace("network_mode", s.NetworkMode)
+	if s.Uts == "host" && s.Hostname != "" {
+		d.errorf(d.field("hostname"), "cannot be set with uts: host: the container has the name of the host")
+	}
+	if !mode.IsContainer() {
+		return
+	}
+	for _, key := range []string{"hostname", "dns", "dns_opt", "dns_search", "extra_hosts"} {
+		if field := d.field(key); field.present() && !field.isNull() {
+			d.errorf(field, "cannot be set with network_mode: %s: set it in the container whose network this is", shorten(s.NetworkMode))
+		}
+	}
+}
+
+// networking returns the endpoint in a network of the user's, or nil where
+// HostConfig.NetworkMode says it all.
+func networking(mode container.NetworkMode) *network.NetworkingConfig {
+	if !mode.IsUserDefined() {
+		return nil
+	}
+	return &network.NetworkingConfig{
+		EndpointsConfig: map[string]*network.EndpointSettings{mode.NetworkName(): {}},
+	}
+}
+
+func (d *declaration) dns() []string {
+	for i, server := range d.service.DNS {
+		if _, err := netip.ParseAddr(server); err != nil {
+			d.errorf(d.entry("dns", i, len(d.service.DNS)), "cannot use %q as a DNS server: write an IP address", shorten(server))
+		}
+	}
+	return d.service.DNS
+}
+
+// extraHosts returns "host:ip", sorted.
+func (d *declaration) extraHosts() []string {
+	hosts := d.service.ExtraHosts.AsList(":")
+	if len(hosts) == 0 {
+		return nil
+	}
+	slices.Sort(hosts)
+	for _, host := range hosts {
+		name, ip, _ := strings.Cut(host, ":")
+		if _, err := netip.ParseAddr(ip); err != nil && ip != "host-gateway" {
+			d.errorf(d.field("extra_hosts"), "cannot use %q as the address of %q: write an IP address or host-gateway", shorten(ip), shorten(name))
+		}
+	}
+	return hosts
+}

@@ -1,0 +1,172 @@
+package spec
+
+import (
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/go-connections/nat"
+)
+
+const maxPort = 65535
+
+// published is a host port that a container takes.
+type published struct {
+	at       spot
+	protocol string
+	// ip is as declared: "" is every address of both families.
+	ip   string
+	port uint64
+}
+
+// ports returns what the container exposes and publishes. Each item is read on
+// its own: one may stand for a range of ports.
+func (d *declaration) ports() (nat.PortSet, nat.PortMap) {
+	at := d.field("ports")
+	d.checkPublishing(at)
+	exposed, bindings := nat.PortSet{}, nat.PortMap{}
+	for item := range d.items("ports") {
+		for _, config := range d.portConfigs(item) {
+			port := nat.Port(strconv.FormatUint(uint64(config.Target), 10) + "/" + config.Protocol)
+			exposed[port] = struct{}{}
+			bindings[port] = append(bindings[port], nat.PortBinding{HostIP: config.HostIP, HostPort: config.Published})
+		}
+	}
+	if len(exposed) == 0 {
+		return nil, nil
+	}
+	return exposed, bindings
+}
+
+// checkPublishing notes ports of a container that has no network of its own.
+func (d *declaration) checkPublishing(at spot) {
+	if len(d.service.Ports) == 0 {
+		return
+	}
+	mode := d.service.NetworkMode
+	switch {
+	case mode == "host":
+		d.errorf(at, "cannot publish ports with network_mode: host: the container uses the ports of the host directly, remove ports")
+	case mode == "none":
+		d.errorf(at, "cannot publish ports with network_mode: none: the container has no network")
+	case joined(mode) != "":
+		d.errorf(at, "cannot publish ports with network_mode: %s: publish them in the container whose network this is", shorten(mode))
+	}
+}
+
+// portConfigs reads one item, which is a string, a number or a mapping.
+func (d *declaration) portConfigs(item spot) []types.ServicePortConfig {
+	if !item.isMapping() {
+		configs, err := types.ParsePortConfig(item.text())
+		if err != nil {
+			d.errorf(item, "%s", portSentence(item))
+			return nil
+		}
+		for i := range configs {
+			d.checkPort(item, &configs[i])
+		}
+		return configs
+	}
+	target, err := strconv.ParseUint(item.field("target").text(), 10, 32)
+	if err != nil || target == 0 {
+		d.errorf(item.field("target"), "no port: write the port in the container, from 1 to %d", maxPort)
+		return nil
+	}
+	config := types.ServicePortConfig{
+		Target:    uint32(target),
+		Published: item.field("published").text(),
+		HostIP:    item.field("host_ip").text(),
+		Protocol:  strings.ToLower(item.field("protocol").text()),
+	}
+	if config.Protocol == "" {
+		config.Protocol = "tcp"
+	}
+	d.checkPort(item, &config)
+	return []types.ServicePortConfig{config}
+}
+
+// checkPort notes what is wrong with a port, and the host port that it takes.
+func (d *declaration) checkPort(at spot, config *types.ServicePortConfig) {
+	if config.Target > maxPort {
+		d.errorf(at, "cannot use port %d: highest is %d", config.Target, maxPort)
+	}
+	switch config.Protocol {
+	case "tcp", "udp", "sctp":
+	default:
+		d.errorf(at, "unknown protocol %q: use tcp, udp or sctp", shorten(config.Protocol))
+	}
+	config.HostIP = strings.Trim(config.HostIP, "[]")
+	if config.HostIP != "" {
+		if _, err := netip.ParseAddr(config.HostIP); err != nil {
+			d.errorf(at, "cannot use %q as an address of the host: write an IP address", shorten(config.HostIP))
+		}
+	}
+	first, last, err := nat.ParsePortRange(config.Published)
+	switch {
+	case config.Published == "":
+		return
+	case err != nil:
+		d.errorf(at, "%s", sentenceFor(config.Published))
+	case first == last && first > 0: // in a range the Engine takes a free one
+		d.published = append(d.published, published{at: at, protocol: config.Protocol, ip: config.HostIP, port: first})
+	}
+}
+
+var number = regexp.MustCompile(`[0-9]+`)
+
+// portSentence says what is wrong with an item of ports that cannot be read.
+func portSentence(at spot) string {
+	if at.isMapping() {
+		return "not a port: write target: and published:, with numbers"
+	}
+	if at.isList() {
+		return "Compose refuses these ports: is one of them there twice?"
+	}
+	return sentenceFor(at.text())
+}
+
+func sentenceFor(text string) string {
+	// An address has small numbers only, so that any larger one is a port.
+	for _, digits := range number.FindAllString(text, -1) {
+		if n, err := strconv.Atoi(digits); err != nil || n > maxPort {
+			return "cannot use port " + shorten(digits) + ": highest is " + strconv.Itoa(maxPort)
+		}
+	}
+	return "cannot use " + strconv.Quote(shorten(text)) + " as a port: write [[HOST_IP:]HOST_PORT:]CONTAINER_PORT[/udp]"
+}
+
+// checkPorts notes host ports that two containers take, or one takes twice.
+func (r *report) checkPorts(declared []*declaration) {
+	type taken struct {
+		published
+		by string
+	}
+	var all []taken
+	for _, d := range declared {
+		for _, p := range d.published {
+			for _, earlier := range all {
+				if earlier.protocol == p.protocol && earlier.port == p.port && overlap(earlier.ip, p.ip) {
+					r.errorf(p.at, "port %d/%s of the host is taken by container %q already", p.port, p.protocol, earlier.by)
+					break
+				}
+			}
+			all = append(all, taken{p, d.name})
+		}
+	}
+}
+
+// overlap reports whether two addresses of the host have one in common. ""
+// is every address, "0.0.0.0" and "::" are those of a family.
+func overlap(a, b string) bool {
+	if a == "" || b == "" {
+		return true
+	}
+	left, errLeft := netip.ParseAddr(a)
+	right, errRight := netip.ParseAddr(b)
+	if errLeft != nil || errRight != nil || left.Unmap().Is4() != right.Unmap().Is4() {
+		return false
+	}
+	return left == right || left.IsUnspecified() || right.IsUnspecified()
+}

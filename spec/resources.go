@@ -1,0 +1,150 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/go-units"
+)
+
+// minMemory is the least that the Engine takes (daemon/daemon_unix.go,
+// linuxMinMemory).
+const minMemory = 6 * units.MiB
+
+// resources returns the limits and the devices.
+func (d *declaration) resources() container.Resources {
+	s := &d.service
+	limits := d.field("deploy").field("resources").field("limits")
+	made := container.Resources{
+		NanoCPUs:   d.nanoCPUs(d.field("cpus")),
+		CpusetCpus: s.CPUSet,
+		Memory:     d.bytes("mem_limit", int64(s.MemLimit)),
+		MemorySwap: d.memorySwap(),
+		Ulimits:    d.ulimits(),
+	}
+	pids := s.PidsLimit
+	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
+		deploy := s.Deploy.Resources.Limits
+		d.unite(limits.field("cpus"), "cpus", &made.NanoCPUs, d.nanoCPUs(limits.field("cpus")))
+		d.unite(limits.field("memory"), "mem_limit", &made.Memory, int64(deploy.MemoryBytes))
+		d.unite(limits.field("pids"), "pids_limit", &pids, deploy.Pids)
+	}
+	if pids != 0 {
+		made.PidsLimit = &pids
+	}
+	d.checkMemory(&made, limits)
+	d.addDevices(&made)
+	return made
+}
+
+// unite sets a limit to what deploy.resources.limits says, which must be the
+// same where both are declared.
+func (d *declaration) unite(at spot, key string, limit *int64, deploy int64) {
+	switch {
+	case !at.present() || deploy == *limit:
+	case *limit != 0:
+		d.errorf(at, "differs from %s: keep one of them", key)
+	default:
+		*limit = deploy
+	}
+}
+
+// nanoCPUs reads a number of CPUs as Docker's CLI does, without the rounding
+// of a float.
+func (d *declaration) nanoCPUs(at spot) int64 {
+	if !at.isScalar() || at.text() == "" {
+		return 0
+	}
+	const billion = 1_000_000_000
+	cpus, ok := new(big.Rat).SetString(at.text())
+	if !ok || len(at.text()) > 20 || cpus.Sign() < 0 {
+		d.errorf(at, "cannot use %q as a number of CPUs: write a number such as 1.5", shorten(at.text()))
+		return 0
+	}
+	nano := cpus.Mul(cpus, big.NewRat(billion, 1))
+	if !nano.IsInt() || !nano.Num().IsInt64() {
+		d.errorf(at, "too precise or too large: nine decimals are the most")
+		return 0
+	}
+	return nano.Num().Int64()
+}
+
+// bytes returns a size, and notes one that compose-go would read as nothing
+// or that is negative.
+func (d *declaration) bytes(key string, size int64) int64 {
+	at := d.field(key)
+	if at.isScalar() && at.node.Tag == "!!float" {
+		d.errorf(at, "cannot use a fraction of a byte: write a whole number, or a unit such as 512m or \"1.5g\"")
+	}
+	if size < 0 {
+		d.errorf(at, "cannot be negative")
+	}
+	return size
+}
+
+// memorySwap returns memory and swap together, -1 for unlimited swap.
+func (d *declaration) memorySwap() int64 {
+	if size := int64(d.service.MemSwapLimit); size == -1 {
+		return size
+	}
+	return d.bytes("memswap_limit", int64(d.service.MemSwapLimit))
+}
+
+func (d *declaration) checkMemory(made *container.Resources, limits spot) {
+	at := d.field("mem_limit")
+	if !at.present() {
+		at = limits.field("memory")
+	}
+	if made.Memory > 0 && made.Memory < minMemory {
+		d.errorf(at, "too little: the Engine wants at least 6m")
+	}
+	swap := d.field("memswap_limit")
+	switch {
+	case made.MemorySwap == 0:
+	case made.Memory == 0:
+		d.errorf(swap, "needs mem_limit: it is the limit of memory and swap together")
+	case made.MemorySwap > 0 && made.MemorySwap < made.Memory:
+		d.errorf(swap, "less than mem_limit: it is the limit of memory and swap together")
+	}
+}
+
+func (d *declaration) ulimits() []*container.Ulimit {
+	var made []*container.Ulimit
+	for _, name := range slices.Sorted(maps.Keys(d.service.Ulimits)) {
+		limit := d.service.Ulimits[name]
+		soft, hard := limit.Soft, limit.Hard
+		if limit.Single != 0 {
+			soft, hard = limit.Single, limit.Single
+		}
+		parsed, err := units.ParseUlimit(fmt.Sprintf("%s=%d:%d", name, soft, hard))
+		if err != nil {
+			d.errorf(d.field("ulimits").field(name), "cannot use this limit: %v", err)
+			continue
+		}
+		made = append(made, parsed)
+	}
+	return made
+}
+
+func (d *declaration) oomScoreAdj() int {
+	score := d.service.OomScoreAdj
+	if score < -1000 || score > 1000 {
+		d.errorf(d.field("oom_score_adj"), "cannot use %d: it goes from -1000 to 1000", score)
+	}
+	return int(score)
+}
+
+// request turns a Compose device request into the Engine's.
+func request(from types.DeviceRequest, capabilities []string) container.DeviceRequest {
+	return container.DeviceRequest{
+		Driver:       from.Driver,
+		Count:        int(from.Count),
+		DeviceIDs:    from.IDs,
+		Capabilities: [][]string{capabilities},
+		Options:      from.Options,
+	}
+}

@@ -1,0 +1,160 @@
+package spec
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// defaultStallTimeout ends a pull that brings no byte for so long.
+const defaultStallTimeout = time.Minute
+
+// applyDockhost reads x-dockhost. Its values are taken as they are, without
+// Compose's variables: systemd has a meaning of its own for "$" and "$$".
+func (d *declaration) applyDockhost(made *Container) {
+	made.Notify, made.PullStallTimeout = NotifyStarted, defaultStallTimeout
+	if !d.dockhost.present() || d.dockhost.isNull() {
+		return
+	}
+	if !d.dockhost.isMapping() {
+		d.errorf(d.dockhost, "not a mapping: write notify:, unit: or pull_stall_timeout: below it, indented")
+		return
+	}
+	for name, value := range d.dockhost.fields() {
+		switch name {
+		case "notify":
+			made.Notify = d.notify(value, made)
+		case "pull_stall_timeout":
+			made.PullStallTimeout = d.stallTimeout(value)
+		case "unit":
+			made.Unit = append(made.Unit, d.unit(value)...)
+		default:
+			d.unknownKey(value, name, []string{"notify", "pull_stall_timeout", "unit"}, "")
+		}
+	}
+	made.Unit = overridden(made.Unit)
+}
+
+func (d *declaration) notify(at spot, made *Container) Notify {
+	mode := Notify(at.text())
+	switch {
+	case mode != NotifyStarted && mode != NotifyHealthy:
+		d.errorf(at, "cannot use %q: use started or healthy", shorten(at.text()))
+	case mode == NotifyHealthy && !hasHealthcheck(made.Config):
+		d.errorf(at, "cannot wait for a health check that is disabled: remove healthcheck.disable, or use started")
+	}
+	return mode
+}
+
+func (d *declaration) stallTimeout(at spot) time.Duration {
+	var timeout types.Duration
+	if !at.isScalar() || timeout.DecodeMapstructure(at.text()) != nil || timeout <= 0 {
+		d.errorf(at, "cannot use this as a time: write a number and a unit, such as 60s")
+	}
+	return time.Duration(timeout)
+}
+
+// directive is the name of a setting in a unit file.
+var directive = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
+
+// unit reads the settings of a drop-in, in the order of the source.
+func (d *declaration) unit(at spot) []UnitSetting {
+	if at.isNull() {
+		return nil
+	}
+	if !at.isMapping() {
+		d.errorf(at, "not a mapping: write Service: or Unit: below it, indented")
+		return nil
+	}
+	var settings []UnitSetting
+	for section, content := range at.fields() {
+		switch {
+		case section == "Install":
+			d.errorf(content, "a drop-in takes no [Install]: the agent starts the unit")
+		case section != "Unit" && section != "Service":
+			d.unknownKey(content, section, []string{"Unit", "Service"}, "")
+		case !content.isMapping() && !content.isNull():
+			d.errorf(content, "not a mapping: write KEY: VALUE below it, indented")
+		default:
+			settings = append(settings, d.section(section, content)...)
+		}
+	}
+	return settings
+}
+
+func (d *declaration) section(section string, at spot) []UnitSetting {
+	var settings []UnitSetting
+	for key, value := range at.fields() {
+		switch {
+		case !directive.MatchString(key):
+			d.errorf(value, "%q is no name of a unit setting: use letters and digits", shorten(key))
+			continue
+		case reserved(section, key) != "":
+			d.errorf(value, "cannot set %s: %s", key, reserved(section, key))
+			continue
+		}
+		values := []spot{value}
+		if value.isList() {
+			values = nil
+			for _, item := range value.items() {
+				values = append(values, item)
+			}
+		}
+		for _, one := range values {
+			if d.checkSetting(one) {
+				settings = append(settings, UnitSetting{Section: section, Key: key, Value: one.text()})
+			}
+		}
+	}
+	return settings
+}
+
+// checkSetting reports whether a value is one line of a unit file: more would
+// be settings that nobody checks.
+func (d *declaration) checkSetting(at spot) bool {
+	switch value := at.text(); {
+	case !at.isScalar():
+		d.errorf(at, "not a value: write a string, a number or a list of these")
+	case strings.ContainsFunc(value, unicode.IsControl):
+		d.errorf(at, "cannot have a line break or a control character in a unit setting")
+	case strings.HasSuffix(strings.TrimSpace(value), `\`):
+		d.errorf(at, "cannot end in a backslash: it would join the next line of the unit file")
+	default:
+		return true
+	}
+	return false
+}
+
+// reserved says why a setting would break the supervision, or "".
+func reserved(section, key string) string {
+	if section == "Unit" {
+		switch key {
+		case "RefuseManualStart", "RefuseManualStop":
+			return "the agent starts and stops the unit"
+		}
+		return ""
+	}
+	const (
+		supervision = "it belongs to the supervision of the container"
+		devices     = "systemd would then guard the devices of the unit and take the container's away"
+		files       = "the supervisor would not find its own files"
+		user        = "the supervisor must be root: set user in the service"
+	)
+	switch key {
+	case "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecReload":
+		return "the unit starts and stops the container: put programs into the image, or into a unit of their own"
+	case "Type", "NotifyAccess", "KillMode", "Delegate", "DelegateSubgroup", "RemainAfterExit", "GuessMainPID", "PIDFile",
+		"BusName", "Sockets", "NonBlocking", "FileDescriptorStoreMax", "ProtectControlGroups", "ProtectControlGroupsEx", "PrivatePIDs":
+		return supervision
+	case "DevicePolicy", "DeviceAllow", "PrivateDevices", "ProtectClock", "MountImages", "ExtensionImages", "RootImage":
+		return devices
+	case "RootDirectory", "RootDirectoryStartOnly", "RootEphemeral", "InaccessiblePaths", "TemporaryFileSystem":
+		return files
+	case "User", "Group", "DynamicUser", "PrivateUsers", "SupplementaryGroups", "PAMName":
+		return user
+	}
+	return ""
+}

@@ -1,0 +1,203 @@
+package spec
+
+import (
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/format"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/mount"
+)
+
+// volumes returns what the container mounts. As in docker compose, what
+// `docker run -v` can say goes to Binds, which every Engine knows and which
+// creates a missing directory of the host; the rest goes to Mounts.
+func (d *declaration) volumes() (binds []string, mounts []mount.Mount) {
+	d.checkTargets()
+	for i, volume := range d.service.Volumes {
+		entry := d.entry("volumes", i, len(d.service.Volumes))
+		if !d.checkVolume(entry, &volume) {
+			continue
+		}
+		if bindable(&volume) {
+			binds = append(binds, bindString(&volume))
+		} else {
+			mounts = append(mounts, mountOf(&volume))
+		}
+	}
+	return binds, mounts
+}
+
+// checkTargets notes paths that are mounted twice, of which compose-go would
+// keep the last one only, and options that it does not know.
+func (d *declaration) checkTargets() {
+	seen := map[string]bool{}
+	note := func(item spot, target string) {
+		if target != "" && seen[path.Clean(target)] {
+			d.errorf(item, "there is a mount at %q already", shorten(target))
+		}
+		seen[path.Clean(target)] = true
+	}
+	for item := range d.items("volumes") {
+		target := item.field("target").text()
+		if !item.isMapping() {
+			volume, _ := format.ParseVolume(item.text())
+			target = volume.Target
+			d.checkMode(item)
+		}
+		note(item, target)
+	}
+	for i, value := range d.service.Tmpfs {
+		target, _, _ := strings.Cut(value, ":")
+		note(d.entry("tmpfs", i, len(d.service.Tmpfs)), target)
+	}
+}
+
+// checkMode notes the options of a short volume that compose-go ignores.
+func (d *declaration) checkMode(item spot) {
+	parts := strings.Split(item.text(), ":")
+	if len(parts) < 3 {
+		return
+	}
+	for option := range strings.SplitSeq(parts[2], ",") {
+		switch option {
+		case "ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent":
+		default:
+			if !slices.Contains(format.Propagations, option) {
+				d.errorf(item, "unknown mount option %q", shorten(option))
+			}
+		}
+	}
+}
+
+// volumeName is what the Engine takes for the name of a local volume.
+var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+
+// checkVolume reports whether a volume is sound, and notes what is not.
+func (d *declaration) checkVolume(at spot, volume *types.ServiceVolumeConfig) bool {
+	before := len(d.problems)
+	volume.Target = path.Clean(volume.Target)
+	if !path.IsAbs(volume.Target) || volume.Target == "/" {
+		d.errorf(at, "cannot mount at %q: write an absolute path in the container, not the root", shorten(volume.Target))
+	}
+	switch volume.Type {
+	case types.VolumeTypeBind:
+		d.checkBind(at, volume)
+	case types.VolumeTypeVolume:
+		if volume.Source != "" && !volumeName.MatchString(volume.Source) {
+			d.errorf(at, "%q is neither an absolute path of the host nor the name of a volume", shorten(volume.Source))
+		}
+	case types.VolumeTypeTmpfs:
+		if volume.Source != "" {
+			d.errorf(at, "a tmpfs has no source")
+		}
+	default:
+		d.errorf(at, "cannot mount the type %q: use bind, volume or tmpfs", shorten(volume.Type))
+	}
+	return len(d.problems) == before
+}
+
+func (d *declaration) checkBind(at spot, volume *types.ServiceVolumeConfig) {
+	if !path.IsAbs(volume.Source) {
+		d.errorf(at, "cannot mount %q: it is not absolute, and a host has no project directory", shorten(volume.Source))
+	}
+	if volume.Bind == nil {
+		return
+	}
+	if p := volume.Bind.Propagation; p != "" && !slices.Contains(format.Propagations, p) {
+		d.errorf(at, "unknown propagation %q", shorten(p))
+	}
+	if volume.Bind.SELinux != "" && !bindable(volume) {
+		d.errorf(at, "selinux cannot be combined with recursive, create_host_path: false or a colon in a path")
+	}
+}
+
+// bindable reports whether `docker run -v` could say it.
+func bindable(volume *types.ServiceVolumeConfig) bool {
+	if strings.Contains(volume.Source+volume.Target, ":") {
+		return false
+	}
+	switch volume.Type {
+	case types.VolumeTypeBind:
+		bind := volume.Bind
+		return bind == nil || bool(bind.CreateHostPath) && bind.Recursive == ""
+	case types.VolumeTypeVolume:
+		options := volume.Volume
+		return volume.Source != "" && (options == nil || len(options.Labels) == 0 && options.Subpath == "")
+	default:
+		return false
+	}
+}
+
+func bindString(volume *types.ServiceVolumeConfig) string {
+	options := []string{"rw"}
+	if volume.ReadOnly {
+		options[0] = "ro"
+	}
+	if bind := volume.Bind; bind != nil {
+		options = append(options, bind.SELinux, bind.Propagation)
+	}
+	if volume.Volume != nil && volume.Volume.NoCopy {
+		options = append(options, "nocopy")
+	}
+	options = slices.DeleteFunc(options, func(option string) bool { return option == "" })
+	return volume.Source + ":" + volume.Target + ":" + strings.Join(options, ",")
+}
+
+func mountOf(volume *types.ServiceVolumeConfig) mount.Mount {
+	made := mount.Mount{
+		Type:        mount.Type(volume.Type),
+		Source:      volume.Source,
+		Target:      volume.Target,
+		ReadOnly:    volume.ReadOnly,
+		Consistency: mount.Consistency(volume.Consistency),
+	}
+	switch {
+	case volume.Type == types.VolumeTypeBind:
+		made.BindOptions = bindOptions(volume.Bind)
+	case volume.Type == types.VolumeTypeVolume && volume.Volume != nil:
+		options := volume.Volume
+		if len(options.Labels) > 0 || options.Subpath != "" || options.NoCopy {
+			made.VolumeOptions = &mount.VolumeOptions{NoCopy: options.NoCopy, Labels: options.Labels, Subpath: options.Subpath}
+		}
+	case volume.Type == types.VolumeTypeTmpfs && volume.Tmpfs != nil:
+		made.TmpfsOptions = &mount.TmpfsOptions{
+			SizeBytes: int64(volume.Tmpfs.Size),
+			Mode:      os.FileMode(volume.Tmpfs.Mode),
+		}
+	}
+	return made
+}
+
+func bindOptions(bind *types.ServiceVolumeBind) *mount.BindOptions {
+	if bind == nil {
+		return &mount.BindOptions{CreateMountpoint: true}
+	}
+	return &mount.BindOptions{
+		Propagation:            mount.Propagation(bind.Propagation),
+		CreateMountpoint:       bool(bind.CreateHostPath),
+		NonRecursive:           bind.Recursive == "disabled",
+		ReadOnlyNonRecursive:   bind.Recursive == "writable",
+		ReadOnlyForceRecursive: bind.Recursive == "readonly",
+	}
+}
+
+// tmpfs returns the mount options by path.
+func (d *declaration) tmpfs() map[string]string {
+	list := d.service.Tmpfs
+	if len(list) == 0 {
+		return nil
+	}
+	mounts := make(map[string]string, len(list))
+	for i, value := range list {
+		target, options, _ := strings.Cut(value, ":")
+		if !path.IsAbs(target) {
+			d.errorf(d.entry("tmpfs", i, len(list)), "cannot mount at %q: it is not absolute", shorten(target))
+		}
+		mounts[target] = options
+	}
+	return mounts
+}

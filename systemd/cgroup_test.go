@@ -1,0 +1,126 @@
+package systemd
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// host makes the parts of a host's file tree that tell where a process lies.
+func host(t *testing.T, cgroup string, mounts ...string) Cgroups {
+	t.Helper()
+	root := t.TempDir()
+	for _, pid := range []string{"self", "42"} {
+		write(t, filepath.Join(root, "proc", pid, "cgroup"), cgroup)
+	}
+	for _, mount := range mounts {
+		write(t, filepath.Join(root, cgroupMount, mount), "")
+	}
+	return Cgroups{Root: root}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const hybrid = `12:pids:/system.slice/web.service
+4:memory:/system.slice/web.service
+1:name=systemd:/system.slice/web.service
+0::/system.slice/web.service
+`
+
+// v2AmongV1 is what the kernel says where the v2 tree alone is mounted, but
+// controllers are bound to v1 trees elsewhere.
+const v2AmongV1 = `4:memory:/
+1:name=systemd:/
+0::/system.slice/web.service
+`
+
+// mountsOf is what is mounted on a host that says so of a process.
+func mountsOf(cgroup string) []string {
+	if strings.Contains(cgroup, "pids:") {
+		return []string{"systemd/x", "unified/x", "memory/x", "pids/x"}
+	}
+	return []string{"cgroup.controllers"}
+}
+
+func TestOwnUnit(t *testing.T) {
+	tests := []struct {
+		name, cgroup, unit, path string
+	}{
+		{"v2", "0::/system.slice/web.service\n", "web.service", "/system.slice/web.service"},
+		{"v2 among v1", v2AmongV1, "web.service", "/system.slice/web.service"},
+		{"v2 in a leaf", "0::/system.slice/web.service/supervisor\n", "web.service", "/system.slice/web.service"},
+		{"v2 instance", "0::/system.slice/system-dockhost.slice/dockhost@web.service/supervisor\n", "dockhost@web.service", "/system.slice/system-dockhost.slice/dockhost@web.service"},
+		{"hybrid", hybrid, "web.service", "/system.slice/web.service"},
+		{"user's session", "0::/user.slice/user-0.slice/session-1.scope\n", "", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			unit, path, err := host(t, test.cgroup, mountsOf(test.cgroup)...).OwnUnit()
+			if unit != test.unit || path != test.path || (err == nil) != (test.unit != "") {
+				t.Errorf("OwnUnit() = %q, %q, %v, want %q, %q", unit, path, err, test.unit, test.path)
+			}
+		})
+	}
+}
+
+func TestHolds(t *testing.T) {
+	tests := []struct {
+		name, cgroup string
+		want         bool
+	}{
+		{"below", "0::/system.slice/web.service/container\n", true},
+		{"in the unit itself", "0::/system.slice/web.service\n", false},
+		{"beside", "0::/system.slice/web.service-other/container\n", false},
+		{"docker's scope", "0::/system.slice/docker-0123.scope\n", false},
+		{"hybrid", strings.ReplaceAll(hybrid, "web.service", "web.service/container"), true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, at, err := host(t, test.cgroup, mountsOf(test.cgroup)...).Holds("/system.slice/web.service", 42)
+			if got != test.want || err != nil {
+				t.Errorf("Holds() = %v (at %q), %v, want %v", got, at, err, test.want)
+			}
+		})
+	}
+}
+
+func TestEnterLeaf(t *testing.T) {
+	tests := []struct {
+		name, cgroup string
+		mounts       []string
+		entered      []string
+	}{
+		{"v2", "0::/system.slice/web.service\n", []string{"cgroup.controllers"}, []string{""}},
+		{"v2, done by systemd", "0::/system.slice/web.service/supervisor\n", []string{"cgroup.controllers"}, nil},
+		// The trees with controllers are left: there is no rule against it on v1.
+		{"hybrid", hybrid, []string{"systemd/x", "unified/x", "memory/x"}, []string{"systemd", "unified"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := host(t, test.cgroup, test.mounts...)
+			if err := c.EnterLeaf("/system.slice/web.service", "supervisor"); err != nil {
+				t.Fatal(err)
+			}
+			var entered []string
+			for _, mount := range []string{"", "systemd", "unified", "memory"} {
+				procs := filepath.Join(c.Root, cgroupMount, mount, "system.slice/web.service/supervisor/cgroup.procs")
+				if raw, err := os.ReadFile(procs); err == nil && string(raw) == strconv.Itoa(os.Getpid()) {
+					entered = append(entered, mount)
+				}
+			}
+			if strings.Join(entered, ",") != strings.Join(test.entered, ",") || len(entered) != len(test.entered) {
+				t.Errorf("EnterLeaf() entered %q, want %q", entered, test.entered)
+			}
+		})
+	}
+}

@@ -1,0 +1,49 @@
+package systemd
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/coreos/go-systemd/v22/journal"
+)
+
+func TestUnitFrom(t *testing.T) {
+	got := unitFrom("web.service", map[string]any{
+		"LoadState": "loaded", "ActiveState": "active", "SubState": "running", "Result": "success",
+		"StatusText": "running", "StateChangeTimestamp": uint64(1_700_000_000_000_000), "NRestarts": uint32(3),
+		"ExecMainStatus": int32(7), "TimeoutStopUSec": uint64(90_000_000), "Job": []any{uint32(12), "/job/12"},
+	})
+	want := Unit{
+		Name: "web.service", LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success",
+		StatusText: "running", Since: time.Unix(1_700_000_000, 0), Restarts: 3, ExitStatus: 7,
+		TimeoutStop: 90 * time.Second, Job: true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("unitFrom() (-want +got):\n%s", diff)
+	}
+	if got := unitFrom("web.service", map[string]any{"TimeoutStopUSec": uint64(math.MaxUint64)}).TimeoutStop; got != 0 {
+		t.Errorf("TimeoutStop of infinity = %v, want 0", got)
+	}
+}
+
+func TestPriority(t *testing.T) {
+	tests := map[zapcore.Level]journal.Priority{
+		zapcore.DebugLevel: journal.PriDebug, zapcore.InfoLevel: journal.PriInfo,
+		zapcore.WarnLevel: journal.PriWarning, zapcore.ErrorLevel: journal.PriErr,
+	}
+	for level, want := range tests {
+		if got := priority(level); got != want {
+			t.Errorf("priority(%v) = %v, want %v", level, got, want)
+		}
+	}
+}
+
+func TestStatusLine(t *testing.T) {
+	if got, want := statusLine("one\ntwo\r\nREADY=1"), "STATUS=one two READY=1"; got != want {
+		t.Errorf("statusLine() = %q, want %q", got, want)
+	}
+}
