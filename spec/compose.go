@@ -72,19 +72,16 @@ func (d *declaration) loadAlone() {
 // lists are left where they are, for the sake of their numbers, unless asked.
 func (d *declaration) prune(n *yaml.Node, items bool) *yaml.Node {
 	pruned := *n
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.SequenceNode && items {
+		pruned.Content = slices.DeleteFunc(slices.Clone(n.Content), func(item *yaml.Node) bool { return d.refused[item] })
+	}
+	if n.Kind == yaml.MappingNode {
 		pruned.Content = nil
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if !d.refused[n.Content[i+1]] {
 				pruned.Content = append(pruned.Content, n.Content[i], d.prune(n.Content[i+1], items))
 			}
 		}
-	case yaml.SequenceNode:
-		if items {
-			pruned.Content = slices.DeleteFunc(slices.Clone(n.Content), func(item *yaml.Node) bool { return d.refused[item] })
-		}
-	default:
 	}
 	return &pruned
 }

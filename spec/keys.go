@@ -65,7 +65,7 @@ func serviceKeys() keys {
 // cure says why a key that Compose knows means nothing on a single host, and
 // what to do instead. It is "" for a key that is merely unknown.
 func cure(path string) string {
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // G101 takes Compose's key "secrets" for a secret
 		"attach":                               "the output goes to the journal",
 		"blkio_config":                         "set IOWeight and the like in x-dockhost.unit.Service",
 		"build":                                "a host builds no images: push the image to a registry and name it in image",

@@ -354,15 +354,23 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	text := "dockhost:\n  containers:\n"
-	for i := 0; len(text) < 16<<10; i++ {
-		text += fmt.Sprintf("    web%d:\n      image: nginx:1.22\n      ports: [\"%d:80\"]\n      environment: {A: b, C: d}\n"+
+	one := "dockhost:\n  containers:\n    web:\n      image: nginx:1.22\n      ports: [\"80:80\"]\n      environment:\n"
+	for i := 0; len(one) < 16<<10; i++ {
+		one += fmt.Sprintf("        VARIABLE_%d: %s\n", i, strings.Repeat("x", 100))
+	}
+	many := "dockhost:\n  containers:\n"
+	for i := range 10 {
+		many += fmt.Sprintf("    web%d:\n      image: nginx:1.22\n      ports: [\"%d:80\"]\n      environment: {A: b, C: d}\n"+
 			"      volumes: [\"/srv:/srv:ro\", \"data:/data\"]\n      healthcheck: {test: [CMD, curl, localhost], interval: 5s}\n", i, 8000+i)
 	}
-	node := section(b, []byte(text))
-	for b.Loop() {
-		if _, err := Parse("user-data", node); err != nil {
-			b.Fatal(err)
-		}
+	for name, text := range map[string]string{"16KiB": one, "10 containers": many} {
+		b.Run(name, func(b *testing.B) {
+			node := section(b, []byte(text))
+			for b.Loop() {
+				if _, err := Parse("user-data", node); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

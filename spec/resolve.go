@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -55,10 +54,10 @@ func (r *resolver) node(at spot, depth int) *yaml.Node {
 		return list
 	case yaml.ScalarNode:
 		return r.scalar(at)
-	default:
-		r.errorf(at, "not a value")
-		return scalar(n, "!!null", "")
+	case yaml.DocumentNode, yaml.StreamNode:
 	}
+	r.errorf(at, "not a value")
+	return scalar(n, "!!null", "")
 }
 
 func (r *resolver) mapping(at spot, depth int) *yaml.Node {
@@ -121,7 +120,7 @@ func (r *resolver) scalar(at spot) *yaml.Node {
 			tag = "!!str"
 		}
 	default:
-		if !slices.Contains([]string{"!!merge"}, tag) {
+		if tag != "!!merge" { // a plain "<<" that is no key
 			r.errorf(at, "cannot use this YAML tag")
 		}
 		tag = "!!str"
@@ -136,22 +135,21 @@ func scalar(n *yaml.Node, tag, value string) *yaml.Node {
 // plain returns a resolved tree as compose-go takes it, with each "$" of a
 // value doubled when escape is set.
 func plain(n *yaml.Node, escape bool) any {
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.MappingNode {
 		mapping := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			mapping[n.Content[i].Value] = plain(n.Content[i+1], escape)
 		}
 		return mapping
-	case yaml.SequenceNode:
+	}
+	if n.Kind == yaml.SequenceNode {
 		list := make([]any, len(n.Content))
 		for i, item := range n.Content {
 			list[i] = plain(item, escape)
 		}
 		return list
-	default:
-		return plainScalar(n, escape)
 	}
+	return plainScalar(n, escape)
 }
 
 func plainScalar(n *yaml.Node, escape bool) any {

@@ -144,7 +144,7 @@ func (s *server) serveHealthy(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.sick.Store(!healthy)
-	_, _ = fmt.Fprintf(w, "healthy: %v\n", healthy)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (s *server) serveCrash(w http.ResponseWriter, r *http.Request) {
@@ -153,7 +153,7 @@ func (s *server) serveCrash(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	_, _ = fmt.Fprintf(w, "exiting with %d\n", code)
+	w.WriteHeader(http.StatusNoContent)
 	select {
 	case s.exit <- code:
 	default: // an earlier request has decided already
@@ -167,7 +167,7 @@ func (s *server) serveEat(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.eat(megabytes << 20)
-	_, _ = fmt.Fprintf(w, "ate %d MB\n", megabytes)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // eat takes memory and keeps it. Each page is written to: untouched memory costs nothing.

@@ -19,7 +19,7 @@ readonly -a HOST_OPTIONS=(
 	--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined
 	--cgroupns=private
 	--tmpfs /run:exec,mode=755 --tmpfs /run/lock:mode=1777 --tmpfs /tmp:exec,mode=1777
-	--stop-timeout 30
+	--stop-timeout 30 --add-host registry.test:192.0.2.1
 )
 
 # hash_inputs FILE|DIR... prints a short hash over the files' names, modes and contents and over standard input.

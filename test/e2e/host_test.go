@@ -1,0 +1,256 @@
+//go:build e2e
+
+// Package e2e drives a real test host: systemd as PID 1, a real Docker Engine,
+// a real registry. test/e2e/run.sh boots the hosts and runs it on each.
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+var suite = flag.String("suite", "trixie", "the test host: dockhost-lab-SUITE")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if out, err := exec.Command("docker", "exec", hostName(), "true").CombinedOutput(); err != nil {
+		if slices.Contains(strings.Split(os.Getenv("DOCKHOST_REQUIRE"), ","), "docker") {
+			fmt.Fprintf(os.Stderr, "test host %s: %v: %s(boot it with: make lab-up SUITE=%s)\n", hostName(), err, out, *suite)
+			os.Exit(1)
+		}
+		fmt.Printf("skipped: no test host %s (boot it with: make lab-up SUITE=%s)\n", hostName(), *suite)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func hostName() string { return "dockhost-lab-" + *suite }
+
+// host is the test host, as one test sees it.
+type host struct {
+	*testing.T
+}
+
+// newHost returns the host with nothing assigned, nothing running, Docker and
+// the registry up, and dockhost set up. A test that fails prints the journal.
+func newHost(t *testing.T) *host {
+	t.Helper()
+	h := &host{t}
+	h.reset()
+	since := strings.TrimSpace(h.run("date +%s"))
+	t.Cleanup(func() {
+		if t.Failed() {
+			out, _ := h.try("journalctl --no-pager -o short-precise --since @" + since + " | tail -n 120; dockhostctl status; docker ps -a")
+			t.Logf("%s says:\n%s", hostName(), out)
+		}
+		h.reset()
+	})
+	return h
+}
+
+// reset makes the host as it was when it booted first.
+func (h *host) reset() {
+	h.Helper()
+	h.run(`
+		systemctl unmask --quiet docker.service docker.socket
+		systemctl stop dockhost.service dockhost.socket 'dockhost@*.service'
+		systemctl reset-failed
+		rm -rf /var/lib/cloud/seed/* /var/lib/dockhost/assignment.json /run/dockhost/containers/* /run/dockhost/state/* /run/dockhost/logins/*
+		rm -rf /run/systemd/system/dockhost@*.service.d /etc/systemd/system/dockhost@*.service.d
+		systemctl daemon-reload
+		systemctl start docker.service docker-registry.service
+		ids=$(docker ps -aq) && [ -z "$ids" ] || docker rm -f $ids >/dev/null
+		rm -f /run/dockhost/runtime/*
+		dockhost setup 2>/dev/null`)
+}
+
+// try runs a shell script on the host and returns its output and exit status.
+func (h *host) try(script string) (string, int) {
+	h.Helper()
+	return h.tryWith(script, "")
+}
+
+func (h *host) tryWith(script, stdin string) (string, int) {
+	h.Helper()
+	cmd := exec.CommandContext(h.Context(), "docker", "exec", "-i", hostName(), "bash", "-c", script)
+	if h.Context().Err() != nil {
+		// In a cleanup the test's own context has ended.
+		cmd = exec.Command("docker", "exec", "-i", hostName(), "bash", "-c", script)
+	}
+	cmd.Stdin = strings.NewReader(stdin)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		h.Fatalf("run on %s: %v", hostName(), err)
+	}
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// run is try for a script that must succeed.
+func (h *host) run(script string) string {
+	h.Helper()
+	out, code := h.try("set -e\n" + script)
+	if code != 0 {
+		h.Fatalf("on %s: %s\nexited %d: %s", hostName(), script, code, out)
+	}
+	return out
+}
+
+// output is run, less the white space at the ends.
+func (h *host) output(script string) string {
+	h.Helper()
+	return strings.TrimSpace(h.run(script))
+}
+
+// write makes a file on the host.
+func (h *host) write(path, text string) {
+	h.Helper()
+	script := fmt.Sprintf("mkdir -p $(dirname %[1]s) && cat >%[1]s", path)
+	if out, code := h.tryWith(script, text); code != 0 {
+		h.Fatalf("write %s: %s", path, out)
+	}
+}
+
+const seed = "/var/lib/cloud/seed/nocloud"
+
+// userData gives the host this user data, and an instance-id where it has
+// none yet. The agent does not know before it is told.
+func (h *host) userData(text string) {
+	h.Helper()
+	h.write(seed+"/user-data", text)
+	h.run("[ -e " + seed + "/meta-data ] || echo 'instance-id: i-first' >" + seed + "/meta-data")
+}
+
+// assign gives the host this dockhost section, and has the agent take it over.
+func (h *host) assign(section string) {
+	h.Helper()
+	h.userData("#cloud-config\n" + section)
+	h.takeOver()
+}
+
+// takeOver has the agent read the user data, started where it does not run.
+func (h *host) takeOver() {
+	h.Helper()
+	h.run("systemctl start dockhost.socket && systemctl reload-or-restart dockhost.service")
+}
+
+// eventually waits until check returns nil.
+func (h *host) eventually(what string, check func() error) {
+	h.Helper()
+	h.within(time.Minute, what, check)
+}
+
+func (h *host) within(limit time.Duration, what string, check func() error) {
+	h.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.Fatalf("%s: not within %s: %v", what, limit, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// status is what `dockhostctl status --json` says, and its exit status.
+func (h *host) status() (api.Status, int) {
+	h.Helper()
+	out, code := h.try("dockhostctl status --json")
+	var s api.Status
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		h.Fatalf("dockhostctl status --json printed no JSON: %v: %s", err, out)
+	}
+	return s, code
+}
+
+// container is what the status says of one container.
+func (h *host) container(name string) (api.Container, error) {
+	h.Helper()
+	s, _ := h.status()
+	for _, c := range s.Containers {
+		if c.Name == name {
+			return c, nil
+		}
+	}
+	return api.Container{}, fmt.Errorf("status knows no container %q", name)
+}
+
+// ready waits until the container is ready and nothing waits to replace it.
+func (h *host) ready(name string) api.Container {
+	h.Helper()
+	var c api.Container
+	h.eventually(name+" is ready", func() (err error) {
+		if c, err = h.container(name); err != nil {
+			return err
+		}
+		if !c.Ready || c.Pending != nil {
+			return fmt.Errorf("it is %+v", c)
+		}
+		return nil
+	})
+	return c
+}
+
+// pid is the container's first process.
+func (h *host) pid(name string) string {
+	h.Helper()
+	return h.output("docker inspect -f '{{.State.Pid}}' " + name)
+}
+
+// property is what systemd says of a unit.
+func (h *host) property(unit, name string) string {
+	h.Helper()
+	return h.output("systemctl show --value -p " + name + " " + unit)
+}
+
+// journal is what a unit logged since the test began, and the agent too.
+func (h *host) journal(unit string) string {
+	h.Helper()
+	return h.run("journalctl --no-pager -o cat -b -u " + unit + " -n 200")
+}
+
+// web is an nginx that serves HTTPS and is ready once it does.
+const web = `dockhost:
+  containers:
+    web:
+      image: localhost:5000/nginx:1.22
+      ports: ["443:443"]
+      healthcheck: {test: ["CMD", "curl", "-fsk", "https://localhost/"], interval: 500ms}
+      x-dockhost:
+        notify: healthy
+` + registries
+
+const registries = `  registries:
+    localhost:5000: {username: deploy, password: s3cret}
+`
+
+// app is the test application, with more of the service's keys.
+func app(keys ...string) string {
+	section := "dockhost:\n  containers:\n    app:\n      image: localhost:5000/app:1\n"
+	for _, key := range keys {
+		section += "      " + key + "\n"
+	}
+	return section + registries
+}
+
+// dockerOutside runs the docker that runs the test hosts.
+func dockerOutside(args ...string) (string, error) {
+	out, err := exec.Command("docker", args...).CombinedOutput()
+	return string(out), err
+}

@@ -1,0 +1,430 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMainJob is the whole path, as the README has it.
+func TestMainJob(t *testing.T) {
+	h := newHost(t)
+	h.run("docker image rm -f localhost:5000/nginx:1.22 >/dev/null 2>&1 || true")
+	h.assign(web)
+	c := h.ready("web")
+	if !strings.HasPrefix(c.Digest, "sha256:") || c.Health != "healthy" || c.ActiveState != "active" || c.LastError != nil {
+		t.Errorf("status = %+v, want a digest, healthy, active and no error", c)
+	}
+	if s, code := h.status(); code != 0 || !s.Well || s.Source.Datasource != "NoCloud" || s.Source.InstanceID != "i-first" {
+		t.Errorf("status exits %d with %+v, want 0, well, NoCloud and i-first", code, s.Source)
+	}
+	if body := h.run("curl -fsk https://localhost/"); !strings.Contains(body, "1.22") {
+		t.Errorf("https://localhost/ says %q", body)
+	}
+	if text := h.property("dockhost@web", "StatusText"); !strings.Contains(text, "running localhost:5000/nginx:1.22") {
+		t.Errorf("StatusText = %q", text)
+	}
+
+	t.Run("the container lies below the unit", func(t *testing.T) {
+		h := &host{t}
+		cgroup := h.property("dockhost@web", "ControlGroup")
+		if at := h.run("cat /proc/" + h.pid("web") + "/cgroup"); !strings.Contains(at, cgroup+"/container") {
+			t.Errorf("the container lies in %q, want below %q", at, cgroup)
+		}
+		if tree := h.run("systemd-cgls --no-pager -u dockhost@web.service"); !strings.Contains(tree, "nginx: master process") {
+			t.Errorf("systemd-cgls shows %q", tree)
+		}
+		if shown, _ := h.try("systemctl status --no-pager dockhost@web"); !strings.Contains(shown, "nginx: worker process") {
+			t.Errorf("systemctl status shows %q", shown)
+		}
+	})
+	t.Run("docker exec joins the same cgroup", func(t *testing.T) {
+		h := &host{t}
+		main := h.run("cat /proc/" + h.pid("web") + "/cgroup")
+		h.run("docker exec -d web sleep 61")
+		h.eventually("the exec runs", func() error {
+			pid, code := h.try("pgrep -xf 'sleep 61'")
+			if code != 0 {
+				return fmt.Errorf("no process")
+			}
+			if at := h.run("cat /proc/" + strings.TrimSpace(pid) + "/cgroup"); at != main {
+				t.Errorf("docker exec lies in %q, the container in %q", at, main)
+			}
+			return nil
+		})
+	})
+	t.Run("the drop-in shows in systemctl cat", func(t *testing.T) {
+		h := &host{t}
+		if cat := h.run("systemctl cat dockhost@web"); !strings.Contains(cat, "50-dockhost.conf") {
+			t.Errorf("systemctl cat shows %q", cat)
+		}
+	})
+	t.Run("output goes to the journal under the container's name", func(t *testing.T) {
+		h := &host{t}
+		h.eventually("a request is logged", func() error {
+			if out := h.run("journalctl --no-pager -o cat -u dockhost@web SYSLOG_IDENTIFIER=web"); !strings.Contains(out, "GET / HTTP/1.1") {
+				return fmt.Errorf("journal has %q", out)
+			}
+			return nil
+		})
+	})
+	t.Run("restarting the agent leaves the container alone", func(t *testing.T) {
+		h := &host{t}
+		before := h.pid("web")
+		h.run("systemctl restart dockhost")
+		h.ready("web")
+		if after := h.pid("web"); after != before {
+			t.Errorf("pid = %s, want %s", after, before)
+		}
+	})
+	t.Run("daemon-reload leaves the container alone", func(t *testing.T) {
+		h := &host{t}
+		before, cgroup := h.pid("web"), h.run("cat /proc/"+h.pid("web")+"/cgroup")
+		h.run("systemctl daemon-reload; systemctl set-property --runtime dockhost@web CPUWeight=200; systemctl daemon-reload")
+		if after := h.run("cat /proc/" + before + "/cgroup"); after != cgroup || h.pid("web") != before {
+			t.Errorf("the container moved to %q from %q", after, cgroup)
+		}
+	})
+	t.Run("systemctl stop ends nginx by its own signal", func(t *testing.T) {
+		h := &host{t}
+		took := h.output("start=$(date +%s%N); systemctl stop dockhost@web; echo $((($(date +%s%N) - start) / 1000000))")
+		t.Logf("stopped in %s ms", took)
+		if result := h.property("dockhost@web", "Result"); result != "success" {
+			t.Errorf("Result = %s, want success", result)
+		}
+		// nginx logs nothing on SIGTERM; on SIGQUIT it shuts down gracefully.
+		if log := h.journal("dockhost@web"); strings.Contains(log, "was killed") {
+			t.Errorf("nginx was killed: %s", log)
+		}
+		if left := h.output("docker ps -aq"); left != "" {
+			t.Errorf("containers left: %s", left)
+		}
+		if left := h.output("ls /run/dockhost/runtime"); left != "" {
+			t.Errorf("placements left: %s", left)
+		}
+		if left := h.output("find /sys/fs/cgroup -type d -name 'dockhost@web.service'"); left != "" {
+			t.Errorf("cgroups left: %s", left)
+		}
+	})
+}
+
+// A supervisor that is killed takes the container along, and systemd brings
+// both back.
+func TestSupervisorKilled(t *testing.T) {
+	h := newHost(t)
+	h.assign(web)
+	h.ready("web")
+	before := h.pid("web")
+	h.run("kill -9 " + h.property("dockhost@web", "MainPID"))
+	h.eventually("the old container is gone", func() error {
+		if _, code := h.try("kill -0 " + before); code == 0 {
+			return fmt.Errorf("process %s lives", before)
+		}
+		return nil
+	})
+	c := h.ready("web")
+	if after := h.pid("web"); after == before || c.Restarts != 1 {
+		t.Errorf("pid = %s, restarts = %d, want another pid than %s and 1 restart", after, c.Restarts, before)
+	}
+	if ids := strings.Fields(h.run("docker ps -aq")); len(ids) != 1 {
+		t.Errorf("containers = %v, want one", ids)
+	}
+	if files := strings.Fields(h.run("ls /run/dockhost/runtime")); len(files) != 1 {
+		t.Errorf("placements = %v, want one", files)
+	}
+}
+
+// The agent may be killed at any moment; the next one goes on.
+func TestAgentKilled(t *testing.T) {
+	h := newHost(t)
+	h.assign(web)
+	h.ready("web")
+	before := h.pid("web")
+	h.run("systemctl kill -s KILL dockhost")
+	h.eventually("another agent answers", func() error {
+		if s, _ := h.status(); !s.Agent.Reachable {
+			return fmt.Errorf("%s", s.Agent.Error)
+		}
+		return nil
+	})
+	h.ready("web")
+	if after := h.pid("web"); after != before {
+		t.Errorf("pid = %s, want %s", after, before)
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	tests := []struct {
+		name, end, status, result, active string
+	}{
+		{"its own code", "curl -s -X POST 'localhost:8080/crash?code=7' || true", "7", "exit-code", "failed"},
+		{"killed by a signal", "kill -9 $(docker inspect -f '{{.State.Pid}}' app)", "137", "exit-code", "failed"},
+		{"docker stop by an operator", "docker stop app >/dev/null", "0", "success", "inactive"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			h.assign(app(`ports: ["8080:8080"]`, "restart: 'no'"))
+			h.ready("app")
+			h.run(test.end)
+			h.eventually("the unit ends", func() error {
+				if state := h.property("dockhost@app", "ActiveState"); state != test.active {
+					return fmt.Errorf("it is %s", state)
+				}
+				return nil
+			})
+			if test.active != "failed" {
+				return // systemd forgets a unit that ended well
+			}
+			if status, result := h.property("dockhost@app", "ExecMainStatus"), h.property("dockhost@app", "Result"); status != test.status || result != test.result {
+				t.Errorf("ExecMainStatus = %s, Result = %s, want %s, %s", status, result, test.status, test.result)
+			}
+			if c, err := h.container("app"); err != nil || c.LastError == nil || c.Ready {
+				t.Errorf("status = %+v, %v, want the error that it ended with", c, err)
+			}
+		})
+	}
+}
+
+// A container that ignores its stop signal is killed when its time is up.
+func TestStopKills(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(`command: ["-ignore-sigterm"]`, "stop_grace_period: 1s"))
+	h.ready("app")
+	h.try("systemctl stop dockhost@app")
+	if left := h.output("docker ps -aq"); left != "" {
+		t.Errorf("containers left: %s", left)
+	}
+	if status := h.property("dockhost@app", "ExecMainStatus"); status != "137" {
+		t.Errorf("ExecMainStatus = %s, want 137", status)
+	}
+}
+
+// Only what changed is restarted; what is no longer assigned is stopped.
+func TestChange(t *testing.T) {
+	h := newHost(t)
+	two := func(appImage, memory string) string {
+		return strings.Replace(web, registries, fmt.Sprintf("    app:\n      image: localhost:5000/app:%s\n      ports: ['8080:8080']\n      x-dockhost: {unit: {Service: {MemoryMax: %s}}}\n", appImage, memory)+registries, 1)
+	}
+	h.assign(two("1", "200M"))
+	h.ready("web")
+	h.ready("app")
+	webPid, appPid := h.pid("web"), h.pid("app")
+
+	h.assign(two("1", "300M"))
+	h.eventually("the new limit is in force", func() error {
+		if limit := h.property("dockhost@app", "MemoryMax"); limit != "314572800" {
+			return fmt.Errorf("MemoryMax = %s", limit)
+		}
+		return nil
+	})
+	if h.pid("app") != appPid || h.pid("web") != webPid {
+		t.Errorf("a change of the unit alone restarted a container")
+	}
+
+	h.assign(two("2", "300M"))
+	h.eventually("the new image runs", func() error {
+		if body, _ := h.try("curl -s localhost:8080/"); !strings.Contains(body, "2") {
+			return fmt.Errorf("it says %q", body)
+		}
+		return nil
+	})
+	if h.pid("web") != webPid {
+		t.Errorf("web was restarted for a change of app")
+	}
+
+	h.assign(web)
+	h.eventually("app is stopped", func() error {
+		if out := h.output("docker ps -q -f name=app; systemctl list-units --no-legend 'dockhost@app*'; ls -d /run/systemd/system/dockhost@app* 2>/dev/null || true"); out != "" {
+			return fmt.Errorf("left: %s", out)
+		}
+		return nil
+	})
+	if h.pid("web") != webPid {
+		t.Errorf("web was restarted when app was taken away")
+	}
+}
+
+// Started behind systemd's back, a container would run outside of its unit.
+func TestDockerStartIsRefused(t *testing.T) {
+	h := newHost(t)
+	h.assign(web)
+	h.ready("web")
+	// As a power cut leaves it: the container is there, the unit is not.
+	h.run("systemctl stop dockhost.socket dockhost")
+	h.run("systemctl kill -s KILL --kill-who=main dockhost@web; systemctl stop dockhost@web")
+	h.run("docker inspect web >/dev/null")
+	for _, placement := range []string{"kept", "lost"} {
+		out, code := h.try("docker start web")
+		if code == 0 || !strings.Contains(out, "dockhost@web.service") {
+			t.Errorf("with the placement %s, docker start exits %d and says %q, want the unit named", placement, code, out)
+		}
+		h.run("rm -f /run/dockhost/runtime/*")
+	}
+	h.run("systemctl start dockhost")
+	h.ready("web")
+}
+
+// Containers that dockhost does not manage are run as ever, also by its
+// runtime.
+func TestUnmanaged(t *testing.T) {
+	h := newHost(t)
+	h.run("docker login -u deploy -p s3cret localhost:5000 >/dev/null 2>&1; docker pull -q localhost:5000/busybox >/dev/null; docker logout localhost:5000 >/dev/null")
+	for _, runtime := range []string{"runc", "dockhost"} {
+		if out := h.output("docker run --rm --runtime " + runtime + " localhost:5000/busybox echo hello"); out != "hello" {
+			t.Errorf("with runtime %s it says %q", runtime, out)
+		}
+	}
+}
+
+// After a reboot the container is back, also when the registry is down.
+func TestReboot(t *testing.T) {
+	h := newHost(t)
+	h.assign(web)
+	h.ready("web")
+	h.run("systemctl enable --quiet dockhost.socket dockhost.service; systemctl disable --quiet docker-registry")
+	t.Cleanup(func() { h.run("systemctl enable --quiet docker-registry") })
+	boot := h.output("cat /proc/1/stat | cut -d' ' -f22")
+	reboot(t)
+	h.eventually("the host is up again", func() error {
+		out, code := h.try("cat /proc/1/stat | cut -d' ' -f22; systemctl is-system-running --wait")
+		if strings.HasPrefix(out, boot+"\n") || code > 1 {
+			return fmt.Errorf("%s", out)
+		}
+		return nil
+	})
+	h.ready("web")
+	h.run("! systemctl is-active --quiet docker-registry")
+	if body := h.run("curl -fsk https://localhost/"); !strings.Contains(body, "1.22") {
+		t.Errorf("https://localhost/ says %q", body)
+	}
+}
+
+// A clone of the machine must not run what its original was assigned.
+func TestAnotherInstance(t *testing.T) {
+	h := newHost(t)
+	h.assign(web)
+	h.ready("web")
+	h.write(seed+"/meta-data", "instance-id: i-second\n")
+	h.write(seed+"/user-data", "#cloud-config\ndockhost: [\n")
+	h.run("systemctl restart dockhost")
+	s, code := h.status()
+	if code != 3 || s.Source.LastKnownGood || len(s.Source.Problems) == 0 {
+		t.Errorf("status exits %d with %+v, want 3, no last known good and the problem", code, s.Source)
+	}
+	h.run("! grep -q nginx /var/lib/dockhost/assignment.json")
+}
+
+// With the metadata gone, the last known good runs, and status says so.
+func TestLastKnownGood(t *testing.T) {
+	h := newHost(t)
+	h.assign(web)
+	h.ready("web")
+	h.run("systemctl stop dockhost dockhost@web; rm -r " + seed + "; systemctl start dockhost")
+	h.ready("web")
+	if s, code := h.status(); code != 3 || !s.Source.LastKnownGood {
+		t.Errorf("status exits %d with %+v, want 3 and last known good", code, s.Source)
+	}
+}
+
+// Without the agent, status says what systemd and Docker know.
+func TestStatusWithoutAgent(t *testing.T) {
+	h := newHost(t)
+	h.assign(web)
+	h.ready("web")
+	h.run("systemctl stop dockhost.socket dockhost.service")
+	s, code := h.status()
+	if code != 4 || s.Agent.Reachable || len(s.Containers) != 1 || !s.Containers[0].Ready || s.Containers[0].Health != "healthy" {
+		t.Errorf("status exits %d with %+v, want 4 and a ready container", code, s)
+	}
+	if out, code := h.try("dockhostctl status"); code != 4 || !strings.Contains(out, "unreachable") || !strings.Contains(out, "web") {
+		t.Errorf("status exits %d with %q", code, out)
+	}
+}
+
+func TestSetup(t *testing.T) {
+	h := newHost(t)
+	h.run("dockhost setup --check && dockhost setup && dockhost setup --check")
+	if out := h.run("docker info -f '{{json .Runtimes}}'"); !strings.Contains(out, "dockhost-runtime") {
+		t.Errorf("docker has runtimes %s", out)
+	}
+	h.run("dockhost setup --remove")
+	if out, code := h.try("dockhost setup --check"); code != 1 || !strings.Contains(out, "dockhost setup") {
+		t.Errorf("setup --check exits %d and says %q, want 1 and the cure", code, out)
+	}
+	h.run("dockhost setup")
+	before := h.run("cat /etc/docker/daemon.json")
+	t.Cleanup(func() { h.write("/etc/docker/daemon.json", before) })
+	h.write("/etc/docker/daemon.json", "{\n  \"debug\": tru\n}\n")
+	out, code := h.try("dockhost setup")
+	if code != 1 || !strings.Contains(out, "daemon.json:2:") {
+		t.Errorf("setup exits %d and says %q, want 1 and the position", code, out)
+	}
+	if after := h.run("cat /etc/docker/daemon.json"); after != "{\n  \"debug\": tru\n}\n" {
+		t.Errorf("a daemon.json that does not parse became %q", after)
+	}
+}
+
+// The keys of a service reach Docker, and limits nest in the unit's.
+func TestServiceKeys(t *testing.T) {
+	h := newHost(t)
+	h.run("printf 'FROM_FILE=one\\n' >/etc/app.env")
+	h.assign(app(`ports: ["8080:8080"]`, `environment: {GREETING: "hello world"}`, "env_file: [/etc/app.env]", "mem_limit: 100m", "hostname: apphost",
+		"read_only: true", "cap_drop: [ALL]", `tmpfs: [/tmp]`, "stop_signal: SIGINT", `volumes: ["data:/data", "/etc/hostname:/host-name:ro"]`,
+		"x-dockhost: {unit: {Service: {MemoryMax: 200M}}}"))
+	h.ready("app")
+	for name, want := range map[string]string{"GREETING": "hello world", "FROM_FILE": "one"} {
+		if got := h.output("curl -fs 'localhost:8080/env?name=" + name + "'"); got != want {
+			t.Errorf("environment %s = %q, want %q", name, got, want)
+		}
+	}
+	if got := h.output("docker inspect -f '{{.HostConfig.Memory}} {{.Config.Hostname}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.RestartPolicy.Name}}' app"); got != "104857600 apphost true [ALL] no" {
+		t.Errorf("docker made it %q", got)
+	}
+	if got := h.property("dockhost@app", "MemoryMax"); got != "209715200" {
+		t.Errorf("MemoryMax = %s", got)
+	}
+}
+
+// Secrets are in no log, status, command line or file that others may read.
+func TestSecrets(t *testing.T) {
+	h := newHost(t)
+	const canary = "canary-4711"
+	section := strings.ReplaceAll(app(`ports: ["8080:8080"]`, "environment: {TOKEN: "+canary+"}"), "s3cret", "s3cret")
+	h.assign(section)
+	h.ready("app")
+	h.assign(strings.ReplaceAll(section, "s3cret", canary+"-password"))
+	h.userData("#cloud-config\n" + section + "    nonsense: " + canary + "\n")
+	h.takeOver()
+	h.eventually("the bad user data is refused", func() error {
+		if s, _ := h.status(); len(s.Source.Problems) == 0 {
+			return fmt.Errorf("no problem is known")
+		}
+		return nil
+	})
+	if out, _ := h.try("journalctl --no-pager -b -o json -u dockhost -u 'dockhost@*' | grep -c " + canary); strings.TrimSpace(out) != "0" {
+		t.Errorf("the journal has the secret %s times", out)
+	}
+	if out, _ := h.try("dockhostctl status; dockhostctl status --json; systemctl status --no-pager dockhost dockhost@app; systemctl cat dockhost@app; ps -ef"); strings.Contains(out, canary) {
+		t.Errorf("the secret shows in %s", out)
+	}
+	if out := h.output("grep -rls " + canary + " /run/dockhost /var/lib/dockhost /run/systemd/system | xargs -r stat -c '%a %U %n'"); out == "" || strings.Contains(strings.ReplaceAll(out, "600 root", ""), "00 ") {
+		for _, line := range strings.Split(out, "\n") {
+			if !strings.HasPrefix(line, "600 root ") {
+				t.Errorf("the secret lies in a file that others may read: %s", line)
+			}
+		}
+	}
+}
+
+func reboot(t *testing.T) {
+	t.Helper()
+	start := time.Now()
+	if out, err := dockerOutside("restart", "--time", "60", hostName()); err != nil {
+		t.Fatalf("restart the host: %v: %s", err, out)
+	}
+	t.Logf("restarted in %s", time.Since(start).Round(time.Second))
+}
