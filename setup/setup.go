@@ -120,13 +120,15 @@ func (s *Setup) Apply(ctx context.Context) error {
 		}
 		s.Log.Info("registered the runtime", zap.String("file", config.file), zap.String("runtime_path", s.RuntimePath))
 	}
-	return s.settle(ctx, s.RuntimePath)
+	return s.settle(ctx)
 }
 
-// Remove takes the runtime out of daemon.json, and out of Docker. A file that
-// holds nothing else, and that was not there before Apply, goes too; a backup
-// stays, and is not put back, since the file may have been edited since.
-// Containers that were made with the runtime cannot be started any more.
+// Remove takes the runtime out of daemon.json and reloads Docker, which
+// forgets the runtime then, or, if it was the only one in the file, when it is
+// restarted. A file that holds nothing else, and that was not there before
+// Apply, goes too; a backup stays, and is not put back, since the file may
+// have been edited since. Containers that were made with the runtime cannot be
+// started any more.
 func (s *Setup) Remove(ctx context.Context) error {
 	config, err := readConfig(s.configPath())
 	if err != nil {
@@ -147,70 +149,97 @@ func (s *Setup) Remove(ctx context.Context) error {
 		}
 		s.Log.Info("removed the runtime", zap.String("file", config.file))
 	}
-	return s.settle(ctx, "")
+	return s.forget(ctx)
 }
 
-// settle reloads Docker until it has the runtime under the given path, or
-// under none for "".
-func (s *Setup) settle(ctx context.Context, path string) error {
-	if !s.booted() {
-		s.Log.Info("docker reads its configuration at its next start: systemd does not run here")
-		return nil
-	}
-	have, err := s.docker.Runtimes(ctx)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		s.Log.Warn("docker reads its configuration at its next start: it does not answer", zap.Error(err))
-		return nil
-	}
-	if have[runtimeName] == path {
-		return nil
+// settle reloads Docker, unless it has the runtime already, and proves that
+// it has it then.
+func (s *Setup) settle(ctx context.Context) error {
+	path, answers, err := s.loaded(ctx)
+	if err != nil || !answers || path == s.RuntimePath {
+		return err
 	}
 	if err := s.systemd.ReloadUnit(ctx, dockerUnit); err != nil {
 		return fmt.Errorf("reload %s: %w", dockerUnit, err)
 	}
-	if err := s.prove(ctx, path); err != nil {
+	if err := s.prove(ctx); err != nil {
 		return err
 	}
 	s.Log.Info("docker has taken its configuration in")
 	return nil
 }
 
-// prove waits until Docker has the runtime under the given path.
-func (s *Setup) prove(ctx context.Context, path string) error {
+// forget reloads Docker, if it has the runtime. There is no proof: a reload
+// leaves the runtimes as they are where daemon.json has none.
+func (s *Setup) forget(ctx context.Context) error {
+	path, answers, err := s.loaded(ctx)
+	if err != nil || !answers || path == "" {
+		return err
+	}
+	if err := s.systemd.ReloadUnit(ctx, dockerUnit); err != nil {
+		return fmt.Errorf("reload %s: %w", dockerUnit, err)
+	}
+	s.Log.Info("docker forgets the runtime when it is restarted, if not before")
+	return nil
+}
+
+// loaded returns the path that Docker has the runtime with, or "", and false
+// where Docker does not run and so reads daemon.json when it starts. The error
+// is that of ctx alone.
+func (s *Setup) loaded(ctx context.Context) (path string, answers bool, err error) {
+	if !s.booted() {
+		s.Log.Info("docker reads its configuration at its next start: systemd does not run here")
+		return "", false, nil
+	}
+	have, err := s.docker.Runtimes(ctx)
+	if ctx.Err() != nil {
+		return "", false, ctx.Err()
+	}
+	if err != nil {
+		s.Log.Warn("docker reads its configuration at its next start: it does not answer", zap.Error(err))
+		return "", false, nil
+	}
+	return have[runtimeName], true, nil
+}
+
+// prove waits until Docker has the runtime.
+func (s *Setup) prove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
 	ticker := time.NewTicker(proofInterval)
 	defer ticker.Stop()
+	var last map[string]string
 	for {
 		have, err := s.docker.Runtimes(ctx)
-		if err == nil && have[runtimeName] == path {
+		if err == nil {
+			last = have
+		}
+		if last[runtimeName] == s.RuntimePath {
 			return nil
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return notTaken(path, have[runtimeName], err)
+			if last != nil && errors.Is(err, context.DeadlineExceeded) {
+				err = nil // an answer that came tells more than one cut short
+			}
+			return s.notTaken(last[runtimeName], err)
 		}
 	}
 }
 
-// notTaken says that Docker was reloaded and has the runtime under another
-// path than the one wanted.
-func notTaken(want, have string, err error) error {
+// notTaken says that Docker was reloaded and has the runtime with another path
+// or, for "", not at all; or that it does not answer.
+func (s *Setup) notTaken(have string, err error) error {
 	const cure = "(see what it says of daemon.json and its own flags, such as --add-runtime and --config-file: journalctl -u " + dockerUnit + ")"
-	if err != nil {
-		return fmt.Errorf("prove that Docker has taken its configuration in: %w %s", err, cure)
+	switch {
+	case err != nil:
+		return fmt.Errorf("prove that Docker has runtime %q: %w %s", runtimeName, err, cure)
+	case have == "":
+		return fmt.Errorf("%s was reloaded, but Docker has no runtime %q %s", dockerUnit, runtimeName, cure)
+	default:
+		return fmt.Errorf("%s was reloaded, but Docker has runtime %q as %s, not as %s %s", dockerUnit, runtimeName, have, s.RuntimePath, cure)
 	}
-	state := func(path string) string {
-		if path == "" {
-			return fmt.Sprintf("no runtime %q", runtimeName)
-		}
-		return fmt.Sprintf("runtime %q as %s", runtimeName, path)
-	}
-	return fmt.Errorf("%s was reloaded, but Docker has %s, and should have %s %s", dockerUnit, state(have), state(want), cure)
 }
 
 // runtimeInstalled says whether what is registered is there: Docker finds out

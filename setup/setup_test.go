@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -38,10 +39,8 @@ func newHost(t *testing.T, config []byte) *host {
 	if config != nil {
 		h.write(configPath, string(config), 0o644)
 	}
-	h.docker = &fakeDocker{config: h.path(configPath), running: true}
-	if err := h.docker.load(); err != nil {
-		h.docker.runtimes = map[string]string{}
-	}
+	h.docker = &fakeDocker{config: h.path(configPath), running: true, runtimes: map[string]string{}}
+	_ = h.docker.load() // a broken file is one that was broken since
 	h.setup = New(Options{Root: h.root, RuntimePath: runtimePath, Log: zap.NewNop()}, h.docker, h.docker)
 	return h
 }
@@ -102,7 +101,7 @@ func (h *host) wantMissing(want ...string) {
 }
 
 // fakeDocker is dockerd and the systemd that reloads it: it has the runtimes
-// of the daemon.json that it read last.
+// of the last daemon.json that it read and that had any.
 type fakeDocker struct {
 	config   string
 	runtimes map[string]string
@@ -119,19 +118,24 @@ type fakeDocker struct {
 var errDown = errors.New("no such socket")
 
 func (d *fakeDocker) load() error {
-	d.runtimes = map[string]string{}
 	text, err := os.ReadFile(d.config)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || len(text) == 0 {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	path, err := registered(text)
-	if path != "" {
-		d.runtimes[runtimeName] = path
+	var config struct {
+		Runtimes map[string]struct{ Path string }
 	}
-	return err
+	if err := json.Unmarshal(text, &config); err != nil || config.Runtimes == nil {
+		return err
+	}
+	d.runtimes = map[string]string{}
+	for name, runtime := range config.Runtimes {
+		d.runtimes[name] = runtime.Path
+	}
+	return nil
 }
 
 func (d *fakeDocker) Runtimes(ctx context.Context) (map[string]string, error) {
@@ -180,8 +184,20 @@ func TestApplyAndRemove(t *testing.T) {
 		}
 		h.wantTree(map[string]string{"daemon.json": before, "daemon.json.dockhost-backup": before})
 	}
-	if h.docker.reloads != 2 || len(h.docker.runtimes) != 0 {
-		t.Errorf("Docker was reloaded %d times and has %v, want twice and none", h.docker.reloads, h.docker.runtimes)
+}
+
+func TestRemoveFromDocker(t *testing.T) {
+	const both = `{"runtimes": {"dockhost": {"path": "` + runtimePath + `"}, "crun": {"path": "crun"}}}`
+	h := newHost(t, []byte(both))
+	for range 2 {
+		if err := h.setup.Remove(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.wantTree(map[string]string{"daemon.json": `{"runtimes": {"crun": {"path": "crun"}}}`})
+	have, err := h.docker.Runtimes(t.Context())
+	if want := map[string]string{"crun": "crun"}; err != nil || !cmp.Equal(have, want) || h.docker.reloads != 1 {
+		t.Errorf("Docker has %v, %v, after %d reloads, want %v after one", have, err, h.docker.reloads, want)
 	}
 }
 

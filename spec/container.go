@@ -143,7 +143,10 @@ func (d *declaration) stopTimeout() *int {
 	if grace < 0 {
 		d.errorf(d.field("stop_grace_period"), "cannot be negative")
 	}
-	seconds := int((grace + time.Second - 1) / time.Second)
+	seconds := int(grace / time.Second)
+	if grace%time.Second > 0 {
+		seconds++
+	}
 	return &seconds
 }
 

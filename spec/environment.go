@@ -4,8 +4,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/docker/docker/api/types/container"
 )
 
 // environment returns "NAME=VALUE", sorted.
@@ -59,11 +57,4 @@ func (d *declaration) envFiles() []EnvFile {
 		files = append(files, EnvFile{Path: file.Path, Required: bool(file.Required), Format: file.Format})
 	}
 	return files
-}
-
-// hasHealthcheck reports whether the declaration leaves the container a
-// health check; the image may have one where nothing is declared.
-func hasHealthcheck(config *container.Config) bool {
-	check := config.Healthcheck
-	return check == nil || len(check.Test) == 0 || check.Test[0] != "NONE"
 }

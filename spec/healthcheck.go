@@ -26,6 +26,7 @@ func (d *declaration) healthcheck() *container.HealthConfig {
 		StartPeriod:   d.checkDuration(at.field("start_period"), check.StartPeriod),
 		StartInterval: d.checkDuration(at.field("start_interval"), check.StartInterval),
 	}
+	d.checkWhole(at.field("retries"))
 	if check.Retries != nil {
 		if *check.Retries > math.MaxInt32 {
 			d.errorf(at.field("retries"), "too large")
@@ -61,4 +62,11 @@ func (d *declaration) checkDuration(at spot, duration *types.Duration) time.Dura
 		d.errorf(at, "cannot be less than 1ms")
 	}
 	return value
+}
+
+// hasHealthcheck reports whether the declaration leaves the container a
+// health check; the image may have one where nothing is declared.
+func hasHealthcheck(config *container.Config) bool {
+	check := config.Healthcheck
+	return check == nil || len(check.Test) == 0 || check.Test[0] != "NONE"
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -307,6 +308,41 @@ func TestSubstitute(t *testing.T) {
 		got, err := substitute(tt.in)
 		if got != tt.want && err == nil || (err != nil) != tt.bad {
 			t.Errorf("substitute(%q) = %q, %v, want %q, error %v", tt.in, got, err, tt.want, tt.bad)
+		}
+	}
+}
+
+// TestOddValues gives every key every kind of value: what compose-go would
+// panic on or read as nothing must come out as a problem or as a container.
+func TestOddValues(t *testing.T) {
+	values := []string{
+		"null", "''", "0", "1.5", "99999999999999999999", "true", "'a:b:c'", "'$$'", ".inf", "2026-01-01",
+		"[]", "[null]", "[1.5]", "[{}]", "{a: null}", "{a: []}", "{x-a: b}", "['/a:/b', '/a:/b']",
+	}
+	special := map[string][]string{
+		"deploy": {
+			"{resources: null}", "{resources: {limits: []}}", "{resources: {reservations: {devices: [{}]}}}",
+			"{resources: {reservations: {devices: [{capabilities: gpu}]}}}",
+		},
+		"gpus":        {"[{capabilities: [gpu], count: 1.5}]", "[{count: 99999999999999999999}]"},
+		"healthcheck": {"{test: [1]}", "{retries: -1}", "{retries: 1.5}", "{interval: 1}", "{disable: []}"},
+		"ports":       {"[{target: 1.5}]", "[{target: 80, published: [1]}]"},
+		"ulimits":     {"{a: {soft: x, hard: []}}", "{a: {soft: 1.5, hard: 1.5}}", "{core: 1.5}"},
+		"volumes":     {"[{type: bind}]", "[{type: tmpfs, target: /a, tmpfs: {size: 1.5, mode: x}}]", "[{type: bind, source: [], target: {}}]"},
+	}
+	for key := range serviceKeys().fields {
+		for _, value := range slices.Concat(values, special[key]) {
+			text := fmt.Sprintf("dockhost: {containers: {web: {image: nginx, %s: %s}}}", key, value)
+			if key == "image" {
+				text = fmt.Sprintf("dockhost: {containers: {web: {image: %s}}}", value)
+			}
+			assignment, err := parse(t, text)
+			if (assignment == nil) == (err == nil) {
+				t.Errorf("Parse(%s) = %v, %v, want one of them", text, assignment, err)
+			}
+			if assignment != nil {
+				assignment.Containers[0].Hash()
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/big"
 	"slices"
+	"strconv"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
@@ -33,12 +34,24 @@ func (d *declaration) resources() container.Resources {
 		d.unite(limits.field("memory"), "mem_limit", &made.Memory, int64(deploy.MemoryBytes))
 		d.unite(limits.field("pids"), "pids_limit", &pids, deploy.Pids)
 	}
+	d.checkWhole(d.field("pids_limit"))
+	d.checkWhole(limits.field("pids"))
 	if pids != 0 {
 		made.PidsLimit = &pids
 	}
 	d.checkMemory(&made, limits)
 	d.addDevices(&made)
 	return made
+}
+
+// checkWhole notes a number that compose-go would round or cut off.
+func (d *declaration) checkWhole(at spot) {
+	if at.text() == "" {
+		return
+	}
+	if _, err := strconv.ParseInt(at.text(), 10, 64); err != nil {
+		d.errorf(at, "cannot use %q: write a whole number", shorten(at.text()))
+	}
 }
 
 // unite sets a limit to what deploy.resources.limits says, which must be the

@@ -41,7 +41,7 @@ func (s *Supervisor) create(ctx context.Context, image engine.Image) (string, er
 		s.Log.Warn("docker warns", zap.String("warning", warning))
 	}
 	s.state.ContainerID = id
-	if err := s.place(id); err != nil {
+	if err := s.place(ctx, id); err != nil {
 		return "", errors.Join(err, s.Engine.Remove(ctx, id))
 	}
 	return id, nil
@@ -130,7 +130,11 @@ func (s *Supervisor) removeLeftover(ctx context.Context) error {
 }
 
 // place tells dockhost-runtime where the container is born.
-func (s *Supervisor) place(id string) error {
+func (s *Supervisor) place(ctx context.Context, id string) error {
+	runtime, err := s.runtimeProgram(ctx)
+	if err != nil {
+		return err
+	}
 	dir := s.Dir.RuntimeDir()
 	// tmpfiles.d makes the directory at boot, with its group.
 	if err := os.MkdirAll(dir, 0o770); err != nil { //nolint:gosec // group docker may speak to Docker already
@@ -139,6 +143,24 @@ func (s *Supervisor) place(id string) error {
 	return placement.Write(dir, id, placement.Placement{
 		Unit:       s.unit,
 		CgroupPath: s.cgroup + "/" + containerLeaf,
-		Runtime:    s.spec.Runtime,
+		Runtime:    runtime,
 	})
+}
+
+// runtimeProgram is the OCI runtime that dockhost-runtime execs: the program
+// that Docker knows by the name that was asked for, or the one of that name in
+// PATH.
+func (s *Supervisor) runtimeProgram(ctx context.Context) (string, error) {
+	name := s.spec.Runtime
+	if name == "" {
+		return "", nil
+	}
+	runtimes, err := s.Engine.Runtimes(ctx)
+	if err != nil {
+		return "", err
+	}
+	if path := runtimes[name]; path != "" {
+		return path, nil
+	}
+	return name, nil
 }

@@ -128,6 +128,10 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 		return c
 	}
 	c.Image, c.Digest, c.Cached, c.ID = state.Image, state.Digest, state.Cached, state.ContainerID
+	if c.Since == nil {
+		// systemd forgets a unit that ended well.
+		c.Since = &state.Since
+	}
 	// A supervisor that was killed could not take its word back.
 	c.Ready = state.Ready && c.ActiveState == "active"
 	if state.LastError != nil {

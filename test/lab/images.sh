@@ -69,11 +69,12 @@ signing_keyring() {
 	if [ -f "$keyring" ]; then echo "$keyring"; else echo "$DEBIAN_KEYRING"; fi
 }
 
-# import_debian SUITE PACKAGES TAG makes a minimal Debian and imports it as an image.
+# import_debian SUITE PACKAGES TAG makes a minimal Debian and imports it as an image. A mirror that was frozen some time ago
+# is good enough for a test host, so that the expiry dates of its lists are of no interest.
 import_debian() {
 	local suite=$1 packages=$2 tag=$3 uri=${ARCHIVE% *} keyring=${ARCHIVE#* } id
 	id=$(mmdebstrap --variant=minbase --include="$packages" \
-		--aptopt='Acquire::Retries "3"' --dpkgopt=force-unsafe-io \
+		--aptopt='Acquire::Retries "3"' --aptopt='Acquire::Check-Valid-Until "false"' --dpkgopt=force-unsafe-io \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
 		--setup-hook="install -D -m 644 '$keyring' \"\$1/$keyring\"" \

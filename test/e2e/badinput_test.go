@@ -1,0 +1,301 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// good is what runs while something bad is asked for.
+func good() string { return app(`ports: ["8080:8080"]`) }
+
+// runsStill fails the test unless the container that had pid is untouched.
+func (h *host) runsStill(name, pid string) {
+	h.Helper()
+	if now := h.pid(name); now != pid {
+		h.Errorf("%s has pid %s, want %s as before", name, now, pid)
+	}
+	if c, err := h.container(name); err != nil || !c.Ready {
+		h.Errorf("%s is %+v, %v, want ready as before", name, c, err)
+	}
+}
+
+// User data that is wrong anywhere is refused whole: every problem is told
+// with its place, in the journal and by status, and what runs goes on.
+func TestUserDataRefused(t *testing.T) {
+	tests := []struct {
+		name, userData string
+		problems       []string
+	}{
+		{"no YAML", "#cloud-config\ndockhost:\n  containers: [\n", []string{"user-data:"}},
+		{
+			"an unknown key", "#cloud-config\n" + app("imagee: nginx"),
+			[]string{"user-data:6:7 containers.app.imagee"},
+		},
+		{
+			"two wrong things at once", "#cloud-config\n" + app("mem_limit: lots", "enviroment: {A: b}"),
+			[]string{"user-data:6:", "user-data:7:7 containers.app.enviroment"},
+		},
+		{
+			"a name that is no unit name", "#cloud-config\n" + strings.Replace(good(), "    app:", "    'my app':", 1),
+			[]string{"user-data:4:5 containers", "my app"},
+		},
+	}
+	h := newHost(t)
+	h.assign(good())
+	h.ready("app")
+	pid := h.pid("app")
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := &host{t}
+			h.run("journalctl --rotate && journalctl --vacuum-time=1s >/dev/null 2>&1 || true")
+			h.userData(test.userData)
+			h.takeOver()
+			h.eventually("the problems are told", func() error {
+				s, code := h.status()
+				all := strings.Join(s.Source.Problems, "\n")
+				if code != 3 || !s.Source.LastKnownGood {
+					return fmt.Errorf("status exits %d with %+v", code, s.Source)
+				}
+				for _, problem := range test.problems {
+					if !strings.Contains(all, problem) {
+						return fmt.Errorf("problems are %q, want %q", all, problem)
+					}
+				}
+				return nil
+			})
+			shown, _ := h.try("dockhostctl status")
+			log := h.journal("dockhost")
+			for _, problem := range test.problems {
+				if !strings.Contains(shown, problem) || !strings.Contains(log, problem) {
+					t.Errorf("want %q in the status and in the journal:\n%s\n%s", problem, shown, log)
+				}
+			}
+			h.runsStill("app", pid)
+		})
+	}
+	h.assign(good())
+	h.eventually("all is well again", func() error {
+		if s, code := h.status(); code != 0 {
+			return fmt.Errorf("status exits %d with %+v", code, s)
+		}
+		return nil
+	})
+	h.runsStill("app", pid)
+}
+
+// A change that cannot be carried out is not: what runs goes on, the reason is
+// told, and the change is in force as soon as it can be.
+func TestChangeThatCannotBe(t *testing.T) {
+	to2 := strings.Replace(good(), "app:1", "app:2", 1)
+	tests := []struct {
+		name          string
+		before, after string
+		section       string
+		problems      []string
+		// cured says that the change is in force in the end.
+		cured bool
+	}{
+		{
+			name:     "an image that does not exist",
+			section:  strings.Replace(good(), "app:1", "app:none", 1),
+			problems: []string{"localhost:5000/app:none", "not found"},
+		},
+		{
+			name:     "a wrong registry password",
+			section:  strings.Replace(to2, "s3cret", "wrong", 1),
+			problems: []string{"localhost:5000/app:2", `as "deploy"`},
+		},
+		{
+			name:     "a port that is taken",
+			before:   "systemd-run -q --unit port-taker dockhost-test-app -listen :9090",
+			after:    "systemctl stop port-taker",
+			section:  strings.Replace(good(), "8080:8080", "9090:8080", 1),
+			problems: []string{"port 9090/tcp is already in use"},
+			cured:    true,
+		},
+		{
+			name:     "a registry that is down",
+			before:   "systemctl stop docker-registry",
+			after:    "systemctl start docker-registry",
+			section:  to2,
+			problems: []string{"localhost:5000/app:2", "refused"},
+			cured:    true,
+		},
+		{
+			name:     "a pull that stalls",
+			before:   "systemd-run -q --unit staller dockhost-test-app stall -listen 127.0.0.1:5001 -upstream https://localhost:5000 -ca /etc/docker/certs.d/localhost:5000/ca.crt -after 100kB",
+			after:    "systemctl stop staller",
+			section:  strings.NewReplacer("localhost:5000", "127.0.0.1:5001", "app:1", "app:big").Replace(app(`ports: ["8080:8080"]`, "x-dockhost: {pull_stall_timeout: 2s}")),
+			problems: []string{"no byte arrived for 2s"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			h.run("docker image rm -f localhost:5000/app:2 >/dev/null 2>&1 || true")
+			h.assign(good())
+			h.ready("app")
+			pid := h.pid("app")
+			if test.before != "" {
+				h.run(test.before)
+				t.Cleanup(func() { h.try(test.after) })
+			}
+			h.assign(test.section)
+			h.eventually("the reason is told", func() error {
+				c, err := h.container("app")
+				if err != nil || c.Pending == nil {
+					return fmt.Errorf("status = %+v, %v", c, err)
+				}
+				for _, problem := range test.problems {
+					if !strings.Contains(c.Pending.Error, problem) {
+						return fmt.Errorf("it is %q, want %q", c.Pending.Error, problem)
+					}
+				}
+				return nil
+			})
+			if _, code := h.status(); code != 3 {
+				t.Errorf("status exits %d, want 3", code)
+			}
+			if log := h.journal("dockhost"); !strings.Contains(log, test.problems[0]) {
+				t.Errorf("the journal does not have %q: %s", test.problems[0], log)
+			}
+			h.runsStill("app", pid)
+			if !test.cured {
+				return
+			}
+			h.run(test.after)
+			h.eventually("the change is in force", func() error {
+				c, err := h.container("app")
+				if err != nil || c.Pending != nil || !c.Ready {
+					return fmt.Errorf("status = %+v, %v", c, err)
+				}
+				return nil
+			})
+			if h.pid("app") == pid {
+				t.Errorf("the container was not replaced")
+			}
+		})
+	}
+}
+
+// The same troubles on a first boot, where nothing can go on: the unit keeps
+// trying, and says why.
+func TestFirstStartThatCannotBe(t *testing.T) {
+	tests := []struct {
+		name          string
+		before, after string
+		section       string
+		problem       string
+	}{
+		{name: "an image that does not exist", section: strings.Replace(good(), "app:1", "app:none", 1), problem: "not found"},
+		{name: "a wrong registry password", section: strings.Replace(good(), "s3cret", "wrong", 1), problem: `as "deploy" at localhost:5000`},
+		{
+			name:    "a port that is taken",
+			before:  "systemd-run -q --unit port-taker dockhost-test-app -listen :8080",
+			after:   "systemctl stop port-taker",
+			section: good(), problem: "port 8080/tcp is already in use",
+		},
+		{
+			name:   "the runtime not registered",
+			before: "dockhost setup --remove && systemctl restart docker",
+			after:  "dockhost setup", section: good(), problem: "run: dockhost setup",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			h.run("docker image rm -f localhost:5000/app:1 >/dev/null 2>&1 || true")
+			if test.before != "" {
+				h.run(test.before)
+				t.Cleanup(func() { h.try(test.after) })
+			}
+			h.assign(test.section)
+			h.eventually("the reason is told", func() error {
+				c, err := h.container("app")
+				if err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, test.problem) {
+					return fmt.Errorf("status = %+v (%+v), %v, want %q", c, c.LastError, err, test.problem)
+				}
+				return nil
+			})
+			if log := h.journal("dockhost@app"); !strings.Contains(log, test.problem) {
+				t.Errorf("the journal does not have %q: %s", test.problem, log)
+			}
+			if test.after == "" {
+				return
+			}
+			h.run(test.after)
+			if c := h.ready("app"); c.LastError != nil {
+				t.Errorf("last error = %+v of a container that is ready", c.LastError)
+			}
+		})
+	}
+}
+
+// With the registry down, the image that the host has is started, and status
+// says that it may be old.
+func TestCachedImage(t *testing.T) {
+	h := newHost(t)
+	section := app("pull_policy: always")
+	h.assign(section)
+	if c := h.ready("app"); c.Cached {
+		t.Errorf("status = %+v, want an image that was asked for", c)
+	}
+	h.run("systemctl stop docker-registry && systemctl restart dockhost@app")
+	c := h.ready("app")
+	if !c.Cached {
+		t.Errorf("status = %+v, want a cached image", c)
+	}
+	if out, code := h.try("dockhostctl status"); code != 3 || !strings.Contains(out, "cached image") {
+		t.Errorf("status exits %d and says %q, want 3 and the cached image", code, out)
+	}
+}
+
+// Without Docker the agent waits, and says for what.
+func TestDockerNotRunning(t *testing.T) {
+	h := newHost(t)
+	h.run("systemctl mask --quiet --now docker.service docker.socket")
+	h.assign(good())
+	h.eventually("the agent says what it waits for", func() error {
+		for _, unit := range []string{"dockhost", "dockhost@app"} {
+			if text := h.property(unit, "StatusText"); !strings.Contains(text, "waiting for Docker at unix:///var/run/docker.sock") {
+				return fmt.Errorf("%s says %q", unit, text)
+			}
+		}
+		return nil
+	})
+	if s, code := h.status(); code != 3 || s.Docker.Reachable || s.Docker.Error == "" {
+		t.Errorf("status exits %d with %+v, want 3 and the reason", code, s.Docker)
+	}
+	h.run("systemctl unmask --quiet docker.service docker.socket && systemctl start docker.service")
+	h.ready("app")
+	h.eventually("the agent waits no more", func() error {
+		if text := h.property("dockhost", "StatusText"); strings.Contains(text, "waiting") {
+			return fmt.Errorf("it says %q", text)
+		}
+		return nil
+	})
+}
+
+// A disk that fills while an image is pulled costs nothing that runs.
+func TestDiskFull(t *testing.T) {
+	h := newHost(t)
+	h.run("systemctl stop docker.service docker.socket && mount -t tmpfs -o size=150m dockhost-small /var/lib/docker && systemctl start docker.service")
+	t.Cleanup(func() {
+		h.try("systemctl stop dockhost.socket dockhost 'dockhost@*' docker.service docker.socket; umount -R /var/lib/docker; systemctl start docker.service")
+	})
+	h.assign(good())
+	h.ready("app")
+	pid := h.pid("app")
+	h.assign(strings.Replace(good(), "app:1", "app:big", 1))
+	h.eventually("the reason is told", func() error {
+		c, err := h.container("app")
+		if err != nil || c.Pending == nil || !strings.Contains(c.Pending.Error, "no space left") {
+			return fmt.Errorf("status = %+v (%+v), %v", c, c.Pending, err)
+		}
+		return nil
+	})
+	h.runsStill("app", pid)
+}
