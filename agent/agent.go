@@ -140,13 +140,15 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) error {
 // ends once it does: from then on each container's supervisor knows better.
 func (a *Agent) watchDocker(ctx context.Context) error {
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 10 * time.Second}
-	for {
+	for ctx.Err() == nil {
 		err := a.Engine.Ping(ctx)
 		a.setDocker(err)
-		if err == nil || tries.Wait(ctx, nil) != nil {
-			return nil
+		if err == nil {
+			break
 		}
+		_ = tries.Wait(ctx, nil) // it ends early only with ctx
 	}
+	return nil
 }
 
 func (a *Agent) setDocker(err error) {

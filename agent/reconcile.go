@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"bytes"
 
 	"github.com/google/renameio/v2"
 	"go.uber.org/zap"
@@ -30,7 +29,7 @@ const stopTimeout = 5 * time.Minute
 // be replaced is replaced when all that its successor needs is there. What
 // goes on after the return ends with ctx, and the returned group waits for it.
 func (a *Agent) reconcile(ctx context.Context) *sync.WaitGroup {
-	t := a.readTarget()
+	t := a.readTarget() //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
 	for _, problem := range t.source.Problems {
 		a.Log.Error("user data refused", zap.String("problem", problem))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -58,7 +59,7 @@ func (a *Agent) status(ctx context.Context) api.Status {
 		s.Source.AcceptedAt = &a.kept.At
 	}
 	if err != nil {
-		s.Source.Problems = append(s.Source.Problems[:len(s.Source.Problems):len(s.Source.Problems)], err.Error())
+		s.Source.Problems = append(slices.Clip(s.Source.Problems), err.Error())
 	}
 	for i := range containers {
 		if p, found := a.pending[containers[i].Name]; found {

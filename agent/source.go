@@ -36,7 +36,8 @@ func (a *Agent) readTarget() target {
 	source := api.Source{Datasource: data.Datasource, InstanceID: data.InstanceID, Path: data.Path}
 	if kept != nil && kept.InstanceID != data.InstanceID {
 		a.Log.Info("dropping the assignment of another instance", zap.String("instance_id", kept.InstanceID))
-		kept = a.drop()
+		a.drop()
+		kept = nil
 	}
 	assignment, note, err := parse(data)
 	source.Note = note
@@ -68,7 +69,8 @@ func parse(data *cloudinit.UserData) (*spec.Assignment, string, error) {
 func (a *Agent) withoutUserData(kept *accepted, err error) target {
 	if kept != nil && kept.MachineID != a.store.machineID() {
 		a.Log.Info("dropping the assignment of another machine", zap.String("instance_id", kept.InstanceID))
-		kept = a.drop()
+		a.drop()
+		kept = nil
 	}
 	if errors.Is(err, cloudinit.ErrNotFound) && kept == nil {
 		return target{source: api.Source{Note: err.Error()}}
@@ -84,11 +86,10 @@ func lastKnownGood(source api.Source, kept *accepted, err error) target {
 	return target{source: source, kept: kept}
 }
 
-func (a *Agent) drop() *accepted {
+func (a *Agent) drop() {
 	if err := a.store.drop(); err != nil {
 		a.Log.Warn("last known good not dropped", zap.Error(err))
 	}
-	return nil
 }
 
 // problems makes one line of each problem that an error holds.

@@ -11,6 +11,8 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/pkg/jsonmessage"
+	"github.com/docker/go-units"
+	"golang.org/x/sys/unix"
 )
 
 // PullRequest is one image to fetch.
@@ -47,9 +49,35 @@ func (c *Client) Pull(ctx context.Context, req PullRequest, progress func(Progre
 		return fmt.Errorf("pull %q: %w", req.Ref, err)
 	}
 	if err := c.pull(ctx, req, login, progress); err != nil {
-		return fmt.Errorf("pull %q %s: %w", req.Ref, login.who(), err)
+		return fmt.Errorf("pull %q %s: %w%s", req.Ref, login.who(), err, c.pullCure(ctx, err))
 	}
 	return nil
+}
+
+// lowSpace is below what a file system counts as the likely cause of a pull's
+// failure.
+const lowSpace = 1 << 30
+
+// pullCure says what to do about a pull that failed, as far as the error's
+// kind and the host tell.
+func (c *Client) pullCure(ctx context.Context, err error) string {
+	switch {
+	case errors.Is(err, ErrStalled), errors.Is(err, ErrUnreachable), ctx.Err() != nil:
+		return ""
+	case errors.Is(err, ErrNotFound):
+		return " (check the image's name and tag)"
+	}
+	info, err := c.Info(ctx)
+	if err != nil {
+		return ""
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(info.Root, &fs); err == nil {
+		if free := fs.Bavail * uint64(fs.Bsize); free < lowSpace { //nolint:gosec // a block size is positive
+			return fmt.Sprintf(" (%s has %s left: make room, for example by docker system prune)", info.Root, units.HumanSize(float64(free)))
+		}
+	}
+	return " (check that the registry is up and that the login is right)"
 }
 
 func (c *Client) pull(ctx context.Context, req PullRequest, login login, progress func(Progress)) error {

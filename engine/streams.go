@@ -125,7 +125,7 @@ func (c *Client) Events(ctx context.Context, id string, actions ...string) <-cha
 				case <-ctx.Done():
 					return
 				}
-			case <-errs:
+			case <-errs: //nolint:errcheck // the end is told by closing; Wait tells why
 				return
 			}
 		}

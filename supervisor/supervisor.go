@@ -160,11 +160,11 @@ func (s *Supervisor) live(ctx context.Context) (int, error) {
 
 // unlessStopped turns an error that a stop request caused into a clean end.
 func (s *Supervisor) unlessStopped(ctx context.Context, err error) (int, error) {
-	if ctx.Err() != nil {
-		s.life.stopRequested()
-		return 0, nil
+	if ctx.Err() == nil {
+		return ExitNotRun, err
 	}
-	return ExitNotRun, err
+	s.life.stopRequested()
+	return 0, nil
 }
 
 // discard removes the container and all that was made for it.

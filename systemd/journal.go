@@ -3,8 +3,11 @@ package systemd
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/coreos/go-systemd/v22/journal"
 	"go.uber.org/zap"
@@ -13,60 +16,78 @@ import (
 
 // NewLogger returns a logger that writes native journal entries where standard
 // error is the journal, and lines to stderr elsewhere. Each field of an entry
-// is a journal field of its own (upper case) and stands in the message too,
-// for journalctl shows only that.
+// is a journal field of its own (upper case, systemd.journal-fields(7)) and
+// stands in the message too, for journalctl shows only that.
 func NewLogger(identifier string, level zapcore.Level, stderr io.Writer) *zap.Logger {
+	write := toLines(identifier, stderr)
 	if inJournal, err := journal.StderrIsJournalStream(); err == nil && inJournal {
-		return zap.New(&journalCore{LevelEnabler: level, identifier: identifier})
+		write = toJournal(identifier)
 	}
-	encoder := zap.NewDevelopmentEncoderConfig()
-	encoder.TimeKey, encoder.CallerKey, encoder.StacktraceKey = "", "", ""
-	encoder.EncodeLevel = zapcore.LowercaseLevelEncoder
-	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(encoder), zapcore.Lock(zapcore.AddSync(stderr)), level))
+	return zap.New(&core{LevelEnabler: level, write: write})
 }
 
-// journalCore is a zap core that speaks journald's native protocol
-// (systemd.journal-fields(7)).
-type journalCore struct {
+// writer puts out one entry.
+type writer func(level zapcore.Level, message string, vars map[string]string) error
+
+func toJournal(identifier string) writer {
+	return func(level zapcore.Level, message string, vars map[string]string) error {
+		all := maps.Clone(vars)
+		all["SYSLOG_IDENTIFIER"] = identifier
+		return journal.Send(message, priority(level), all)
+	}
+}
+
+func toLines(identifier string, w io.Writer) writer {
+	var mu sync.Mutex
+	return func(level zapcore.Level, message string, _ map[string]string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		prefix := identifier + ": "
+		if level != zapcore.InfoLevel {
+			prefix += level.String() + ": "
+		}
+		_, err := io.WriteString(w, prefix+message+"\n")
+		return err
+	}
+}
+
+// core is a zap core that renders an entry once, for people and for journald.
+type core struct {
 	zapcore.LevelEnabler
 
-	identifier string
-	fields     []zapcore.Field
+	write  writer
+	fields []zapcore.Field
 }
 
-func (c *journalCore) With(fields []zapcore.Field) zapcore.Core {
+func (c *core) With(fields []zapcore.Field) zapcore.Core {
 	narrowed := *c
-	narrowed.fields = append(narrowed.fields[:len(narrowed.fields):len(narrowed.fields)], fields...)
+	narrowed.fields = append(slices.Clip(narrowed.fields), fields...)
 	return &narrowed
 }
 
-func (c *journalCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+func (c *core) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if c.Enabled(entry.Level) {
 		return checked.AddCore(entry, c)
 	}
 	return checked
 }
 
-func (c *journalCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
-	all := append(c.fields[:len(c.fields):len(c.fields)], fields...)
-	vars := map[string]string{"SYSLOG_IDENTIFIER": c.identifier}
-	message := entry.Message
-	for _, field := range all {
+func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	vars := map[string]string{}
+	var failure, data strings.Builder
+	for _, field := range append(slices.Clip(c.fields), fields...) {
 		value := fieldText(field)
 		vars[strings.ToUpper(field.Key)] = value
 		if field.Type == zapcore.ErrorType {
-			message += ": " + value
+			failure.WriteString(": " + value)
+		} else {
+			data.WriteString(" " + field.Key + "=" + quoted(value))
 		}
 	}
-	for _, field := range all {
-		if field.Type != zapcore.ErrorType {
-			message += " " + field.Key + "=" + quoted(fieldText(field))
-		}
-	}
-	return journal.Send(message, priority(entry.Level), vars)
+	return c.write(entry.Level, entry.Message+failure.String()+data.String(), vars)
 }
 
-func (c *journalCore) Sync() error { return nil }
+func (c *core) Sync() error { return nil }
 
 // fieldText renders one field as zap's own encoders would.
 func fieldText(field zapcore.Field) string {

@@ -201,7 +201,7 @@ func unitFrom(name string, properties map[string]any) Unit {
 	}
 	// USEC_INFINITY is the largest uint64.
 	if stop, _ := properties["TimeoutStopUSec"].(uint64); stop < 1<<62/1000 {
-		u.TimeoutStop = time.Duration(stop) * time.Microsecond //nolint:gosec // bounded above
+		u.TimeoutStop = time.Duration(stop) * time.Microsecond
 	}
 	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
 		id, _ := job[0].(uint32)

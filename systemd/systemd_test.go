@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/zap/zapcore"
-
-	"github.com/coreos/go-systemd/v22/journal"
 )
 
 func TestUnitFrom(t *testing.T) {
@@ -27,18 +24,6 @@ func TestUnitFrom(t *testing.T) {
 	}
 	if got := unitFrom("web.service", map[string]any{"TimeoutStopUSec": uint64(math.MaxUint64)}).TimeoutStop; got != 0 {
 		t.Errorf("TimeoutStop of infinity = %v, want 0", got)
-	}
-}
-
-func TestPriority(t *testing.T) {
-	tests := map[zapcore.Level]journal.Priority{
-		zapcore.DebugLevel: journal.PriDebug, zapcore.InfoLevel: journal.PriInfo,
-		zapcore.WarnLevel: journal.PriWarning, zapcore.ErrorLevel: journal.PriErr,
-	}
-	for level, want := range tests {
-		if got := priority(level); got != want {
-			t.Errorf("priority(%v) = %v, want %v", level, got, want)
-		}
 	}
 }
 

@@ -30,7 +30,7 @@ func main() {
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(os.Stderr, "dockhost-bench: %v\n", err)
-		os.Exit(1) //nolint:forbidigo // this is the program's main, the one place that exits
+		os.Exit(1)
 	}
 }
 

@@ -130,4 +130,3 @@ func parseMemory(r io.Reader) (memory, error) {
 	}
 	return m, nil
 }
-

@@ -1,9 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"strings"
 	"time"
 )
 
@@ -21,90 +22,93 @@ type report struct {
 }
 
 func (r report) write(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
-	r.writeStart(t)
-	r.writeParts(t)
-	r.writeStop(t)
-	r.writeCalls(t)
-	r.writeMemory(t)
-	return t.Flush()
+	var out bytes.Buffer
+	r.writeStart(&out)
+	r.writeParts(&out)
+	r.writeStop(&out)
+	r.writeCalls(&out)
+	r.writeMemory(&out)
+	_, err := out.WriteTo(w)
+	return err
 }
 
 func (r report) writeStart(w io.Writer) {
-	heading(w, "start", "median", "middle half", "ratio", "goal", "")
+	row(w, "start", "median", "25 %", "75 %", "ratio", "goal")
 	for _, way := range r.ways.list() {
-		ratio, goal, to := "", "", ""
-		switch way {
-		case r.ways.unit:
-			ratio, goal, to = r.ratio(way, r.ways.docker), most(startGoal), "to "+r.ways.docker.name
-		case r.ways.passThrough:
-			ratio, goal, to = r.ratio(way, r.ways.plain), most(runtimeGoal), "to --runtime "+runtimePlain
-		case r.ways.plain:
-			ratio, to = r.ratio(way, r.ways.docker), "the noise: it is the same"
-		}
-		row(w, way.name, ms(way.started.median()), spread(way.started), ratio, goal, to)
+		row(w, way.name, append(spread(way.started), r.compare(way)...)...)
 	}
-	blank(w)
+	fmt.Fprintln(w)
 }
 
-func (r report) ratio(way, base *way) string {
-	return fmt.Sprintf("%.2f", way.started.ratio(base.started))
+// compare returns the cells that set one way beside the one that it is measured by.
+func (r report) compare(w *way) []string {
+	switch w {
+	case r.ways.unit:
+		return []string{ratio(w.started, r.ways.docker.started), most(startGoal), "to " + r.ways.docker.name}
+	case r.ways.passThrough:
+		return []string{ratio(w.started, r.ways.plain.started), most(runtimeGoal), "to " + r.ways.plain.name}
+	case r.ways.plain:
+		return []string{ratio(w.started, r.ways.docker.started), "", "the same to Docker: this is the noise"}
+	}
+	return nil
 }
 
 func (r report) writeParts(w io.Writer) {
-	heading(w, "of which", "until created", "until running", "until it returns")
+	row(w, "of which", "to create", "to running", "to the end")
 	for _, way := range r.ways.list() {
 		row(w, way.name, ms(way.asked.median()), ms(way.made.median()), ms(way.returned.median()))
 	}
-	blank(w)
+	fmt.Fprintln(w)
 }
 
 func (r report) writeStop(w io.Writer) {
-	heading(w, "stop", "median", "middle half", "ratio")
-	docker, unit := r.ways.docker, r.ways.unit
-	row(w, "docker stop, docker rm", ms(docker.stopped.median()), spread(docker.stopped), "")
-	row(w, "systemctl stop", ms(unit.stopped.median()), spread(unit.stopped), fmt.Sprintf("%.2f", unit.stopped.ratio(docker.stopped)))
-	blank(w)
+	docker, unit := r.ways.docker.stopped, r.ways.unit.stopped
+	row(w, "stop", "median", "25 %", "75 %", "ratio")
+	row(w, "docker stop, docker rm", spread(docker)...)
+	row(w, "systemctl stop", append(spread(unit), ratio(unit, docker))...)
+	fmt.Fprintln(w)
 }
 
 func (r report) writeCalls(w io.Writer) {
-	heading(w, "one call of the runtime", "median", "middle half", "added")
 	plain, through := r.calls.plain, r.calls.passThrough
-	row(w, plainPath, ms(plain.median()), spread(plain), "")
-	row(w, "dockhost-runtime before it", ms(through.median()), spread(through), ms(through.median()-plain.median()))
-	blank(w)
+	row(w, "one call of the runtime", "median", "25 %", "75 %", "added")
+	row(w, plainPath, spread(plain)...)
+	row(w, "dockhost-runtime before it", append(spread(through), ms(through.median()-plain.median()))...)
+	fmt.Fprintln(w)
 }
 
 func (r report) writeMemory(w io.Writer) {
-	heading(w, "memory when idle", "RSS", "PSS", "anonymous")
-	for _, one := range []struct {
-		name string
-		memory
-	}{{"docker run, attached", r.memory.client}, {"dockhost supervise", r.memory.supervisor}} {
-		row(w, one.name, mib(one.rss), mib(one.pss), mib(one.anonymous))
+	row(w, "memory when idle", "RSS", "PSS", "anonymous")
+	row(w, "docker run, attached", sizes(r.memory.client)...)
+	row(w, "dockhost supervise", sizes(r.memory.supervisor)...)
+}
+
+// notesAt is the number of the first cell of a line that is a note, and not a column.
+const notesAt = 5
+
+// row writes the cells of a line: what it is about to the left, the numbers to the right, and then the notes.
+func row(w io.Writer, name string, cells ...string) {
+	var line strings.Builder
+	fmt.Fprintf(&line, "%-32s", name)
+	for i, cell := range cells {
+		if i < notesAt {
+			fmt.Fprintf(&line, "%12s", cell)
+		} else {
+			line.WriteString("  " + cell)
+		}
 	}
+	fmt.Fprintln(w, line.String())
 }
 
-func heading(w io.Writer, cells ...string) { row(w, cells...) }
-
-// row writes the cells of a line: the first one to the left, the others to the right.
-func row(w io.Writer, cells ...string) {
-	fmt.Fprintf(w, "%-30s", cells[0])
-	for _, cell := range cells[1:] {
-		fmt.Fprintf(w, "\t%s", cell)
-	}
-	fmt.Fprintln(w, "\t")
+func spread(s samples) []string {
+	return []string{ms(s.median()), ms(s.quantile(0.25)), ms(s.quantile(0.75))}
 }
 
-func blank(w io.Writer) { fmt.Fprintln(w) }
+func sizes(m memory) []string { return []string{mib(m.rss), mib(m.pss), mib(m.anonymous)} }
 
-func ms(d time.Duration) string {
-	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
-}
+func ratio(s, base samples) string { return fmt.Sprintf("%.2f", s.ratio(base)) }
 
-func spread(s samples) string {
-	return ms(s.quantile(0.25)) + " - " + ms(s.quantile(0.75))
-}
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
 
 func mib(kib int) string { return fmt.Sprintf("%.1f MiB", float64(kib)/1024) }
 

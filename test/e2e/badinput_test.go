@@ -11,14 +11,14 @@ import (
 // good is what runs while something bad is asked for.
 func good() string { return app(`ports: ["8080:8080"]`) }
 
-// runsStill fails the test unless the container that had pid is untouched.
-func (h *host) runsStill(name, pid string) {
+// runsStill fails the test unless the container app has this pid still.
+func (h *host) runsStill(pid string) {
 	h.Helper()
-	if now := h.pid(name); now != pid {
-		h.Errorf("%s has pid %s, want %s as before", name, now, pid)
+	if now := h.pid("app"); now != pid {
+		h.Errorf("app has pid %s, want %s as before", now, pid)
 	}
-	if c, err := h.container(name); err != nil || !c.Ready {
-		h.Errorf("%s is %+v, %v, want ready as before", name, c, err)
+	if c, err := h.container("app"); err != nil || !c.Ready {
+		h.Errorf("app is %+v, %v, want ready as before", c, err)
 	}
 }
 
@@ -35,7 +35,7 @@ func TestUserDataRefused(t *testing.T) {
 			[]string{"user-data:6:7 containers.app.imagee"},
 		},
 		{
-			"two wrong things at once", "#cloud-config\n" + app("mem_limit: lots", "enviroment: {A: b}"),
+			"two wrong things at once", "#cloud-config\n" + app("mem_limit: lots", "enviroment: {A: b}"), //nolint:misspell // that is what is tested
 			[]string{"user-data:6:", "user-data:7:7 containers.app.enviroment"},
 		},
 		{
@@ -73,7 +73,7 @@ func TestUserDataRefused(t *testing.T) {
 					t.Errorf("want %q in the status and in the journal:\n%s\n%s", problem, shown, log)
 				}
 			}
-			h.runsStill("app", pid)
+			h.runsStill(pid)
 		})
 	}
 	h.assign(good())
@@ -83,7 +83,7 @@ func TestUserDataRefused(t *testing.T) {
 		}
 		return nil
 	})
-	h.runsStill("app", pid)
+	h.runsStill(pid)
 }
 
 // A change that cannot be carried out is not: what runs goes on, the reason is
@@ -101,12 +101,12 @@ func TestChangeThatCannotBe(t *testing.T) {
 		{
 			name:     "an image that does not exist",
 			section:  strings.Replace(good(), "app:1", "app:none", 1),
-			problems: []string{"localhost:5000/app:none", "not found"},
+			problems: []string{"localhost:5000/app:none", "check the image's name and tag"},
 		},
 		{
 			name:     "a wrong registry password",
 			section:  strings.Replace(to2, "s3cret", "wrong", 1),
-			problems: []string{"localhost:5000/app:2", `as "deploy"`},
+			problems: []string{"localhost:5000/app:2", `as "deploy"`, "the login is right"},
 		},
 		{
 			name:     "a port that is taken",
@@ -147,7 +147,7 @@ func TestChangeThatCannotBe(t *testing.T) {
 			h.eventually("the reason is told", func() error {
 				c, err := h.container("app")
 				if err != nil || c.Pending == nil {
-					return fmt.Errorf("status = %+v, %v", c, err)
+					return fmt.Errorf("status = %+v, %w", c, err)
 				}
 				for _, problem := range test.problems {
 					if !strings.Contains(c.Pending.Error, problem) {
@@ -162,7 +162,7 @@ func TestChangeThatCannotBe(t *testing.T) {
 			if log := h.journal("dockhost"); !strings.Contains(log, test.problems[0]) {
 				t.Errorf("the journal does not have %q: %s", test.problems[0], log)
 			}
-			h.runsStill("app", pid)
+			h.runsStill(pid)
 			if !test.cured {
 				return
 			}
@@ -170,7 +170,7 @@ func TestChangeThatCannotBe(t *testing.T) {
 			h.eventually("the change is in force", func() error {
 				c, err := h.container("app")
 				if err != nil || c.Pending != nil || !c.Ready {
-					return fmt.Errorf("status = %+v, %v", c, err)
+					return fmt.Errorf("status = %+v, %w", c, err)
 				}
 				return nil
 			})
@@ -216,7 +216,7 @@ func TestFirstStartThatCannotBe(t *testing.T) {
 			h.eventually("the reason is told", func() error {
 				c, err := h.container("app")
 				if err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, test.problem) {
-					return fmt.Errorf("status = %+v (%+v), %v, want %q", c, c.LastError, err, test.problem)
+					return fmt.Errorf("status = %+v (%+v), %w, want %q", c, c.LastError, err, test.problem)
 				}
 				return nil
 			})
@@ -292,10 +292,10 @@ func TestDiskFull(t *testing.T) {
 	h.assign(strings.Replace(good(), "app:1", "app:big", 1))
 	h.eventually("the reason is told", func() error {
 		c, err := h.container("app")
-		if err != nil || c.Pending == nil || !strings.Contains(c.Pending.Error, "no space left") {
-			return fmt.Errorf("status = %+v (%+v), %v", c, c.Pending, err)
+		if err != nil || c.Pending == nil || !strings.Contains(c.Pending.Error, "no space left") || !strings.Contains(c.Pending.Error, "docker system prune") {
+			return fmt.Errorf("status = %+v (%+v), %w", c, c.Pending, err)
 		}
 		return nil
 	})
-	h.runsStill("app", pid)
+	h.runsStill(pid)
 }

@@ -422,7 +422,7 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("the secret shows in %s", out)
 	}
 	if out := h.output("grep -rls " + canary + " /run/dockhost /var/lib/dockhost /run/systemd/system | xargs -r stat -c '%a %U %n'"); out == "" || strings.Contains(strings.ReplaceAll(out, "600 root", ""), "00 ") {
-		for _, line := range strings.Split(out, "\n") {
+		for line := range strings.SplitSeq(out, "\n") {
 			if !strings.HasPrefix(line, "600 root ") {
 				t.Errorf("the secret lies in a file that others may read: %s", line)
 			}

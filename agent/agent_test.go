@@ -1,0 +1,252 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+// containers makes a dockhost section; each is "name image".
+func containers(each ...string) string {
+	section := "dockhost:\n  containers:\n"
+	for _, c := range each {
+		name, image, _ := strings.Cut(c, " ")
+		section += "    " + name + ":\n      image: " + image + "\n"
+	}
+	return section
+}
+
+func TestFirstBoot(t *testing.T) {
+	h := newTestHost(t)
+	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
+	a := h.agent()
+	a.reconcile(t.Context()).Wait()
+	if diff := cmp.Diff(map[string]int{"web": 1, "db": 1}, h.units.running()); diff != "" {
+		t.Errorf("running (-want +got):\n%s", diff)
+	}
+	for _, path := range []string{storePath, "/run/dockhost/containers/web.json", "/run/dockhost/logins/config.json"} {
+		info, err := os.Stat(filepath.Join(h.root, path))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: mode %v, %v, want 0600", path, info, err)
+		}
+	}
+	if got, want := a.statusLine(), "2 containers assigned by NoCloud, instance i-1"; got != want {
+		t.Errorf("status line = %q, want %q", got, want)
+	}
+
+	// Another agent finds everything as it should be.
+	h.agent().reconcile(t.Context()).Wait()
+	if diff := cmp.Diff(map[string]int{"web": 1, "db": 1}, h.units.running()); diff != "" {
+		t.Errorf("after a restart of the agent (-want +got):\n%s", diff)
+	}
+	if h.units.reloads != 1 {
+		t.Errorf("daemon-reloads = %d, want 1", h.units.reloads)
+	}
+}
+
+func TestTakenAway(t *testing.T) {
+	h := newTestHost(t)
+	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
+	h.agent().reconcile(t.Context()).Wait()
+	h.userData("i-1", containers("web nginx:1"))
+	h.agent().reconcile(t.Context()).Wait()
+	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
+		t.Errorf("running (-want +got):\n%s", diff)
+	}
+	for _, path := range []string{"/run/dockhost/containers/db.json", "/run/dockhost/state/db.json", "/run/systemd/system/dockhost@db.service.d"} {
+		if _, err := os.Stat(filepath.Join(h.root, path)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v, want it gone", path, err)
+		}
+	}
+}
+
+// What happens when the user data is not what it was at the last boot.
+func TestLastKnownGood(t *testing.T) {
+	tests := []struct {
+		name     string
+		change   func(h *testHost)
+		running  map[string]int
+		lastGood bool
+		problems bool
+	}{
+		{
+			name:     "broken",
+			change:   func(h *testHost) { h.userData("i-1", containers("web nginx:1")+"      nonsense: 1\n") },
+			running:  map[string]int{"web": 1},
+			lastGood: true, problems: true,
+		},
+		{
+			name:     "gone",
+			change:   func(h *testHost) { _ = os.RemoveAll(filepath.Join(h.root, seedDir)) },
+			running:  map[string]int{"web": 1},
+			lastGood: true, problems: true,
+		},
+		{
+			name: "gone, on a clone",
+			change: func(h *testHost) {
+				_ = os.RemoveAll(filepath.Join(h.root, seedDir))
+				h.write("/etc/machine-id", "machine-two\n")
+			},
+			running: map[string]int{},
+		},
+		{
+			name:     "broken, for another instance",
+			change:   func(h *testHost) { h.userData("i-2", "dockhost: [\n") },
+			running:  map[string]int{},
+			problems: true,
+		},
+		{
+			name:    "for another instance",
+			change:  func(h *testHost) { h.userData("i-2", containers("db postgres:1")) },
+			running: map[string]int{"db": 1},
+		},
+		{
+			name:    "without a dockhost section",
+			change:  func(h *testHost) { h.userData("i-1", "runcmd: [ls]\n") },
+			running: map[string]int{},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTestHost(t)
+			h.userData("i-1", containers("web nginx:1"))
+			h.agent().reconcile(t.Context()).Wait()
+			// A boot: nothing runs, and /run is empty.
+			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
+			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
+				t.Fatal(err)
+			}
+			test.change(h)
+			a := h.agent()
+			a.reconcile(t.Context()).Wait()
+			if diff := cmp.Diff(test.running, h.units.running()); diff != "" {
+				t.Errorf("running (-want +got):\n%s", diff)
+			}
+			if a.source.LastKnownGood != test.lastGood || (len(a.source.Problems) > 0) != test.problems {
+				t.Errorf("source = %+v, want last known good %v, problems %v", a.source, test.lastGood, test.problems)
+			}
+		})
+	}
+}
+
+// A store that a power cut or a bug damaged is no reason not to start.
+func TestDamagedStore(t *testing.T) {
+	h := newTestHost(t)
+	h.write(storePath, `{"instance_id": "i-1", "assign`)
+	h.userData("i-1", containers("web nginx:1"))
+	h.agent().reconcile(t.Context()).Wait()
+	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
+		t.Errorf("running (-want +got):\n%s", diff)
+	}
+}
+
+func TestRollout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHost(t)
+		h.userData("i-1", containers("web nginx:1"))
+		h.agent().reconcile(t.Context()).Wait()
+
+		h.userData("i-1", containers("web nginx:2"))
+		a := h.agent()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		rollouts := a.reconcile(ctx)
+		synctest.Wait()
+		if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
+			t.Errorf("while the image cannot be had, running (-want +got):\n%s", diff)
+		}
+		if p := pendingOf(a, "web"); p.Image != "nginx:2" || !strings.Contains(p.Error, "manifest unknown") {
+			t.Errorf("pending = %+v, want nginx:2 and why", p)
+		}
+		if got := h.notify.last(); !strings.Contains(got, "web not updated: manifest unknown") {
+			t.Errorf("status line = %q", got)
+		}
+		if kept, err := a.store.load(); err != nil || kept.container("web").Image != "nginx:1" {
+			t.Errorf("kept = %+v, %v, want nginx:1 in force", kept, err)
+		}
+
+		h.engine.set(func() { h.engine.registry["nginx:2"] = true })
+		time.Sleep(time.Minute)
+		rollouts.Wait()
+		if diff := cmp.Diff(map[string]int{"web": 2}, h.units.running()); diff != "" {
+			t.Errorf("once the image is there, running (-want +got):\n%s", diff)
+		}
+		if kept, err := a.store.load(); err != nil || kept.container("web").Image != "nginx:2" || pendingOf(a, "web").Image != "" {
+			t.Errorf("kept = %+v, %v, pending = %v, want nginx:2 in force", kept, err, pendingOf(a, "web"))
+		}
+	})
+}
+
+// pendingOf is what waits to replace a container.
+func pendingOf(a *Agent, name string) api.Pending {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.pending[name]; p != nil {
+		return *p
+	}
+	return api.Pending{}
+}
+
+// At a boot the old container does not run yet: it is started only when the
+// new one cannot be had.
+func TestRolloutAtBoot(t *testing.T) {
+	for _, available := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newTestHost(t)
+			h.userData("i-1", containers("web nginx:1"))
+			h.agent().reconcile(t.Context()).Wait()
+			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
+			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
+				t.Fatal(err)
+			}
+			h.engine.registry["nginx:2"] = available
+			h.engine.down = true
+			h.userData("i-1", containers("web nginx:2"))
+			ctx, cancel := context.WithCancel(t.Context())
+			rollouts := h.agent().reconcile(ctx)
+			time.Sleep(time.Second)
+			if diff := cmp.Diff(map[string]int{}, h.units.running()); diff != "" {
+				t.Errorf("before Docker is up, running (-want +got):\n%s", diff)
+			}
+			h.engine.set(func() { h.engine.down = false })
+			time.Sleep(10 * time.Second)
+			want := "nginx:1"
+			if available {
+				want = "nginx:2"
+			}
+			if c, err := h.units.run.Container("web"); err != nil || c.Image != want || h.units.running()["web"] != 1 {
+				t.Errorf("running %v of %+v, %v, want one %s", h.units.running(), c, err, want)
+			}
+			cancel()
+			rollouts.Wait()
+		})
+	}
+}
+
+// A change of the unit's settings alone needs no restart.
+func TestUnitSettings(t *testing.T) {
+	h := newTestHost(t)
+	h.userData("i-1", containers("web nginx:1"))
+	h.agent().reconcile(t.Context()).Wait()
+	h.userData("i-1", containers("web nginx:1")+"      x-dockhost: {unit: {Service: {MemoryMax: 1G}}}\n")
+	h.agent().reconcile(t.Context()).Wait()
+	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
+		t.Errorf("running (-want +got):\n%s", diff)
+	}
+	if h.units.reloads != 2 {
+		t.Errorf("daemon-reloads = %d, want 2", h.units.reloads)
+	}
+	raw, err := os.ReadFile(filepath.Join(h.root, "/run/systemd/system/dockhost@web.service.d", dropInName))
+	if err != nil || !strings.Contains(string(raw), "\nMemoryMax=1G\n") {
+		t.Errorf("drop-in = %q, %v", raw, err)
+	}
+}

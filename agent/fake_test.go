@@ -1,0 +1,224 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/zap/zaptest"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+// fakeUnits is a systemd with services that start and stop at once. A unit's
+// supervisor writes its state as the real one does.
+type fakeUnits struct {
+	run rundir.Dir
+
+	mu     sync.Mutex
+	active map[string]bool
+	starts map[string]int
+	// reloads counts daemon-reloads.
+	reloads int
+}
+
+func (f *fakeUnits) Start(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.active[name] = true
+	f.starts[name]++
+	return f.supervise(name)
+}
+
+func (f *fakeUnits) Restart(ctx context.Context, name string) error { return f.Start(ctx, name) }
+
+func (f *fakeUnits) supervise(unit string) error {
+	name := strings.TrimSuffix(strings.TrimPrefix(unit, "dockhost@"), ".service")
+	c, err := f.run.Container(name)
+	if err != nil {
+		return err
+	}
+	return f.run.WriteState(name, rundir.State{Ready: true, ConfigHash: c.Hash(), Image: c.Image})
+}
+
+func (f *fakeUnits) Stop(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.active[name] {
+		return systemd.ErrNoUnit
+	}
+	delete(f.active, name)
+	return nil
+}
+
+func (f *fakeUnits) Reload(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reloads++
+	return nil
+}
+
+func (f *fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state := "inactive"
+	if f.active[name] {
+		state = "active"
+	}
+	return systemd.Unit{Name: name, ActiveState: state}, nil
+}
+
+func (f *fakeUnits) Units(context.Context, string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var names []string
+	for name := range f.active {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (f *fakeUnits) Version(context.Context) (int, error) { return 257, nil }
+
+// running lists the containers whose units are up, and how often each was
+// started.
+func (f *fakeUnits) running() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[string]int{}
+	for unit := range f.active {
+		out[strings.TrimSuffix(strings.TrimPrefix(unit, "dockhost@"), ".service")] = f.starts[unit]
+	}
+	return out
+}
+
+// fakeEngine has the images that a pull brought, of those that the registry
+// has.
+type fakeEngine struct {
+	mu       sync.Mutex
+	images   map[string]bool
+	registry map[string]bool
+	runtimes map[string]string
+	down     bool
+}
+
+func (f *fakeEngine) Image(_ context.Context, ref string) (engine.Image, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.images[ref] {
+		return engine.Image{}, fmt.Errorf("inspect image %q: %w", ref, engine.ErrNotFound)
+	}
+	return engine.Image{ID: ref}, nil
+}
+
+func (f *fakeEngine) Pull(_ context.Context, req engine.PullRequest, progress func(engine.Progress)) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	progress(engine.Progress{Layers: 1})
+	if !f.registry[req.Ref] {
+		return errors.New("manifest unknown")
+	}
+	f.images[req.Ref] = true
+	return nil
+}
+
+func (f *fakeEngine) Runtimes(context.Context) (map[string]string, error) { return f.runtimes, nil }
+
+func (f *fakeEngine) Ping(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down {
+		return engine.ErrUnreachable
+	}
+	return nil
+}
+
+func (f *fakeEngine) Host() string { return "unix:///fake" }
+
+func (f *fakeEngine) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+// fakeNotify keeps the last status line.
+type fakeNotify struct {
+	mu   sync.Mutex
+	text string
+}
+
+func (f *fakeNotify) Ready(status string)     { f.Status(status) }
+func (f *fakeNotify) Reloading(status string) { f.Status(status) }
+func (f *fakeNotify) Stopping(status string)  { f.Status(status) }
+func (f *fakeNotify) Status(status string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.text = status
+}
+
+func (f *fakeNotify) last() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.text
+}
+
+// testHost is a host with an agent on it.
+type testHost struct {
+	*testing.T
+
+	root   string
+	units  *fakeUnits
+	engine *fakeEngine
+	notify *fakeNotify
+}
+
+func newTestHost(t *testing.T) *testHost {
+	t.Helper()
+	root := t.TempDir()
+	h := &testHost{
+		T: t, root: root,
+		units: &fakeUnits{run: rundir.Dir(filepath.Join(root, rundir.Path)), active: map[string]bool{}, starts: map[string]int{}},
+		engine: &fakeEngine{
+			images: map[string]bool{}, registry: map[string]bool{}, runtimes: map[string]string{"dockhost": "/x"},
+		},
+		notify: &fakeNotify{},
+	}
+	h.write("/etc/machine-id", "machine-one\n")
+	return h
+}
+
+// agent returns another agent on the host, as after a restart.
+func (h *testHost) agent() *Agent {
+	return New(Options{
+		Root: h.root, Dir: h.units.run, RuntimeName: "dockhost",
+		Engine: h.engine, Units: h.units, Notify: h.notify, Log: zaptest.NewLogger(h.T),
+	})
+}
+
+func (h *testHost) write(path, text string) {
+	h.Helper()
+	path = filepath.Join(h.root, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		h.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		h.Fatal(err)
+	}
+}
+
+const seedDir = "/var/lib/cloud/seed/nocloud"
+
+func (h *testHost) userData(instance, section string) {
+	h.Helper()
+	h.write(seedDir+"/meta-data", "instance-id: "+instance+"\n")
+	h.write(seedDir+"/user-data", "#cloud-config\n"+section)
+}

@@ -1,0 +1,69 @@
+package ctl
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestPrintTable(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	since := now.Add(-2 * time.Minute)
+	good := api.Container{
+		Name: "web", Image: "localhost:5000/nginx:1.22", Digest: "sha256:0123456789abcdef0123456789abcdef", Unit: "dockhost@web.service",
+		ActiveState: "active", SubState: "running", Since: &since, Ready: true, Health: "healthy", StatusText: "running",
+	}
+	source := api.Source{Datasource: "NoCloud", InstanceID: "i-1", Path: "/var/lib/cloud/seed/nocloud/user-data"}
+	docker := api.Docker{Reachable: true, Version: "26.1.5", RuntimeRegistered: true}
+	agent := api.Agent{Reachable: true, Version: "0.1.0"}
+	failing, cached, pending := good, good, good
+	failing.Name, failing.Ready, failing.Digest, failing.Health, failing.Restarts = "db", false, "", "", 3
+	failing.ActiveState, failing.SubState, failing.StatusText = "activating", "start", "next try in 4s: manifest unknown"
+	failing.LastError = &api.Failure{At: since, Message: "manifest unknown"}
+	cached.Name, cached.Cached = "cache", true
+	pending.Pending = &api.Pending{Image: "localhost:5000/nginx:1.24", Doing: "trying again", Error: "port 80/tcp is in use\nport 81/tcp is in use"}
+	tests := []struct {
+		name  string
+		color bool
+		s     api.Status
+	}{
+		{"well", false, api.Status{Agent: agent, Source: source, Docker: docker, Containers: []api.Container{good}}},
+		{"well in color", true, api.Status{Agent: agent, Source: source, Docker: docker, Containers: []api.Container{good}}},
+		{"troubles", false, api.Status{
+			Agent: agent, Docker: api.Docker{Error: "docker is unreachable"}, Containers: []api.Container{cached, failing, pending},
+			Source: api.Source{Datasource: "NoCloud", InstanceID: "i-1", Path: "/user-data", LastKnownGood: true, Problems: []string{"user-data:3:1: one", "user-data:4:1: two"}},
+		}},
+		{"without agent", false, api.Status{Agent: api.Agent{Error: "connection refused"}, Docker: docker, Containers: []api.Container{good}}},
+		{"nothing assigned", false, api.Status{Agent: agent, Source: api.Source{Note: "no datasource has user data for this host"}, Docker: docker}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := printTable(&out, test.s, palette(test.color), now); err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", test.name+".txt")
+			if *update {
+				if err := os.WriteFile(golden, out.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), out.String()); diff != "" {
+				t.Errorf("printTable() (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

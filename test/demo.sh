@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Boots a new test host that finds user data at its first boot, and shows what comes of it: a container that systemd
+# supervises, from a private registry, ready once it is healthy.
+#
+# Environment:
+#   SUITE   the test host's Debian suite (default: trixie). One that is there is replaced.
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SUITE=${SUITE:-trixie}
+readonly TOP SUITE
+readonly HOST=dockhost-lab-$SUITE UNIT=dockhost@web
+readonly IMAGE_TREE=$TOP/build/demo-root
+readonly READY_WITHIN=180
+
+say() { echo "demo: $*" >&2; }
+
+inside() { docker exec "$HOST" "$@"; }
+
+# bake makes the tree that a machine image would hold: what `make install` made, Docker's configuration as `dockhost
+# setup` leaves it, and the user data where a NoCloud datasource has it.
+bake() {
+	rm -rf "$IMAGE_TREE"
+	cp -a "$TOP/build/root" "$IMAGE_TREE"
+	install -D -m 0644 "$TOP/test/demo/daemon.json" "$IMAGE_TREE/etc/docker/daemon.json"
+	install -D -m 0600 -t "$IMAGE_TREE/var/lib/cloud/seed/nocloud" "$TOP/test/demo/user-data" "$TOP/test/demo/meta-data"
+}
+
+# host_id prints the running test host's id, or nothing.
+host_id() {
+	local found
+	found=$(docker container inspect -f '{{.State.Running}} {{.Id}}' "$HOST" 2>/dev/null) || return 0
+	[[ $found != true\ * ]] || echo "${found#true }"
+}
+
+# property NAME prints what systemd says of the unit; nothing while there is no systemd to ask.
+property() { inside systemctl show --value -p "$1" "$UNIT" 2>/dev/null || true; }
+
+# await_host OLD PID waits for another test host than OLD to run, and gives up when PID, which boots it, has ended.
+await_host() {
+	until [ -n "$(host_id)" ] && [ "$(host_id)" != "$1" ]; do
+		[ -e "/proc/$2" ] || return 1
+		sleep 0.2
+	done
+}
+
+# await_active shows what the unit says of itself until it is active, which it is once the container is ready.
+await_active() {
+	local deadline=$((SECONDS + READY_WITHIN)) state text shown=
+	while [ "$SECONDS" -lt "$deadline" ]; do
+		state=$(property ActiveState) text=$(property StatusText)
+		if [ "$state $text" != "$shown" ] && [ -n "$state" ]; then
+			shown="$state $text"
+			say "$UNIT is $state${text:+: $text}"
+		fi
+		[ "$state" != active ] || return 0
+		sleep 0.1
+	done
+	say "$UNIT is not active after $READY_WITHIN s"
+	return 1
+}
+
+show_trouble() {
+	{
+		inside systemctl status --no-pager dockhost "$UNIT"
+		inside journalctl --no-pager -b -n 80 -u dockhost -u "$UNIT" -u docker
+	} >&2 || true
+}
+
+# show COMMAND prints a command, as someone on the test host would type it, and what it says.
+show() {
+	printf '\n$ %s\n' "$1"
+	inside sh -c "$1"
+}
+
+tour() {
+	show "cat /var/lib/cloud/seed/nocloud/user-data"
+	show "systemctl status $UNIT --no-pager"
+	show "systemd-cgls --no-pager --unit $UNIT.service"
+	show "dockhostctl status"
+	show "curl -sk https://localhost/"
+}
+
+farewell() {
+	cat <<-END
+
+		The host booted, read its user data, and runs the container in $UNIT's own cgroup.
+		  look around:  make lab-shell SUITE=$SUITE
+		                docker exec $HOST journalctl -u $UNIT
+		                docker exec $HOST dockhostctl status --json
+		  stop it:      make lab-down
+	END
+}
+
+main() {
+	local old booting
+	bake
+	old=$(host_id)
+	LAB_FRESH=1 DOCKHOST_ROOT=$IMAGE_TREE "$TOP/test/lab/lab.sh" up "$SUITE" &
+	booting=$!
+	# shellcheck disable=SC2064 # it is that process which is meant
+	trap "kill $booting 2>/dev/null || true" EXIT
+	if await_host "$old" "$booting" && ! await_active; then
+		show_trouble
+		exit 1
+	fi
+	wait "$booting"
+	tour
+	farewell
+}
+
+main
