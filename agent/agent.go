@@ -104,20 +104,18 @@ func New(o Options) *Agent {
 // Run serves until ctx ends. What is assigned is started before systemd is
 // told that the agent is ready; containers are not waited for.
 func (a *Agent) Run(ctx context.Context) error {
+	stopping := context.AfterFunc(ctx, func() { a.Notify.Stopping("stopping; containers go on") })
+	defer stopping()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.serve(ctx) })
-	group.Go(func() error { return a.watchDocker(ctx) })
-	group.Go(func() error { return a.reconcileOnRequest(ctx) })
-	err := group.Wait()
-	if ctx.Err() != nil && err == nil {
-		a.Notify.Stopping("stopping; containers go on")
-	}
-	return err
+	group.Go(func() error { a.watchDocker(ctx); return nil })
+	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
+	return group.Wait()
 }
 
 // reconcileOnRequest reconciles once, and then at each reload. A change that
 // is still being prepared is abandoned for the new user data.
-func (a *Agent) reconcileOnRequest(ctx context.Context) error {
+func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	for {
 		round, cancel := context.WithCancel(ctx)
 		rollouts := a.reconcile(round)
@@ -131,24 +129,22 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) error {
 		cancel()
 		rollouts.Wait()
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 	}
 }
 
 // watchDocker keeps the status line true while Docker does not answer, and
 // ends once it does: from then on each container's supervisor knows better.
-func (a *Agent) watchDocker(ctx context.Context) error {
+func (a *Agent) watchDocker(ctx context.Context) {
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 10 * time.Second}
-	for ctx.Err() == nil {
+	for {
 		err := a.Engine.Ping(ctx)
 		a.setDocker(err)
-		if err == nil {
-			break
+		if err == nil || tries.Wait(ctx, nil) != nil {
+			return
 		}
-		_ = tries.Wait(ctx, nil) // it ends early only with ctx
 	}
-	return nil
 }
 
 func (a *Agent) setDocker(err error) {

@@ -15,7 +15,8 @@ func TestDropIn(t *testing.T) {
 		Name: "web", Image: "registry/100%:1", Restart: "on-failure", Config: &container.Config{StopTimeout: &grace},
 		DependsOn: []spec.Dependency{{Name: "db", Required: true}, {Name: "cache"}},
 		Unit: []spec.UnitSetting{
-			{Section: "Service", Key: "MemoryMax", Value: "512M"}, {Section: "Unit", Key: "OnFailure", Value: "alert@%n.service"},
+			{Section: "Service", Key: "MemoryMax", Value: "512M"},
+			{Section: "Unit", Key: "OnFailure", Value: "alert@%n.service"},
 			{Section: "Service", Key: "TimeoutStopSec", Value: "5"},
 		},
 	}

@@ -90,7 +90,7 @@ type State struct {
 	// that the host had was taken.
 	Cached bool `json:"cached,omitempty"`
 	// LastError is what went wrong last, also in an earlier run; nil once the
-	// container has become ready.
+	// container has become ready, but for why its image is a cached one.
 	LastError *Failure `json:"last_error,omitempty"`
 }
 

@@ -187,7 +187,9 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 	s.state.Ready = to == phaseRunning
 	switch to {
 	case phaseRunning:
-		s.state.LastError = nil
+		if !s.state.Cached {
+			s.state.LastError = nil
+		}
 		s.Notify.Ready(s.runningStatus())
 		s.Log.Info("container is ready", zap.String("image", s.spec.Image), zap.String("container_id", s.state.ContainerID))
 	case phaseStopping:

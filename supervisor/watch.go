@@ -74,6 +74,9 @@ func (s *Supervisor) listen(ctx context.Context, c *running, wait func(context.C
 	if err != nil {
 		return err
 	}
+	if c.output != nil {
+		c.output.Close()
+	}
 	c.output = output
 	c.exit = wait(ctx, c.id)
 	c.events = s.Engine.Events(ctx, c.id, "health_status", "kill", "stop")

@@ -88,7 +88,8 @@ type Container struct {
 	Health string `json:"health,omitempty"`
 	// Restarts is how often systemd restarted the unit by itself.
 	Restarts int `json:"restarts"`
-	// LastError is what went wrong last; absent once the container is ready.
+	// LastError is what went wrong last; absent once the container is ready,
+	// but for why its image is a cached one.
 	LastError *Failure `json:"last_error,omitempty"`
 	// Pending is the change that is not in force yet.
 	Pending *Pending `json:"pending,omitempty"`

@@ -34,12 +34,12 @@ func main() {
 	machine := host{
 		stdout:    os.Stdout,
 		stderr:    os.Stderr,
-		lookupEnv: os.LookupEnv, //nolint:forbidigo // this is the program's main, the one place that reads the environment
+		lookupEnv: os.LookupEnv,
 		hostname:  hostname,
 		signals:   signals,
 	}
 	code := run(context.Background(), machine, os.Args[1:])
-	os.Exit(code) //nolint:forbidigo // this is the program's main, the one place that exits
+	os.Exit(code)
 }
 
 // run picks the mode by the first argument and returns the exit status: 2 for a wrong command line, 1 for any other error.

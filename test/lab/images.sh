@@ -97,11 +97,11 @@ ensure_base() {
 	logged "base-$suite" import_debian "$suite" "$BASE_PACKAGES" "$tag"
 }
 
-# build_app leaves the test application, a static binary, in $CACHE.
+# build_app leaves the test application, a static binary, in $CACHE. Without a build id it changes only when its code does.
 build_app() {
 	command -v go >/dev/null || die "no go in PATH (install Go: https://go.dev/dl)"
 	mkdir -p "$CACHE"
-	(cd "$TOP" && CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$CACHE/dockhost-test-app.new" ./test/app)
+	(cd "$TOP" && CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$CACHE/dockhost-test-app.new" ./test/app)
 	mv "$CACHE/dockhost-test-app.new" "$CACHE/dockhost-test-app"
 }
 

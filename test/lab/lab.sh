@@ -240,7 +240,7 @@ down() {
 		say "removing $host"
 		remove_host "$host"
 	done
-	if [ -z "$(list_hosts "")" ]; then
+	if [ -z "$(docker ps -q)" ]; then # else somebody has put it to use
 		flock -n "$STATE/in-use" true || return 0
 		stop_own_engine
 	fi

@@ -1,0 +1,86 @@
+package docs
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+const compose = "docs/compose.md"
+
+// judgement is what dockhost thinks of a key of a service.
+type judgement string
+
+const (
+	understood judgement = "understood"
+	refused    judgement = "refused, with what to do instead"
+	unknown    judgement = "unknown"
+)
+
+// TestComposeKeys holds the tables of keys to what the parser does with each
+// key that Compose has.
+func TestComposeKeys(t *testing.T) {
+	documented := map[string]judgement{}
+	for name, as := range map[string]judgement{"keys": understood, "refused": refused} {
+		for _, row := range table(t, compose, name) {
+			for _, key := range spans(row[0]) {
+				documented[key] = as
+			}
+		}
+	}
+	known := map[string]bool{}
+	for _, key := range composeKeys() {
+		known[key] = true
+		if got := judge(t, key); got != documented[key] {
+			t.Errorf("the parser takes %q for %s, the page for %q", key, got, documented[key])
+		}
+	}
+	for key := range documented {
+		if !known[key] && judge(t, key) != documented[key] {
+			t.Errorf("the page has the key %q, which Compose has not", key)
+		}
+	}
+}
+
+// composeKeys are the keys of a service as Compose's own library has them.
+func composeKeys() []string {
+	var keys []string
+	for field := range fields(reflect.TypeFor[types.ServiceConfig]()) {
+		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		// "net" is network_mode in files of 2014.
+		if field.Tag.Get("json") != "-" && name != "" && name != "net" && !strings.HasPrefix(name, "#") {
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+func judge(t *testing.T, key string) judgement {
+	t.Helper()
+	text := fmt.Sprintf("#cloud-config\ndockhost: {containers: {web: {%s: null}}}\n", key)
+	all := strings.Join(problems(t, text), "\n")
+	switch {
+	case strings.Contains(all, fmt.Sprintf("cannot use %q on a single host", key)):
+		return refused
+	case strings.Contains(all, fmt.Sprintf("unknown key %q", key)):
+		return unknown
+	}
+	return understood
+}
+
+// TestReservedSettings holds the table of unit settings that are refused to
+// the parser.
+func TestReservedSettings(t *testing.T) {
+	for _, row := range table(t, compose, "reserved") {
+		section := spans(row[0])[0]
+		for _, key := range spans(row[1]) {
+			text := fmt.Sprintf("#cloud-config\ndockhost: {containers: {web: {image: nginx, x-dockhost: {unit: {%s: {%s: x}}}}}}\n", section, key)
+			if got := problems(t, text); len(got) != 1 || !strings.Contains(got[0], "cannot set "+key) {
+				t.Errorf("problems of %s in [%s] = %q, want it refused", key, section, got)
+			}
+		}
+	}
+}

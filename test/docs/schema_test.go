@@ -1,0 +1,133 @@
+package docs
+
+import (
+	"encoding/json"
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+// schema is as much of a JSON schema as is used here.
+type schema struct {
+	Ref         string            `json:"$ref"`
+	Defs        map[string]schema `json:"$defs"`
+	Description string            `json:"description"`
+	Type        any               `json:"type"`
+	Format      string            `json:"format"`
+	Const       any               `json:"const"`
+	Items       *schema           `json:"items"`
+	Required    []string          `json:"required"`
+	Properties  map[string]schema `json:"properties"`
+}
+
+// TestStatusSchema holds the schema of `dockhostctl status --json` to the
+// types that it is made of: the same fields, types and optional ones, and a
+// description of each.
+func TestStatusSchema(t *testing.T) {
+	var whole schema
+	if err := json.Unmarshal([]byte(read(t, "docs/status.schema.json")), &whole); err != nil {
+		t.Fatal(err)
+	}
+	c := checker{T: t, defs: whole.Defs, seen: map[string]bool{}}
+	c.check("", whole, reflect.TypeFor[api.Status]())
+	if unused := len(whole.Defs) - len(c.seen); unused != 0 {
+		t.Errorf("%d of the definitions are not used", unused)
+	}
+	if got := whole.Defs["status"].Properties["version"].Const; got != float64(api.Version) {
+		t.Errorf("version is %v, want %d", got, api.Version)
+	}
+}
+
+type checker struct {
+	*testing.T
+	defs map[string]schema
+	seen map[string]bool
+}
+
+// check compares the schema at a path with a Go type.
+func (c checker) check(path string, s schema, typ reflect.Type) {
+	c.Helper()
+	if s.Description == "" {
+		c.Errorf("%s has no description", path)
+	}
+	if name, isRef := strings.CutPrefix(s.Ref, "#/$defs/"); isRef {
+		c.seen[name] = true
+		s = c.defs[name]
+	}
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	if want := typeOf(typ); !reflect.DeepEqual(s.Type, want) && !reflect.DeepEqual(s.Type, []any{want, "null"}) {
+		c.Errorf("%s is %v, want %v", path, s.Type, want)
+	}
+	switch {
+	case typ == reflect.TypeFor[time.Time]():
+		if s.Format != "date-time" {
+			c.Errorf("%s has the format %q, want date-time", path, s.Format)
+		}
+	case typ.Kind() == reflect.Struct:
+		c.object(path, s, typ)
+	case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:
+		c.check(path+"[]", *s.Items, typ.Elem())
+	case typ.Kind() == reflect.Slice:
+		if s.Items == nil || s.Items.Type != typeOf(typ.Elem()) {
+			c.Errorf("%s has items %+v, want %s", path, s.Items, typeOf(typ.Elem()))
+		}
+	}
+}
+
+func (c checker) object(path string, s schema, typ reflect.Type) {
+	c.Helper()
+	var names, required []string
+	for field := range fields(typ) {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+		if options != "omitempty" {
+			required = append(required, name)
+		}
+		if property, found := s.Properties[name]; found {
+			c.check(path+"."+name, property, field.Type)
+		}
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(names)), slices.Sorted(maps.Keys(s.Properties))); diff != "" {
+		c.Errorf("fields of %s (-Go, +schema):\n%s", typ, diff)
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(required)), slices.Sorted(slices.Values(s.Required))); diff != "" {
+		c.Errorf("fields of %s that are always there (-Go, +schema):\n%s", typ, diff)
+	}
+}
+
+// typeOf is JSON schema's word for a Go type.
+func typeOf(typ reflect.Type) string {
+	switch {
+	case typ == reflect.TypeFor[time.Time](), typ.Kind() == reflect.String:
+		return "string"
+	case typ.Kind() == reflect.Bool:
+		return "boolean"
+	case typ.Kind() == reflect.Int:
+		return "integer"
+	case typ.Kind() == reflect.Slice:
+		return "array"
+	case typ.Kind() == reflect.Struct:
+		return "object"
+	}
+	return typ.String()
+}
+
+func fields(typ reflect.Type) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range typ.NumField() {
+			if !yield(typ.Field(i)) {
+				return
+			}
+		}
+	}
+}

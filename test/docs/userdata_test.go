@@ -1,0 +1,83 @@
+package docs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// TestUserData has the agent's own parsers read each piece of user data in the
+// pages. One that is marked as wrong must have the problems that follow it.
+func TestUserData(t *testing.T) {
+	count := 0
+	for _, page := range pages(t) {
+		for _, b := range blocks(read(t, page)) {
+			if b.language != "yaml" || !strings.Contains(b.text, "dockhost:") {
+				continue
+			}
+			count++
+			t.Run(fmt.Sprintf("%s:%d", page, b.line), func(t *testing.T) {
+				got, want := problems(t, b.text), []string{}
+				if slices.Contains(b.marks, "wrong") {
+					want = told(b.after)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("problems (-the page, +the program):\n%s", diff)
+				}
+			})
+		}
+	}
+	if count < 3 {
+		t.Errorf("found %d pieces of user data, want the README's at least", count)
+	}
+}
+
+var problem = regexp.MustCompile(`(?m)^ +(?:problem: +)?(user-data:\d+:\d+.*)$`)
+
+// told returns the problems that a page shows.
+func told(text string) []string {
+	var lines []string
+	for _, m := range problem.FindAllStringSubmatch(text, -1) {
+		lines = append(lines, m[1])
+	}
+	return lines
+}
+
+// problems has user data read from a NoCloud directory.
+func problems(t *testing.T, userData string) []string {
+	t.Helper()
+	host := t.TempDir()
+	seed := filepath.Join(host, "var/lib/cloud/seed/nocloud")
+	if err := os.MkdirAll(seed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"user-data": userData, "meta-data": "instance-id: i-docs\n"} {
+		if err := os.WriteFile(filepath.Join(seed, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := cloudinit.Read(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	section, err := data.Section()
+	if err == nil && section.Node == nil {
+		t.Fatal("the user data has no section dockhost")
+	}
+	if err == nil {
+		_, err = spec.Parse(section.File, section.Node)
+	}
+	if err == nil {
+		return []string{}
+	}
+	return strings.Split(err.Error(), "\n")
+}
