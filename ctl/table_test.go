@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func TestPrintTable(t *testing.T) {
 			if err := printTable(&out, test.s, palette(test.color), now); err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", test.name+".txt")
+			golden := filepath.Join("testdata", strings.ReplaceAll(test.name, " ", "-")+".txt")
 			if *update {
 				if err := os.WriteFile(golden, out.Bytes(), 0o600); err != nil {
 					t.Fatal(err)

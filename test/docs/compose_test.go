@@ -48,7 +48,7 @@ func TestComposeKeys(t *testing.T) {
 // composeKeys are the keys of a service as Compose's own library has them.
 func composeKeys() []string {
 	var keys []string
-	for field := range fields(reflect.TypeFor[types.ServiceConfig]()) {
+	for field := range reflect.TypeFor[types.ServiceConfig]().Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		// "net" is network_mode in files of 2014.
 		if field.Tag.Get("json") != "-" && name != "" && name != "net" && !strings.HasPrefix(name, "#") {

@@ -2,7 +2,6 @@ package docs
 
 import (
 	"encoding/json"
-	"iter"
 	"maps"
 	"reflect"
 	"slices"
@@ -87,7 +86,7 @@ func (c checker) check(path string, s schema, typ reflect.Type) {
 func (c checker) object(path string, s schema, typ reflect.Type) {
 	c.Helper()
 	var names, required []string
-	for field := range fields(typ) {
+	for field := range typ.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
 		if options != "omitempty" {
@@ -120,14 +119,4 @@ func typeOf(typ reflect.Type) string {
 		return "object"
 	}
 	return typ.String()
-}
-
-func fields(typ reflect.Type) iter.Seq[reflect.StructField] {
-	return func(yield func(reflect.StructField) bool) {
-		for i := range typ.NumField() {
-			if !yield(typ.Field(i)) {
-				return
-			}
-		}
-	}
 }
