@@ -93,7 +93,7 @@ func table(t *testing.T, page, name string) [][]string {
 	return rows[2:]
 }
 
-var span = regexp.MustCompile("`([^`]+)`")
+var span = regexp.MustCompile("`([^`\n]+)`")
 
 // spans returns what stands between backquotes.
 func spans(text string) []string {

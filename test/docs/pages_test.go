@@ -18,7 +18,7 @@ var (
 
 // code returns all code of a page: blocks, indented lines and spans.
 func code(text string) string {
-	parts := slices.Concat(indented.FindAllString(text, -1), spans(text))
+	parts := slices.Concat(indented.FindAllString(text, -1), spans(fence.ReplaceAllString(text, "")))
 	for _, b := range blocks(text) {
 		parts = append(parts, b.text)
 	}

@@ -42,10 +42,12 @@ report() {
 	if [ "$status" = 0 ]; then
 		echo "== $suite: passed in $3 s"
 		tail -n 2 "$log"
+	elif [ -e "$log" ]; then
+		echo "== $suite: FAILED after $3 s, all of it:"
+		cat "$log"
+		echo "== $suite: that was $log"
 	else
-		echo "== $suite: FAILED after $3 s"
-		cat "$log" 2>/dev/null || echo "(no test ran)"
-		echo "== $suite: that was build/e2e-$suite.log"
+		echo "== $suite: FAILED after $3 s: no test host to test on"
 	fi
 }
 
