@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -54,12 +53,8 @@ func checkSetup(ctx context.Context, cmd *cobra.Command, s *setup.Setup) error {
 	for _, line := range missing {
 		fmt.Fprintln(cmd.OutOrStdout(), line)
 	}
-	return errors.Join(err, exitIf(len(missing) > 0))
-}
-
-func exitIf(missing bool) error {
-	if missing {
-		return exitStatus(1)
+	if err == nil && len(missing) > 0 {
+		err = exitStatus(1)
 	}
-	return nil
+	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -30,13 +31,13 @@ the agent cannot be reached; then what systemd and Docker know is shown.`,
 				Color:        term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
 				Out:          cmd.OutOrStdout(),
 			})
-			if err == nil && code != 0 {
-				return exitStatus(code)
+			if err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "dockhostctl: %v\n", err)
 			}
-			return err
+			return exitWith(code)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (its schema: dockhostctl-status(1))")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (its schema: /usr/share/dockhost/status.schema.json)")
 	return cmd
 }
 

@@ -17,7 +17,8 @@ func superviseCommand() *cobra.Command {
 		Short: "run one assigned container within its own unit",
 		Long: `Runs the assigned container NAME in the cgroup of the unit that it is called
 from, and ends as the container ends: with its exit status, 128+n when signal n
-killed it, 0 after a stop that was asked for, and 125 when it could not be run.
+killed it, 0 after a stop that was asked for unless it had to be killed (137),
+and 125 when it could not be run.
 It is the service dockhost@NAME.service.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runSupervisor(cmd.Context(), args[0]) },
@@ -46,8 +47,5 @@ func runSupervisor(ctx context.Context, name string) error {
 	if err != nil {
 		log.Error("container failed", zap.String("container", name), zap.Error(err))
 	}
-	if code != 0 {
-		return exitStatus(code)
-	}
-	return nil
+	return exitWith(code)
 }

@@ -51,6 +51,14 @@ func run(args []string) int {
 // returns it has said what there is to say.
 type exitStatus int
 
+// exitWith returns nil for 0.
+func exitWith(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return exitStatus(code)
+}
+
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // dockhost is what systemd runs.

@@ -110,6 +110,12 @@ func TestLastKnownGood(t *testing.T) {
 			running: map[string]int{"db": 1},
 		},
 		{
+			name:     "of a kind that is not looked into",
+			change:   func(h *testHost) { h.write(seedDir+"/user-data", "## template: jinja\n#cloud-config\n") },
+			running:  map[string]int{"web": 1},
+			lastGood: true, problems: true,
+		},
+		{
 			name:    "without a dockhost section",
 			change:  func(h *testHost) { h.userData("i-1", "runcmd: [ls]\n") },
 			running: map[string]int{},
@@ -196,10 +202,20 @@ func pendingOf(a *Agent, name string) api.Pending {
 	return api.Pending{}
 }
 
-// At a boot the old container does not run yet: it is started only when the
-// new one cannot be had.
+// At a boot the old container does not run yet: it is started when the new one
+// is not at hand.
 func TestRolloutAtBoot(t *testing.T) {
-	for _, available := range []bool{true, false} {
+	tests := []struct {
+		name             string
+		onHost, atOrigin bool
+		image            string
+		starts           int
+	}{
+		{"image on the host", true, false, "nginx:2", 1},
+		{"image at the registry", false, true, "nginx:2", 2},
+		{"image nowhere", false, false, "nginx:1", 1},
+	}
+	for _, test := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			h := newTestHost(t)
 			h.userData("i-1", containers("web nginx:1"))
@@ -208,7 +224,7 @@ func TestRolloutAtBoot(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
 				t.Fatal(err)
 			}
-			h.engine.registry["nginx:2"] = available
+			h.engine.images["nginx:2"], h.engine.registry["nginx:2"] = test.onHost, test.atOrigin
 			h.engine.down = true
 			h.userData("i-1", containers("web nginx:2"))
 			ctx, cancel := context.WithCancel(t.Context())
@@ -219,12 +235,8 @@ func TestRolloutAtBoot(t *testing.T) {
 			}
 			h.engine.set(func() { h.engine.down = false })
 			time.Sleep(10 * time.Second)
-			want := "nginx:1"
-			if available {
-				want = "nginx:2"
-			}
-			if c, err := h.units.run.Container("web"); err != nil || c.Image != want || h.units.running()["web"] != 1 {
-				t.Errorf("running %v of %+v, %v, want one %s", h.units.running(), c, err, want)
+			if c, err := h.units.run.Container("web"); err != nil || c.Image != test.image || h.units.running()["web"] != test.starts {
+				t.Errorf("%s: starts %v, the last of %+v, %v, want %d, the last of %s", test.name, h.units.running(), c, err, test.starts, test.image)
 			}
 			cancel()
 			rollouts.Wait()

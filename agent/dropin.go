@@ -72,7 +72,7 @@ func dropIn(c *spec.Container, systemdVersion int) []byte {
 	fmt.Fprintf(&unit, "Description=container %s (%s)\n", c.Name, escapePercent(c.Image))
 	for _, dependency := range c.DependsOn {
 		want := "Wants"
-		if dependency.Required {
+		if dependency.Joined {
 			want = "Requires"
 		}
 		fmt.Fprintf(&unit, "After=%s\n%s=%s\n", status.UnitName(dependency.Name), want, status.UnitName(dependency.Name))

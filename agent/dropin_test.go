@@ -13,7 +13,7 @@ func TestDropIn(t *testing.T) {
 	grace := 30
 	c := &spec.Container{
 		Name: "web", Image: "registry/100%:1", Restart: "on-failure", Config: &container.Config{StopTimeout: &grace},
-		DependsOn: []spec.Dependency{{Name: "db", Required: true}, {Name: "cache"}},
+		DependsOn: []spec.Dependency{{Name: "db", Joined: true}, {Name: "cache"}},
 		Unit: []spec.UnitSetting{
 			{Section: "Service", Key: "MemoryMax", Value: "512M"},
 			{Section: "Unit", Key: "OnFailure", Value: "alert@%n.service"},

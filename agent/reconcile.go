@@ -188,6 +188,9 @@ func (a *Agent) applyUnit(ctx context.Context, c *spec.Container, rewritten bool
 		return err
 	}
 	if !unit.Active() {
+		if state, err := a.Dir.State(c.Name); err == nil && state.ConfigHash == c.Hash() && state.Finished() {
+			return nil
+		}
 		a.Log.Info("starting container", zap.String("container", c.Name), zap.String("image", c.Image))
 		return a.Units.Start(ctx, name)
 	}

@@ -69,7 +69,7 @@ func (a *Agent) prepare(ctx context.Context, old, next *spec.Container) error {
 	if err := portsFree(ctx, old, next); err != nil {
 		return err
 	}
-	image, err := a.fetch(ctx, next)
+	image, err := a.fetch(ctx, old, next)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,9 @@ func portsFree(ctx context.Context, old, next *spec.Container) error {
 }
 
 // fetch has the image of a container on the host, as its pull policy says.
-func (a *Agent) fetch(ctx context.Context, c *spec.Container) (engine.Image, error) {
+// A pull takes as long as it takes: at a boot, the old container is started
+// before it.
+func (a *Agent) fetch(ctx context.Context, old, c *spec.Container) (engine.Image, error) {
 	image, err := a.Engine.Image(ctx, c.Image)
 	if err == nil && c.PullPolicy != spec.PullAlways {
 		return image, nil
@@ -101,6 +103,9 @@ func (a *Agent) fetch(ctx context.Context, c *spec.Container) (engine.Image, err
 	}
 	if c.PullPolicy == spec.PullNever {
 		return engine.Image{}, fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", c.Image)
+	}
+	if err := a.putOldInForce(ctx, old); err != nil {
+		return engine.Image{}, err
 	}
 	a.setPending(c, "pulling "+c.Image, nil)
 	pull := engine.PullRequest{Ref: c.Image, Platform: c.Platform, StallTimeout: c.PullStallTimeout}

@@ -67,7 +67,7 @@ func (a *Agent) status(ctx context.Context) api.Status {
 			containers[i].Pending = &waiting
 		}
 	}
-	s.Containers = containers
+	s.Containers = append([]api.Container{}, containers...)
 	s.Well = status.Well(s)
 	return s
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"go.uber.org/zap"
@@ -39,7 +40,7 @@ func (a *Agent) readTarget() target {
 		a.drop()
 		kept = nil
 	}
-	assignment, note, err := parse(data)
+	assignment, note, err := parse(data, kept)
 	source.Note = note
 	if err != nil {
 		return lastKnownGood(source, kept, err)
@@ -52,12 +53,21 @@ func (a *Agent) readTarget() target {
 	}}
 }
 
-func parse(data *cloudinit.UserData) (*spec.Assignment, string, error) {
+// parse returns what the user data assigns, and what is worth knowing about
+// it. User data that may well hold an assignment, but of a kind that is not
+// understood, must not end what was assigned before.
+func parse(data *cloudinit.UserData, kept *accepted) (*spec.Assignment, string, error) {
 	section, err := data.Section()
 	if err != nil {
 		return nil, "", err
 	}
-	if section.Node == nil {
+	switch {
+	case section.Node != nil:
+	case section.Opaque && kept != nil && len(kept.Assignment.Containers) > 0:
+		return nil, "", fmt.Errorf("%s: %s is not looked into for a dockhost section (write it as plain #cloud-config)", section.File, section.Kind)
+	case section.Kind == "":
+		return &spec.Assignment{}, "the user data is empty", nil
+	default:
 		return &spec.Assignment{}, "the user data (" + section.Kind + ") has no dockhost section", nil
 	}
 	assignment, err := spec.Parse(section.File, section.Node)

@@ -24,6 +24,9 @@ type Section struct {
 	// text that cloud-init does not know, "application/octet-stream" for what
 	// is no text, and "" for empty user data.
 	Kind string
+	// Opaque says that the user data is of a kind that may hold a dockhost
+	// section which is not looked for: several parts, a template, an include.
+	Opaque bool
 	// Node is the mapping below `dockhost:`, with lines and columns of the
 	// unpacked user data. It is nil when the user data has no such key.
 	Node *yaml.Node
@@ -38,6 +41,7 @@ func (u *UserData) Section() (*Section, error) {
 		return nil, fmt.Errorf("unpack %s: %w", section.File, err)
 	}
 	section.Kind = kindOf(text)
+	section.Opaque = opaque(section.Kind)
 	if section.Kind != kindCloudConfig {
 		return section.unless(headerMissing(section, text))
 	}
@@ -127,6 +131,16 @@ func kindOf(text []byte) string {
 		return "application/octet-stream"
 	}
 	return "text/plain"
+}
+
+// opaque says whether user data of this kind may hold cloud-config inside.
+func opaque(kind string) bool {
+	switch kind {
+	case "multipart/mixed", "text/cloud-config-archive", "text/cloud-config-jsonp", "text/jinja2",
+		"text/x-include-url", "text/x-include-once-url", "application/octet-stream":
+		return true
+	}
+	return false
 }
 
 // headerMissing is an error for text that was meant to be cloud-config: left

@@ -85,7 +85,10 @@ func printContainers(b *strings.Builder, containers []api.Container, c colors, n
 	fmt.Fprintln(table, "CONTAINER\tIMAGE\tDIGEST\tUNIT\tHEALTH\tSINCE\tRESTARTS\tREADY")
 	for _, container := range containers {
 		ready := c.good + "yes" + c.off
-		if !container.Ready {
+		switch {
+		case container.Finished:
+			ready = "finished"
+		case !container.Ready:
 			ready = c.bad + "no" + c.off
 		}
 		if container.Cached {
@@ -110,7 +113,8 @@ func printNotes(b *strings.Builder, container api.Container, c colors, now time.
 	if !container.Ready && container.StatusText != "" {
 		fmt.Fprintf(b, "\n%s: %s\n", container.Name, container.StatusText)
 	}
-	if e := container.LastError; e != nil {
+	// The status may tell the error already, with when the next try is.
+	if e := container.LastError; e != nil && (container.Ready || !strings.Contains(container.StatusText, e.Message)) {
 		fmt.Fprintf(b, "\n%s: %slast error%s, %s: %s\n", container.Name, c.bad, c.off, ago(&e.At, now), e.Message)
 	}
 	p := container.Pending

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"net"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
@@ -37,10 +38,12 @@ func (c classified) Unwrap() []error { return []error{c.kind, c.error} }
 
 // translate makes a Docker client's error one of this package's.
 func translate(err error) error {
+	var op *net.OpError
 	switch {
 	case err == nil:
 		return nil
-	case client.IsErrConnectionFailed(err):
+	case client.IsErrConnectionFailed(err), errors.As(err, &op) && op.Op == "dial":
+		// The client does not mark a dial that failed when it hijacks.
 		return classified{err, ErrUnreachable}
 	case cerrdefs.IsNotFound(err):
 		return classified{err, ErrNotFound}

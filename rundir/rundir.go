@@ -79,6 +79,9 @@ type State struct {
 	Since time.Time `json:"since"`
 	// Ready says whether the container is ready as its notify mode has it.
 	Ready bool `json:"ready"`
+	// Restart is the assigned container's restart: "" and "always" mean that
+	// it is never done.
+	Restart string `json:"restart,omitempty"`
 	// ConfigHash is the [spec.Container.Hash] of what the supervisor runs.
 	ConfigHash string `json:"config_hash"`
 	// ContainerID is "" before the container is made.
@@ -92,6 +95,12 @@ type State struct {
 	// LastError is what went wrong last, also in an earlier run; nil once the
 	// container has become ready, but for why its image is a cached one.
 	LastError *Failure `json:"last_error,omitempty"`
+}
+
+// Finished says that the container did its work: it ended, without an error,
+// and is not to be started again for that.
+func (s State) Finished() bool {
+	return s.Phase == "ended" && s.LastError == nil && (s.Restart == "no" || s.Restart == "on-failure")
 }
 
 // Failure is something that went wrong.

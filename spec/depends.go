@@ -9,8 +9,8 @@ import (
 type link struct {
 	at   spot
 	name string
-	// required ends this container with the other one.
-	required bool
+	// joined ends this container with the other one.
+	joined bool
 	// optional allows the other container not to be declared here.
 	optional bool
 }
@@ -21,10 +21,10 @@ type link struct {
 func (d *declaration) dependsOn() []Dependency {
 	at := d.field("depends_on")
 	for item := range d.items("depends_on") {
-		d.links = append(d.links, link{at: item, name: item.text(), required: true})
+		d.links = append(d.links, link{at: item, name: item.text()})
 	}
 	for name, value := range at.fields() {
-		d.links = append(d.links, link{at: value, name: name, required: d.longDependency(value)})
+		d.links = append(d.links, link{at: value, name: name, optional: d.optionalDependency(value)})
 	}
 	var dependencies []Dependency
 	for _, l := range d.links {
@@ -32,23 +32,24 @@ func (d *declaration) dependsOn() []Dependency {
 		switch {
 		case l.optional && !d.declared[l.name]: // not dockhost's to start
 		case i >= 0:
-			dependencies[i].Required = dependencies[i].Required || l.required
+			dependencies[i].Joined = dependencies[i].Joined || l.joined
 		default:
-			dependencies = append(dependencies, Dependency{Name: l.name, Required: l.required})
+			dependencies = append(dependencies, Dependency{Name: l.name, Joined: l.joined})
 		}
 	}
 	return dependencies
 }
 
-// longDependency returns whether the long form requires the other container.
-func (d *declaration) longDependency(at spot) bool {
+// optionalDependency returns whether the long form makes do without the other
+// container.
+func (d *declaration) optionalDependency(at spot) bool {
 	if condition := at.field("condition"); condition.text() == "service_completed_successfully" {
 		d.errorf(condition, "a unit is up or down, and has no success to wait for: use service_started or service_healthy")
 	}
 	if restart := at.field("restart"); restart.text() == "true" {
 		d.errorf(restart, "set PartOf in x-dockhost.unit.Unit instead")
 	}
-	return at.field("required").text() != "false"
+	return at.field("required").text() == "false"
 }
 
 // checkLinks notes containers that are needed and not declared, and circles.

@@ -67,7 +67,7 @@ func (d *declaration) linkNamespace(key, mode string) {
 		return
 	}
 	d.links = append(d.links, link{
-		at: d.field(key), name: name, required: true,
+		at: d.field(key), name: name, joined: true,
 		// Another container of this host need not be dockhost's.
 		optional: strings.HasPrefix(mode, containerPrefix),
 	})

@@ -102,8 +102,9 @@ type EnvFile struct {
 // Dependency is another container of the same assignment.
 type Dependency struct {
 	Name string `json:"name"`
-	// Required makes the dependency's unit a Requires= rather than a Wants=.
-	Required bool `json:"required"`
+	// Joined says that this container lives in namespaces of the other one,
+	// so that it cannot outlive it: Requires= rather than Wants=.
+	Joined bool `json:"joined,omitempty"`
 }
 
 // UnitSetting is one line of a unit file.

@@ -147,7 +147,7 @@ func reserved(section, key string) string {
 	case "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecReload":
 		return "the unit starts and stops the container: put programs into the image, or into a unit of their own"
 	case "Type", "NotifyAccess", "KillMode", "Delegate", "DelegateSubgroup", "RemainAfterExit", "GuessMainPID", "PIDFile",
-		"BusName", "Sockets", "NonBlocking", "FileDescriptorStoreMax", "ProtectControlGroups", "ProtectControlGroupsEx", "PrivatePIDs":
+		"BusName", "Sockets", "NonBlocking", "FileDescriptorStoreMax", "WatchdogSec", "WatchdogSignal", "ProtectControlGroups", "ProtectControlGroupsEx", "PrivatePIDs":
 		return supervision
 	case "DevicePolicy", "DeviceAllow", "PrivateDevices", "ProtectClock", "MountImages", "ExtensionImages", "RootImage":
 		return devices

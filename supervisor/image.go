@@ -21,10 +21,6 @@ const (
 	// timeoutMargin is how much longer than the wait that is going on the
 	// start timeout is pushed out.
 	timeoutMargin = 30 * time.Second
-	// readyTimeout is how long a container may take from its start to being
-	// ready, whatever the pull before it took. It is TimeoutStartSec= of
-	// dockhost@.service.
-	readyTimeout = 5 * time.Minute
 	// pullGiveUp ends the tries to pull: the unit then fails, for all to see,
 	// and systemd starts it anew.
 	pullGiveUp = 15 * time.Minute

@@ -116,7 +116,7 @@ func (s *Supervisor) begin() error {
 	if err != nil {
 		return fmt.Errorf("supervise %q: %w", s.Name, err)
 	}
-	s.state = rundir.State{Phase: string(phaseWaiting), Since: time.Now(), ConfigHash: s.spec.Hash(), Image: s.spec.Image}
+	s.state = rundir.State{Phase: string(phaseWaiting), Since: time.Now(), ConfigHash: s.spec.Hash(), Image: s.spec.Image, Restart: s.spec.Restart}
 	if before, err := s.Dir.State(s.Name); err == nil {
 		s.state.LastError = before.LastError
 	}

@@ -24,6 +24,9 @@ const (
 	// Engine to say why it ended.
 	drainTimeout = 5 * time.Second
 	exitKilled   = 128 + 9
+	// leaveTimeout is how long Docker may take to answer before it counts as
+	// going down: with socket activation, systemd takes the request instead.
+	leaveTimeout = 2 * time.Second
 )
 
 // running is a container that was started, and what is heard of it.
@@ -61,11 +64,19 @@ func (s *Supervisor) watch(ctx context.Context, id string) (int, error) {
 	if s.spec.Notify == spec.NotifyStarted {
 		s.life.ready()
 	} else {
-		s.Notify.ExtendTimeout(readyTimeout)
+		s.allowReadiness(streams)
 	}
 	code, err := s.follow(ctx, streams, c)
 	drain(c.output.Done())
 	return code, err
+}
+
+// allowReadiness gives the container the unit's whole start timeout for
+// becoming ready, whatever the pull before it took.
+func (s *Supervisor) allowReadiness(ctx context.Context) {
+	if unit, err := s.Units.Unit(ctx, s.unit); err == nil && unit.TimeoutStart > 0 {
+		s.Notify.ExtendTimeout(unit.TimeoutStart)
+	}
 }
 
 // listen takes up everything that is heard of a container.
@@ -124,6 +135,9 @@ func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause err
 			if err := s.listen(streams, c, s.Engine.WaitEnded); err != nil {
 				return false, ExitNotRun, err
 			}
+			if found.Health == "healthy" && s.spec.Notify == spec.NotifyHealthy {
+				s.life.ready() // it may have become so in the meantime
+			}
 			return true, 0, nil
 		case err == nil:
 			code, err := s.ended(streams, c, found.ExitCode)
@@ -167,7 +181,10 @@ func (s *Supervisor) happened(c *running, event engine.Event) {
 // ended turns the container's exit code into the supervisor's status.
 func (s *Supervisor) ended(ctx context.Context, c *running, code int) (int, error) {
 	s.awaitReason(c)
-	if c.stopped {
+	switch {
+	case c.stopped && s.engineLeaves(ctx):
+		return max(code, 1), fmt.Errorf("docker stopped and took the container along (exit code %d)", code)
+	case c.stopped:
 		s.Log.Info("container was stopped by docker stop", zap.Int("exit_code", code))
 		s.life.stopRequested()
 		return 0, nil
@@ -177,6 +194,14 @@ func (s *Supervisor) ended(ctx context.Context, c *running, code int) (int, erro
 		return 0, nil
 	}
 	return code, s.explainExit(ctx, c.id, code)
+}
+
+// engineLeaves says whether Docker itself is going down: without live-restore
+// it stops its containers as docker stop does, but answers no more.
+func (s *Supervisor) engineLeaves(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	return s.Engine.Ping(ctx) != nil
 }
 
 // awaitReason lets the Engine say, after a signal that was sent through it,

@@ -151,8 +151,9 @@ type Unit struct {
 	Restarts int
 	// ExitStatus is how the main process ended last.
 	ExitStatus int
-	// TimeoutStop is TimeoutStopUSec=; 0 when there is no limit.
-	TimeoutStop time.Duration
+	// TimeoutStart and TimeoutStop are TimeoutStartUSec= and TimeoutStopUSec=;
+	// 0 when there is no limit.
+	TimeoutStart, TimeoutStop time.Duration
 	// Job says whether a job for the unit is waiting or running.
 	Job bool
 }
@@ -199,15 +200,20 @@ func unitFrom(name string, properties map[string]any) Unit {
 	if status, ok := properties["ExecMainStatus"].(int32); ok {
 		u.ExitStatus = int(status)
 	}
-	// USEC_INFINITY is the largest uint64.
-	if stop, _ := properties["TimeoutStopUSec"].(uint64); stop < 1<<62/1000 {
-		u.TimeoutStop = time.Duration(stop) * time.Microsecond
-	}
+	u.TimeoutStart, u.TimeoutStop = span(properties, "TimeoutStartUSec"), span(properties, "TimeoutStopUSec")
 	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
 		id, _ := job[0].(uint32)
 		u.Job = id != 0
 	}
 	return u
+}
+
+// span is a time in microseconds; 0 for USEC_INFINITY, the largest uint64.
+func span(properties map[string]any, key string) time.Duration {
+	if usec, _ := properties[key].(uint64); usec < 1<<62/1000 {
+		return time.Duration(usec) * time.Microsecond
+	}
+	return 0
 }
 
 func text(properties map[string]any, key string) string {

@@ -84,6 +84,9 @@ type Container struct {
 	StatusText string `json:"status_text,omitempty"`
 	// Ready says whether the container is ready as its notify mode has it.
 	Ready bool `json:"ready"`
+	// Finished says that the container did its work and ended well, as one
+	// with restart "no" or "on-failure" may.
+	Finished bool `json:"finished"`
 	// Health is Docker's: healthy, unhealthy, starting, or "" without a check.
 	Health string `json:"health,omitempty"`
 	// Restarts is how often systemd restarted the unit by itself.

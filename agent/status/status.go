@@ -125,6 +125,9 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 	}
 	state, err := g.Dir.State(name)
 	if err != nil {
+		// Without the right to read it, systemd's word must do: a unit is
+		// active once its container is ready.
+		c.Ready = errors.Is(err, fs.ErrPermission) && c.ActiveState == "active"
 		return c
 	}
 	c.Image, c.Digest, c.Cached, c.ID = state.Image, state.Digest, state.Cached, state.ContainerID
@@ -134,6 +137,7 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 	}
 	// A supervisor that was killed could not take its word back.
 	c.Ready = state.Ready && c.ActiveState == "active"
+	c.Finished = state.Finished() && !c.Ready
 	if state.LastError != nil {
 		c.LastError = &api.Failure{At: state.LastError.At, Message: state.LastError.Message}
 	}
@@ -151,7 +155,7 @@ func Well(s api.Status) bool {
 		return false
 	}
 	for _, c := range s.Containers {
-		if !c.Ready || c.Health == "unhealthy" || c.Cached || c.Pending != nil {
+		if (!c.Ready && !c.Finished) || c.Health == "unhealthy" || c.Cached || c.Pending != nil {
 			return false
 		}
 	}
@@ -165,6 +169,6 @@ func WithoutAgent(ctx context.Context, g Gatherer) api.Status {
 	if err != nil {
 		s.Source.Problems = []string{err.Error()}
 	}
-	s.Containers = containers
+	s.Containers = append([]api.Container{}, containers...)
 	return s
 }

@@ -438,3 +438,127 @@ func reboot(t *testing.T) {
 	}
 	t.Logf("restarted in %s", time.Since(start).Round(time.Second))
 }
+
+// A unit that nothing assigns is not started, and so never restarted.
+func TestUnassignedUnit(t *testing.T) {
+	h := newHost(t)
+	if _, code := h.try("systemctl start dockhost@typo"); code == 0 {
+		t.Errorf("systemctl start dockhost@typo succeeded")
+	}
+	if state := h.property("dockhost@typo", "ActiveState"); state != "inactive" {
+		t.Errorf("ActiveState = %s, want inactive", state)
+	}
+}
+
+// A job that did its work is done: neither the agent nor systemd repeats it,
+// and nothing is wrong with it.
+func TestJob(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(`command: ["-exit-after", "500ms", "-exit-code", "0"]`, "restart: 'no'"))
+	finished := func() error {
+		if c, err := h.container("app"); err != nil || !c.Finished {
+			return fmt.Errorf("status = %+v, %w", c, err)
+		}
+		return nil
+	}
+	h.eventually("the job is done", finished)
+	if _, code := h.status(); code != 0 {
+		t.Errorf("status exits %d, want 0", code)
+	}
+	since := h.output("date +%s.%N")
+	h.run("systemctl restart dockhost")
+	h.eventually("the agent has looked", finished)
+	if ids := h.output("docker events --since " + since + " --until $(date +%s.%N) --filter event=create --format '{{.ID}}'"); ids != "" {
+		t.Errorf("the job ran again: %s", ids)
+	}
+}
+
+// A restart of Docker takes the containers along, without live-restore, and
+// they come back with it. Stopped, it is left stopped.
+func TestDockerRestarted(t *testing.T) {
+	h := newHost(t)
+	h.assign(app("restart: on-failure"))
+	h.ready("app")
+	before := h.pid("app")
+	h.run("systemctl restart docker")
+	h.eventually("the container is back", func() error {
+		if after, code := h.try("docker inspect -f '{{.State.Pid}}' app"); code != 0 || strings.TrimSpace(after) == before {
+			return fmt.Errorf("%s", after)
+		}
+		return nil
+	})
+	h.ready("app")
+
+	h.run("systemctl stop docker.service docker.socket")
+	h.eventually("the unit waits", func() error {
+		if text := h.property("dockhost@app", "StatusText"); !strings.Contains(text, "waiting for Docker") {
+			return fmt.Errorf("it says %q", text)
+		}
+		return nil
+	})
+	h.run("! systemctl is-active --quiet docker.service")
+	h.run("systemctl start docker.service")
+	h.ready("app")
+}
+
+// With live-restore a container outlives a restart of Docker, and its end is
+// still learnt.
+func TestLiveRestore(t *testing.T) {
+	h := newHost(t)
+	before := h.run("cat /etc/docker/daemon.json")
+	t.Cleanup(func() {
+		h.write("/etc/docker/daemon.json", before)
+		h.run("systemctl restart docker")
+	})
+	h.run(`python3 -c 'import json; f="/etc/docker/daemon.json"; c=json.load(open(f)); c["live-restore"]=True; json.dump(c, open(f, "w"))' && systemctl restart docker`)
+	h.assign(app(`ports: ["8080:8080"]`, "restart: 'no'"))
+	h.ready("app")
+	pid := h.pid("app")
+	h.run("systemctl restart docker")
+	h.ready("app")
+	if after := h.pid("app"); after != pid {
+		t.Errorf("pid = %s, want %s", after, pid)
+	}
+	h.run("docker exec app /app -check localhost:8080")
+	h.run("curl -s -X POST 'localhost:8080/crash?code=9' || true")
+	h.eventually("the unit ends", func() error {
+		if status := h.property("dockhost@app", "ExecMainStatus"); status != "9" {
+			return fmt.Errorf("ExecMainStatus = %s", status)
+		}
+		return nil
+	})
+}
+
+// depends_on orders the start, and does not tie the fates.
+func TestDependsOn(t *testing.T) {
+	h := newHost(t)
+	h.assign(`dockhost:
+  containers:
+    front:
+      image: localhost:5000/app:1
+      depends_on: [back]
+    back:
+      image: localhost:5000/app:1
+      command: ["-ready-after", "2s"]
+      ports: ["8080:8080"]
+      healthcheck: {test: ["CMD", "/app", "-check", "localhost:8080"], interval: 500ms}
+      x-dockhost: {notify: healthy}
+` + registries)
+	h.ready("front")
+	h.ready("back")
+	front, back := h.output("docker inspect -f '{{.State.StartedAt}}' front"), h.output("docker inspect -f '{{.State.StartedAt}}' back")
+	if front < back {
+		t.Errorf("front started at %s, before back at %s", front, back)
+	}
+	pid := h.pid("front")
+	h.run("curl -s -X POST 'localhost:8080/crash?code=3' || true")
+	h.eventually("back was restarted", func() error {
+		if c, err := h.container("back"); err != nil || c.Restarts == 0 || !c.Ready {
+			return fmt.Errorf("status = %+v, %w", c, err)
+		}
+		return nil
+	})
+	if after := h.pid("front"); after != pid {
+		t.Errorf("front has pid %s, want %s: a crash of back is none of front's", after, pid)
+	}
+}

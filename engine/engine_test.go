@@ -1,0 +1,52 @@
+package engine_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/dockhost/dockhost/engine"            //nolint:depguard // what is tested
+	"github.com/dockhost/dockhost/engine/enginetest" //nolint:depguard // its own test helper
+)
+
+// The fake Engine does what a real one does: test/e2e runs the same suite on
+// those.
+func TestFake(t *testing.T) {
+	enginetest.RunSuite(t, func(t *testing.T) enginetest.Host {
+		t.Helper()
+		server := enginetest.NewServer(t)
+		host := enginetest.Host{
+			Address: server.Address(), App: "localhost:5000/app:1",
+			Private: "localhost:5000/app:2", Registry: "localhost:5000", Login: engine.Login{Username: "deploy", Password: "s3cret"},
+			Absent: "localhost:5000/app:none", Broken: "localhost:5000/broken", Stalling: "localhost:5000/stalling",
+		}
+		server.AddImage(host.App, enginetest.App())
+		private := enginetest.App()
+		private.Login = host.Login
+		server.Publish(host.Private, private)
+		server.Publish(host.Broken, enginetest.Image{Broken: true})
+		server.Publish(host.Stalling, enginetest.Image{Stalling: true})
+		return host
+	})
+}
+
+// A pull is over its stall timeout only while nothing arrives.
+func TestPullStall(t *testing.T) {
+	server := enginetest.NewServer(t)
+	server.Publish("app", enginetest.Image{Stalling: true})
+	client, err := engine.New(engine.Options{Host: server.Address()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	const timeout = 300 * time.Millisecond
+	var last engine.Progress
+	began := time.Now()
+	err = client.Pull(t.Context(), engine.PullRequest{Ref: "app", StallTimeout: timeout}, func(p engine.Progress) { last = p })
+	if took := time.Since(began); !errors.Is(err, engine.ErrStalled) || took < timeout || took > 20*timeout {
+		t.Errorf("Pull() = %v after %s, want ErrStalled after %s", err, took, timeout)
+	}
+	if want := (engine.Progress{Layers: 2, LayersDone: 1, Bytes: 100, BytesDone: 10}); last != want {
+		t.Errorf("Pull() told %+v last, want %+v", last, want)
+	}
+}

@@ -1,0 +1,277 @@
+package enginetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+	"golang.org/x/sys/unix"
+)
+
+// box is a container.
+type box struct {
+	id, name string
+	config   *container.Config
+	host     *container.HostConfig
+	image    Image
+	state    container.State
+	attached []net.Conn
+	signals  chan os.Signal
+	kill     context.CancelFunc
+	// next is closed when the container ends next.
+	next chan struct{}
+}
+
+// withBox finds the container, by id or name.
+func (s *Server) withBox(serve func(http.ResponseWriter, *http.Request, *box)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		b := s.find(r.PathValue("id"))
+		if b == nil {
+			refuse(w, http.StatusNotFound, "No such container: %s", r.PathValue("id"))
+			return
+		}
+		serve(w, r, b)
+	}
+}
+
+func (s *Server) find(id string) *box {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lookup(id)
+}
+
+// lookup is find for who has the lock.
+func (s *Server) lookup(id string) *box {
+	if b := s.boxes[id]; b != nil {
+		return b
+	}
+	for _, b := range s.boxes {
+		if b.name == id {
+			return b
+		}
+	}
+	return nil
+}
+
+func (s *Server) all() []*box {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.boxes))
+}
+
+// serveCreate checks in moby's order: the host configuration, the image, the
+// name.
+func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request) {
+	var request container.CreateRequest
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := r.URL.Query().Get("name")
+	image, found := s.images[normal(request.Image)]
+	runtime := request.HostConfig.Runtime
+	switch {
+	case runtime != "" && s.runtimes[runtime] == "":
+		refuse(w, http.StatusBadRequest, "unknown or invalid runtime name: %s", runtime)
+		return
+	case !found:
+		refuse(w, http.StatusNotFound, "No such image: %s", request.Image)
+		return
+	case s.lookup(name) != nil:
+		refuse(w, http.StatusConflict, "Conflict. The container name %q is already in use by container %q.", "/"+name, s.lookup(name).id)
+		return
+	}
+	s.made++
+	id := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "container %d", s.made)))
+	s.boxes[id] = &box{
+		id: id, name: name, config: request.Config, host: request.HostConfig, image: image,
+		state: container.State{Status: container.StateCreated}, next: make(chan struct{}),
+	}
+	answer(w, http.StatusCreated, container.CreateResponse{ID: id, Warnings: []string{}})
+}
+
+func (s *Server) serveInspect(w http.ResponseWriter, _ *http.Request, b *box) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := b.state
+	answer(w, http.StatusOK, container.InspectResponse{
+		ContainerJSONBase: &container.ContainerJSONBase{
+			ID: b.id, Name: "/" + b.name, Image: imageID(b.config.Image), State: &state, HostConfig: b.host,
+		},
+		Config: b.config,
+	})
+}
+
+func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
+	wanted, err := filters.FromJSON(r.URL.Query().Get("filters"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	everything, _ := strconv.ParseBool(r.URL.Query().Get("all"))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []container.Summary{}
+	for _, b := range s.boxes {
+		if (everything || b.state.Running) && wanted.MatchKVList("label", b.config.Labels) {
+			list = append(list, container.Summary{
+				ID: b.id, Names: []string{"/" + b.name}, Image: b.config.Image, ImageID: imageID(b.config.Image),
+				Labels: b.config.Labels, State: b.state.Status,
+			})
+		}
+	}
+	answer(w, http.StatusOK, list)
+}
+
+func (s *Server) serveStart(w http.ResponseWriter, _ *http.Request, b *box) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case b.state.Running:
+		w.WriteHeader(http.StatusNotModified)
+		return
+	case b.image.StartError != "":
+		refuse(w, http.StatusInternalServerError, "%s", b.image.StartError)
+		return
+	}
+	s.run(b)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveStop sends the container's stop signal and, when the time is up,
+// SIGKILL.
+func (s *Server) serveStop(w http.ResponseWriter, r *http.Request, b *box) {
+	seconds, err := strconv.Atoi(r.URL.Query().Get("t"))
+	if err != nil {
+		seconds = 10
+	}
+	sig := unix.SIGTERM
+	if b.config.StopSignal != "" {
+		sig = unix.SignalNum(b.config.StopSignal)
+	}
+	ended, running := s.signal(b, sig)
+	if !running {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	select {
+	case <-ended:
+	case <-time.After(time.Duration(seconds) * time.Second):
+		s.signal(b, sigkill)
+		<-ended
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.emit(b, events.ActionStop)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Server) serveKill(w http.ResponseWriter, r *http.Request, b *box) {
+	sig := sigkill
+	if name := r.URL.Query().Get("signal"); name != "" {
+		sig = unix.SignalNum(name)
+	}
+	if _, running := s.signal(b, sig); !running {
+		refuse(w, http.StatusConflict, "container %s is not running", b.id)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Server) serveRemove(w http.ResponseWriter, r *http.Request, b *box) {
+	if force, _ := strconv.ParseBool(r.URL.Query().Get("force")); force {
+		if ended, running := s.signal(b, sigkill); running {
+			<-ended
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.state.Running {
+		refuse(w, http.StatusConflict, "cannot remove container %q: container is running", "/"+b.name)
+		return
+	}
+	delete(s.boxes, b.id)
+	s.emit(b, events.ActionDestroy)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Server) serveWait(w http.ResponseWriter, r *http.Request, b *box) {
+	s.mu.Lock()
+	next, running := b.next, b.state.Running
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	flush(w)
+	if container.WaitCondition(r.URL.Query().Get("condition")) == container.WaitConditionNextExit || running {
+		select {
+		case <-next:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(container.WaitResponse{StatusCode: int64(b.state.ExitCode)})
+}
+
+// emit tells who listens of something that happened. The caller has the lock.
+func (s *Server) emit(b *box, action events.Action) {
+	m := events.Message{Type: events.ContainerEventType, Action: action, Actor: events.Actor{ID: b.id, Attributes: map[string]string{"name": b.name}}}
+	for listener, wants := range s.watchers {
+		if wants(m) {
+			listener <- m
+		}
+	}
+}
+
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	wanted, err := filters.FromJSON(r.URL.Query().Get("filters"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	listener := make(chan events.Message, 1024) // more than any test causes
+	s.mu.Lock()
+	s.watchers[listener] = func(m events.Message) bool {
+		return wanted.ExactMatch("type", string(m.Type)) && matchEvent(wanted, string(m.Action)) &&
+			(wanted.ExactMatch("container", m.Actor.ID) || wanted.ExactMatch("container", m.Actor.Attributes["name"]))
+	}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.watchers, listener)
+	}()
+	flush(w)
+	out := json.NewEncoder(w)
+	for {
+		select {
+		case m := <-listener:
+			_ = out.Encode(m)
+			flush(w)
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// matchEvent matches prefixes where health_status is asked for, and whole
+// words else: moby's daemon/events/filter.go.
+func matchEvent(wanted filters.Args, action string) bool {
+	if wanted.ExactMatch("event", "health_status") {
+		return wanted.FuzzyMatch("event", action)
+	}
+	return wanted.ExactMatch("event", action)
+}

@@ -1,0 +1,125 @@
+package enginetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/registry"
+	"github.com/docker/docker/pkg/jsonmessage"
+
+	"github.com/dockhost/dockhost/engine" //nolint:depguard // its own test helper
+)
+
+// Image is what containers are made of.
+type Image struct {
+	// Run is the program. It returns the exit status, and must return when
+	// ctx ends, which is SIGKILL.
+	Run func(ctx context.Context, p *Process) int
+	// Healthcheck says that the image has one; Run tells the outcome.
+	Healthcheck bool
+	// Pid is what inspect says of the process, 1 when it is 0.
+	Pid int
+	// StartError is why no container of this image can be started.
+	StartError string
+
+	// Login is what the registry asks for, the zero value for nothing.
+	Login engine.Login
+	// Broken has a pull fail, and Stalling has it hang, half way.
+	Broken, Stalling bool
+}
+
+// normal is the reference in full, with its tag.
+func normal(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return reference.TagNameOnly(named).String()
+}
+
+// imageID is the same for the same image, wherever it is.
+func imageID(ref string) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte("image "+normal(ref))))
+}
+
+func (s *Server) serveImage(w http.ResponseWriter, r *http.Request) {
+	ref := strings.TrimSuffix(r.PathValue("ref"), "/json")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	image, found := s.images[normal(ref)]
+	if !found {
+		refuse(w, http.StatusNotFound, "No such image: %s", ref)
+		return
+	}
+	config := map[string]any{}
+	if image.Healthcheck {
+		config["Healthcheck"] = map[string]any{"Test": []string{"CMD", "check"}}
+	}
+	repository, _, _ := strings.Cut(normal(ref), "@")
+	repository = repository[:strings.LastIndex(repository, ":")]
+	answer(w, http.StatusOK, map[string]any{
+		"Id": imageID(ref), "Config": config,
+		"RepoDigests": []string{fmt.Sprintf("%s@sha256:%x", repository, sha256.Sum256([]byte(normal(ref))))},
+	})
+}
+
+// servePull answers with an error until the manifest is known, and then with a
+// stream, as moby does.
+func (s *Server) servePull(w http.ResponseWriter, r *http.Request) {
+	ref := r.URL.Query().Get("fromImage") + ":" + r.URL.Query().Get("tag")
+	s.mu.Lock()
+	image, found := s.registry[normal(ref)]
+	trouble := s.trouble
+	s.mu.Unlock()
+	switch {
+	case trouble != "":
+		refuse(w, http.StatusInternalServerError, "%s", trouble)
+		return
+	case !found:
+		refuse(w, http.StatusNotFound, "manifest for %s not found: manifest unknown: manifest unknown", ref)
+		return
+	case image.Login != (engine.Login{}) && image.Login != loginOf(r):
+		refuse(w, http.StatusInternalServerError, "Head %q: no basic auth credentials", ref)
+		return
+	}
+	out := json.NewEncoder(w)
+	for _, m := range halfWay(r.URL.Query().Get("tag")) {
+		_ = out.Encode(m)
+	}
+	flush(w)
+	switch {
+	case image.Stalling:
+		<-r.Context().Done()
+		return
+	case image.Broken:
+		_ = out.Encode(jsonmessage.JSONMessage{Error: &jsonmessage.JSONError{Message: "unknown blob"}, ErrorMessage: "unknown blob"})
+		return
+	}
+	s.AddImage(ref, image)
+	_ = out.Encode(jsonmessage.JSONMessage{ID: "aaaa", Status: "Download complete"})
+	_ = out.Encode(jsonmessage.JSONMessage{ID: "aaaa", Status: "Pull complete"})
+	_ = out.Encode(jsonmessage.JSONMessage{Status: "Status: Downloaded newer image for " + ref})
+}
+
+// halfWay is the beginning of a pull: one layer is there, the other arrives.
+func halfWay(tag string) []jsonmessage.JSONMessage {
+	return []jsonmessage.JSONMessage{
+		{ID: tag, Status: "Pulling from somewhere"},
+		{ID: "aaaa", Status: "Pulling fs layer"},
+		{ID: "bbbb", Status: "Already exists"},
+		{ID: "aaaa", Status: "Downloading", Progress: &jsonmessage.JSONProgress{Current: 10, Total: 100}},
+	}
+}
+
+func loginOf(r *http.Request) engine.Login {
+	auth, err := registry.DecodeAuthConfig(r.Header.Get(registry.AuthHeader))
+	if err != nil {
+		return engine.Login{}
+	}
+	return engine.Login{Username: auth.Username, Password: auth.Password}
+}

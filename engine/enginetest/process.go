@@ -1,0 +1,156 @@
+package enginetest
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/pkg/stdcopy"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	sigkill    = unix.SIGKILL
+	exitKilled = 128 + int(sigkill)
+)
+
+// Process is a container's first process, as its program sees it.
+type Process struct {
+	// Config is what the container was made with.
+	Config         *container.Config
+	Stdout, Stderr io.Writer
+	// Signals gets each signal but SIGKILL, which ends the program's ctx.
+	Signals <-chan os.Signal
+	// Checked says that the container has a health check.
+	Checked bool
+
+	server *Server
+	box    *box
+}
+
+// Health tells the outcome of a health check, and what it printed.
+func (p *Process) Health(status container.HealthStatus, output string) {
+	s := p.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !p.box.state.Running {
+		return
+	}
+	health := &container.Health{Status: status, Log: []*container.HealthcheckResult{{Output: output}}}
+	before := p.box.state.Health
+	p.box.state.Health = health
+	if before == nil || before.Status != status {
+		s.emit(p.box, events.Action("health_status: "+status))
+	}
+}
+
+// OutOfMemory makes what follows the kernel's doing.
+func (p *Process) OutOfMemory() {
+	p.server.mu.Lock()
+	defer p.server.mu.Unlock()
+	p.box.state.OOMKilled = true
+}
+
+// run starts the program. The caller has the lock.
+func (s *Server) run(b *box) {
+	ctx, cancel := context.WithCancel(context.Background())
+	b.kill, b.signals = cancel, make(chan os.Signal, 8)
+	b.state = container.State{Status: container.StateRunning, Running: true, Pid: max(b.image.Pid, 1), StartedAt: time.Now().Format(time.RFC3339Nano)}
+	check := b.config.Healthcheck
+	checked := (check == nil && b.image.Healthcheck) || (check != nil && !slices.Equal(check.Test, []string{"NONE"}))
+	if checked {
+		b.state.Health = &container.Health{Status: container.Starting}
+	}
+	p := &Process{
+		Config: b.config, Signals: b.signals, Checked: checked, server: s, box: b,
+		Stdout: output{s, b, stdcopy.Stdout}, Stderr: output{s, b, stdcopy.Stderr},
+	}
+	s.emit(b, "start")
+	s.programs.Go(func() {
+		defer cancel()
+		code := b.image.Run(ctx, p)
+		if ctx.Err() != nil {
+			code = exitKilled
+		}
+		s.ended(b, code)
+	})
+}
+
+// ended is the end of a run: its output ends, and whoever waits is told.
+func (s *Server) ended(b *box, code int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.state.Status, b.state.Running, b.state.Pid, b.state.ExitCode = container.StateExited, false, 0, code
+	for _, conn := range b.attached {
+		_ = conn.Close()
+		delete(s.hijacked, conn)
+	}
+	b.attached = nil
+	s.emit(b, "die")
+	close(b.next)
+	b.next = make(chan struct{})
+}
+
+// signal sends a signal to a container that runs. It returns false when it
+// does not run, and the channel that is closed when this run has ended.
+func (s *Server) signal(b *box, sig unix.Signal) (<-chan struct{}, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !b.state.Running {
+		return b.next, false
+	}
+	if sig == sigkill {
+		b.kill()
+	} else {
+		select {
+		case b.signals <- sig:
+		default: // nobody listens
+		}
+	}
+	// moby says so after the signal: daemon/kill.go, killWithSignal.
+	s.emit(b, "kill")
+	return b.next, true
+}
+
+// output is one of a container's streams.
+type output struct {
+	server *Server
+	box    *box
+	kind   stdcopy.StdType
+}
+
+func (o output) Write(text []byte) (int, error) {
+	o.server.mu.Lock()
+	conns := slices.Clone(o.box.attached)
+	o.server.mu.Unlock()
+	for _, conn := range conns {
+		var to io.Writer = conn
+		if !o.box.config.Tty {
+			to = stdcopy.NewStdWriter(conn, o.kind)
+		}
+		_, _ = to.Write(text) // who went away misses it
+	}
+	return len(text), nil
+}
+
+func (s *Server) serveAttach(w http.ResponseWriter, _ *http.Request, b *box) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, "%v", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
+	if b.state.Status == container.StateExited {
+		_ = conn.Close()
+		return
+	}
+	s.hijacked[conn] = true
+	b.attached = append(b.attached, conn)
+}

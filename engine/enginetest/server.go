@@ -1,0 +1,185 @@
+// Package enginetest is a Docker Engine for tests: [Server] is a small one
+// that keeps its state in memory and runs Go functions as containers, and
+// [RunSuite] holds it to what a real Engine does. Nothing but tests may import
+// it.
+package enginetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/system"
+)
+
+// apiVersion is what the fake says that it speaks.
+const apiVersion = "1.45"
+
+// Server is an Engine on a unix socket. Its containers are functions, and go
+// on while it is down, as under live-restore.
+type Server struct {
+	tb       testing.TB
+	socket   string
+	programs sync.WaitGroup
+
+	mu       sync.Mutex
+	http     *http.Server
+	images   map[string]Image
+	registry map[string]Image
+	trouble  string
+	runtimes map[string]string
+	boxes    map[string]*box
+	made     int
+	hijacked map[net.Conn]bool
+	watchers map[chan events.Message]func(events.Message) bool
+}
+
+// NewServer returns an Engine that is up and has no image. It ends with the
+// test, and its containers with it.
+func NewServer(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{
+		tb:       tb,
+		socket:   filepath.Join(tb.TempDir(), "docker.sock"),
+		images:   map[string]Image{},
+		registry: map[string]Image{},
+		runtimes: map[string]string{"runc": "runc"},
+		boxes:    map[string]*box{},
+		hijacked: map[net.Conn]bool{},
+		watchers: map[chan events.Message]func(events.Message) bool{},
+	}
+	s.Up()
+	tb.Cleanup(func() {
+		s.Down()
+		for _, b := range s.all() {
+			s.signal(b, sigkill)
+		}
+		s.programs.Wait()
+	})
+	return s
+}
+
+// Address is where the Engine is, as DOCKER_HOST has it.
+func (s *Server) Address() string { return "unix://" + s.socket }
+
+// Up has the Engine answer.
+func (s *Server) Up() {
+	listener, err := net.Listen("unix", s.socket) //nolint:noctx // a local socket is there at once
+	if err != nil {
+		s.tb.Fatalf("listen as Docker: %v", err)
+	}
+	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: time.Minute}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.http = server
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.tb.Errorf("serve as Docker: %v", err)
+		}
+	}()
+}
+
+// Down ends every connection and has nobody answer, until Up.
+func (s *Server) Down() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.http.Close()
+	for conn := range s.hijacked {
+		_ = conn.Close()
+	}
+	clear(s.hijacked)
+	for _, b := range s.boxes {
+		b.attached = nil
+	}
+}
+
+// AddImage gives the host an image.
+func (s *Server) AddImage(ref string, image Image) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.images[normal(ref)] = image
+}
+
+// Publish gives the registry an image.
+func (s *Server) Publish(ref string, image Image) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.registry[normal(ref)] = image
+}
+
+// FailPulls has each pull fail with this error, until it is "".
+func (s *Server) FailPulls(trouble string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble = trouble
+}
+
+// AddRuntime registers an OCI runtime.
+func (s *Server) AddRuntime(name, path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runtimes[name] = path
+}
+
+// routes is the Engine's API, as far as dockhost uses it, with and without the
+// version that clients put before each path.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_ping", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Api-Version", apiVersion)
+	})
+	mux.HandleFunc("GET /info", s.serveInfo)
+	mux.HandleFunc("GET /images/{ref...}", s.serveImage)
+	mux.HandleFunc("POST /images/create", s.servePull)
+	mux.HandleFunc("GET /containers/json", s.serveList)
+	mux.HandleFunc("POST /containers/create", s.serveCreate)
+	mux.HandleFunc("GET /containers/{id}/json", s.withBox(s.serveInspect))
+	mux.HandleFunc("POST /containers/{id}/start", s.withBox(s.serveStart))
+	mux.HandleFunc("POST /containers/{id}/stop", s.withBox(s.serveStop))
+	mux.HandleFunc("POST /containers/{id}/kill", s.withBox(s.serveKill))
+	mux.HandleFunc("POST /containers/{id}/wait", s.withBox(s.serveWait))
+	mux.HandleFunc("POST /containers/{id}/attach", s.withBox(s.serveAttach))
+	mux.HandleFunc("DELETE /containers/{id}", s.withBox(s.serveRemove))
+	mux.HandleFunc("GET /events", s.serveEvents)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, found := strings.CutPrefix(r.URL.Path, "/v1."); found {
+			_, rest, _ = strings.Cut(rest, "/")
+			r.URL.Path = "/" + rest
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) serveInfo(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info := system.Info{ServerVersion: "26.1.5-fake", DockerRootDir: filepath.Dir(s.socket), Runtimes: map[string]system.RuntimeWithStatus{}}
+	for name, path := range maps.All(s.runtimes) {
+		info.Runtimes[name] = system.RuntimeWithStatus{Runtime: system.Runtime{Path: path}}
+	}
+	answer(w, http.StatusOK, info)
+}
+
+// answer writes a JSON body.
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// refuse writes an error as the Engine does.
+func refuse(w http.ResponseWriter, status int, format string, args ...any) {
+	answer(w, status, map[string]string{"message": fmt.Sprintf(format, args...)})
+}
+
+// flush sends what was written so far.
+func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }

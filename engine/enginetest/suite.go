@@ -1,0 +1,109 @@
+package enginetest
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/dockhost/dockhost/engine" //nolint:depguard // its own test helper
+)
+
+// Host is an Engine and the images that the suite works with. Its registry is
+// reached as the references say.
+type Host struct {
+	// Address is the Engine's, as DOCKER_HOST has it.
+	Address string
+	// App is an image of test/app that the host has.
+	App string
+	// Private is an image that the host does not have, and that Registry
+	// gives who comes with Login.
+	Private, Registry string
+	Login             engine.Login
+	// Absent is an image that its registry does not have.
+	Absent string
+	// Broken is an image whose layers cannot be fetched, Stalling one of
+	// which no more than a part comes.
+	Broken, Stalling string
+}
+
+// patience is how long the suite waits for what should happen at once.
+const patience = 30 * time.Second
+
+// suite is one test of the suite.
+type suite struct {
+	*testing.T
+	host   Host
+	engine *engine.Client
+}
+
+// RunSuite holds an Engine, and [engine.Client] with it, to what the rest of
+// the project relies on. newHost is called for each test.
+func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
+	t.Helper()
+	tests := []struct {
+		name string
+		run  func(s *suite)
+	}{
+		{"images", (*suite).images},
+		{"pull", (*suite).pull},
+		{"pull without login", (*suite).pullWithoutLogin},
+		{"pull absent", (*suite).pullAbsent},
+		{"pull broken", (*suite).pullBroken},
+		{"pull stalled", (*suite).pullStalled},
+		{"pull cancelled", (*suite).pullCancelled},
+		{"create refused", (*suite).createRefused},
+		{"info", (*suite).info},
+		{"output", (*suite).output},
+		{"terminal", (*suite).terminal},
+		{"end at once", (*suite).endAtOnce},
+		{"exit code", (*suite).exitCode},
+		{"stop", (*suite).stop},
+		{"stop signal", (*suite).stopSignal},
+		{"stop kills", (*suite).stopKills},
+		{"stop of nothing", (*suite).stopOfNothing},
+		{"health", (*suite).health},
+		{"inspect", (*suite).inspect},
+		{"remove", (*suite).remove},
+		{"list", (*suite).list},
+		{"events end", (*suite).eventsEnd},
+		{"unreachable", (*suite).unreachable},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			host := newHost(t)
+			test.run((&suite{T: t, host: host}).with(host.Login))
+		})
+	}
+}
+
+// with returns the suite with a client that has this login.
+func (s *suite) with(login engine.Login) *suite {
+	s.Helper()
+	var dirs []string
+	if login != (engine.Login{}) {
+		dirs = []string{ConfigDir(s.T, map[string]engine.Login{s.host.Registry: login})}
+	}
+	client, err := engine.New(engine.Options{Host: s.host.Address, ConfigDirs: dirs})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = client.Close() })
+	return &suite{T: s.T, host: s.host, engine: client}
+}
+
+// ConfigDir returns a directory with a Docker config.json that holds these
+// logins, by registry.
+func ConfigDir(tb testing.TB, logins map[string]engine.Login) string {
+	tb.Helper()
+	var file bytes.Buffer
+	if err := engine.WriteLogins(&file, logins); err != nil {
+		tb.Fatal(err)
+	}
+	dir := tb.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), file.Bytes(), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return dir
+}

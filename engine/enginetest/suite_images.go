@@ -1,0 +1,150 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/dockhost/dockhost/engine" //nolint:depguard // its own test helper
+)
+
+func (s *suite) images() {
+	image, err := s.engine.Image(s.Context(), s.host.App)
+	if err != nil || !strings.HasPrefix(image.ID, "sha256:") || !strings.HasPrefix(image.Digest, "sha256:") || !image.Healthcheck {
+		s.Errorf("Image(%q) = %+v, %v, want an id, a digest and a healthcheck", s.host.App, image, err)
+	}
+	if image, err = s.engine.Image(s.Context(), s.host.Absent); !errors.Is(err, engine.ErrNotFound) {
+		s.Errorf("Image(%q) = %+v, %v, want ErrNotFound", s.host.Absent, image, err)
+	}
+}
+
+// request is a pull that would show a stall within a second.
+func request(ref string) engine.PullRequest {
+	return engine.PullRequest{Ref: ref, StallTimeout: time.Second}
+}
+
+func (s *suite) pull() {
+	if _, err := s.engine.Image(s.Context(), s.host.Private); !errors.Is(err, engine.ErrNotFound) {
+		s.Fatalf("Image(%q) before the pull = %v, want ErrNotFound", s.host.Private, err)
+	}
+	var told []engine.Progress
+	req := engine.PullRequest{Ref: s.host.Private, StallTimeout: patience}
+	if err := s.engine.Pull(s.Context(), req, func(p engine.Progress) { told = append(told, p) }); err != nil {
+		s.Fatalf("Pull(%q) = %v", s.host.Private, err)
+	}
+	if n := len(told); n == 0 || told[n-1].Layers == 0 || told[n-1].LayersDone != told[n-1].Layers || told[n-1].BytesDone != told[n-1].Bytes {
+		s.Errorf("Pull(%q) told of %+v, want all layers in the end", s.host.Private, told)
+	}
+	if !slices.IsSortedFunc(told, func(a, b engine.Progress) int { return a.LayersDone - b.LayersDone }) {
+		s.Errorf("Pull(%q) told of %+v, want ever more layers", s.host.Private, told)
+	}
+	if image, err := s.engine.Image(s.Context(), s.host.Private); err != nil || !strings.HasPrefix(image.Digest, "sha256:") || image.Digest == image.ID {
+		s.Errorf("Image(%q) after the pull = %+v, %v, want the registry's digest", s.host.Private, image, err)
+	}
+}
+
+// pullFails pulls, and returns the error, without which the test ends.
+func (s *suite) pullFails(ctx context.Context, ref string) error {
+	s.Helper()
+	err := s.engine.Pull(ctx, request(ref), func(engine.Progress) {})
+	if err == nil {
+		s.Fatalf("Pull(%q) = nil, want an error", ref)
+	}
+	return err
+}
+
+func (s *suite) pullWithoutLogin() {
+	tests := []struct {
+		login engine.Login
+		want  string
+	}{
+		{engine.Login{}, "without a login for " + s.host.Registry},
+		{engine.Login{Username: s.host.Login.Username, Password: "wr0ng-canary"}, `as "` + s.host.Login.Username + `" at ` + s.host.Registry},
+	}
+	for _, test := range tests {
+		err := s.with(test.login).pullFails(s.Context(), s.host.Private)
+		if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "canary") {
+			s.Errorf("Pull() = %v, want %q and no password", err, test.want)
+		}
+	}
+}
+
+func (s *suite) pullAbsent() {
+	if err := s.pullFails(s.Context(), s.host.Absent); !errors.Is(err, engine.ErrNotFound) {
+		s.Errorf("Pull(%q) = %v, want ErrNotFound", s.host.Absent, err)
+	}
+}
+
+// pullBroken fails after the Engine has answered that all is well.
+func (s *suite) pullBroken() {
+	err := s.pullFails(s.Context(), s.host.Broken)
+	if errors.Is(err, engine.ErrStalled) || errors.Is(err, engine.ErrUnreachable) {
+		s.Errorf("Pull(%q) = %v, want the error of the stream", s.host.Broken, err)
+	}
+	if _, err := s.engine.Image(s.Context(), s.host.Broken); !errors.Is(err, engine.ErrNotFound) {
+		s.Errorf("Image(%q) = %v, want ErrNotFound", s.host.Broken, err)
+	}
+}
+
+func (s *suite) pullStalled() {
+	if err := s.pullFails(s.Context(), s.host.Stalling); !errors.Is(err, engine.ErrStalled) {
+		s.Errorf("Pull(%q) = %v, want ErrStalled", s.host.Stalling, err)
+	}
+}
+
+func (s *suite) pullCancelled() {
+	ctx, cancel := context.WithTimeout(s.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := s.pullFails(ctx, s.host.Stalling); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrStalled) {
+		s.Errorf("Pull(%q) = %v, want the reason for which ctx ended", s.host.Stalling, err)
+	}
+}
+
+func (s *suite) info() {
+	if err := s.engine.Ping(s.Context()); err != nil {
+		s.Errorf("Ping() = %v", err)
+	}
+	info, err := s.engine.Info(s.Context())
+	if _, found := info.Runtimes["runc"]; err != nil || info.Version == "" || info.Root == "" || !found {
+		s.Errorf("Info() = %+v, %v, want a version, a root and runc", info, err)
+	}
+}
+
+// unreachable asks a socket behind which nobody is.
+func (s *suite) unreachable() {
+	client, err := engine.New(engine.Options{Host: "unix://" + s.TempDir() + "/docker.sock"})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer client.Close()
+	calls := map[string]func(ctx context.Context) error{
+		"Ping":  client.Ping,
+		"Image": func(ctx context.Context) error { _, err := client.Image(ctx, "x"); return err },
+		"Pull": func(ctx context.Context) error {
+			return client.Pull(ctx, request("x"), func(engine.Progress) {})
+		},
+		"Create": func(ctx context.Context) error {
+			_, _, err := client.Create(ctx, engine.CreateRequest{Config: &container.Config{}, HostConfig: &container.HostConfig{Runtime: "x"}})
+			return err
+		},
+		"Start":   func(ctx context.Context) error { return client.Start(ctx, "x") },
+		"Stop":    func(ctx context.Context) error { return client.Stop(ctx, "x", 0) },
+		"Remove":  func(ctx context.Context) error { return client.Remove(ctx, "x") },
+		"Inspect": func(ctx context.Context) error { _, err := client.Inspect(ctx, "x"); return err },
+		"List":    func(ctx context.Context) error { _, err := client.ListByLabel(ctx, "x", "y"); return err },
+		"Attach":  func(ctx context.Context) error { _, err := client.Attach(ctx, "x", engine.Output{}); return err },
+		"Wait":    func(ctx context.Context) error { return (<-client.Wait(ctx, "x")).Err },
+	}
+	for name, call := range calls {
+		if err := call(s.Context()); !errors.Is(err, engine.ErrUnreachable) {
+			s.Errorf("%s() = %v, want ErrUnreachable", name, err)
+		}
+	}
+	if _, open := <-client.Events(s.Context(), "x", "stop"); open {
+		s.Errorf("Events() told of something")
+	}
+}
