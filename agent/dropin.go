@@ -10,9 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -26,8 +25,11 @@ const (
 	// stopMargin is what the unit's stop timeout has over the container's
 	// grace period, for Docker to kill and remove the container.
 	stopMargin = 10 * time.Second
-	// restartStepsSince is the first systemd with RestartSteps=.
-	restartStepsSince = 254
+	// settings254 are settings that an older systemd warns about at each
+	// reload. RestartSteps= makes restarts ever slower; DelegateSubgroup= has
+	// the supervisor start in its leaf cgroup, where it would move by itself:
+	// to move takes the kernel milliseconds.
+	settings254 = "RestartSteps=6\nRestartMaxDelaySec=1min\nDelegateSubgroup=supervisor\n"
 )
 
 // dropIns are the drop-ins of dockhost@NAME.service.
@@ -45,7 +47,7 @@ func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // unit files are for all to read
 		return false, fmt.Errorf("write drop-in: %w", err)
 	}
-	if err := renameio.WriteFile(path, text, 0o644, renameio.IgnoreUmask()); err != nil {
+	if err := atomicfile.Write(path, text, 0o644); err != nil {
 		return false, fmt.Errorf("write drop-in: %w", err)
 	}
 	return true, nil
@@ -85,8 +87,8 @@ func dropIn(c *spec.Container, systemdVersion int) []byte {
 	if c.Restart != "" {
 		fmt.Fprintf(&service, "Restart=%s\n", c.Restart)
 	}
-	if systemdVersion >= restartStepsSince {
-		service.WriteString("RestartSteps=6\nRestartMaxDelaySec=1min\n")
+	if systemdVersion >= 254 {
+		service.WriteString(settings254)
 	}
 	for _, setting := range c.Unit {
 		section := &service

@@ -34,6 +34,7 @@ TimeoutStopSec=40
 Restart=on-failure
 RestartSteps=6
 RestartMaxDelaySec=1min
+DelegateSubgroup=supervisor
 MemoryMax=512M
 TimeoutStopSec=5
 `

@@ -11,12 +11,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
@@ -106,7 +106,7 @@ func (a *Agent) writeLogins(registries map[string]spec.Registry) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("write registry logins: %w", err)
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, "config.json"), config.Bytes(), 0o600, renameio.IgnoreUmask()); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, "config.json"), config.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write registry logins: %w", err)
 	}
 	return nil

@@ -10,8 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -75,7 +74,7 @@ func (s store) save(a *accepted) error {
 	if err := os.MkdirAll(filepath.Dir(s.path()), 0o700); err != nil {
 		return fmt.Errorf("keep the assignment: %w", err)
 	}
-	if err := renameio.WriteFile(s.path(), raw, 0o600, renameio.IgnoreUmask()); err != nil {
+	if err := atomicfile.Write(s.path(), raw, 0o600); err != nil {
 		return fmt.Errorf("keep the assignment: %w", err)
 	}
 	return nil

@@ -63,9 +63,12 @@ func (c *Client) Host() string {
 func (c *Client) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if _, err := c.api.Ping(ctx); err != nil {
+	ping, err := c.api.Ping(ctx)
+	if err != nil {
 		return translate(err)
 	}
+	// Or the next call would ping once more to learn the version.
+	c.api.NegotiateAPIVersionPing(ping)
 	return nil
 }
 
@@ -75,6 +78,8 @@ type Info struct {
 	Version string
 	// Root is where it keeps images and containers, "/var/lib/docker" mostly.
 	Root string
+	// LiveRestore says whether containers outlive the Engine.
+	LiveRestore bool
 	// Runtimes maps the name of each registered OCI runtime to its path.
 	Runtimes map[string]string
 }
@@ -91,7 +96,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	for name, runtime := range info.Runtimes {
 		runtimes[name] = runtime.Path
 	}
-	return Info{Version: info.ServerVersion, Root: info.DockerRootDir, Runtimes: runtimes}, nil
+	return Info{Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes}, nil
 }
 
 // Runtimes maps the name of each OCI runtime that is registered with the

@@ -185,6 +185,9 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 	s.Log.Debug("phase changed", zap.String("from", string(from)), zap.String("to", string(to)))
 	s.state.Phase, s.state.Since = string(to), time.Now()
 	s.state.Ready = to == phaseRunning
+	if to == phaseUnready && s.spec.Notify == spec.NotifyStarted {
+		return // for no time worth telling
+	}
 	switch to {
 	case phaseRunning:
 		if !s.state.Cached {

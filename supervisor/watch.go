@@ -24,6 +24,8 @@ const (
 	// Engine to say why it ended.
 	drainTimeout = 5 * time.Second
 	exitKilled   = 128 + 9
+	// engineUnit is Docker's unit on every distribution that has one.
+	engineUnit = "docker.service"
 	// leaveTimeout is how long Docker may take to answer before it counts as
 	// going down: with socket activation, systemd takes the request instead.
 	leaveTimeout = 2 * time.Second
@@ -139,9 +141,11 @@ func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause err
 				s.life.ready() // it may have become so in the meantime
 			}
 			return true, 0, nil
-		case err == nil:
+		case err == nil && s.outlivesEngine(streams):
 			code, err := s.ended(streams, c, found.ExitCode)
 			return false, code, err
+		case err == nil:
+			return false, max(found.ExitCode, 1), takenAlong(found.ExitCode)
 		case !alive(c.pid):
 			return false, ExitNotRun, fmt.Errorf("docker went away and the container with it: %w", cause)
 		}
@@ -183,7 +187,7 @@ func (s *Supervisor) ended(ctx context.Context, c *running, code int) (int, erro
 	s.awaitReason(c)
 	switch {
 	case c.stopped && s.engineLeaves(ctx):
-		return max(code, 1), fmt.Errorf("docker stopped and took the container along (exit code %d)", code)
+		return max(code, 1), takenAlong(code)
 	case c.stopped:
 		s.Log.Info("container was stopped by docker stop", zap.Int("exit_code", code))
 		s.life.stopRequested()
@@ -196,11 +200,28 @@ func (s *Supervisor) ended(ctx context.Context, c *running, code int) (int, erro
 	return code, s.explainExit(ctx, c.id, code)
 }
 
+// takenAlong is the end of a container that nobody asked for: it counts as a
+// failure, whatever its exit code, so that Restart=on-failure brings it back.
+func takenAlong(code int) error {
+	return fmt.Errorf("docker stopped and took the container along (exit code %d)", code)
+}
+
+// outlivesEngine says whether Docker leaves its containers alone when it
+// stops.
+func (s *Supervisor) outlivesEngine(ctx context.Context) bool {
+	info, err := s.Engine.Info(ctx)
+	return err == nil && info.LiveRestore
+}
+
 // engineLeaves says whether Docker itself is going down: without live-restore
-// it stops its containers as docker stop does, but answers no more.
+// it stops its containers as docker stop does. Docker 20.10 still answers then,
+// but systemd knows.
 func (s *Supervisor) engineLeaves(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
+	if unit, err := s.Units.Unit(ctx, engineUnit); err == nil && unit.ActiveState == "deactivating" {
+		return true
+	}
 	return s.Engine.Ping(ctx) != nil
 }
 

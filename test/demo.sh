@@ -17,12 +17,10 @@ say() { echo "demo: $*" >&2; }
 
 inside() { docker exec "$HOST" "$@"; }
 
-# bake makes the tree that a machine image would hold: what `make install` made, Docker's configuration as `dockhost
-# setup` leaves it, and the user data where a NoCloud datasource has it.
+# bake makes the tree that a machine image would hold: what `make install` made, and the user data where a NoCloud datasource has it.
 bake() {
 	rm -rf "$IMAGE_TREE"
 	cp -a "$TOP/build/root" "$IMAGE_TREE"
-	install -D -m 0644 "$TOP/test/demo/daemon.json" "$IMAGE_TREE/etc/docker/daemon.json"
 	install -D -m 0600 -t "$IMAGE_TREE/var/lib/cloud/seed/nocloud" "$TOP/test/demo/user-data" "$TOP/test/demo/meta-data"
 }
 
@@ -96,10 +94,12 @@ main() {
 	local old booting
 	bake
 	old=$(host_id)
-	LAB_FRESH=1 DOCKHOST_ROOT=$IMAGE_TREE "$TOP/test/lab/lab.sh" up "$SUITE" &
+	set -m # what boots the host is a process group of its own, to be ended with all that it waits for
+	LAB_FRESH=1 DOCKHOST_ROOT=$IMAGE_TREE "$TOP/test/lab/lab.sh" up "$SUITE" </dev/null &
 	booting=$!
-	# shellcheck disable=SC2064 # it is that process which is meant
-	trap "kill $booting 2>/dev/null || true" EXIT
+	# shellcheck disable=SC2064 # it is that process group which is meant
+	trap "kill -- -$booting 2>/dev/null || true" EXIT
+	trap 'exit 130' INT TERM
 	if await_host "$old" "$booting" && ! await_active; then
 		show_trouble
 		exit 1

@@ -1,7 +1,7 @@
-// Command dockhost-bench measures, on a test host, what dockhost adds to docker's own start and stop of a container,
-// and the memory of an idle supervisor beside that of docker's own client. It runs on the host itself, so that nothing but the
-// measured commands is in the times. It judges nothing: the goals stand beside the numbers. test/bench/run.sh prepares
-// the host and starts it.
+// Command dockhost-bench measures, on a test host, what dockhost adds to docker's own start and stop of a container, and
+// the memory of an idle supervisor beside that of docker's own client. It runs on the host itself, so that nothing but
+// the measured commands is in the times. It judges nothing: the goals stand beside the numbers. test/bench/run.sh
+// prepares the host and starts it.
 package main
 
 import (

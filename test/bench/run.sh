@@ -87,6 +87,7 @@ bench() {
 	inside "$suite" dockhost-bench -n "${BENCH_N:-15}" -idle "${BENCH_IDLE:-10s}"
 	echo
 	reset_host "$suite"
+	inside "$suite" systemctl start dockhost.socket dockhost.service
 }
 
 main() {

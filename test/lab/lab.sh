@@ -173,7 +173,8 @@ inside() { docker exec "dockhost-lab-$1" "${@:2}"; }
 has_booted() {
 	local state
 	host_runs "$1" || return "$HOPELESS"
-	state=$(inside "$1" systemctl is-system-running --wait 2>/dev/null) || true
+	# A unit that takes its time to start would be waited for without end.
+	state=$(inside "$1" timeout 5 systemctl is-system-running --wait 2>/dev/null) || true
 	[ "$state" = running ] || [ "$state" = degraded ]
 }
 
