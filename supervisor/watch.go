@@ -186,7 +186,7 @@ func (s *Supervisor) happened(c *running, event engine.Event) {
 func (s *Supervisor) ended(ctx context.Context, c *running, code int) (int, error) {
 	s.awaitReason(c)
 	switch {
-	case c.stopped && s.engineLeaves(ctx):
+	case s.engineLeaves(ctx):
 		return max(code, 1), takenAlong(code)
 	case c.stopped:
 		s.Log.Info("container was stopped by docker stop", zap.Int("exit_code", code))
@@ -214,8 +214,8 @@ func (s *Supervisor) outlivesEngine(ctx context.Context) bool {
 }
 
 // engineLeaves says whether Docker itself is going down: without live-restore
-// it stops its containers as docker stop does. Docker 20.10 still answers then,
-// but systemd knows.
+// it stops its containers as docker stop does, and may or may not say so.
+// Docker 20.10 even answers still, but systemd knows.
 func (s *Supervisor) engineLeaves(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()

@@ -21,8 +21,9 @@ const (
 
 // Process is a container's first process, as its program sees it.
 type Process struct {
-	// Config is what the container was made with.
+	// Config and HostConfig are what the container was made with.
 	Config         *container.Config
+	HostConfig     *container.HostConfig
 	Stdout, Stderr io.Writer
 	// Signals gets each signal but SIGKILL, which ends the program's ctx.
 	Signals <-chan os.Signal
@@ -67,7 +68,7 @@ func (s *Server) run(b *box) {
 		b.state.Health = &container.Health{Status: container.Starting}
 	}
 	p := &Process{
-		Config: b.config, Signals: b.signals, Checked: checked, server: s, box: b,
+		Config: b.config, HostConfig: b.host, Signals: b.signals, Checked: checked, server: s, box: b,
 		Stdout: output{s, b, stdcopy.Stdout}, Stderr: output{s, b, stdcopy.Stderr},
 	}
 	s.emit(b, "start")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/system"
+	"golang.org/x/sys/unix"
 )
 
 // apiVersion is what the fake says that it speaks.
@@ -33,6 +34,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	http     *http.Server
+	listener net.Listener
 	images   map[string]Image
 	registry map[string]Image
 	trouble  string
@@ -80,9 +82,9 @@ func (s *Server) Up() {
 	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: time.Minute}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.http = server
+	s.http, s.listener = server, listener
 	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.tb.Errorf("serve as Docker: %v", err)
 		}
 	}()
@@ -99,6 +101,24 @@ func (s *Server) Down() {
 	clear(s.hijacked)
 	for _, b := range s.boxes {
 		b.attached = nil
+	}
+}
+
+// Leave is Down without live-restore: the Engine takes no new requests, stops
+// its containers, tells who listens, and is gone.
+func (s *Server) Leave() {
+	s.mu.Lock()
+	s.http.SetKeepAlivesEnabled(false)
+	_ = s.listener.Close()
+	s.mu.Unlock()
+	for _, b := range s.all() {
+		ended, running := s.signal(b, unix.SIGTERM)
+		if running {
+			<-ended
+			s.mu.Lock()
+			s.emit(b, events.ActionStop)
+			s.mu.Unlock()
+		}
 	}
 }
 
@@ -128,6 +148,32 @@ func (s *Server) AddRuntime(name, path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runtimes[name] = path
+}
+
+// RemoveRuntime has an OCI runtime unregistered.
+func (s *Server) RemoveRuntime(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.runtimes, name)
+}
+
+// Kill sends a container a signal, as docker kill does.
+func (s *Server) Kill(name string, sig unix.Signal) {
+	b := s.find(name)
+	if b == nil {
+		s.tb.Errorf("kill %q: no such container", name)
+		return
+	}
+	s.signal(b, sig)
+}
+
+// Forget ends a container, and the Engine knows nothing of it any more.
+func (s *Server) Forget(name string) {
+	b := s.find(name)
+	s.signal(b, sigkill)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.boxes, b.id)
 }
 
 // routes is the Engine's API, as far as dockhost uses it, with and without the
