@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dockhost/dockhost/engine"            //nolint:depguard // what is tested
-	"github.com/dockhost/dockhost/engine/enginetest" //nolint:depguard // its own test helper
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/engine/enginetest"
 )
 
 // The fake Engine does what a real one does: test/e2e runs the same suite on
@@ -30,7 +30,7 @@ func TestFake(t *testing.T) {
 	})
 }
 
-// A pull is over its stall timeout only while nothing arrives.
+// A pull stalls when nothing arrives, and not when it takes long.
 func TestPullStall(t *testing.T) {
 	server := enginetest.NewServer(t)
 	server.Publish("app", enginetest.Image{Stalling: true})
@@ -45,6 +45,12 @@ func TestPullStall(t *testing.T) {
 	err = client.Pull(t.Context(), engine.PullRequest{Ref: "app", StallTimeout: timeout}, func(p engine.Progress) { last = p })
 	if took := time.Since(began); !errors.Is(err, engine.ErrStalled) || took < timeout || took > 20*timeout {
 		t.Errorf("Pull() = %v after %s, want ErrStalled after %s", err, took, timeout)
+	}
+	server.Publish("slow", enginetest.Image{Pace: timeout / 4})
+	began = time.Now()
+	err = client.Pull(t.Context(), engine.PullRequest{Ref: "slow", StallTimeout: timeout}, func(engine.Progress) {})
+	if took := time.Since(began); err != nil || took < 2*timeout {
+		t.Errorf("Pull() = %v after %s, want success after more than %s", err, took, 2*timeout)
 	}
 	if want := (engine.Progress{Layers: 2, LayersDone: 1, Bytes: 100, BytesDone: 10}); last != want {
 		t.Errorf("Pull() told %+v last, want %+v", last, want)

@@ -198,7 +198,7 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 	case phaseStopping:
 		s.Notify.Stopping("stopping")
 	case phaseUnready:
-		s.Notify.Status("running, waiting for its health check to pass")
+		s.Notify.Status(s.runningStatus())
 	case phaseCreating, phaseStarting:
 		s.Notify.Status(string(to) + " " + s.spec.Image)
 	case phaseWaiting, phasePulling, phaseEnded:
@@ -207,6 +207,9 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 }
 
 func (s *Supervisor) runningStatus() string {
+	if s.life.phase == phaseUnready {
+		return "running, waiting for its health check to pass"
+	}
 	status := "running " + s.spec.Image
 	if s.state.Cached {
 		status += " (cached: the registry could not be asked)"

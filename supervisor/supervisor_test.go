@@ -28,7 +28,9 @@ import (
 func TestRun(t *testing.T) {
 	r := newRig(t)
 	r.spec.Image, r.spec.Config.Image = "app:2", "app:2"
-	r.server.Publish("app:2", r.app())
+	image := r.app()
+	image.Healthcheck = false
+	r.server.Publish("app:2", image)
 	r.command("-log-rate", "100", "-exit-after", "300ms")
 	l := r.start()
 	l.ready()
@@ -117,7 +119,7 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// until SIGTERM is a program that then ends with this code.
+// untilSIGTERM is a program that then ends with this code.
 func untilSIGTERM(code int) func(context.Context, *enginetest.Process) int {
 	return func(ctx context.Context, p *enginetest.Process) int {
 		select {
@@ -131,7 +133,8 @@ func untilSIGTERM(code int) func(context.Context, *enginetest.Process) int {
 // A person's docker stop is a stop that was asked for, however the container
 // takes it.
 func TestDockerStop(t *testing.T) {
-	for _, code := range []int{0, 3, 143} {
+	// What is heard of the signal and of the end comes in any order.
+	for _, code := range []int{0, 3, 143, 143, 143, 143} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			r := newRig(t)
 			r.program(untilSIGTERM(code))
@@ -163,6 +166,22 @@ func TestDockerLeaves(t *testing.T) {
 	}
 	if l.code == 0 || l.err == nil {
 		t.Errorf("Run() = %d, %v, want an error", l.code, l.err)
+	}
+}
+
+// Docker 20.10 goes on answering while it stops its containers.
+func TestDockerStops(t *testing.T) {
+	for state, code := range map[string]int{"active": 0, "deactivating": 1} {
+		t.Run(state, func(t *testing.T) {
+			r := newRig(t)
+			r.units.docker = state
+			r.program(func(context.Context, *enginetest.Process) int { return 0 })
+			problem := ""
+			if code != 0 {
+				problem = "docker stopped and took the container along"
+			}
+			r.start().ends(code, problem)
+		})
 	}
 }
 

@@ -14,22 +14,9 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-const (
-	// defaultGrace is Docker's own time between the stop signal and SIGKILL.
-	defaultGrace = 10 * time.Second
-	// stopMargin is what is left of the unit's stop timeout for removing the
-	// container and ending.
-	stopMargin = 2 * time.Second
-	// drainTimeout bounds the wait for a container's last output, and for the
-	// Engine to say why it ended.
-	drainTimeout = 5 * time.Second
-	exitKilled   = 128 + 9
-	// engineUnit is Docker's unit on every distribution that has one.
-	engineUnit = "docker.service"
-	// leaveTimeout is how long Docker may take to answer before it counts as
-	// going down: with socket activation, systemd takes the request instead.
-	leaveTimeout = 2 * time.Second
-)
+// drainTimeout bounds the wait for a container's last output, and for the
+// Engine to say why it ended.
+const drainTimeout = 5 * time.Second
 
 // running is a container that was started, and what is heard of it.
 type running struct {
@@ -133,10 +120,11 @@ func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause err
 		case errors.Is(err, engine.ErrNotFound):
 			return false, ExitNotRun, fmt.Errorf("container was removed: %w", err)
 		case err == nil && found.Running:
-			s.Log.Info("docker is back and the container runs")
 			if err := s.listen(streams, c, s.Engine.WaitEnded); err != nil {
-				return false, ExitNotRun, err
+				break // it went away again
 			}
+			s.Log.Info("docker is back and the container runs")
+			s.Notify.Status(s.runningStatus())
 			if found.Health == "healthy" && s.spec.Notify == spec.NotifyHealthy {
 				s.life.ready() // it may have become so in the meantime
 			}
@@ -153,6 +141,7 @@ func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause err
 			s.Notify.Status("running, but Docker does not answer at " + s.Engine.Host())
 		})
 		if waitErr != nil {
+			c.exit = s.Engine.WaitEnded(streams, c.id) // the one before has told already
 			code, err := s.stop(streams, c)
 			return false, code, err
 		}
@@ -170,7 +159,7 @@ func (s *Supervisor) happened(c *running, event engine.Event) {
 	case "health_status":
 		s.Log.Info("health changed", zap.String("health", event.Health))
 		switch {
-		case event.Health == "healthy" && s.spec.Notify == spec.NotifyHealthy:
+		case event.Health == "healthy" && s.life.phase == phaseUnready:
 			s.life.ready()
 		case s.life.phase == phaseRunning:
 			s.Notify.Status(s.runningStatus() + ", " + event.Health)
@@ -180,155 +169,6 @@ func (s *Supervisor) happened(c *running, event engine.Event) {
 	case "stop":
 		c.stopped = true
 	}
-}
-
-// ended turns the container's exit code into the supervisor's status.
-func (s *Supervisor) ended(ctx context.Context, c *running, code int) (int, error) {
-	s.awaitReason(c)
-	switch {
-	case s.engineLeaves(ctx):
-		return max(code, 1), takenAlong(code)
-	case c.stopped:
-		s.Log.Info("container was stopped by docker stop", zap.Int("exit_code", code))
-		s.life.stopRequested()
-		return 0, nil
-	}
-	if code == 0 {
-		s.Log.Info("container ended", zap.Int("exit_code", 0))
-		return 0, nil
-	}
-	return code, s.explainExit(ctx, c.id, code)
-}
-
-// takenAlong is the end of a container that nobody asked for: it counts as a
-// failure, whatever its exit code, so that Restart=on-failure brings it back.
-func takenAlong(code int) error {
-	return fmt.Errorf("docker stopped and took the container along (exit code %d)", code)
-}
-
-// outlivesEngine says whether Docker leaves its containers alone when it
-// stops.
-func (s *Supervisor) outlivesEngine(ctx context.Context) bool {
-	info, err := s.Engine.Info(ctx)
-	return err == nil && info.LiveRestore
-}
-
-// engineLeaves says whether Docker itself is going down: without live-restore
-// it stops its containers as docker stop does, and may or may not say so.
-// Docker 20.10 even answers still, but systemd knows.
-func (s *Supervisor) engineLeaves(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
-	defer cancel()
-	if unit, err := s.Units.Unit(ctx, engineUnit); err == nil && unit.ActiveState == "deactivating" {
-		return true
-	}
-	return s.Engine.Ping(ctx) != nil
-}
-
-// awaitReason lets the Engine say, after a signal that was sent through it,
-// whether that was a stop: it says so a moment after the container's end.
-func (s *Supervisor) awaitReason(c *running) {
-	timeout := time.NewTimer(drainTimeout)
-	defer timeout.Stop()
-	for c.events != nil && c.killed && !c.stopped {
-		select {
-		case event, open := <-c.events:
-			if !open {
-				return
-			}
-			s.happened(c, event)
-		case <-timeout.C:
-			return
-		}
-	}
-}
-
-func (s *Supervisor) explainExit(ctx context.Context, id string, code int) error {
-	why := fmt.Errorf("container ended with exit code %d", code)
-	if code > 128 && code < 128+65 {
-		why = fmt.Errorf("container was killed by signal %d (exit code %d)", code-128, code)
-	}
-	if found, err := s.Engine.Inspect(ctx, id); err == nil && found.OOMKilled {
-		why = fmt.Errorf("%w: it was out of memory", why)
-	}
-	return why
-}
-
-// stop asks the container to end, with its own stop signal, in the time that
-// systemd leaves for it.
-func (s *Supervisor) stop(ctx context.Context, c *running) (int, error) {
-	s.life.stopRequested()
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.Engine.Stop(ctx, c.id, s.grace(ctx)) }()
-	for {
-		select {
-		case err := <-stopped:
-			if err != nil {
-				return ExitNotRun, err
-			}
-			stopped = nil
-		case e := <-c.exit:
-			if e.Err == nil && e.Code == exitKilled {
-				return e.Code, errors.New("container did not end on its stop signal and was killed")
-			}
-			return 0, e.Err
-		case _, open := <-c.events:
-			if !open {
-				c.events = nil
-			}
-		}
-	}
-}
-
-// grace is how long the container may take to end: its own time, or less when
-// the unit's stop timeout is shorter.
-func (s *Supervisor) grace(ctx context.Context) time.Duration {
-	grace := defaultGrace
-	if own := s.spec.Config.StopTimeout; own != nil {
-		grace = time.Duration(*own) * time.Second
-	}
-	unit, err := s.Units.Unit(ctx, s.unit)
-	if err != nil || unit.TimeoutStop == 0 {
-		return grace
-	}
-	if limit := max(unit.TimeoutStop-stopMargin, time.Second); limit < grace {
-		s.Log.Warn("the unit's stop timeout cuts the container's grace period short",
-			zap.Duration("timeout_stop", unit.TimeoutStop), zap.Duration("stop_grace_period", grace))
-		return limit
-	}
-	return grace
-}
-
-// verifyPlace proves that the container was born in the unit's cgroup, and
-// returns its pid; 0 when it has ended already.
-func (s *Supervisor) verifyPlace(ctx context.Context, id string) (int, error) {
-	found, err := s.Engine.Inspect(ctx, id)
-	if err != nil {
-		return 0, err
-	}
-	if found.Pid == 0 {
-		return 0, nil
-	}
-	held, at, err := s.Cgroups.Holds(s.cgroup, found.Pid)
-	if err != nil {
-		// The process ended in between: its exit is on the way.
-		return 0, nil //nolint:nilerr // see above
-	}
-	if !held {
-		return 0, fmt.Errorf("container was born in cgroup %q and not below %q, so it was stopped (is the runtime right? run: dockhost setup --check)", at, s.cgroup)
-	}
-	return found.Pid, nil
-}
-
-// explainStart adds, to the Engine's refusal to start, the port that another
-// program has.
-func (s *Supervisor) explainStart(ctx context.Context, err error) error {
-	for _, port := range engine.HostPorts(s.spec.HostConfig.PortBindings) {
-		if port.InUse(ctx) {
-			return fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
-		}
-	}
-	return err
 }
 
 // drain waits for the last output, but not for ever: a process that was

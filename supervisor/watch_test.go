@@ -77,6 +77,10 @@ func TestDockerRestarts(t *testing.T) {
 		r.server.Down()
 		l.until("that Docker is away", func() bool { return r.notify.count("STATUS running, but Docker does not answer") > restarts })
 		r.server.Up()
+		l.until("that all is well", func() bool {
+			told := r.notify.all()
+			return told[len(told)-1] == "STATUS running app:1"
+		})
 		l.until("the container's output", func() bool {
 			before := len(r.stdout.String())
 			lines <- "after"
@@ -118,7 +122,24 @@ func TestWhileDockerIsAway(t *testing.T) {
 		l, _, lines := away(t, func(*rig) {})
 		lines <- ""
 		l.server.Up()
-		l.ends(7, "exit code 7")
+		l.ends(7, "container ended with exit code 7")
+	})
+	t.Run("it is taken along", func(t *testing.T) {
+		l, _, lines := away(t, func(r *rig) { r.server.LiveRestore(false) })
+		lines <- ""
+		l.server.Up()
+		l.ends(7, "docker stopped and took the container along")
+	})
+	t.Run("it comes back and goes at once", func(t *testing.T) {
+		l, _, lines := away(t, func(*rig) {})
+		l.server.FailAttaches(1)
+		l.server.Up()
+		l.until("the container's output", func() bool {
+			lines <- "after"
+			return strings.Contains(l.stdout.String(), "after")
+		})
+		l.stop()
+		l.ends(0, "")
 	})
 	t.Run("it is removed", func(t *testing.T) {
 		l, _, _ := away(t, func(*rig) {})

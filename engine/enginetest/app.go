@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -71,7 +70,7 @@ func (a app) writeLines(ctx context.Context, p *Process) {
 	if a.logRate == 0 {
 		return
 	}
-	var w io.Writer = p.Stdout
+	w := p.Stdout
 	if a.logStderr {
 		w = p.Stderr
 	}

@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/pkg/jsonmessage"
 
-	"github.com/dockhost/dockhost/engine" //nolint:depguard // its own test helper
+	"github.com/dockhost/dockhost/engine"
 )
 
 // Image is what containers are made of.
@@ -31,6 +32,8 @@ type Image struct {
 	Login engine.Login
 	// Broken has a pull fail, and Stalling has it hang, half way.
 	Broken, Stalling bool
+	// Pace is how long a pull is silent before each of the last nine parts.
+	Pace time.Duration
 }
 
 // normal is the reference in full, with its tag.
@@ -97,8 +100,13 @@ func (s *Server) servePull(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		return
 	case image.Broken:
-		_ = out.Encode(jsonmessage.JSONMessage{Error: &jsonmessage.JSONError{Message: "unknown blob"}, ErrorMessage: "unknown blob"})
+		_ = out.Encode(jsonmessage.JSONMessage{Error: &jsonmessage.JSONError{Message: "unknown blob"}})
 		return
+	}
+	for part := int64(2); part <= 10 && image.Pace > 0; part++ {
+		time.Sleep(image.Pace) //nolint:forbidigo // whoever goes away meanwhile is not waited for
+		_ = out.Encode(jsonmessage.JSONMessage{ID: "aaaa", Status: "Downloading", Progress: &jsonmessage.JSONProgress{Current: 10 * part, Total: 100}})
+		flush(w)
 	}
 	s.AddImage(ref, image)
 	_ = out.Encode(jsonmessage.JSONMessage{ID: "aaaa", Status: "Download complete"})

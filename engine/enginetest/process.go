@@ -147,6 +147,11 @@ func (s *Server) serveAttach(w http.ResponseWriter, _ *http.Request, b *box) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.cut > 0 {
+		s.cut--
+		_ = conn.Close()
+		return
+	}
 	_, _ = io.WriteString(conn, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
 	if b.state.Status == container.StateExited {
 		_ = conn.Close()

@@ -38,6 +38,8 @@ type Server struct {
 	images   map[string]Image
 	registry map[string]Image
 	trouble  string
+	cut      int
+	restores bool
 	runtimes map[string]string
 	boxes    map[string]*box
 	made     int
@@ -54,6 +56,7 @@ func NewServer(tb testing.TB) *Server {
 		socket:   filepath.Join(tb.TempDir(), "docker.sock"),
 		images:   map[string]Image{},
 		registry: map[string]Image{},
+		restores: true,
 		runtimes: map[string]string{"runc": "runc"},
 		boxes:    map[string]*box{},
 		hijacked: map[net.Conn]bool{},
@@ -157,6 +160,21 @@ func (s *Server) RemoveRuntime(name string) {
 	delete(s.runtimes, name)
 }
 
+// LiveRestore says whether the Engine is set up to leave its containers alone
+// when it goes. It is unless it was told.
+func (s *Server) LiveRestore(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.restores = on
+}
+
+// FailAttaches has the next n requests to attach cut off.
+func (s *Server) FailAttaches(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = n
+}
+
 // Kill sends a container a signal, as docker kill does.
 func (s *Server) Kill(name string, sig unix.Signal) {
 	b := s.find(name)
@@ -208,7 +226,7 @@ func (s *Server) routes() http.Handler {
 func (s *Server) serveInfo(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	info := system.Info{ServerVersion: "26.1.5-fake", DockerRootDir: filepath.Dir(s.socket), Runtimes: map[string]system.RuntimeWithStatus{}}
+	info := system.Info{ServerVersion: "26.1.5-fake", DockerRootDir: filepath.Dir(s.socket), LiveRestoreEnabled: s.restores, Runtimes: map[string]system.RuntimeWithStatus{}}
 	for name, path := range maps.All(s.runtimes) {
 		info.Runtimes[name] = system.RuntimeWithStatus{Runtime: system.Runtime{Path: path}}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dockhost/dockhost/engine" //nolint:depguard // its own test helper
+	"github.com/dockhost/dockhost/engine"
 )
 
 // Host is an Engine and the images that the suite works with. Its registry is

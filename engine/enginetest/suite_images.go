@@ -9,7 +9,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
-	"github.com/dockhost/dockhost/engine" //nolint:depguard // its own test helper
+	"github.com/dockhost/dockhost/engine"
 )
 
 func (s *suite) images() {

@@ -1,0 +1,295 @@
+package supervisor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/engine/enginetest"
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+const (
+	unitName   = "dockhost@app.service"
+	unitCgroup = "/system.slice/system-dockhost.slice/dockhost@app.service"
+	// patience is how long a test waits for what should happen soon.
+	patience = 20 * time.Second
+	// nobody is above every pid of Linux (proc(5), pid_max).
+	nobody = 1<<22 + 1
+)
+
+// rig is a host with a fake Engine, on which one container is assigned.
+type rig struct {
+	t      *testing.T
+	server *enginetest.Server
+	spec   *spec.Container
+	notify *fakeNotifier
+	units  fakeUnits
+	// root is the host's file tree, dir its run directory.
+	root           string
+	dir            rundir.Dir
+	configDir      string
+	stdout, stderr *written
+}
+
+// newRig returns a host that has the image app:1, of which the container app
+// is to be made. The process of each container is this one, so that it exists.
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{
+		t: t, server: enginetest.NewServer(t), notify: &fakeNotifier{}, root: t.TempDir(),
+		configDir: t.TempDir(), stdout: &written{}, stderr: &written{},
+		spec: &spec.Container{
+			Name: "app", Image: "app:1", PullPolicy: spec.PullMissing, PullStallTimeout: time.Minute, Notify: spec.NotifyStarted,
+			Config: &container.Config{Image: "app:1"}, HostConfig: &container.HostConfig{},
+		},
+	}
+	r.dir = rundir.Dir(filepath.Join(r.root, "run"))
+	r.write("sys/fs/cgroup/cgroup.controllers", "")
+	r.write("proc/self/cgroup", "0::"+unitCgroup+"\n")
+	r.bornIn(unitCgroup + "/" + containerLeaf)
+	r.server.AddRuntime(RuntimeName, "/usr/libexec/dockhost/dockhost-runtime")
+	r.server.AddImage("app:1", r.app())
+	return r
+}
+
+// app is the test application's image.
+func (r *rig) app() enginetest.Image {
+	image := enginetest.App()
+	image.Pid = os.Getpid()
+	return image
+}
+
+// program has the image app:1 run this.
+func (r *rig) program(run func(ctx context.Context, p *enginetest.Process) int) {
+	image := r.app()
+	image.Run = run
+	r.server.AddImage("app:1", image)
+}
+
+// command gives the container's program this command line.
+func (r *rig) command(args ...string) { r.spec.Config.Cmd = args }
+
+// bornIn says where the containers' processes lie.
+func (r *rig) bornIn(cgroup string) {
+	r.t.Helper()
+	r.write(fmt.Sprintf("proc/%d/cgroup", os.Getpid()), "0::"+cgroup+"\n")
+	r.write(fmt.Sprintf("proc/%d/cgroup", nobody), "0::"+cgroup+"\n")
+}
+
+func (r *rig) write(path, text string) string {
+	r.t.Helper()
+	path = filepath.Join(r.root, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	return path
+}
+
+// engine returns a client of the fake.
+func (r *rig) engine() *engine.Client {
+	r.t.Helper()
+	client, err := engine.New(engine.Options{Host: r.server.Address(), ConfigDirs: []string{r.configDir}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// life is a supervisor at work.
+type life struct {
+	*rig
+	// stop is systemd's SIGTERM.
+	stop context.CancelFunc
+	done chan struct{}
+	code int
+	err  error
+}
+
+// start begins a supervisor's life. The test waits for its end.
+func (r *rig) start() *life {
+	r.t.Helper()
+	if err := r.dir.WriteContainer(r.spec); err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(r.t.Context())
+	l := &life{rig: r, stop: cancel, done: make(chan struct{})}
+	s := New(Options{
+		Name: "app", Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
+		Notify: r.notify, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: zap.NewNop(),
+	})
+	go func() {
+		defer close(l.done)
+		l.code, l.err = s.Run(ctx)
+	}()
+	r.t.Cleanup(func() {
+		cancel()
+		r.server.FailPulls("the test is over")
+		<-l.done
+	})
+	return l
+}
+
+// ends waits for the end and checks the exit status, the error, and that
+// nothing is left of the container. problem is a part of the error; "" is
+// none.
+func (l *life) ends(code int, problem string) {
+	l.t.Helper()
+	select {
+	case <-l.done:
+	case <-time.After(patience):
+		l.t.Fatalf("Run() did not return within %s; systemd was told:\n%s", patience, l.notify)
+	}
+	if l.code != code || (l.err == nil) != (problem == "") || (l.err != nil && !strings.Contains(l.err.Error(), problem)) {
+		l.t.Errorf("Run() = %d, %v, want %d, %q; systemd was told:\n%s", l.code, l.err, code, problem, l.notify)
+	}
+	if state := l.state(); state.Phase != string(phaseEnded) || state.Ready {
+		l.t.Errorf("state = %+v, want ended", state)
+	}
+	if problem != "" {
+		if last := l.state().LastError; last == nil || last.Message != l.err.Error() {
+			l.t.Errorf("last error = %+v, want %v", last, l.err)
+		}
+	}
+	l.leftNothing()
+}
+
+func (l *life) leftNothing() {
+	l.t.Helper()
+	found, err := l.engine().ListByLabel(context.WithoutCancel(l.t.Context()), LabelUnit, unitName)
+	if err != nil || len(found) != 0 {
+		l.t.Errorf("containers left: %+v, %v, want none", found, err)
+	}
+	if placed, _ := os.ReadDir(l.dir.RuntimeDir()); len(placed) != 0 {
+		l.t.Errorf("placements left: %v, want none", placed)
+	}
+}
+
+// ready waits until systemd was told that the container is ready.
+func (l *life) ready() {
+	l.t.Helper()
+	l.until("READY=1", func() bool { return l.notify.count("READY") > 0 })
+}
+
+// until waits until a condition holds, while the supervisor runs.
+func (l *life) until(what string, holds func() bool) {
+	l.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
+		select {
+		case <-l.done:
+			if !holds() {
+				l.t.Fatalf("%s: never; Run() = %d, %v; systemd was told:\n%s", what, l.code, l.err, l.notify)
+			}
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%s: not within %s; systemd was told:\n%s", what, patience, l.notify)
+		}
+	}
+}
+
+// state is what the run directory says, nothing before the supervisor began.
+func (r *rig) state() rundir.State {
+	r.t.Helper()
+	state, err := r.dir.State("app")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.t.Fatal(err)
+	}
+	return state
+}
+
+// fakeNotifier is a systemd that remembers what it was told, in order.
+type fakeNotifier struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (f *fakeNotifier) Ready(status string)           { f.add("READY " + status) }
+func (f *fakeNotifier) Status(status string)          { f.add("STATUS " + status) }
+func (f *fakeNotifier) Stopping(status string)        { f.add("STOPPING " + status) }
+func (f *fakeNotifier) ExtendTimeout(d time.Duration) { f.add("EXTEND " + d.String()) }
+
+func (f *fakeNotifier) add(line string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lines = append(f.lines, line)
+}
+
+func (f *fakeNotifier) all() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.lines)
+}
+
+// count is how many lines begin so.
+func (f *fakeNotifier) count(prefix string) int {
+	n := 0
+	for _, line := range f.all() {
+		if strings.HasPrefix(line, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// without is what was told, but for lines of this kind.
+func (f *fakeNotifier) without(kind string) []string {
+	return slices.DeleteFunc(f.all(), func(line string) bool { return strings.HasPrefix(line, kind) })
+}
+
+func (f *fakeNotifier) String() string { return strings.Join(f.all(), "\n") }
+
+// fakeUnits is a systemd with the unit of the container, and Docker's.
+type fakeUnits struct {
+	timeoutStart, timeoutStop time.Duration
+	// docker is the ActiveState of docker.service, "" when there is none.
+	docker string
+}
+
+func (f fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
+	switch {
+	case name == engineUnit && f.docker != "":
+		return systemd.Unit{Name: name, ActiveState: f.docker}, nil
+	case name != unitName:
+		return systemd.Unit{}, systemd.ErrNoUnit
+	}
+	return systemd.Unit{Name: name, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
+}
+
+// written is a stream that may be read while it is written to.
+type written struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *written) Write(text []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(text)
+}
+
+func (w *written) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
