@@ -115,7 +115,7 @@ func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause err
 	s.Log.Warn("lost touch with Docker", zap.Error(cause))
 	tries := backoff.Backoff{Next: 100 * time.Millisecond, Cap: 5 * time.Second}
 	for {
-		found, err := s.Engine.Inspect(streams, c.id)
+		found, err := s.Engine.Inspect(ctx, c.id)
 		switch {
 		case errors.Is(err, engine.ErrNotFound):
 			return false, ExitNotRun, fmt.Errorf("container was removed: %w", err)

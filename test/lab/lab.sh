@@ -235,7 +235,7 @@ shell() {
 
 down() {
 	mkdir -p "$STATE"
-	engine_answers || die "no Docker Engine answers, so no test host runs"
+	engine_answers || { say "no Docker Engine answers, so no test host runs" && return; }
 	local host
 	for host in $(list_hosts "${1:-}"); do
 		say "removing $host"
