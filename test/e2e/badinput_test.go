@@ -282,10 +282,10 @@ func TestDockerNotRunning(t *testing.T) {
 // A disk that fills while an image is pulled costs nothing that runs.
 func TestDiskFull(t *testing.T) {
 	h := newHost(t)
-	h.run("systemctl stop docker.service docker.socket && mount -t tmpfs -o size=150m dockhost-small /var/lib/docker && systemctl start docker.service")
-	t.Cleanup(func() {
-		h.try("systemctl stop dockhost.socket dockhost 'dockhost@*' docker.service docker.socket; umount -R /var/lib/docker; systemctl start docker.service")
-	})
+	const small = "/run/dockhost-e2e-disk"
+	h.run("mkdir -p " + small + " && mount -t tmpfs -o size=150m small " + small)
+	t.Cleanup(func() { h.run("umount " + small) })
+	h.configureDocker("data-root", `"`+small+`"`)
 	h.assign(good())
 	h.ready("app")
 	pid := h.pid("app")

@@ -147,6 +147,19 @@ func (h *host) takeOver() {
 	h.run("systemctl start dockhost.socket && systemctl reload-or-restart dockhost.service")
 }
 
+// configureDocker sets a key of daemon.json and restarts Docker, until the
+// test ends.
+func (h *host) configureDocker(key, value string) {
+	h.Helper()
+	const file = "/etc/docker/daemon.json"
+	before := h.run("cat " + file)
+	h.Cleanup(func() {
+		h.write(file, before)
+		h.run("systemctl stop dockhost.socket dockhost.service 'dockhost@*.service' && systemctl restart docker.service")
+	})
+	h.run("jq '.[\"" + key + "\"] = " + value + "' " + file + " >" + file + ".new && mv " + file + ".new " + file + " && systemctl restart docker.service")
+}
+
 // eventually waits until check returns nil.
 func (h *host) eventually(what string, check func() error) {
 	h.Helper()

@@ -505,12 +505,7 @@ func TestDockerRestarted(t *testing.T) {
 // still learnt.
 func TestLiveRestore(t *testing.T) {
 	h := newHost(t)
-	before := h.run("cat /etc/docker/daemon.json")
-	t.Cleanup(func() {
-		h.write("/etc/docker/daemon.json", before)
-		h.run("systemctl restart docker")
-	})
-	h.run(`python3 -c 'import json; f="/etc/docker/daemon.json"; c=json.load(open(f)); c["live-restore"]=True; json.dump(c, open(f, "w"))' && systemctl restart docker`)
+	h.configureDocker("live-restore", "true")
 	h.assign(app(`ports: ["8080:8080"]`, "restart: 'no'"))
 	h.ready("app")
 	pid := h.pid("app")
