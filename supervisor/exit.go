@@ -23,7 +23,7 @@ const (
 func (s *Supervisor) ended(ctx context.Context, c *running, code int) (int, error) {
 	s.awaitReason(c)
 	switch {
-	case s.engineLeaves(ctx):
+	case s.engineLeft(ctx, c):
 		return max(code, 1), takenAlong(code)
 	case c.stopped:
 		s.Log.Info("container was stopped by docker stop", zap.Int("exit_code", code))
@@ -50,13 +50,13 @@ func (s *Supervisor) outlivesEngine(ctx context.Context) bool {
 	return err == nil && info.LiveRestore
 }
 
-// engineLeaves says whether Docker itself is going down: without live-restore
-// it stops its containers as docker stop does, and may or may not say so.
-// Docker 20.10 even answers still, but systemd knows.
-func (s *Supervisor) engineLeaves(ctx context.Context) bool {
+// engineLeft says whether Docker itself went down while it was listened to:
+// without live-restore it stops its containers as docker stop does, and may or
+// may not say so. It may answer still, or again, but systemd knows.
+func (s *Supervisor) engineLeft(ctx context.Context, c *running) bool {
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
-	if unit, err := s.Units.Unit(ctx, engineUnit); err == nil && unit.ActiveState == "deactivating" {
+	if unit, err := s.Units.Unit(ctx, engineUnit); err == nil && unit.LeftActive.After(c.since) {
 		return true
 	}
 	return s.Engine.Ping(ctx) != nil

@@ -262,14 +262,14 @@ func (f *fakeNotifier) String() string { return strings.Join(f.all(), "\n") }
 // fakeUnits is a systemd with the unit of the container, and Docker's.
 type fakeUnits struct {
 	timeoutStart, timeoutStop time.Duration
-	// docker is the ActiveState of docker.service, "" when there is none.
-	docker string
+	// dockerLeft is when docker.service began to stop; zero when it never did.
+	dockerLeft time.Time
 }
 
 func (f fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	switch {
-	case name == engineUnit && f.docker != "":
-		return systemd.Unit{Name: name, ActiveState: f.docker}, nil
+	case name == engineUnit:
+		return systemd.Unit{Name: name, ActiveState: "active", LeftActive: f.dockerLeft}, nil
 	case name != unitName:
 		return systemd.Unit{}, systemd.ErrNoUnit
 	}

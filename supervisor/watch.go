@@ -22,6 +22,8 @@ const drainTimeout = 5 * time.Second
 type running struct {
 	id     string
 	pid    int
+	// since is when it was begun to listen.
+	since  time.Time
 	output *engine.Attachment
 	exit   <-chan engine.Exit
 	events <-chan engine.Event
@@ -70,6 +72,7 @@ func (s *Supervisor) allowReadiness(ctx context.Context) {
 
 // listen takes up everything that is heard of a container.
 func (s *Supervisor) listen(ctx context.Context, c *running, wait func(context.Context, string) <-chan engine.Exit) error {
+	since := time.Now()
 	output, err := s.Engine.Attach(ctx, c.id, engine.Output{Stdout: s.Stdout, Stderr: s.Stderr, TTY: s.spec.Config.Tty})
 	if err != nil {
 		return err
@@ -77,7 +80,7 @@ func (s *Supervisor) listen(ctx context.Context, c *running, wait func(context.C
 	if c.output != nil {
 		c.output.Close()
 	}
-	c.output = output
+	c.output, c.since = output, since
 	c.exit = wait(ctx, c.id)
 	c.events = s.Engine.Events(ctx, c.id, "health_status", "kill", "stop")
 	return nil

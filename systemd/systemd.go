@@ -147,6 +147,9 @@ type Unit struct {
 	// Since is when the unit entered the state that it is in; zero when it
 	// was never started.
 	Since time.Time
+	// LeftActive is when the unit was last active and began to stop, or failed;
+	// zero when it never was. A reload leaves it alone.
+	LeftActive time.Time
 	// Restarts is how often systemd restarted the service by itself.
 	Restarts int
 	// ExitStatus is how the main process ended last.
@@ -191,9 +194,7 @@ func unitFrom(name string, properties map[string]any) Unit {
 		Result:      text(properties, "Result"),
 		StatusText:  text(properties, "StatusText"),
 	}
-	if at, _ := properties["StateChangeTimestamp"].(uint64); at > 0 {
-		u.Since = time.UnixMicro(int64(at)) //nolint:gosec // microseconds since 1970 fit
-	}
+	u.Since, u.LeftActive = moment(properties, "StateChangeTimestamp"), moment(properties, "ActiveExitTimestamp")
 	if n, ok := properties["NRestarts"].(uint32); ok {
 		u.Restarts = int(n)
 	}
@@ -206,6 +207,15 @@ func unitFrom(name string, properties map[string]any) Unit {
 		u.Job = id != 0
 	}
 	return u
+}
+
+// moment is a point in time; zero for one that never came.
+func moment(properties map[string]any, key string) time.Time {
+	usec, _ := properties[key].(uint64)
+	if usec == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(usec)) //nolint:gosec // microseconds since 1970 fit
 }
 
 // span is a time in microseconds; 0 for USEC_INFINITY, the largest uint64.
