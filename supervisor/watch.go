@@ -20,8 +20,8 @@ const drainTimeout = 5 * time.Second
 
 // running is a container that was started, and what is heard of it.
 type running struct {
-	id     string
-	pid    int
+	id  string
+	pid int
 	// since is when it was begun to listen.
 	since  time.Time
 	output *engine.Attachment
