@@ -25,7 +25,7 @@ GOLANGCI_VERSION := v2.15.0
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: $(BIN)/dockhost $(BIN)/dockhost-runtime ## build the programs for ARCH (this machine's, or arm64)
+build: $(BIN)/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime ## build the programs for ARCH (this machine's, or arm64)
 
 build-all: ## build the programs for linux/amd64 and linux/arm64
 	$(MAKE) build ARCH=amd64
@@ -35,13 +35,16 @@ build-all: ## build the programs for linux/amd64 and linux/arm64
 $(BIN)/dockhost: FORCE
 	$(GOBUILD) -ldflags '$(LDFLAGS)' -o $@ .
 
+$(BIN)/dockhost-supervise: FORCE
+	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/supervise
+
 $(BIN)/dockhost-runtime: FORCE
 	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/runtime
 
 install: build ## install under DESTDIR (build/root) what a package holds
 	install -D -m 0755 $(BIN)/dockhost $(DESTDIR)/usr/bin/dockhost
 	ln -sf dockhost $(DESTDIR)/usr/bin/dockhostctl
-	install -D -m 0755 $(BIN)/dockhost-runtime $(DESTDIR)/usr/libexec/dockhost/dockhost-runtime
+	install -D -m 0755 -t $(DESTDIR)/usr/libexec/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system packaging/units/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system-preset packaging/presets/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d packaging/tmpfiles.d/*

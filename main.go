@@ -64,7 +64,7 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)
 // dockhost is what systemd runs.
 func dockhost() *cobra.Command {
 	root := program("dockhost", "run containers in the systemd units of this host")
-	root.AddCommand(agentCommand(), superviseCommand(), setupCommand())
+	root.AddCommand(agentCommand(), setupCommand())
 	return root
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/compose"
 )
 
 // target is what the host is to run, and what was accepted before.
@@ -70,7 +71,7 @@ func parse(data *cloudinit.UserData, kept *accepted) (*spec.Assignment, string, 
 	default:
 		return &spec.Assignment{}, "the user data (" + section.Kind + ") has no dockhost section", nil
 	}
-	assignment, err := spec.Parse(section.File, section.Node)
+	assignment, err := compose.Parse(section.File, section.Node)
 	return assignment, "", err
 }
 

@@ -8,6 +8,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"os/user"
+	"path/filepath"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -26,6 +28,27 @@ type Options struct {
 	// ConfigDirs are directories with a Docker config.json. The first one
 	// that has a login for a registry is asked.
 	ConfigDirs []string
+}
+
+// FromEnvironment returns the options that the docker command would take from
+// these variables: DOCKER_HOST, and the logins of DOCKER_CONFIG or the home
+// directory. Logins in first come before those.
+func FromEnvironment(getenv func(string) string, first ...string) Options {
+	return Options{Host: getenv("DOCKER_HOST"), ConfigDirs: append(first, configDir(getenv))}
+}
+
+func configDir(getenv func(string) string) string {
+	if dir := getenv("DOCKER_CONFIG"); dir != "" {
+		return dir
+	}
+	home := getenv("HOME")
+	if home == "" {
+		// systemd sets no HOME for a service of root's.
+		if u, err := user.Current(); err == nil {
+			home = u.HomeDir
+		}
+	}
+	return filepath.Join(home, ".docker")
 }
 
 // Client talks to one Engine. It is safe for concurrent use.

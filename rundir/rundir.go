@@ -39,11 +39,20 @@ func (d Dir) WriteContainer(c *spec.Container) error {
 	return write(d.container(c.Name), c)
 }
 
-// Container returns what a container is. The error is [fs.ErrNotExist] when
-// none of that name is assigned.
+// Container returns what an assigned container is. The error is
+// [fs.ErrNotExist] when none of that name is assigned.
 func (d Dir) Container(name string) (*spec.Container, error) {
+	c, err := ReadDeclaration(d.container(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no container %q is assigned to this host (see: dockhostctl status): %w", name, fs.ErrNotExist)
+	}
+	return c, err
+}
+
+// ReadDeclaration returns the container that the file at path declares.
+func ReadDeclaration(path string) (*spec.Container, error) {
 	var c spec.Container
-	if err := read(d.container(name), &c); err != nil {
+	if err := read(path, &c); err != nil {
 		return nil, err
 	}
 	return &c, nil

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -51,5 +52,12 @@ func TestContainer(t *testing.T) {
 	}
 	if err := dir.RemoveContainer("web"); err != nil {
 		t.Errorf("RemoveContainer() of nothing = %v", err)
+	}
+}
+
+func TestContainerNotAssigned(t *testing.T) {
+	_, err := Dir(t.TempDir()).Container("web")
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), `no container "web" is assigned`) {
+		t.Errorf("Container() = %v, want that none is assigned", err)
 	}
 }

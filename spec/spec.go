@@ -1,9 +1,8 @@
-// Package spec says what to run. It turns a declaration (Compose service
-// syntax, and later docker run flags and Google's container declaration) into
-// a Container: the Docker Engine API's own structs and the settings of the
-// systemd unit that supervises it. It is pure: it reads no file, asks no
-// daemon and changes nothing, so that everything it refuses can be tested
-// without a host.
+// Package spec says what to run: a Container is the Docker Engine API's own
+// structs and what its supervisor and its unit are to do about them. The
+// packages below it make one from a declaration: spec/compose from a Compose
+// service, spec/dockerrun from the flags of docker run. What stands here is
+// data, and links nothing, for each supervisor carries it.
 package spec
 
 import (
@@ -46,6 +45,9 @@ type Container struct {
 	PullStallTimeout time.Duration `json:"pull_stall_timeout"`
 	// Notify is what makes the container ready.
 	Notify Notify `json:"notify"`
+	// Reload is what a reload of the unit does to the container; nil is
+	// nothing.
+	Reload *Reload `json:"reload,omitempty"`
 	// Runtime is the OCI runtime that dockhost-runtime execs; "" is runc.
 	Runtime string `json:"runtime,omitempty"`
 	// EnvFiles are read by the supervisor each time the container is made.
@@ -57,6 +59,9 @@ type Container struct {
 	Restart string `json:"restart,omitempty"`
 	// Unit is what the user wants set in the unit, section by section.
 	Unit []UnitSetting `json:"unit,omitempty"`
+	// Run is what `dockhost run` was asked for beside the container itself; nil
+	// for an assigned container.
+	Run *Run `json:"run,omitempty"`
 
 	// Config, HostConfig and Networking go to the Engine as they are, but for
 	// the labels, the runtime and the place, which are the supervisor's.
@@ -79,16 +84,39 @@ const (
 	PullNever PullPolicy = "never"
 )
 
-// Notify says when a container counts as ready.
-type Notify string
+// Reload is what a reload of the unit does: one of the two is set.
+type Reload struct {
+	// Signal is sent to the container: "HUP", "SIGHUP" or a number.
+	Signal string `json:"signal,omitempty"`
+	// Exec is a command that is run in the container.
+	Exec []string `json:"exec,omitempty"`
+}
 
-// The notify modes.
-const (
-	// NotifyStarted is ready once the container's process runs.
-	NotifyStarted Notify = "started"
-	// NotifyHealthy is ready once Docker's HEALTHCHECK passes.
-	NotifyHealthy Notify = "healthy"
-)
+// Run is how a container is run whose unit somebody wrote.
+type Run struct {
+	// Keep leaves the container when it has ended, until the next start: what
+	// docker run without --rm does.
+	Keep bool `json:"keep,omitempty"`
+	// Detach has the supervisor end once the container is ready, and systemd
+	// supervise the container's first process.
+	Detach bool `json:"detach,omitempty"`
+	// Quiet relays no output.
+	Quiet bool `json:"quiet,omitempty"`
+	// Stdout and Stderr say which output is relayed, as -a has it.
+	Stdout bool `json:"stdout,omitempty"`
+	Stderr bool `json:"stderr,omitempty"`
+	// ForwardSignals passes signals that have no meaning for the supervisor on
+	// to the container.
+	ForwardSignals bool `json:"forward_signals,omitempty"`
+	// PIDFile gets the pid of the container's first process, CIDFile the
+	// container's id; "" is no file.
+	PIDFile string `json:"pid_file,omitempty"`
+	CIDFile string `json:"cid_file,omitempty"`
+	// Controllers names the cgroup v1 hierarchies ("name=systemd", "memory") in
+	// which the container lies in its unit; in the others it lies where Docker
+	// puts it. Empty is all of them.
+	Controllers []string `json:"controllers,omitempty"`
+}
 
 // EnvFile is a file of NAME=VALUE lines on the host.
 type EnvFile struct {
@@ -119,7 +147,7 @@ type UnitSetting struct {
 // takes over on its own, and the order of starting are left out.
 func (c *Container) Hash() string {
 	made := *c
-	made.Unit, made.DependsOn, made.Restart = nil, nil, ""
+	made.Unit, made.DependsOn, made.Restart, made.Run = nil, nil, "", nil
 	raw, err := json.Marshal(made)
 	if err != nil {
 		// Only channels, functions and cycles cannot be marshalled.
@@ -127,13 +155,4 @@ func (c *Container) Hash() string {
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])
-}
-
-// CheckReadiness returns an error when the container could never become ready:
-// it waits for a healthcheck, and neither it nor its image has one.
-func (c *Container) CheckReadiness(imageHasCheck bool) error {
-	if c.Notify == NotifyHealthy && c.Config.Healthcheck == nil && !imageHasCheck {
-		return fmt.Errorf("notify is healthy, but neither the container nor image %q has a healthcheck (add one, or use notify: started)", c.Image)
-	}
-	return nil
 }

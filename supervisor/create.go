@@ -66,7 +66,7 @@ func (s *Supervisor) request() (engine.CreateRequest, error) {
 	host.CgroupParent = placement.CgroupParent(s.unit)
 	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 	return engine.CreateRequest{
-		Name: s.Name, Platform: s.spec.Platform, Config: &config, HostConfig: &host, Networking: s.spec.Networking,
+		Name: s.spec.Name, Platform: s.spec.Platform, Config: &config, HostConfig: &host, Networking: s.spec.Networking,
 	}, nil
 }
 
@@ -108,7 +108,7 @@ func readEnvFile(file spec.EnvFile) (map[string]string, error) {
 // left by a supervisor that was killed or by a power cut. A stranger's is left
 // alone.
 func (s *Supervisor) removeLeftover(ctx context.Context) error {
-	found, err := s.Engine.Inspect(ctx, s.Name)
+	found, err := s.Engine.Inspect(ctx, s.spec.Name)
 	if errors.Is(err, engine.ErrNotFound) {
 		return nil
 	}
@@ -118,9 +118,9 @@ func (s *Supervisor) removeLeftover(ctx context.Context) error {
 	switch owner := found.Labels[LabelUnit]; owner {
 	case s.unit:
 	case "":
-		return fmt.Errorf("a container named %q exists that dockhost did not make (remove it: docker rm -f %s)", s.Name, s.Name)
+		return fmt.Errorf("a container named %q exists that dockhost did not make (remove it: docker rm -f %s)", s.spec.Name, s.spec.Name)
 	default:
-		return fmt.Errorf("a container named %q belongs to %s (stop that unit, or use another name)", s.Name, owner)
+		return fmt.Errorf("a container named %q belongs to %s (stop that unit, or use another name)", s.spec.Name, owner)
 	}
 	s.Log.Info("removing leftover container", zap.String("container_id", found.ID))
 	if err := s.Engine.Remove(ctx, found.ID); err != nil {

@@ -128,13 +128,10 @@ type life struct {
 // start begins a supervisor's life. The test waits for its end.
 func (r *rig) start() *life {
 	r.t.Helper()
-	if err := r.dir.WriteContainer(r.spec); err != nil {
-		r.t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(r.t.Context())
 	l := &life{rig: r, stop: cancel, done: make(chan struct{})}
 	s := New(Options{
-		Name: "app", Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
+		Container: r.spec, Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
 		Notify: r.notify, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: zap.NewNop(),
 	})
 	go func() {

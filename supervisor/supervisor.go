@@ -7,10 +7,7 @@ package supervisor
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -60,13 +57,13 @@ type unitReader interface {
 
 // Options are what a supervisor works with.
 type Options struct {
-	// Name is the assigned container's.
-	Name    string
-	Dir     rundir.Dir
-	Engine  *engine.Client
-	Cgroups systemd.Cgroups
-	Notify  notifier
-	Units   unitReader
+	// Container is what to run.
+	Container *spec.Container
+	Dir       rundir.Dir
+	Engine    *engine.Client
+	Cgroups   systemd.Cgroups
+	Notify    notifier
+	Units     unitReader
 	// Stdout and Stderr get the container's output.
 	Stdout, Stderr io.Writer
 	Log            *zap.Logger
@@ -85,7 +82,7 @@ type Supervisor struct {
 
 // New returns a supervisor that has done nothing yet.
 func New(o Options) *Supervisor {
-	s := &Supervisor{Options: o}
+	s := &Supervisor{Options: o, spec: o.Container}
 	s.life = newLifecycle(s.phaseChanged)
 	return s
 }
@@ -95,9 +92,7 @@ func New(o Options) *Supervisor {
 // that ends asks for the container to be stopped. The error says why the
 // container could not be run, or how it failed.
 func (s *Supervisor) Run(ctx context.Context) (int, error) {
-	if err := s.begin(); err != nil {
-		return ExitNotRun, err
-	}
+	s.begin()
 	code, err := s.supervise(ctx)
 	if err != nil {
 		s.fail(err)
@@ -106,22 +101,13 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	return code, err
 }
 
-// begin finds out what the supervisor is to run, and says that it is there.
-func (s *Supervisor) begin() error {
-	var err error
-	s.spec, err = s.Dir.Container(s.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no container %q is assigned to this host (see: dockhostctl status)", s.Name)
-	}
-	if err != nil {
-		return fmt.Errorf("supervise %q: %w", s.Name, err)
-	}
+// begin says that the supervisor is there.
+func (s *Supervisor) begin() {
 	s.state = rundir.State{Phase: string(phaseWaiting), Since: time.Now(), ConfigHash: s.spec.Hash(), Image: s.spec.Image, Restart: s.spec.Restart}
-	if before, err := s.Dir.State(s.Name); err == nil {
+	if before, err := s.Dir.State(s.spec.Name); err == nil {
 		s.state.LastError = before.LastError
 	}
 	s.saveState()
-	return nil
 }
 
 // supervise finds the supervisor's own place and lives the container's life.
@@ -224,8 +210,13 @@ func (s *Supervisor) fail(err error) {
 	s.Notify.Status(firstLine(err.Error()))
 }
 
+// saveState says how an assigned container fares. Who looks after a container
+// of somebody's own unit asks systemd.
 func (s *Supervisor) saveState() {
-	if err := s.Dir.WriteState(s.Name, s.state); err != nil {
+	if s.spec.Run != nil {
+		return
+	}
+	if err := s.Dir.WriteState(s.spec.Name, s.state); err != nil {
 		s.Log.Warn("state not written", zap.Error(err))
 	}
 }

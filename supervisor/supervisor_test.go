@@ -423,12 +423,3 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		})
 	}
 }
-
-// A container of that name must be assigned.
-func TestNotAssigned(t *testing.T) {
-	r := newRig(t)
-	code, err := New(Options{Name: "web", Dir: r.dir, Engine: r.engine()}).Run(t.Context())
-	if code != ExitNotRun || err == nil || !strings.Contains(err.Error(), `no container "web" is assigned`) {
-		t.Errorf("Run() = %d, %v, want that none is assigned", code, err)
-	}
-}

@@ -18,7 +18,11 @@ import (
 // error is the journal, and lines to stderr elsewhere. Each field of an entry
 // is a journal field of its own (upper case, systemd.journal-fields(7)) and
 // stands in the message too, for journalctl shows only that.
-func NewLogger(identifier string, level zapcore.Level, stderr io.Writer) *zap.Logger {
+func NewLogger(identifier string, debug bool, stderr io.Writer) *zap.Logger {
+	level := zapcore.InfoLevel
+	if debug {
+		level = zapcore.DebugLevel
+	}
 	write := toLines(identifier, stderr)
 	if inJournal, err := journal.StderrIsJournalStream(); err == nil && inJournal {
 		write = toJournal(identifier)

@@ -9,7 +9,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SUITE=${SUITE:-trixie}
 readonly TOP SUITE
-readonly HOST=dockhost-lab-$SUITE UNIT=dockhost@web
+readonly HOST=dockhost-lab-$SUITE${LAB_NAME:+-$LAB_NAME} UNIT=dockhost@web
 readonly IMAGE_TREE=$TOP/build/demo-root
 readonly READY_WITHIN=180
 

@@ -80,7 +80,7 @@ func (r report) writeCalls(w io.Writer) {
 func (r report) writeMemory(w io.Writer) {
 	row(w, "memory when idle", "RSS", "PSS", "anonymous")
 	row(w, "docker run, attached", sizes(r.memory.client)...)
-	row(w, "dockhost supervise", sizes(r.memory.supervisor)...)
+	row(w, "dockhost-supervise", sizes(r.memory.supervisor)...)
 }
 
 // notesAt is the number of the first cell of a line that is a note, and not a column.

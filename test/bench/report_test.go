@@ -85,7 +85,7 @@ dockhost-runtime before it            8.0 ms      8.0 ms      8.0 ms      3.0 ms
 
 memory when idle                         RSS         PSS   anonymous
 docker run, attached                30.0 MiB    20.0 MiB     8.0 MiB
-dockhost supervise                  17.0 MiB    11.0 MiB     5.0 MiB
+dockhost-supervise                  17.0 MiB    11.0 MiB     5.0 MiB
 `
 	var got bytes.Buffer
 	if err := r.write(&got); err != nil || got.String() != want {

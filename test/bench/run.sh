@@ -25,8 +25,11 @@ build_program() {
 	(cd "$TOP" && CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$PROGRAM" ./test/bench)
 }
 
+# host_name SUITE is as test/lab/lab.sh has it.
+host_name() { echo "dockhost-lab-$1${LAB_NAME:+-$LAB_NAME}"; }
+
 # inside SUITE COMMAND... runs it on the test host.
-inside() { docker exec -i "dockhost-lab-$1" "${@:2}"; }
+inside() { docker exec -i "$(host_name "$1")" "${@:2}"; }
 
 # reset_host SUITE leaves nothing assigned and nothing running.
 reset_host() {
@@ -78,7 +81,7 @@ describe() {
 bench() {
 	local suite=$1
 	"$TOP/test/lab/lab.sh" up "$suite"
-	docker cp "$PROGRAM" "dockhost-lab-$suite:/usr/local/bin/dockhost-bench" >/dev/null
+	docker cp "$PROGRAM" "$(host_name "$suite"):/usr/local/bin/dockhost-bench" >/dev/null
 	reset_host "$suite"
 	assign "$suite"
 	echo

@@ -9,7 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-const compose = "docs/compose.md"
+const composePage = "docs/compose.md"
 
 // judgement is what dockhost thinks of a key of a service.
 type judgement string
@@ -25,7 +25,7 @@ const (
 func TestComposeKeys(t *testing.T) {
 	documented := map[string]judgement{}
 	for name, as := range map[string]judgement{"keys": understood, "refused": refused} {
-		for _, row := range table(t, compose, name) {
+		for _, row := range table(t, composePage, name) {
 			for _, key := range spans(row[0]) {
 				documented[key] = as
 			}
@@ -74,7 +74,7 @@ func judge(t *testing.T, key string) judgement {
 // TestReservedSettings holds the table of unit settings that are refused to
 // the parser.
 func TestReservedSettings(t *testing.T) {
-	for _, row := range table(t, compose, "reserved") {
+	for _, row := range table(t, composePage, "reserved") {
 		section := spans(row[0])[0]
 		for _, key := range spans(row[1]) {
 			text := fmt.Sprintf("#cloud-config\ndockhost: {containers: {web: {image: nginx, x-dockhost: {unit: {%s: {%s: x}}}}}}\n", section, key)

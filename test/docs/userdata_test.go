@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dockhost/dockhost/cloudinit"
-	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/compose"
 )
 
 // TestUserData has the agent's own parsers read each piece of user data in the
@@ -74,7 +74,7 @@ func problems(t *testing.T, userData string) []string {
 		t.Fatal("the user data has no section dockhost")
 	}
 	if err == nil {
-		_, err = spec.Parse(section.File, section.Node)
+		_, err = compose.Parse(section.File, section.Node)
 	}
 	if err == nil {
 		return []string{}

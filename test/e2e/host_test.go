@@ -35,7 +35,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func hostName() string { return "dockhost-lab-" + *suite }
+// hostName is as test/lab/lab.sh has it.
+func hostName() string {
+	name := "dockhost-lab-" + *suite
+	if own := os.Getenv("LAB_NAME"); own != "" {
+		name += "-" + own
+	}
+	return name
+}
 
 // host is the test host, as one test sees it.
 type host struct {

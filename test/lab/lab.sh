@@ -7,6 +7,7 @@
 #
 # Environment:
 #   DOCKHOST_ROOT   the installed tree to put into the test host (default: build/root, made by `make install`)
+#   LAB_NAME        makes test hosts of your own, dockhost-lab-SUITE-LAB_NAME: for a second checkout on one machine
 #   LAB_FRESH=1     make the test host anew even if nothing changed
 #   LAB_MIRROR      Debian mirror, where the machine's apt sources name none; LAB_KEYRING: its keyring
 #
@@ -118,12 +119,14 @@ gone() { [ ! -e "/proc/$1" ]; }
 
 # --- the test host ----------------------------------------------------------------------------------------------------
 
-host_exists() { docker container inspect "dockhost-lab-$1" >/dev/null 2>&1; }
+host_name() { echo "dockhost-lab-$1${LAB_NAME:+-$LAB_NAME}"; }
 
-host_runs() { [ "$(docker container inspect -f '{{.State.Running}}' "dockhost-lab-$1" 2>/dev/null)" = true ]; }
+host_exists() { docker container inspect "$(host_name "$1")" >/dev/null 2>&1; }
+
+host_runs() { [ "$(docker container inspect -f '{{.State.Running}}' "$(host_name "$1")" 2>/dev/null)" = true ]; }
 
 host_is_current() {
-	[ -z "${LAB_FRESH:-}" ] && [ "$(docker container inspect -f '{{.Config.Image}}' "dockhost-lab-$1" 2>/dev/null)" = "$(host_tag "$1")" ]
+	[ -z "${LAB_FRESH:-}" ] && [ "$(docker container inspect -f '{{.Config.Image}}' "$(host_name "$1")" 2>/dev/null)" = "$(host_tag "$1")" ]
 }
 
 check_tree() {
@@ -140,13 +143,13 @@ install_tree() {
 	local entries
 	mapfile -t entries < <(ls -A "$DOCKHOST_ROOT")
 	[ "${#entries[@]}" = 0 ] && return
-	tar -C "$DOCKHOST_ROOT" --owner=0 --group=0 -c -- "${entries[@]}" | docker cp - "dockhost-lab-$1:/"
+	tar -C "$DOCKHOST_ROOT" --owner=0 --group=0 -c -- "${entries[@]}" | docker cp - "$(host_name "$1"):/"
 }
 
 create_host() {
 	local suite=$1
-	say "$suite: creating the test host dockhost-lab-$suite"
-	docker create --name "dockhost-lab-$suite" --hostname "dockhost-lab-$suite" --label dockhost.lab.host="$suite" \
+	say "$suite: creating the test host $(host_name "$suite")"
+	docker create --name "$(host_name "$suite")" --hostname "$(host_name "$suite")" --label dockhost.lab.host="$suite" \
 		"${HOST_OPTIONS[@]}" "$(host_tag "$suite")" >/dev/null
 }
 
@@ -156,7 +159,7 @@ ensure_running() {
 	local suite=$1
 	if host_exists "$suite" && ! host_is_current "$suite"; then
 		say "$suite: removing the test host that was there"
-		remove_host "dockhost-lab-$suite"
+		remove_host "$(host_name "$suite")"
 	fi
 	host_exists "$suite" || create_host "$suite"
 	install_tree "$suite"
@@ -164,11 +167,11 @@ ensure_running() {
 		say "$suite: the test host runs already, refreshed dockhost in it"
 		inside "$suite" dockhost-lab-install
 	else
-		docker start "dockhost-lab-$suite" >/dev/null
+		docker start "$(host_name "$suite")" >/dev/null
 	fi
 }
 
-inside() { docker exec "dockhost-lab-$1" "${@:2}"; }
+inside() { docker exec "$(host_name "$1")" "${@:2}"; }
 
 has_booted() {
 	local state
@@ -191,12 +194,12 @@ wait_ready() {
 		say "$suite: degraded, units that failed:"
 		inside "$suite" systemctl --no-pager --no-legend --failed >&2
 	fi
-	say "$suite: up (docker exec dockhost-lab-$suite systemctl status)"
+	say "$suite: up (docker exec $(host_name "$suite") systemctl status)"
 }
 
 show_trouble() {
 	{
-		docker logs --tail 20 "dockhost-lab-$1"
+		docker logs --tail 20 "$(host_name "$1")"
 		inside "$1" systemctl --no-pager list-jobs
 		inside "$1" systemctl --no-pager --failed
 		inside "$1" journalctl --no-pager -b -n 40 -p warning
@@ -230,7 +233,7 @@ shell() {
 	host_runs "$1" || die "$1: no test host runs (run: make lab-up SUITE=$1)"
 	local terminal=()
 	if [ -t 0 ] && [ -t 1 ]; then terminal=(-t -e "TERM=${TERM:-dumb}"); fi
-	exec docker exec -i "${terminal[@]}" "dockhost-lab-$1" bash
+	exec docker exec -i "${terminal[@]}" "$(host_name "$1")" bash
 }
 
 down() {

@@ -1,4 +1,4 @@
-package spec
+package compose
 
 import (
 	"encoding/json"
@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -34,13 +36,13 @@ func section(tb testing.TB, text []byte) *yaml.Node {
 	return top.Content[1]
 }
 
-func parse(tb testing.TB, text string) (*Assignment, error) {
+func parse(tb testing.TB, text string) (*spec.Assignment, error) {
 	tb.Helper()
 	return Parse("user-data", section(tb, []byte(text)))
 }
 
 // service returns the only container of an assignment.
-func parseService(tb testing.TB, lines ...string) *Container {
+func parseService(tb testing.TB, lines ...string) *spec.Container {
 	tb.Helper()
 	text := "dockhost:\n  containers:\n    web:\n      image: nginx\n"
 	for _, line := range lines {
@@ -83,7 +85,7 @@ func TestGood(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, strings.TrimSuffix(path, ".yaml")+".json", lean(t, raw))
-			var back Assignment
+			var back spec.Assignment
 			if err := json.Unmarshal(raw, &back); err != nil {
 				t.Fatal(err)
 			}

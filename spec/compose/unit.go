@@ -1,4 +1,4 @@
-package spec
+package compose
 
 import (
 	"regexp"
@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 // defaultStallTimeout ends a pull that brings no byte for so long.
@@ -14,8 +16,8 @@ const defaultStallTimeout = time.Minute
 
 // applyDockhost reads x-dockhost. Its values are taken as they are, without
 // Compose's variables: systemd has a meaning of its own for "$" and "$$".
-func (d *declaration) applyDockhost(made *Container) {
-	made.Notify, made.PullStallTimeout = NotifyStarted, defaultStallTimeout
+func (d *declaration) applyDockhost(made *spec.Container) {
+	made.Notify, made.PullStallTimeout = spec.NotifyStarted, defaultStallTimeout
 	if !d.dockhost.present() || d.dockhost.isNull() {
 		return
 	}
@@ -38,12 +40,12 @@ func (d *declaration) applyDockhost(made *Container) {
 	made.Unit = overridden(made.Unit)
 }
 
-func (d *declaration) notify(at spot, made *Container) Notify {
-	mode := Notify(at.text())
+func (d *declaration) notify(at spot, made *spec.Container) spec.Notify {
+	mode := spec.Notify(at.text())
 	switch {
-	case mode != NotifyStarted && mode != NotifyHealthy:
+	case mode != spec.NotifyStarted && mode != spec.NotifyHealthy:
 		d.errorf(at, "cannot use %q: use started or healthy", shorten(at.text()))
-	case mode == NotifyHealthy && !hasHealthcheck(made.Config):
+	case mode == spec.NotifyHealthy && !hasHealthcheck(made.Config):
 		d.errorf(at, "cannot wait for a health check that is disabled: remove healthcheck.disable, or use started")
 	}
 	return mode
@@ -61,7 +63,7 @@ func (d *declaration) stallTimeout(at spot) time.Duration {
 var directive = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
 // unit reads the settings of a drop-in, in the order of the source.
-func (d *declaration) unit(at spot) []UnitSetting {
+func (d *declaration) unit(at spot) []spec.UnitSetting {
 	if at.isNull() {
 		return nil
 	}
@@ -69,7 +71,7 @@ func (d *declaration) unit(at spot) []UnitSetting {
 		d.errorf(at, "not a mapping: write Service: or Unit: below it, indented")
 		return nil
 	}
-	var settings []UnitSetting
+	var settings []spec.UnitSetting
 	for section, content := range at.fields() {
 		switch {
 		case section == "Install":
@@ -85,8 +87,8 @@ func (d *declaration) unit(at spot) []UnitSetting {
 	return settings
 }
 
-func (d *declaration) section(section string, at spot) []UnitSetting {
-	var settings []UnitSetting
+func (d *declaration) section(section string, at spot) []spec.UnitSetting {
+	var settings []spec.UnitSetting
 	for key, value := range at.fields() {
 		switch {
 		case !directive.MatchString(key):
@@ -105,7 +107,7 @@ func (d *declaration) section(section string, at spot) []UnitSetting {
 		}
 		for _, one := range values {
 			if d.checkSetting(one) {
-				settings = append(settings, UnitSetting{Section: section, Key: key, Value: one.text()})
+				settings = append(settings, spec.UnitSetting{Section: section, Key: key, Value: one.text()})
 			}
 		}
 	}

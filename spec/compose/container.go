@@ -1,4 +1,4 @@
-package spec
+package compose
 
 import (
 	"maps"
@@ -11,12 +11,14 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/strslice"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 // container turns the declaration into what the Engine and systemd take. What
 // it returns counts only when no problem was noted.
-func (d *declaration) container() Container {
-	made := Container{
+func (d *declaration) container() spec.Container {
+	made := spec.Container{
 		Name:       d.name,
 		Image:      d.image(),
 		Platform:   d.platform(),
@@ -60,17 +62,17 @@ func (d *declaration) platform() string {
 	return d.service.Platform
 }
 
-func (d *declaration) pullPolicy() PullPolicy {
+func (d *declaration) pullPolicy() spec.PullPolicy {
 	switch policy := d.service.PullPolicy; policy {
 	case "", "missing", "if_not_present":
-		return PullMissing
+		return spec.PullMissing
 	case "always":
-		return PullAlways
+		return spec.PullAlways
 	case "never":
-		return PullNever
+		return spec.PullNever
 	default:
 		d.errorf(d.field("pull_policy"), "cannot use %q: use missing, always or never", shorten(policy))
-		return PullMissing
+		return spec.PullMissing
 	}
 }
 

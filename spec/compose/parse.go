@@ -1,4 +1,7 @@
-package spec
+// Package compose turns the services of a `dockhost:` section, in the syntax
+// of Compose, into containers. It is pure: it reads no file, asks no daemon and
+// changes nothing, so that everything it refuses can be tested without a host.
+package compose
 
 import (
 	"cmp"
@@ -7,14 +10,16 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 // Parse turns the mapping below `dockhost:` into an assignment. file names the
 // source in messages ("user-data"); a nil node is an assignment of nothing.
 // The error is a Problems: everything that is wrong, at once.
-func Parse(file string, node *yaml.Node) (*Assignment, error) {
+func Parse(file string, node *yaml.Node) (*spec.Assignment, error) {
 	r := &report{file: file}
-	assignment := &Assignment{Containers: []Container{}}
+	assignment := &spec.Assignment{Containers: []spec.Container{}}
 	if node == nil {
 		return assignment, nil
 	}
@@ -66,9 +71,9 @@ type declaration struct {
 
 // containers reads the containers section. What it returns counts only when
 // no problem was noted.
-func (r *report) containers(section spot) []Container {
+func (r *report) containers(section spot) []spec.Container {
 	if section.isNull() {
-		return []Container{}
+		return []spec.Container{}
 	}
 	if !section.isMapping() {
 		r.errorf(section, "not a mapping: write NAME: below it, and a Compose service below that")
@@ -76,13 +81,13 @@ func (r *report) containers(section spot) []Container {
 	}
 	declared := r.declare(section)
 	loadAll(declared)
-	containers := make([]Container, 0, len(declared))
+	containers := make([]spec.Container, 0, len(declared))
 	for _, d := range declared {
 		containers = append(containers, d.container())
 	}
 	r.checkLinks(declared)
 	r.checkPorts(declared)
-	slices.SortFunc(containers, func(a, b Container) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(containers, func(a, b spec.Container) int { return cmp.Compare(a.Name, b.Name) })
 	return containers
 }
 

@@ -1,14 +1,16 @@
-package spec
+package compose
 
 import (
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 // registries reads the logins. Nothing of a login gets into a message, and its
 // values are taken as they are: "$" has no meaning in a password.
-func (r *report) registries(section spot) map[string]Registry {
+func (r *report) registries(section spot) map[string]spec.Registry {
 	if section.isNull() {
 		return nil
 	}
@@ -16,7 +18,7 @@ func (r *report) registries(section spot) map[string]Registry {
 		r.errorf(section, "not a mapping: write HOST: {username: ..., password: ...} below it, indented")
 		return nil
 	}
-	logins := map[string]Registry{}
+	logins := map[string]spec.Registry{}
 	for host, at := range section.fields() {
 		if strings.Contains(host, "@") { // a login in a URL: not even the path may show it
 			at.path = section.path
@@ -26,7 +28,7 @@ func (r *report) registries(section spot) map[string]Registry {
 			r.errorf(at, "not a login: write {username: ..., password: ...}")
 			continue
 		}
-		login := Registry{Username: r.credential(at, "username"), Password: r.credential(at, "password")}
+		login := spec.Registry{Username: r.credential(at, "username"), Password: r.credential(at, "password")}
 		for name, value := range at.fields() {
 			if name != "username" && name != "password" {
 				r.unknownKey(value, name, []string{"username", "password"}, "")

@@ -1,8 +1,10 @@
-package spec
+package compose
 
 import (
 	"slices"
 	"strings"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 // link says that a container needs another one.
@@ -18,7 +20,7 @@ type link struct {
 // dependsOn reads depends_on and returns it together with the containers whose
 // namespaces are joined. Compose's conditions are all taken to mean "ready",
 // for the unit of a container is active only when its own notify mode says so.
-func (d *declaration) dependsOn() []Dependency {
+func (d *declaration) dependsOn() []spec.Dependency {
 	at := d.field("depends_on")
 	for item := range d.items("depends_on") {
 		d.links = append(d.links, link{at: item, name: item.text()})
@@ -26,15 +28,15 @@ func (d *declaration) dependsOn() []Dependency {
 	for name, value := range at.fields() {
 		d.links = append(d.links, link{at: value, name: name, optional: d.optionalDependency(value)})
 	}
-	var dependencies []Dependency
+	var dependencies []spec.Dependency
 	for _, l := range d.links {
-		i := slices.IndexFunc(dependencies, func(known Dependency) bool { return known.Name == l.name })
+		i := slices.IndexFunc(dependencies, func(known spec.Dependency) bool { return known.Name == l.name })
 		switch {
 		case l.optional && !d.declared[l.name]: // not dockhost's to start
 		case i >= 0:
 			dependencies[i].Joined = dependencies[i].Joined || l.joined
 		default:
-			dependencies = append(dependencies, Dependency{Name: l.name, Joined: l.joined})
+			dependencies = append(dependencies, spec.Dependency{Name: l.name, Joined: l.joined})
 		}
 	}
 	return dependencies

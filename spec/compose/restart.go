@@ -1,10 +1,12 @@
-package spec
+package compose
 
 import (
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 // applyRestart turns Compose's restart into systemd's Restart=. Docker's own
@@ -16,7 +18,7 @@ import (
 // "infinity": older systemd (src/basic/ratelimit.c) adds the interval to a time,
 // which overflows, and no limit is left. A start by hand counts as well;
 // systemctl reset-failed makes systemd forget the count.
-func (d *declaration) applyRestart(made *Container) {
+func (d *declaration) applyRestart(made *spec.Container) {
 	policy := d.service.Restart
 	name, count, counted := strings.Cut(policy, ":")
 	switch {
@@ -35,7 +37,7 @@ func (d *declaration) applyRestart(made *Container) {
 	}
 }
 
-func (d *declaration) startLimit(count string) []UnitSetting {
+func (d *declaration) startLimit(count string) []spec.UnitSetting {
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 || n >= math.MaxInt32 {
 		d.errorf(d.field("restart"), "cannot use %q as a number of restarts", shorten(count))
@@ -44,17 +46,17 @@ func (d *declaration) startLimit(count string) []UnitSetting {
 	if n == 0 { // Docker's word for "no limit"
 		return nil
 	}
-	return []UnitSetting{
+	return []spec.UnitSetting{
 		{Section: "Unit", Key: "StartLimitIntervalSec", Value: "100y"},
 		{Section: "Unit", Key: "StartLimitBurst", Value: strconv.Itoa(n + 1)},
 	}
 }
 
 // overridden leaves out what restart sets where the user sets it as well.
-func overridden(settings []UnitSetting) []UnitSetting {
+func overridden(settings []spec.UnitSetting) []spec.UnitSetting {
 	kept := settings[:0:0]
 	for i, setting := range settings {
-		later := slices.ContainsFunc(settings[i+1:], func(s UnitSetting) bool { return s.Section == setting.Section && s.Key == setting.Key })
+		later := slices.ContainsFunc(settings[i+1:], func(s spec.UnitSetting) bool { return s.Section == setting.Section && s.Key == setting.Key })
 		if later && strings.HasPrefix(setting.Key, "StartLimit") {
 			continue
 		}

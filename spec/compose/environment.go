@@ -1,9 +1,11 @@
-package spec
+package compose
 
 import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 // environment returns "NAME=VALUE", sorted.
@@ -44,8 +46,8 @@ func (d *declaration) checkVariable(at spot, name string) {
 	}
 }
 
-func (d *declaration) envFiles() []EnvFile {
-	var files []EnvFile
+func (d *declaration) envFiles() []spec.EnvFile {
+	var files []spec.EnvFile
 	for i, file := range d.service.EnvFiles {
 		at := d.entry("env_file", i, len(d.service.EnvFiles))
 		if !path.IsAbs(file.Path) {
@@ -54,7 +56,7 @@ func (d *declaration) envFiles() []EnvFile {
 		if file.Format != "" && file.Format != "raw" {
 			d.errorf(at, "unknown format %q: use raw, or leave it out", shorten(file.Format))
 		}
-		files = append(files, EnvFile{Path: file.Path, Required: bool(file.Required), Format: file.Format})
+		files = append(files, spec.EnvFile{Path: file.Path, Required: bool(file.Required), Format: file.Format})
 	}
 	return files
 }

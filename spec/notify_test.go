@@ -1,0 +1,40 @@
+package spec
+
+import "testing"
+
+func TestParseNotify(t *testing.T) {
+	tests := []struct {
+		text  string
+		probe Probe
+		good  bool
+	}{
+		{"started", Probe{}, true},
+		{"healthy", Probe{}, true},
+		{"container", Probe{}, true},
+		{"off", Probe{}, true},
+		{"tcp:5432", Probe{Scheme: "tcp", Port: 5432}, true},
+		{"http://:8080/ready?deep=1", Probe{Scheme: "http", Port: 8080, Path: "/ready?deep=1"}, true},
+		{"https://:8443", Probe{Scheme: "https", Port: 8443, Path: "/"}, true},
+		{"http:///ready", Probe{Scheme: "http", Port: 80, Path: "/ready"}, true},
+		{"", Probe{}, false},
+		{"ready", Probe{}, false},
+		{"tcp:0", Probe{}, false},
+		{"tcp:70000", Probe{}, false},
+		{"tcp:", Probe{}, false},
+		{"http://:0/", Probe{}, false},
+		{"http://example.com/", Probe{}, false},
+		{"http://user:secret@:80/", Probe{}, false},
+		{"http://:80/#part", Probe{}, false},
+		{"ftp://:21/", Probe{}, false},
+	}
+	for _, test := range tests {
+		mode, err := ParseNotify(test.text)
+		if (err == nil) != test.good {
+			t.Errorf("ParseNotify(%q) = %v, want good %v", test.text, err, test.good)
+			continue
+		}
+		if probe, ok := mode.Probe(); probe != test.probe || ok != (test.probe != Probe{}) {
+			t.Errorf("ParseNotify(%q).Probe() = %+v, %v, want %+v", test.text, probe, ok, test.probe)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+// Command dockhost-supervise runs one container within the systemd unit that
+// it is called from. It is what stays resident beside each container, so it is
+// a program of its own: without cobra, Compose and the docker command's flags,
+// each of which would cost every start time and every container memory.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/supervisor"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+func main() {
+	os.Exit(run(os.Args))
+}
+
+// run is main with an exit status: the container's.
+func run(args []string) int {
+	if len(args) != 2 {
+		fmt.Fprintf(os.Stderr, "usage: %s NAME|/DECLARATION\n", args[0])
+		return supervisor.ExitNotRun
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	log := systemd.NewLogger("dockhost", os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
+	code, err := supervise(ctx, args[1], log)
+	if err != nil {
+		log.Error("container failed", zap.Error(err))
+	}
+	return code
+}
+
+func supervise(ctx context.Context, what string, log *zap.Logger) (int, error) {
+	const dir = rundir.Dir(rundir.Path)
+	docker, err := engine.New(engine.FromEnvironment(os.Getenv, dir.LoginsDir()))
+	if err != nil {
+		return supervisor.ExitNotRun, err
+	}
+	defer docker.Close()
+	declared, err := declaration(dir, what)
+	if err != nil {
+		return supervisor.ExitNotRun, err
+	}
+	units := &systemd.Manager{}
+	defer units.Close()
+	return supervisor.New(supervisor.Options{
+		Container: declared,
+		Dir:       dir,
+		Engine:    docker,
+		Notify:    systemd.Notifier{},
+		Units:     units,
+		Stdout:    os.Stdout,
+		Stderr:    os.Stderr,
+		Log:       log,
+	}).Run(ctx)
+}
+
+// declaration is what to run: an assigned container by its name, or whatever
+// is declared in a file, which `dockhost run` leaves open for this program.
+func declaration(dir rundir.Dir, what string) (*spec.Container, error) {
+	if strings.HasPrefix(what, "/") {
+		return rundir.ReadDeclaration(what)
+	}
+	return dir.Container(what)
+}
