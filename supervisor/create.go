@@ -27,9 +27,14 @@ func (s *Supervisor) create(ctx context.Context, image engine.Image) (string, er
 	if err != nil {
 		return "", err
 	}
+	if s.spec.Name == "" {
+		if err := s.removeNameless(ctx); err != nil {
+			return "", err
+		}
+	}
 	id, warnings, err := s.Engine.Create(ctx, request)
 	if errors.Is(err, engine.ErrConflict) {
-		if err := s.removeLeftover(ctx); err != nil {
+		if err := s.freeName(ctx); err != nil {
 			return "", err
 		}
 		id, warnings, err = s.Engine.Create(ctx, request)
@@ -41,7 +46,7 @@ func (s *Supervisor) create(ctx context.Context, image engine.Image) (string, er
 		s.Log.Warn("docker warns", zap.String("warning", warning))
 	}
 	s.state.ContainerID = id
-	if err := s.place(ctx, id); err != nil {
+	if err := errors.Join(s.place(ctx, id), s.writeCIDFile(id)); err != nil {
 		return "", errors.Join(err, s.Engine.Remove(ctx, id))
 	}
 	return id, nil
@@ -60,10 +65,14 @@ func (s *Supervisor) request() (engine.CreateRequest, error) {
 	if config.Labels == nil {
 		config.Labels = map[string]string{}
 	}
-	config.Labels[LabelUnit] = s.unit
 	config.Labels[LabelConfigHash] = s.state.ConfigHash
-	host.Runtime = RuntimeName
-	host.CgroupParent = placement.CgroupParent(s.unit)
+	config.Labels[LabelSupervisor] = self(s.Cgroups.Root)
+	host.Runtime = s.spec.Runtime
+	if s.unit != "" {
+		config.Labels[LabelUnit] = s.unit
+		host.Runtime = RuntimeName
+		host.CgroupParent = placement.CgroupParent(s.unit)
+	}
 	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 	return engine.CreateRequest{
 		Name: s.spec.Name, Platform: s.spec.Platform, Config: &config, HostConfig: &host, Networking: s.spec.Networking,
@@ -104,33 +113,11 @@ func readEnvFile(file spec.EnvFile) (map[string]string, error) {
 	return vars, nil
 }
 
-// removeLeftover removes the container of this name when it is this unit's,
-// left by a supervisor that was killed or by a power cut. A stranger's is left
-// alone.
-func (s *Supervisor) removeLeftover(ctx context.Context) error {
-	found, err := s.Engine.Inspect(ctx, s.spec.Name)
-	if errors.Is(err, engine.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	switch owner := found.Labels[LabelUnit]; owner {
-	case s.unit:
-	case "":
-		return fmt.Errorf("a container named %q exists that dockhost did not make (remove it: docker rm -f %s)", s.spec.Name, s.spec.Name)
-	default:
-		return fmt.Errorf("a container named %q belongs to %s (stop that unit, or use another name)", s.spec.Name, owner)
-	}
-	s.Log.Info("removing leftover container", zap.String("container_id", found.ID))
-	if err := s.Engine.Remove(ctx, found.ID); err != nil {
-		return err
-	}
-	return placement.Remove(s.Dir.RuntimeDir(), found.ID)
-}
-
 // place tells dockhost-runtime where the container is born.
 func (s *Supervisor) place(ctx context.Context, id string) error {
+	if s.unit == "" {
+		return nil
+	}
 	runtime, err := s.runtimeProgram(ctx)
 	if err != nil {
 		return err

@@ -45,6 +45,7 @@ type rig struct {
 	dir            rundir.Dir
 	configDir      string
 	stdout, stderr *written
+	log            *zap.Logger
 }
 
 // newRig returns a host that has the image app:1, of which the container app
@@ -53,7 +54,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, server: enginetest.NewServer(t), notify: &fakeNotifier{}, root: t.TempDir(),
-		configDir: t.TempDir(), stdout: &written{}, stderr: &written{},
+		configDir: t.TempDir(), stdout: &written{}, stderr: &written{}, log: zap.NewNop(),
 		spec: &spec.Container{
 			Name: "app", Image: "app:1", PullPolicy: spec.PullMissing, PullStallTimeout: time.Minute, Notify: spec.NotifyStarted,
 			Config: &container.Config{Image: "app:1"}, HostConfig: &container.HostConfig{},
@@ -63,6 +64,8 @@ func newRig(t *testing.T) *rig {
 	r.write("sys/fs/cgroup/cgroup.controllers", "")
 	r.write("proc/self/cgroup", "0::"+unitCgroup+"\n")
 	r.bornIn(unitCgroup + "/" + containerLeaf)
+	r.write(fmt.Sprintf("proc/%d/stat", os.Getpid()), procStat(os.Getpid(), 500))
+	r.write("proc/sys/kernel/random/boot_id", "b007\n")
 	r.server.AddRuntime(RuntimeName, "/usr/libexec/dockhost/dockhost-runtime")
 	r.server.AddImage("app:1", r.app())
 	return r
@@ -132,7 +135,7 @@ func (r *rig) start() *life {
 	l := &life{rig: r, stop: cancel, done: make(chan struct{})}
 	s := New(Options{
 		Container: r.spec, Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
-		Notify: r.notify, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: zap.NewNop(),
+		Notify: r.notify, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
 	})
 	go func() {
 		defer close(l.done)
@@ -146,10 +149,17 @@ func (r *rig) start() *life {
 	return l
 }
 
-// ends waits for the end and checks the exit status, the error, and that
-// nothing is left of the container. problem is a part of the error; "" is
-// none.
+// ends is exits, and checks that nothing is left of the container.
 func (l *life) ends(code int, problem string) {
+	l.t.Helper()
+	l.exits(code, problem)
+	l.leftNothing()
+}
+
+// exits waits for the end and checks the exit status and the error, also in
+// the state of an assigned container. problem is a part of the error; "" is
+// none.
+func (l *life) exits(code int, problem string) {
 	l.t.Helper()
 	select {
 	case <-l.done:
@@ -159,6 +169,9 @@ func (l *life) ends(code int, problem string) {
 	if l.code != code || (l.err == nil) != (problem == "") || (l.err != nil && !strings.Contains(l.err.Error(), problem)) {
 		l.t.Errorf("Run() = %d, %v, want %d, %q; systemd was told:\n%s", l.code, l.err, code, problem, l.notify)
 	}
+	if l.spec.Run != nil {
+		return
+	}
 	if state := l.state(); state.Phase != string(phaseEnded) || state.Ready {
 		l.t.Errorf("state = %+v, want ended", state)
 	}
@@ -167,7 +180,6 @@ func (l *life) ends(code int, problem string) {
 			l.t.Errorf("last error = %+v, want %v", last, l.err)
 		}
 	}
-	l.leftNothing()
 }
 
 func (l *life) leftNothing() {
@@ -221,7 +233,10 @@ type fakeNotifier struct {
 	lines []string
 }
 
-func (f *fakeNotifier) Ready(status string)           { f.add("READY " + status) }
+func (f *fakeNotifier) Ready(status string) { f.add("READY " + status) }
+func (f *fakeNotifier) HandOver(pid int, status string) {
+	f.add(fmt.Sprintf("HANDOVER %d %s", pid, status))
+}
 func (f *fakeNotifier) Status(status string)          { f.add("STATUS " + status) }
 func (f *fakeNotifier) Stopping(status string)        { f.add("STOPPING " + status) }
 func (f *fakeNotifier) ExtendTimeout(d time.Duration) { f.add("EXTEND " + d.String()) }
@@ -259,6 +274,10 @@ func (f *fakeNotifier) String() string { return strings.Join(f.all(), "\n") }
 // fakeUnits is a systemd with the unit of the container, and Docker's.
 type fakeUnits struct {
 	timeoutStart, timeoutStop time.Duration
+	// active is another unit that runs.
+	active string
+	// killMode is the unit's, which has no Delegate=.
+	killMode string
 	// dockerLeft is when docker.service began to stop; zero when it never did.
 	dockerLeft time.Time
 }
@@ -267,10 +286,12 @@ func (f fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	switch {
 	case name == engineUnit:
 		return systemd.Unit{Name: name, ActiveState: "active", LeftActive: f.dockerLeft}, nil
+	case name == f.active:
+		return systemd.Unit{Name: name, ActiveState: "active"}, nil
 	case name != unitName:
 		return systemd.Unit{}, systemd.ErrNoUnit
 	}
-	return systemd.Unit{Name: name, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
+	return systemd.Unit{Name: name, KillMode: f.killMode, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
 }
 
 // written is a stream that may be read while it is written to.

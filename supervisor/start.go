@@ -7,8 +7,8 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// verifyPlace proves that the container was born in the unit's cgroup, and
-// returns its pid; 0 when it has ended already.
+// verifyPlace proves that the container was born in the unit's cgroup, where
+// there is a unit, and returns its pid; 0 when it has ended already.
 func (s *Supervisor) verifyPlace(ctx context.Context, id string) (int, error) {
 	found, err := s.Engine.Inspect(ctx, id)
 	if err != nil {
@@ -16,6 +16,9 @@ func (s *Supervisor) verifyPlace(ctx context.Context, id string) (int, error) {
 	}
 	if found.Pid == 0 {
 		return 0, nil
+	}
+	if s.cgroup == "" {
+		return found.Pid, nil
 	}
 	held, at, err := s.Cgroups.Holds(s.cgroup, found.Pid)
 	if err != nil {

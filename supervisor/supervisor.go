@@ -7,6 +7,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ import (
 const (
 	// LabelUnit names the systemd unit that the container belongs to.
 	LabelUnit = "dockhost.unit"
+	// LabelSupervisor identifies the process that made it.
+	LabelSupervisor = "dockhost.supervisor"
 	// LabelConfigHash is the [spec.Container.Hash] it was made of.
 	LabelConfigHash = "dockhost.config-hash"
 )
@@ -45,6 +48,7 @@ const (
 // notifier tells systemd how the service fares.
 type notifier interface {
 	Ready(status string)
+	HandOver(pid int, status string)
 	Status(status string)
 	Stopping(status string)
 	ExtendTimeout(d time.Duration)
@@ -78,6 +82,10 @@ type Supervisor struct {
 	spec   *spec.Container
 	life   *lifecycle
 	state  rundir.State
+	// pid is the container's first process, once it runs.
+	pid int
+	// detached says that the container was left to systemd.
+	detached bool
 }
 
 // New returns a supervisor that has done nothing yet.
@@ -113,7 +121,11 @@ func (s *Supervisor) begin() {
 // supervise finds the supervisor's own place and lives the container's life.
 func (s *Supervisor) supervise(ctx context.Context) (int, error) {
 	var err error
-	if s.unit, s.cgroup, err = s.Cgroups.OwnUnit(); err != nil {
+	s.unit, s.cgroup, err = s.Cgroups.OwnUnit()
+	if errors.Is(err, systemd.ErrNoService) && s.spec.Run != nil {
+		return s.live(ctx) // in the foreground of a terminal or a script
+	}
+	if err != nil {
 		return ExitNotRun, err
 	}
 	if err := s.Cgroups.EnterLeaf(s.cgroup, supervisorLeaf); err != nil {
@@ -139,7 +151,11 @@ func (s *Supervisor) live(ctx context.Context) (int, error) {
 	if err != nil {
 		return ExitNotRun, err
 	}
-	defer s.discard(context.WithoutCancel(ctx), id)
+	defer func() {
+		if !s.detached {
+			s.discard(context.WithoutCancel(ctx), id)
+		}
+	}()
 	s.life.created()
 	return s.watch(ctx, id)
 }
@@ -153,11 +169,17 @@ func (s *Supervisor) unlessStopped(ctx context.Context, err error) (int, error) 
 	return 0, nil
 }
 
-// discard removes the container and all that was made for it.
+// discard removes the container, unless it is to be kept, and all that was
+// made for it.
 func (s *Supervisor) discard(ctx context.Context, id string) {
-	if err := s.Engine.Remove(ctx, id); err != nil {
-		s.Log.Warn("container not removed, the next start will", zap.Error(err))
-		return
+	if err := s.removeFiles(); err != nil {
+		s.Log.Warn("file not removed", zap.Error(err))
+	}
+	if !s.keeps() {
+		if err := s.Engine.Remove(ctx, id); err != nil {
+			s.Log.Warn("container not removed, the next start will", zap.Error(err))
+			return
+		}
 	}
 	if err := placement.Remove(s.Dir.RuntimeDir(), id); err != nil {
 		s.Log.Warn("placement not removed", zap.Error(err))
@@ -179,7 +201,11 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 		if !s.state.Cached {
 			s.state.LastError = nil
 		}
-		s.Notify.Ready(s.runningStatus())
+		if s.detaches() {
+			s.handOver(s.pid)
+		} else {
+			s.Notify.Ready(s.runningStatus())
+		}
 		s.Log.Info("container is ready", zap.String("image", s.spec.Image), zap.String("container_id", s.state.ContainerID))
 	case phaseStopping:
 		s.Notify.Stopping("stopping")

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net"
 	"os"
@@ -78,7 +79,7 @@ func TestContainerIsPlaced(t *testing.T) {
 	if diff := cmp.Diff(want, placed); diff != "" {
 		t.Errorf("placement at the start (-want +got):\n%s", diff)
 	}
-	labels := map[string]string{"own": "label", LabelUnit: unitName, LabelConfigHash: r.spec.Hash()}
+	labels := map[string]string{"own": "label", LabelUnit: unitName, LabelConfigHash: r.spec.Hash(), LabelSupervisor: fmt.Sprintf("%d/500/b007", os.Getpid())}
 	if !maps.Equal(config.Labels, labels) {
 		t.Errorf("labels = %v, want %v", config.Labels, labels)
 	}
@@ -274,57 +275,6 @@ func TestDockerKill(t *testing.T) {
 	l.ready()
 	r.server.Kill("app", unix.SIGTERM)
 	l.ends(143, "killed by signal 15")
-}
-
-// What has the container's name already.
-func TestNameTaken(t *testing.T) {
-	tests := []struct {
-		name, owner string
-		running     bool
-		problem     string
-	}{
-		{"leftover", unitName, false, ""},
-		{"leftover that runs", unitName, true, ""},
-		{"a stranger", "", true, `a container named "app" exists that dockhost did not make (remove it: docker rm -f app)`},
-		{"another unit's", "web.service", true, `a container named "app" belongs to web.service`},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t)
-			r.command("-exit-after", "10ms")
-			docker := r.engine()
-			config := &container.Config{Image: "app:1"}
-			if test.owner != "" {
-				config.Labels = map[string]string{LabelUnit: test.owner}
-			}
-			old, _, err := docker.Create(t.Context(), engine.CreateRequest{Name: "app", Config: config, HostConfig: &container.HostConfig{}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.MkdirAll(r.dir.RuntimeDir(), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if test.owner == unitName {
-				if err := placement.Write(r.dir.RuntimeDir(), old, placement.Placement{Unit: unitName, CgroupPath: unitCgroup + "/container"}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if test.running {
-				if err := docker.Start(t.Context(), old); err != nil {
-					t.Fatal(err)
-				}
-			}
-			l := r.start()
-			if test.problem == "" {
-				l.ends(0, "")
-				return
-			}
-			l.ends(ExitNotRun, test.problem)
-			if found, err := docker.Inspect(t.Context(), old); err != nil || !found.Running {
-				t.Errorf("Inspect() of it = %+v, %v, want it to run as before", found, err)
-			}
-		})
-	}
 }
 
 // What cannot be run ends with 125, and says why.

@@ -51,13 +51,24 @@ func (s *Supervisor) watch(ctx context.Context, id string) (int, error) {
 	if c.pid, err = s.verifyPlace(streams, id); err != nil {
 		return ExitNotRun, err
 	}
+	if err := s.writePIDFile(c.pid); err != nil {
+		return ExitNotRun, err
+	}
+	s.pid = c.pid
 	s.life.started()
 	if s.spec.Notify == spec.NotifyStarted {
 		s.life.ready()
 	} else {
 		s.allowReadiness(streams)
 	}
+	if s.detached {
+		return 0, nil
+	}
+	s.adviseUnit(streams)
 	code, err := s.follow(ctx, streams, c)
+	if s.detached {
+		return 0, nil
+	}
 	drain(c.output.Done())
 	return code, err
 }
@@ -86,14 +97,20 @@ func (s *Supervisor) listen(ctx context.Context, c *running, wait func(context.C
 	return nil
 }
 
-// follow returns when the container has ended.
+// follow returns when the container has ended, or was left to systemd.
 func (s *Supervisor) follow(ctx, streams context.Context, c *running) (int, error) {
-	for {
+	for !s.detached {
 		select {
 		case <-ctx.Done():
 			return s.stop(streams, c)
 		case e := <-c.exit:
 			if e.Err == nil {
+				if ctx.Err() != nil {
+					// Where the unit's author left KillMode= alone, systemd signals
+					// the container too, which may be quicker.
+					s.life.stopRequested()
+					return 0, nil
+				}
 				return s.ended(streams, c, e.Code)
 			}
 			if again, code, err := s.recover(ctx, streams, c, e.Err); !again {
@@ -108,6 +125,7 @@ func (s *Supervisor) follow(ctx, streams context.Context, c *running) (int, erro
 			s.happened(c, event)
 		}
 	}
+	return 0, nil
 }
 
 // recover is for an Engine that went away while the container ran. With

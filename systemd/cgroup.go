@@ -3,6 +3,7 @@ package systemd
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,6 +20,9 @@ type Cgroups struct {
 // cgroupMount is where all distributions mount the cgroup trees.
 const cgroupMount = "/sys/fs/cgroup"
 
+// ErrNoService says that a process is in no service of systemd.
+var ErrNoService = errors.New("no service of systemd")
+
 // OwnUnit returns the unit that this process runs in, and the unit's cgroup
 // path ("/system.slice/web.service"). It works in a leaf below the unit too.
 // The error tells when the process runs in no service.
@@ -34,7 +38,7 @@ func (c Cgroups) OwnUnit() (unit, path string, err error) {
 			return parts[i], strings.Join(parts[:i+1], "/"), nil
 		}
 	}
-	return "", "", fmt.Errorf("the process runs in %q, which is no service of systemd (start it by systemctl)", own)
+	return "", "", fmt.Errorf("the process runs in %q: %w (start it by systemctl)", own, ErrNoService)
 }
 
 // EnterLeaf moves this process into the cgroup NAME below the unit's, since

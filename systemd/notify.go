@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,12 @@ type Notifier struct{}
 
 // Ready says that the service is up, or has finished reloading.
 func (n Notifier) Ready(status string) { n.send("READY=1", statusLine(status)) }
+
+// HandOver says that the service is ready, and that pid is its main process
+// from now on: this one is about to end.
+func (n Notifier) HandOver(pid int, status string) {
+	n.send("READY=1", "MAINPID="+strconv.Itoa(pid), statusLine(status))
+}
 
 // Status says in a sentence what the service is doing.
 func (n Notifier) Status(status string) { n.send(statusLine(status)) }

@@ -157,6 +157,11 @@ type Unit struct {
 	// TimeoutStart and TimeoutStop are TimeoutStartUSec= and TimeoutStopUSec=;
 	// 0 when there is no limit.
 	TimeoutStart, TimeoutStop time.Duration
+	// Delegate says whether the unit's cgroup is the service's own.
+	Delegate bool
+	// KillMode is whom systemd sends its signals when it stops the unit:
+	// "control-group", "mixed", "process" or "none".
+	KillMode string
 	// Job says whether a job for the unit is waiting or running.
 	Job bool
 }
@@ -202,6 +207,8 @@ func unitFrom(name string, properties map[string]any) Unit {
 		u.ExitStatus = int(status)
 	}
 	u.TimeoutStart, u.TimeoutStop = span(properties, "TimeoutStartUSec"), span(properties, "TimeoutStopUSec")
+	u.Delegate, _ = properties["Delegate"].(bool)
+	u.KillMode = text(properties, "KillMode")
 	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
 		id, _ := job[0].(uint32)
 		u.Job = id != 0
