@@ -14,6 +14,7 @@ import (
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/systemd"
 )
 
 // freeName removes the container that has the name, so that one can be made
@@ -85,7 +86,8 @@ func (s *Supervisor) checkOwner(ctx context.Context, found engine.Container) err
 	case !found.Running:
 		return nil
 	default:
-		if owner, err := s.Units.Unit(ctx, unit); err != nil || !owner.Active() {
+		owner, err := s.Units.Unit(ctx, unit)
+		if errors.Is(err, systemd.ErrNoUnit) || err == nil && !owner.Active() {
 			return nil
 		}
 	}

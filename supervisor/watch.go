@@ -105,7 +105,7 @@ func (s *Supervisor) follow(ctx, streams context.Context, c *running) (int, erro
 			return s.stop(streams, c)
 		case e := <-c.exit:
 			if e.Err == nil {
-				if ctx.Err() != nil {
+				if stopAsked(ctx) {
 					// Where the unit's author left KillMode= alone, systemd signals
 					// the container too, which may be quicker.
 					s.life.stopRequested()
@@ -127,6 +127,9 @@ func (s *Supervisor) follow(ctx, streams context.Context, c *running) (int, erro
 	}
 	return 0, nil
 }
+
+// stopAsked says whether systemd asked the supervisor to end.
+func stopAsked(ctx context.Context) bool { return ctx.Err() != nil }
 
 // recover is for an Engine that went away while the container ran. With
 // live-restore the container goes on, and so does the watch once the Engine is
