@@ -1,10 +1,15 @@
 package engine
 
 import (
+	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config"
@@ -34,26 +39,36 @@ func (l login) who() string {
 	return fmt.Sprintf("as %q at %s", l.username, l.registry)
 }
 
-// loginFor returns the login for the registry of ref, from the first
-// directory that has one; credential helpers are asked as the docker command
-// asks them.
+// LoginFile is a file with registry logins. One that is not there, or that this
+// user may not read, has none.
+type LoginFile struct {
+	Path string
+	// Old says that the file is a .dockercfg, from the time before config.json:
+	// logins by registry, and nothing else.
+	Old bool
+}
+
+// ConfigFile is the config.json of a directory such as ~/.docker.
+func ConfigFile(dir string) LoginFile {
+	return LoginFile{Path: filepath.Join(dir, config.ConfigFileName)}
+}
+
+// loginFor returns the login for the registry of ref, from the first file that
+// has one; credential helpers are asked as the docker command asks them.
 func (c *Client) loginFor(ref reference.Named) (login, error) {
 	host := reference.Domain(ref)
 	key := host
 	if host == "docker.io" {
 		key = dockerHub
 	}
-	for _, dir := range c.configDirs {
-		file, err := loadConfig(dir)
+	for _, source := range c.logins {
+		file, err := source.load()
 		if err != nil {
 			return login{}, err
 		}
-		if file == nil {
-			continue
-		}
 		auth, err := file.GetAuthConfig(key)
 		if err != nil {
-			return login{}, fmt.Errorf("find the login for %s with %s: %w", host, file.Filename, err)
+			return login{}, fmt.Errorf("ask %s, which %s names, for the login for %s: %w", helper(file, key), source.Path, host, err)
 		}
 		if auth != (configtypes.AuthConfig{ServerAddress: auth.ServerAddress}) {
 			return encodeLogin(host, auth)
@@ -62,18 +77,34 @@ func (c *Client) loginFor(ref reference.Named) (login, error) {
 	return login{registry: host}, nil
 }
 
-// loadConfig reads DIR/config.json, or returns nil when there is none. The
-// parser's own errors quote what they could not read, so they are left out.
-func loadConfig(dir string) (*configfile.ConfigFile, error) {
-	path := filepath.Join(dir, config.ConfigFileName)
-	if _, err := os.Stat(path); err != nil {
-		return nil, nil //nolint:nilerr,nilnil // no readable file is no login
+// helper is the program that has the login for a registry.
+func helper(file *configfile.ConfigFile, key string) string {
+	return "docker-credential-" + cmp.Or(file.CredentialHelpers[key], file.CredentialsStore)
+}
+
+// load reads the file. The parser's own errors quote what they could not read,
+// so they are left out.
+func (l LoginFile) load() (*configfile.ConfigFile, error) {
+	raw, err := os.ReadFile(l.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return configfile.New(l.Path), nil
+	case err != nil:
+		return nil, fmt.Errorf("read registry logins: %w", err)
 	}
-	file, err := config.Load(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read registry logins: %s is not a Docker config.json (check it with: docker --config %s info)", path, dir)
+	if l.Old {
+		raw = slices.Concat([]byte(`{"auths":`), raw, []byte("}"))
 	}
-	return file, nil
+	file, err := config.LoadFromReader(bytes.NewReader(raw))
+	switch {
+	case err == nil:
+		file.Filename = l.Path
+		return file, nil
+	case l.Old:
+		return nil, fmt.Errorf("read registry logins: %s is not a .dockercfg (remove it, and run: docker login)", l.Path)
+	default:
+		return nil, fmt.Errorf("read registry logins: %s is not a Docker config.json (check it with: docker --config %s info)", l.Path, filepath.Dir(l.Path))
+	}
 }
 
 func encodeLogin(host string, auth configtypes.AuthConfig) (login, error) {

@@ -25,36 +25,57 @@ type Options struct {
 	// Host is the Engine's address as DOCKER_HOST has it; "" is Docker's own
 	// default, unix:///var/run/docker.sock.
 	Host string
-	// ConfigDirs are directories with a Docker config.json. The first one
-	// that has a login for a registry is asked.
-	ConfigDirs []string
+	// Logins are asked in this order. The first one that has a login for a
+	// registry is taken.
+	Logins []LoginFile
 }
+
+// credentialName is the name of a systemd credential that is a config.json
+// (LoadCredential=docker-config:/etc/...).
+const credentialName = "docker-config"
 
 // FromEnvironment returns the options that the docker command would take from
-// these variables: DOCKER_HOST, and the logins of DOCKER_CONFIG or the home
-// directory. Logins in first come before those.
+// these variables: DOCKER_HOST, and the logins in the [ConfigDir] and in a
+// .dockercfg of old. The logins in first, directories with a config.json, and
+// then those that systemd hands over as a credential, come before.
 func FromEnvironment(getenv func(string) string, first ...string) Options {
-	return Options{Host: getenv("DOCKER_HOST"), ConfigDirs: append(first, configDir(getenv))}
+	o := Options{Host: getenv("DOCKER_HOST")}
+	for _, dir := range first {
+		o.Logins = append(o.Logins, ConfigFile(dir))
+	}
+	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" {
+		o.Logins = append(o.Logins, LoginFile{Path: filepath.Join(dir, credentialName)})
+	}
+	o.Logins = append(o.Logins, ConfigFile(ConfigDir(getenv)))
+	o.Logins = append(o.Logins, LoginFile{Path: filepath.Join(homeDir(getenv), ".dockercfg"), Old: true})
+	return o
 }
 
-func configDir(getenv func(string) string) string {
+// ConfigDir is where the docker command has its config.json: DOCKER_CONFIG, or
+// .docker in the home directory.
+func ConfigDir(getenv func(string) string) string {
 	if dir := getenv("DOCKER_CONFIG"); dir != "" {
 		return dir
 	}
-	home := getenv("HOME")
-	if home == "" {
-		// systemd sets no HOME for a service of root's.
-		if u, err := user.Current(); err == nil {
-			home = u.HomeDir
-		}
+	return filepath.Join(homeDir(getenv), ".docker")
+}
+
+func homeDir(getenv func(string) string) string {
+	if home := getenv("HOME"); home != "" {
+		return home
 	}
-	return filepath.Join(home, ".docker")
+	// systemd sets no HOME for a service of root's.
+	u, err := user.Current()
+	if err != nil {
+		return "/"
+	}
+	return u.HomeDir
 }
 
 // Client talks to one Engine. It is safe for concurrent use.
 type Client struct {
-	api        *client.Client
-	configDirs []string
+	api    *client.Client
+	logins []LoginFile
 }
 
 // New returns a client. It does not connect: the API version is negotiated by
@@ -68,7 +89,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use Docker at %q: %w", o.Host, err)
 	}
-	return &Client{api: api, configDirs: o.ConfigDirs}, nil
+	return &Client{api: api, logins: o.Logins}, nil
 }
 
 // Close gives idle connections back.

@@ -43,7 +43,7 @@ func newRealHost(t *testing.T) enginetest.Host {
 		_ = exec.CommandContext(t.Context(), "docker", "image", "rm", "-f", ref).Run()
 	}
 	client, err := engine.New(engine.Options{
-		Host: host.Address, ConfigDirs: []string{enginetest.ConfigDir(t, map[string]engine.Login{registry: host.Login})},
+		Host: host.Address, Logins: []engine.LoginFile{engine.ConfigFile(enginetest.ConfigDir(t, map[string]engine.Login{registry: host.Login}))},
 	})
 	if err != nil {
 		t.Fatal(err)

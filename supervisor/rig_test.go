@@ -110,7 +110,7 @@ func (r *rig) write(path, text string) string {
 // engine returns a client of the fake.
 func (r *rig) engine() *engine.Client {
 	r.t.Helper()
-	client, err := engine.New(engine.Options{Host: r.server.Address(), ConfigDirs: []string{r.configDir}})
+	client, err := engine.New(engine.Options{Host: r.server.Address(), Logins: []engine.LoginFile{engine.ConfigFile(r.configDir)}})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -81,11 +81,11 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 // with returns the suite with a client that has this login.
 func (s *suite) with(login engine.Login) *suite {
 	s.Helper()
-	var dirs []string
+	var logins []engine.LoginFile
 	if login != (engine.Login{}) {
-		dirs = []string{ConfigDir(s.T, map[string]engine.Login{s.host.Registry: login})}
+		logins = []engine.LoginFile{engine.ConfigFile(ConfigDir(s.T, map[string]engine.Login{s.host.Registry: login}))}
 	}
-	client, err := engine.New(engine.Options{Host: s.host.Address, ConfigDirs: dirs})
+	client, err := engine.New(engine.Options{Host: s.host.Address, Logins: logins})
 	if err != nil {
 		s.Fatal(err)
 	}
