@@ -70,6 +70,9 @@ type Container struct {
 	Networking *network.NetworkingConfig `json:"networking,omitempty"`
 }
 
+// DefaultPullStallTimeout is the PullStallTimeout where none was asked for.
+const DefaultPullStallTimeout = time.Minute
+
 // PullPolicy says when an image is pulled, in Compose's words.
 type PullPolicy string
 

@@ -11,13 +11,10 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// defaultStallTimeout ends a pull that brings no byte for so long.
-const defaultStallTimeout = time.Minute
-
 // applyDockhost reads x-dockhost. Its values are taken as they are, without
 // Compose's variables: systemd has a meaning of its own for "$" and "$$".
 func (d *declaration) applyDockhost(made *spec.Container) {
-	made.Notify, made.PullStallTimeout = spec.NotifyStarted, defaultStallTimeout
+	made.Notify, made.PullStallTimeout = spec.NotifyStarted, spec.DefaultPullStallTimeout
 	if !d.dockhost.present() || d.dockhost.isNull() {
 		return
 	}

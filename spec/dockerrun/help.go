@@ -1,0 +1,39 @@
+package dockerrun
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Help is what `dockhost run --help` says.
+func Help() string {
+	var b strings.Builder
+	b.WriteString(`Run a container in the systemd unit that this is started by.
+
+Usage: dockhost run [OPTIONS] IMAGE [COMMAND] [ARG...]
+
+Options of dockhost:
+`)
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.SortFlags = false
+	addOwn(flags)
+	b.WriteString(flags.FlagUsages())
+	b.WriteString(`
+Options of docker run (-d has no effect):
+`)
+	docker := newCommand(nil).Flags()
+	docker.VisitAll(func(flag *pflag.Flag) {
+		if _, windows := flag.Annotations["ostype"]; windows {
+			flag.Hidden = true
+		}
+	})
+	for _, name := range []string{
+		"help", "detach", "detach-keys", "quiet", "isolation",
+		"restart", "cgroup-parent", "use-api-socket", "disable-content-trust",
+	} {
+		docker.Lookup(name).Hidden = true
+	}
+	b.WriteString(docker.FlagUsages())
+	return b.String()
+}

@@ -1,0 +1,120 @@
+package dockerrun
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-shellwords"
+	"github.com/spf13/pflag"
+
+	"github.com/dockhost/dockhost/spec"
+)
+
+// own are the options of dockhost's own, as they were given. They stand among
+// those of docker run.
+type own struct {
+	notify       string
+	reloadSignal string
+	reloadCmd    string
+	stallTimeout time.Duration
+	logs         bool
+	pidFile      string
+	cgroups      []string
+}
+
+// addOwn adds dockhost's own options to a set of flags. pflag panics when there
+// is one of that name already.
+func addOwn(flags *pflag.FlagSet) *own {
+	o := &own{}
+	flags.StringVar(&o.notify, "sdnotify", string(spec.NotifyStarted),
+		"When the container is ready: `MODE` is started, healthy, container, off,\ntcp:PORT, http://:PORT/PATH or https://:PORT/PATH")
+	flags.StringVar(&o.reloadSignal, "reload-signal", "", "Send `SIGNAL` to the container when the unit is reloaded")
+	flags.StringVar(&o.reloadCmd, "reload-cmd", "", "Run `COMMAND` in the container when the unit is reloaded")
+	flags.DurationVar(&o.stallTimeout, "pull-stall-timeout", spec.DefaultPullStallTimeout,
+		"End a pull that brings no byte for this `TIME`, and try again")
+	flags.BoolVar(&o.logs, "logs", true, "Relay the container's output")
+	flags.StringVar(&o.pidFile, "pid-file", "", "Write the pid of the container's first process to `FILE`")
+	flags.StringArrayVar(&o.cgroups, "cgroups", nil,
+		"Keep the container in its unit in this cgroup v1 `HIERARCHY` only, such as\nname=systemd or memory; may be repeated (default all)")
+	return o
+}
+
+// apply puts the options into a container, and returns what is wrong with them.
+func (o *own) apply(made *spec.Container) error {
+	var problems []error
+	note := func(err error) { problems = append(problems, err) }
+	var err error
+	if made.Notify, err = spec.ParseNotify(o.notify); err != nil {
+		note(fmt.Errorf("--sdnotify: %w", err))
+	}
+	made.Reload, err = o.reload()
+	note(err)
+	if made.PullStallTimeout = o.stallTimeout; o.stallTimeout <= 0 {
+		note(fmt.Errorf("--pull-stall-timeout: cannot use %s: use a time above 0, such as 60s", o.stallTimeout))
+	}
+	if o.pidFile != "" {
+		made.Run.PIDFile, err = filepath.Abs(o.pidFile)
+		note(err)
+	}
+	made.Run.Quiet = !o.logs
+	made.Run.Controllers, err = controllers(o.cgroups)
+	note(err)
+	return errors.Join(problems...)
+}
+
+// signal is a name or a number, as in signal(7).
+var signal = regexp.MustCompile(`^((SIG)?[A-Z][A-Z0-9]*([+-][0-9]+)?|[1-9][0-9]?)$`)
+
+// reload returns what a reload does, or nil.
+func (o *own) reload() (*spec.Reload, error) {
+	switch {
+	case o.reloadSignal != "" && o.reloadCmd != "":
+		return nil, errors.New("--reload-signal and --reload-cmd: use one of them")
+	case o.reloadSignal != "":
+		name := strings.ToUpper(o.reloadSignal)
+		if !signal.MatchString(name) {
+			return nil, fmt.Errorf("--reload-signal: cannot use %q as a signal: write a name such as HUP, or a number", o.reloadSignal)
+		}
+		return &spec.Reload{Signal: name}, nil
+	case o.reloadCmd != "":
+		words, err := splitCommand(o.reloadCmd)
+		if err != nil {
+			return nil, fmt.Errorf("--reload-cmd: %w", err)
+		}
+		return &spec.Reload{Exec: words}, nil
+	}
+	return nil, nil
+}
+
+// splitCommand splits a command line into words as a shell does that expands
+// nothing.
+func splitCommand(line string) ([]string, error) {
+	parser := shellwords.NewParser()
+	words, err := parser.Parse(line)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot split %q into words: close its quotes and parentheses", line)
+	case parser.Position >= 0:
+		return nil, fmt.Errorf("cannot use %q: no shell runs it (quote what a shell would act on, or use: sh -c '...')", line)
+	case len(words) == 0:
+		return nil, errors.New("the command is empty")
+	}
+	return words, nil
+}
+
+// controllers returns the hierarchies in which a container lies in its unit; nil
+// is all of them.
+func controllers(names []string) ([]string, error) {
+	if slices.Contains(names, "") {
+		return nil, errors.New("--cgroups: the name is empty: use all, name=systemd or a controller such as memory")
+	}
+	if slices.Contains(names, "all") || slices.Contains(names, "name=all") {
+		return nil, nil
+	}
+	return names, nil
+}
