@@ -1,6 +1,7 @@
 // Command dockhost runs containers in the systemd units of this host. It is
-// two programs in one file: dockhost, which systemd runs, and dockhostctl,
-// which people run. The name that it is called by decides.
+// three programs in one file: dockhost, which systemd runs, dockhostctl, which
+// people run, and systemd-docker, whose command lines are still in many units.
+// The name that it is called by decides.
 package main
 
 import (
@@ -35,7 +36,12 @@ func run(args []string) int {
 		program = dockhostctl()
 	}
 	program.SetArgs(args[1:])
-	err := program.ExecuteContext(ctx)
+	var err error
+	if filepath.Base(args[0]) == "systemd-docker" || program.Name() == "dockhost" && asSystemdDocker(args[1:]) {
+		err = systemdDocker(args[1:])
+	} else {
+		err = program.ExecuteContext(ctx)
+	}
 	var status exitStatus
 	switch {
 	case err == nil:
@@ -64,7 +70,7 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)
 // dockhost is what systemd runs.
 func dockhost() *cobra.Command {
 	root := program("dockhost", "run containers in the systemd units of this host")
-	root.AddCommand(agentCommand(), setupCommand())
+	root.AddCommand(agentCommand(), runCommand(), setupCommand())
 	return root
 }
 

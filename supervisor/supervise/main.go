@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -69,8 +71,11 @@ func supervise(ctx context.Context, what string, log *zap.Logger) (int, error) {
 // declaration is what to run: an assigned container by its name, or whatever
 // is declared in a file, which `dockhost run` leaves open for this program.
 func declaration(dir rundir.Dir, what string) (*spec.Container, error) {
-	if strings.HasPrefix(what, "/") {
-		return rundir.ReadDeclaration(what)
+	if !strings.HasPrefix(what, "/") {
+		return dir.Container(what)
 	}
-	return dir.Container(what)
+	if fd, err := strconv.ParseUint(filepath.Base(what), 10, 31); err == nil {
+		defer syscall.Close(int(fd))
+	}
+	return rundir.ReadDeclaration(what)
 }
