@@ -30,21 +30,18 @@ type Options struct {
 	Logins []LoginFile
 }
 
-// credentialName is the name of a systemd credential that is a config.json
-// (LoadCredential=docker-config:/etc/...).
-const credentialName = "docker-config"
-
 // FromEnvironment returns the options that the docker command would take from
 // these variables: DOCKER_HOST, and the logins in the [ConfigDir] and in a
-// .dockercfg of old. The logins in first, directories with a config.json, and
-// then those that systemd hands over as a credential, come before.
+// .dockercfg of old. The logins in first, directories with a config.json, come
+// before, and then the config.json that systemd hands over as a credential
+// (LoadCredential=docker-config:FILE).
 func FromEnvironment(getenv func(string) string, first ...string) Options {
 	o := Options{Host: getenv("DOCKER_HOST")}
 	for _, dir := range first {
 		o.Logins = append(o.Logins, ConfigFile(dir))
 	}
 	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" {
-		o.Logins = append(o.Logins, LoginFile{Path: filepath.Join(dir, credentialName)})
+		o.Logins = append(o.Logins, LoginFile{Path: filepath.Join(dir, "docker-config")})
 	}
 	o.Logins = append(o.Logins, ConfigFile(ConfigDir(getenv)))
 	o.Logins = append(o.Logins, LoginFile{Path: filepath.Join(homeDir(getenv), ".dockercfg"), Old: true})

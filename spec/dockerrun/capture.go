@@ -43,9 +43,10 @@ type dockerCLI struct {
 func (d *dockerCLI) Client() client.APIClient           { return d.engine }
 func (d *dockerCLI) ConfigFile() *configfile.ConfigFile { return d.config }
 func (d *dockerCLI) ServerInfo() command.ServerInfo     { return command.ServerInfo{OSType: "linux"} }
-func (d *dockerCLI) In() *streams.In                    { return streams.NewIn(io.NopCloser(bytes.NewReader(nil))) }
-func (d *dockerCLI) Out() *streams.Out                  { return streams.NewOut(io.Discard) }
-func (d *dockerCLI) Err() *streams.Out                  { return streams.NewOut(io.Discard) }
+
+func (d *dockerCLI) In() *streams.In   { return streams.NewIn(io.NopCloser(bytes.NewReader(nil))) }
+func (d *dockerCLI) Out() *streams.Out { return streams.NewOut(io.Discard) }
+func (d *dockerCLI) Err() *streams.Out { return streams.NewOut(io.Discard) }
 
 // capture is what docker run believes to be the Engine: it notes what it is
 // asked to create, and creates nothing.

@@ -26,14 +26,11 @@ func set(flags *pflag.FlagSet, name, value string) {
 func reset(flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		flag := flags.Lookup(name)
-		list, ok := flag.Value.(*opts.ListOpts)
-		if !ok {
-			set(flags, name, flag.DefValue)
+		if list, ok := flag.Value.(*opts.ListOpts); ok {
+			*list = opts.NewListOpts(nil)
 			continue
 		}
-		for list.Len() > 0 {
-			list.Delete(list.GetSlice()[0])
-		}
+		set(flags, name, flag.DefValue)
 	}
 }
 

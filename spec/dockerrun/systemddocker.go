@@ -119,22 +119,28 @@ func oldRunArgs(args []string) []string {
 func passedOn(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, _, found := strings.Cut(variable, "=")
-		return !found || name == "" || slices.Contains(hostVariables, name)
+		return !found || name == "" || ofHost(name)
 	})
 }
 
-// hostVariables are HOME and PATH, which systemd-docker left out, and what
-// systemd sets by itself for a process that it starts (systemd.exec(5),
-// "Environment variables set or propagated by the service manager"): it is
-// about the user, the files and the processes of the host. LANG is passed on:
-// systemd sets it too, but a unit that sets it means the container.
-var hostVariables = []string{
-	"HOME", "PATH", "USER", "LOGNAME", "SHELL", "TERM",
-	"INVOCATION_ID", "JOURNAL_STREAM", "LOG_NAMESPACE", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
-	"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES", "FDSTORE", "REMOTE_ADDR", "REMOTE_PORT",
-	"MAINPID", "MANAGERPID", "MANAGERPIDFDID", "SYSTEMD_EXEC_PID", "PIDFILE", "DEBUG_INVOCATION",
-	"RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY",
-	"MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "XDG_RUNTIME_DIR", "XDG_SESSION_ID", "XDG_SESSION_TYPE", "XDG_SESSION_CLASS",
-	"XDG_SEAT", "XDG_VTNR", "TRIGGER_UNIT", "TRIGGER_PATH", "TRIGGER_TIMER_REALTIME_USEC", "TRIGGER_TIMER_MONOTONIC_USEC",
-	"MONITOR_SERVICE_RESULT", "MONITOR_EXIT_CODE", "MONITOR_EXIT_STATUS", "MONITOR_INVOCATION_ID", "MONITOR_UNIT",
+// ofHost says whether a variable is one of HOME and PATH, which systemd-docker
+// left out, or of those that systemd sets by itself for a process that it starts
+// (systemd.exec(5), "Environment variables set or propagated by the service
+// manager"): they are about the user, the files and the processes of the host.
+// LANG is not among them: systemd sets it too, but a unit that sets it means the
+// container.
+func ofHost(name string) bool {
+	switch name {
+	case "HOME", "PATH", "USER", "LOGNAME", "SHELL", "TERM",
+		"INVOCATION_ID", "JOURNAL_STREAM", "LOG_NAMESPACE", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
+		"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES", "FDSTORE", "REMOTE_ADDR", "REMOTE_PORT",
+		"MAINPID", "MANAGERPID", "MANAGERPIDFDID", "SYSTEMD_EXEC_PID", "PIDFILE", "DEBUG_INVOCATION",
+		"RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY",
+		"CREDENTIALS_DIRECTORY", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE",
+		"XDG_RUNTIME_DIR", "XDG_SESSION_ID", "XDG_SESSION_TYPE", "XDG_SESSION_CLASS", "XDG_SEAT", "XDG_VTNR",
+		"TRIGGER_UNIT", "TRIGGER_PATH", "TRIGGER_TIMER_REALTIME_USEC", "TRIGGER_TIMER_MONOTONIC_USEC",
+		"MONITOR_SERVICE_RESULT", "MONITOR_EXIT_CODE", "MONITOR_EXIT_STATUS", "MONITOR_INVOCATION_ID", "MONITOR_UNIT":
+		return true
+	}
+	return false
 }
