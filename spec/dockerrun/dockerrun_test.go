@@ -92,7 +92,7 @@ func TestParse(t *testing.T) {
 			c.HostConfig.Mounts = []mount.Mount{{Type: "tmpfs", Target: "/t", TmpfsOptions: &mount.TmpfsOptions{SizeBytes: 1 << 20}}}
 			c.HostConfig.Tmpfs = map[string]string{"/run": "size=64k"}
 		}},
-		{"--rm --device /dev/null:/dev/x:r --device-cgroup-rule c_1:3_rwm --gpus all --device vendor.com/gpu=0 nginx", func(c *spec.Container) {
+		{"--rm --device /dev/null:/dev/x:r --device-cgroup-rule c~1:3~rwm --gpus all --device vendor.com/gpu=0 nginx", func(c *spec.Container) {
 			c.HostConfig.Devices = []container.DeviceMapping{{PathOnHost: "/dev/null", PathInContainer: "/dev/x", CgroupPermissions: "r"}}
 			c.HostConfig.DeviceCgroupRules = []string{"c 1:3 rwm"}
 			c.HostConfig.DeviceRequests = []container.DeviceRequest{
@@ -144,7 +144,7 @@ func TestParse(t *testing.T) {
 		}},
 		{"--rm --reload-signal hup nginx", func(c *spec.Container) { c.Reload = &spec.Reload{Signal: "HUP"} }},
 		{"--rm --reload-signal SIGRTMIN+3 nginx", func(c *spec.Container) { c.Reload = &spec.Reload{Signal: "SIGRTMIN+3"} }},
-		{"--rm --reload-cmd nginx_-s_'re_load' nginx", func(c *spec.Container) {
+		{"--rm --reload-cmd nginx~-s~'re~load' nginx", func(c *spec.Container) {
 			c.Reload = &spec.Reload{Exec: []string{"nginx", "-s", "re load"}}
 		}},
 		{"--rm --pid-file " + dir + "/../pid nginx", func(c *spec.Container) { c.Run.PIDFile = filepath.Dir(dir) + "/pid" }},
@@ -168,13 +168,11 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// words splits at spaces; "_" is a space in a word.
+// words splits at spaces; "~" is a space in a word.
 func words(line string) []string {
 	split := strings.Fields(line)
 	for i, word := range split {
-		if !strings.Contains(word, "/") && !strings.Contains(word, "UNSET") && !strings.Contains(word, "FROM") {
-			split[i] = strings.ReplaceAll(word, "_", " ")
-		}
+		split[i] = strings.ReplaceAll(word, "~", " ")
 	}
 	return split
 }

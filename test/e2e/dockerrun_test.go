@@ -1,0 +1,32 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestDockerRun compares, on the host, what its docker command asks an Engine
+// for with what dockhost makes of the same arguments.
+func TestDockerRun(t *testing.T) {
+	const binary = "/root/dockerrun.test"
+	built := t.TempDir() + "/dockerrun.test"
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "e2e_docker", "-o", built, "./spec/dockerrun")
+	build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("compile the test: %v: %s", err, out)
+	}
+	h := newHost(t)
+	if out, err := dockerOutside("cp", built, hostName()+":"+binary); err != nil {
+		t.Fatalf("copy the test to %s: %v: %s", hostName(), err, out)
+	}
+	t.Cleanup(func() { h.try("rm -f " + binary) })
+	out, code := h.try("cd /root && " + binary + " -test.run '^TestReal$' -test.v -test.timeout 5m")
+	t.Log(out)
+	if code != 0 || !strings.Contains(out, "--- PASS: TestReal") {
+		t.Errorf("docker run of %s means something else than dockhost's: the test exited %d", hostName(), code)
+	}
+}
