@@ -61,6 +61,10 @@ func (c *Client) Create(ctx context.Context, req CreateRequest) (string, []strin
 		}
 		platform = &parsed
 	}
+	req, err := c.fit(ctx, req)
+	if err != nil {
+		return "", nil, fmt.Errorf("create container %q: %w", req.Name, err)
+	}
 	made, err := c.api.ContainerCreate(ctx, req.Config, req.HostConfig, req.Networking, platform, req.Name)
 	if err != nil {
 		return "", nil, fmt.Errorf("create container %q: %w", req.Name, c.explainCreate(ctx, req, translate(err)))

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+)
+
+const mac = "02:42:00:00:00:01"
+
+// Docker 20.10 knows the address of the container, and none of its networks.
+func TestCreateFitsVersion(t *testing.T) {
+	for version, wantOld := range map[string]bool{"1.41": true, "1.44": false} {
+		body := struct {
+			MacAddress       string
+			NetworkingConfig network.NetworkingConfig
+		}{}
+		client := versioned(t, version, func(r *http.Request) { _ = json.NewDecoder(r.Body).Decode(&body) })
+		req := CreateRequest{
+			Name: "web", Config: &container.Config{Image: "nginx"}, HostConfig: &container.HostConfig{NetworkMode: "front"},
+			Networking: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{"front": {MacAddress: mac}}},
+		}
+		if _, _, err := client.Create(t.Context(), req); err != nil {
+			t.Fatalf("Create() at API %s = %v", version, err)
+		}
+		endpoint := body.NetworkingConfig.EndpointsConfig["front"].MacAddress
+		if inConfig := body.MacAddress == mac; inConfig != wantOld || (endpoint == mac) == wantOld {
+			t.Errorf("Create() at API %s asks for %q, and %q in the network", version, body.MacAddress, endpoint)
+		}
+		if req.Networking.EndpointsConfig["front"].MacAddress != mac {
+			t.Errorf("Create() at API %s changed the request that it was given", version)
+		}
+	}
+}
+
+func TestCreateRefusesWhatWouldBeDropped(t *testing.T) {
+	req := CreateRequest{
+		Name: "web", Config: &container.Config{Image: "nginx"}, HostConfig: &container.HostConfig{Annotations: map[string]string{"a": "b"}},
+	}
+	if _, _, err := versioned(t, "1.41", nil).Create(t.Context(), req); err == nil || !strings.Contains(err.Error(), "annotations") {
+		t.Errorf("Create() with annotations at API 1.41 = %v, want an error", err)
+	}
+	if _, _, err := versioned(t, "1.43", nil).Create(t.Context(), req); err != nil {
+		t.Errorf("Create() with annotations at API 1.43 = %v", err)
+	}
+}
+
+// versioned is a client of an Engine that speaks an API version, and that
+// calls created with each request to create a container.
+func versioned(t *testing.T, version string, created func(*http.Request)) *Client {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("API-Version", version)
+		if strings.HasSuffix(r.URL.Path, "/containers/create") {
+			if created != nil {
+				created(r)
+			}
+			_, _ = w.Write([]byte(`{"Id": "0123"}`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	client, err := New(Options{Host: "tcp://" + server.Listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
