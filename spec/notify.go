@@ -84,8 +84,18 @@ func (n Notify) Probe() (Probe, bool) {
 // CheckReadiness returns an error when the container could never become ready:
 // it waits for a healthcheck, and neither it nor its image has one.
 func (c *Container) CheckReadiness(imageHasCheck bool) error {
-	if c.Notify == NotifyHealthy && c.Config.Healthcheck == nil && !imageHasCheck {
+	if c.Notify == NotifyHealthy && !c.hasCheck(imageHasCheck) {
 		return fmt.Errorf("notify is healthy, but neither the container nor image %q has a healthcheck (add one, or use notify: started)", c.Image)
 	}
 	return nil
+}
+
+// hasCheck says whether Docker will check the container. Settings without a
+// test, such as an interval, change the image's own check.
+func (c *Container) hasCheck(imageHasCheck bool) bool {
+	check := c.Config.Healthcheck
+	if check == nil || len(check.Test) == 0 {
+		return imageHasCheck
+	}
+	return check.Test[0] != "NONE"
 }

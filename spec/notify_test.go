@@ -1,6 +1,10 @@
 package spec
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+)
 
 func TestParseNotify(t *testing.T) {
 	tests := []struct {
@@ -35,6 +39,27 @@ func TestParseNotify(t *testing.T) {
 		}
 		if probe, ok := mode.Probe(); probe != test.probe || ok != (test.probe != Probe{}) {
 			t.Errorf("ParseNotify(%q).Probe() = %+v, %v, want %+v", test.text, probe, ok, test.probe)
+		}
+	}
+}
+
+func TestCheckReadiness(t *testing.T) {
+	tests := []struct {
+		check     *container.HealthConfig
+		imageHas  bool
+		canBeWell bool
+	}{
+		{nil, false, false},
+		{nil, true, true},
+		{&container.HealthConfig{Test: []string{"CMD", "true"}}, false, true},
+		{&container.HealthConfig{Retries: 3}, true, true},
+		{&container.HealthConfig{Retries: 3}, false, false},
+		{&container.HealthConfig{Test: []string{"NONE"}}, true, false},
+	}
+	for _, test := range tests {
+		c := &Container{Notify: NotifyHealthy, Config: &container.Config{Healthcheck: test.check}}
+		if err := c.CheckReadiness(test.imageHas); (err == nil) != test.canBeWell {
+			t.Errorf("CheckReadiness(%v) with %+v = %v, want good %v", test.imageHas, test.check, err, test.canBeWell)
 		}
 	}
 }

@@ -122,10 +122,9 @@ func attached(flags *pflag.FlagSet) (stdout, stderr bool) {
 // (daemon/names.RestrictedNameChars). It becomes a part of paths, too.
 var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
-// checkHealth finds what could never become ready.
+// checkHealth finds what could never become ready, whatever the image is.
 func checkHealth(made *spec.Container) error {
-	check := made.Config.Healthcheck
-	if made.Notify == spec.NotifyHealthy && check != nil && len(check.Test) > 0 && check.Test[0] == "NONE" {
+	if made.CheckReadiness(true) != nil {
 		return errors.New("--sdnotify healthy: cannot wait for a health check that --no-healthcheck disables (remove one of them)")
 	}
 	return nil
