@@ -68,7 +68,8 @@ func (c *Client) loginFor(ref reference.Named) (login, error) {
 		}
 		auth, err := file.GetAuthConfig(key)
 		if err != nil {
-			return login{}, fmt.Errorf("ask %s, which %s names, for the login for %s: %w", helper(file, key), source.Path, host, err)
+			return login{}, fmt.Errorf("ask %s, which %s names, for the login for %s: %w",
+				helper(file, key), source.Path, host, err)
 		}
 		if auth != (configtypes.AuthConfig{ServerAddress: auth.ServerAddress}) {
 			return encodeLogin(host, auth)
@@ -103,7 +104,8 @@ func (l LoginFile) load() (*configfile.ConfigFile, error) {
 	case l.Old:
 		return nil, fmt.Errorf("read registry logins: %s is not a .dockercfg (remove it, and run: docker login)", l.Path)
 	default:
-		return nil, fmt.Errorf("read registry logins: %s is not a Docker config.json (check it with: docker --config %s info)", l.Path, filepath.Dir(l.Path))
+		return nil, fmt.Errorf("read registry logins: %s is not a Docker config.json (check it with: docker --config %s info)",
+			l.Path, filepath.Dir(l.Path))
 	}
 }
 

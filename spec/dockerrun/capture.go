@@ -27,7 +27,8 @@ import (
 
 // newCommand is docker run itself.
 func newCommand(docker command.Cli) *cobra.Command {
-	cmd := container.NewRunCommand(docker) //nolint:staticcheck // "do not import": it is the authority on its flags, and go.mod pins it
+	//nolint:staticcheck // deprecated as "do not import": but nobody else knows all flags, and go.mod pins it
+	cmd := container.NewRunCommand(docker)
 	cmd.Flags().SetOutput(io.Discard)
 	return cmd
 }
@@ -110,7 +111,8 @@ func loadConfig(dir string) (*configfile.ConfigFile, error) {
 	}{}
 	// The parser's errors quote what they could not read.
 	if len(raw) > 0 && json.Unmarshal(raw, &proxies) != nil {
-		return nil, fmt.Errorf("read proxies: %s is not a Docker config.json (check it with: docker --config %s info)", path, dir)
+		const notConfig = "read proxies: %s is not a Docker config.json (check it with: docker --config %s info)"
+		return nil, fmt.Errorf(notConfig, path, dir)
 	}
 	config.Proxies = proxies.Proxies
 	return config, nil

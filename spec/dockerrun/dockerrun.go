@@ -125,7 +125,8 @@ var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 // checkHealth finds what could never become ready, whatever the image is.
 func checkHealth(made *spec.Container) error {
 	if made.CheckReadiness(true) != nil {
-		return errors.New("--sdnotify healthy: cannot wait for a health check that --no-healthcheck disables (remove one of them)")
+		return errors.New("--sdnotify healthy: cannot wait for a health check that --no-healthcheck disables " +
+			"(remove one of them)")
 	}
 	return nil
 }

@@ -165,7 +165,29 @@ func TestParse(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("Parse(%q) (-want +got):\n%s", test.args, diff)
 		}
+		if before, after := encode(t, got), encode(t, handedOver(t, got)); before != after {
+			t.Errorf("Parse(%q) is another container once it was handed over (-before +after):\n%s", test.args, cmp.Diff(before, after))
+		}
 	}
+}
+
+// handedOver is a container as the supervisor reads it.
+func handedOver(t *testing.T, made *spec.Container) *spec.Container {
+	t.Helper()
+	read := &spec.Container{}
+	if err := json.Unmarshal([]byte(encode(t, made)), read); err != nil {
+		t.Fatal(err)
+	}
+	return read
+}
+
+func encode(t *testing.T, made *spec.Container) string {
+	t.Helper()
+	raw, err := json.Marshal(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
 }
 
 // words splits at spaces; "~" is a space in a word.
@@ -373,14 +395,10 @@ func TestParseIsStable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		raw, err := json.Marshal(c)
-		if err != nil {
-			t.Fatal(err)
-		}
 		if first == "" {
-			first = string(raw)
+			first = encode(t, c)
 		}
-		if diff := cmp.Diff(first, string(raw)); diff != "" {
+		if diff := cmp.Diff(first, encode(t, c)); diff != "" {
 			t.Fatalf("Parse() of the same arguments (-first +later):\n%s", diff)
 		}
 	}

@@ -32,17 +32,20 @@ type own struct {
 func addOwn(flags *pflag.FlagSet) *own {
 	o := &own{}
 	flags.StringVar(&o.notify, "sdnotify", string(spec.NotifyStarted),
-		"When the container is ready: `MODE` is started, healthy, container, off,\ntcp:PORT, http://:PORT/PATH or https://:PORT/PATH")
+		"When the container is ready: `MODE` is started, healthy, container, off,\n"+
+			"tcp:PORT, http://:PORT/PATH or https://:PORT/PATH")
 	flags.StringVar(&o.reloadSignal, "reload-signal", "", "Send `SIGNAL` to the container when the unit is reloaded")
 	flags.StringVar(&o.reloadCmd, "reload-cmd", "", "Run `COMMAND` in the container when the unit is reloaded")
 	flags.DurationVar(&o.stallTimeout, "pull-stall-timeout", spec.DefaultPullStallTimeout,
 		"End a pull that brings no byte for this `TIME`, and try again")
 	flags.BoolVar(&o.logs, "logs", true, "Relay the container's output")
 	flags.StringVar(&o.pidFile, "pid-file", "", "Write the pid of the container's first process to `FILE`")
-	flags.StringArrayVar(&o.cgroups, "cgroups", nil,
-		"Keep the container in its unit in this cgroup v1 `HIERARCHY` only, such as\nname=systemd or memory; may be repeated (default all)")
+	flags.StringArrayVar(&o.cgroups, "cgroups", nil, cgroupsUsage)
 	return o
 }
+
+const cgroupsUsage = "Keep the container in its unit in this cgroup v1 `HIERARCHY` only, such as\n" +
+	"name=systemd or memory; may be repeated (default all)"
 
 // apply puts the options into a container, and returns what is wrong with them.
 func (o *own) apply(made *spec.Container) error {
@@ -78,7 +81,8 @@ func (o *own) reload() (*spec.Reload, error) {
 	case o.reloadSignal != "":
 		name := strings.ToUpper(o.reloadSignal)
 		if !signal.MatchString(name) {
-			return nil, fmt.Errorf("--reload-signal: cannot use %q as a signal: write a name such as HUP, or a number", o.reloadSignal)
+			return nil, fmt.Errorf("--reload-signal: cannot use %q as a signal: write a name such as HUP, or a number",
+				o.reloadSignal)
 		}
 		return &spec.Reload{Signal: name}, nil
 	case o.reloadCmd != "":

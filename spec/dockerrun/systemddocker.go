@@ -66,8 +66,7 @@ func newOldOptions() *oldOptions {
 	o := &oldOptions{flags: pflag.NewFlagSet("systemd-docker", pflag.ContinueOnError)}
 	o.flags.SetOutput(io.Discard)
 	o.flags.SetInterspersed(false)
-	o.flags.StringArrayVarP(&o.cgroups, "cgroups", "c", nil,
-		"Keep the container in its unit in this cgroup v1 `HIERARCHY` only, such as\nname=systemd or memory; may be repeated (default all)")
+	o.flags.StringArrayVarP(&o.cgroups, "cgroups", "c", nil, cgroupsUsage)
 	o.flags.BoolVarP(&o.env, "env", "e", false, "Pass the unit's environment on to the container")
 	o.flags.BoolVarP(&o.logs, "logs", "l", true, "Relay the container's output")
 	o.flags.BoolVarP(&o.notify, "notify", "n", false, "The container says itself when it is ready")
