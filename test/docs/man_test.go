@@ -63,7 +63,12 @@ var (
 
 func parseHelp(text string) help {
 	h := help{flags: []string{}}
-	head, flags, _ := strings.Cut(text, "\nFlags:\n")
+	head, flags, found := strings.Cut(text, "\nFlags:\n")
+	if !found {
+		// Those of docker run follow, which has a manual of its own.
+		head, flags, _ = strings.Cut(text, "\nOptions of dockhost:\n")
+		flags, _, _ = strings.Cut(flags, "\n\n")
+	}
 	if _, commands, found := strings.Cut(head, "Available Commands:\n"); found {
 		for _, m := range commandLine.FindAllStringSubmatch(commands, -1) {
 			if m[1] != "help" {
@@ -108,7 +113,7 @@ func (m manual) commands() []string {
 
 var (
 	section  = regexp.MustCompile(`(?m)^\.S[hs] `)
-	item     = regexp.MustCompile(`(?m)^\.It (?:Fl [a-z] , )?Fl -([a-z-]+)$`)
+	item     = regexp.MustCompile(`(?m)^\.It (?:Fl [a-z] , )?Fl -([a-z-]+)(?: Ns = Ns .*| Ar .*)?$`)
 	synopsis = regexp.MustCompile(`(?m)^\.Cm ([a-z-]+)$`)
 )
 
