@@ -374,6 +374,28 @@ func TestSystemdDocker(t *testing.T) {
 			t.Errorf("B = %s, want what the command says", b)
 		}
 	})
+	t.Run("--notify", func(t *testing.T) {
+		h := newHost(t)
+		h.login()
+		h.unit("app.service", service("/usr/bin/dockhost -n run --rm --name app localhost:5000/app:1 -ready-after 1h -notify"))
+		h.run("systemctl start --no-block app")
+		h.eventually("the container runs", func() error {
+			if state := h.output("docker inspect -f '{{.State.Status}}' app 2>&1 || true"); state != "running" {
+				return fmt.Errorf("it is %s", state)
+			}
+			return nil
+		})
+		if state := h.property("app.service", "ActiveState"); state != "activating" {
+			t.Errorf("the unit is %s before its container says that it is ready", state)
+		}
+		h.run("docker exec app /app -send READY=1")
+		h.eventually("the unit is active", func() error {
+			if state := h.property("app.service", "ActiveState"); state != "active" {
+				return fmt.Errorf("it is %s", state)
+			}
+			return nil
+		})
+	})
 	t.Run("--logs=false --rm=false detaches", func(t *testing.T) {
 		h := start(t, "--logs=false run --rm=false --name app localhost:5000/app:1")
 		h.inUnit("app", "app.service")
@@ -421,7 +443,7 @@ func TestSystemdDocker(t *testing.T) {
 	})
 }
 
-// Signals that mean nothing to the supervisor are the container's.
+// Where systemd signals the container, too, a stop is a stop all the same.
 func TestRunStopsWithControlGroup(t *testing.T) {
 	h := newHost(t)
 	h.login()
@@ -432,5 +454,67 @@ func TestRunStopsWithControlGroup(t *testing.T) {
 			t.Errorf("Result = %s, want success: %s", result, h.journal("app.service"))
 		}
 		h.nothingLeft("app.service")
+	}
+}
+
+// A unit ends as its container ends.
+func TestRunExitStatus(t *testing.T) {
+	tests := []struct{ name, command, status string }{
+		{"its own code", "localhost:5000/busybox sh -c 'exit 7'", "7"},
+		{"killed by a signal", "localhost:5000/busybox sh -c 'kill -9 $$$$; sleep 9'", "137"},
+		{"cannot be run", "localhost:5000/busybox /etc", "126"},
+		{"not found", "localhost:5000/busybox /none", "127"},
+		{"nothing to run", "--pull never localhost:5000/none", "125"},
+	}
+	h := newHost(t)
+	h.login()
+	for _, test := range tests {
+		h.unit("one.service", service("/usr/bin/dockhost run --rm --init --name one "+test.command))
+		h.try("timeout 60 systemctl start one")
+		h.eventually("the unit ends", func() error {
+			if state := h.property("one.service", "ActiveState"); state != "failed" {
+				return fmt.Errorf("it is %s", state)
+			}
+			return nil
+		})
+		if status := h.property("one.service", "ExecMainStatus"); status != test.status {
+			t.Errorf("%s: ExecMainStatus = %s, want %s: %s", test.name, status, test.status, h.said("one.service"))
+		}
+		h.run("systemctl reset-failed one")
+		h.nothingLeft("one.service")
+	}
+}
+
+// systemctl stop ends a container by its image's own signal, once.
+func TestRunStop(t *testing.T) {
+	h := newHost(t)
+	h.login()
+	h.unit("web.service", service("/usr/bin/dockhost run --rm --name web localhost:5000/nginx:1.22"))
+	h.start("web")
+	since := h.output("date +%s.%N")
+	h.run("systemctl stop web")
+	signals := strings.Fields(h.run("docker events --since " + since + " --until $(date +%s.%N) --filter event=kill --format '{{.Actor.Attributes.signal}}'"))
+	if len(signals) != 1 || signals[0] != "3" {
+		t.Errorf("signals = %v, want one SIGQUIT (3)", signals)
+	}
+	if result := h.property("web.service", "Result"); result != "success" {
+		t.Errorf("Result = %s, want success", result)
+	}
+	h.nothingLeft("web.service")
+}
+
+// --pull says when the registry is asked.
+func TestRunPull(t *testing.T) {
+	h := newHost(t)
+	h.login()
+	h.run("docker pull -q localhost:5000/app:1 && docker tag localhost:5000/app:1 localhost:5000/app:2")
+	t.Cleanup(func() { h.try("docker rmi localhost:5000/app:2") })
+	for _, test := range []struct{ pull, version string }{{"missing", "1"}, {"never", "1"}, {"always", "2"}} {
+		h.unit("app.service", service("/usr/bin/dockhost run --rm --name app --pull "+test.pull+" localhost:5000/app:2"))
+		h.start("app")
+		if env := h.output("docker inspect -f '{{.Config.Env}}' app"); !strings.Contains(env, "APP_VERSION="+test.version) {
+			t.Errorf("--pull %s: environment = %s, want version %s", test.pull, env, test.version)
+		}
+		h.run("systemctl stop app")
 	}
 }
