@@ -6,7 +6,6 @@ package compose
 import (
 	"cmp"
 	"iter"
-	"regexp"
 	"slices"
 
 	"go.yaml.in/yaml/v4"
@@ -91,22 +90,13 @@ func (r *report) containers(section spot) []spec.Container {
 	return containers
 }
 
-// containerName is what Docker takes for a container name
-// (daemon/names.RestrictedNameChars), which systemd takes unescaped in the name
-// of a unit instance too (systemd.unit(5), "String escaping for inclusion in
-// unit names").
-var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
-
-// maxName leaves room in the 255 bytes of a unit name for "dockhost@.service".
-const maxName = 200
-
 // declare checks the names and the keys of all containers.
 func (r *report) declare(section spot) []*declaration {
 	var declared []*declaration
 	names := map[string]bool{}
 	for name, at := range section.fields() {
-		if !containerName.MatchString(name) || len(name) > maxName {
-			r.errorf(at, "cannot use %q as the name of a container and of a unit: use 2 to %d letters, digits, \"_\", \".\" and \"-\", beginning with a letter or a digit", shorten(name), maxName)
+		if err := spec.CheckName(name); err != nil {
+			r.errorf(at, "%v", err)
 		}
 		if !at.isMapping() {
 			r.errorf(at, "not a Compose service: write image: below it, indented")

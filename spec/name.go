@@ -1,0 +1,33 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxName leaves room in the 255 bytes of a unit name for "dockhost@.service".
+const maxName = 200
+
+// CheckName returns an error unless an assigned container and its unit can have
+// this name: it is what Docker takes for a container name
+// (daemon/names.RestrictedNameChars), which systemd takes unescaped in the name
+// of a unit instance too (systemd.unit(5), "String escaping for inclusion in
+// unit names").
+func CheckName(name string) error {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	rest := strings.TrimLeft(name, letters)
+	if len(name) >= 2 && len(name) <= maxName && len(rest) < len(name) && strings.Trim(rest, letters+"_.-") == "" {
+		return nil
+	}
+	return fmt.Errorf("cannot use %q as the name of a container and of a unit: use 2 to %d letters, digits, \"_\", \".\" and \"-\", beginning with a letter or a digit",
+		shorten(name), maxName)
+}
+
+// shorten keeps a message readable.
+func shorten(text string) string {
+	const maxShown = 120
+	if len(text) <= maxShown {
+		return text
+	}
+	return text[:maxShown] + "..."
+}
