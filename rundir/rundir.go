@@ -115,6 +115,8 @@ func (s State) Finished() bool {
 type Failure struct {
 	At      time.Time `json:"at"`
 	Message string    `json:"message"`
+	// ConfigHash is the [spec.Container.Hash] of what it went wrong with.
+	ConfigHash string `json:"config_hash,omitempty"`
 }
 
 // WriteState says how a container fares.

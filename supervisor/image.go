@@ -146,6 +146,6 @@ func (s *Supervisor) trouble(err error) {
 	if last := s.state.LastError; last == nil || last.Message != err.Error() {
 		s.Log.Warn("degraded", zap.Error(err))
 	}
-	s.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error()}
+	s.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error(), ConfigHash: s.state.ConfigHash}
 	s.saveState()
 }

@@ -196,11 +196,12 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 	if to == phaseUnready && s.spec.Notify == spec.NotifyStarted {
 		return // for no time worth telling
 	}
+	if to == phaseRunning && !s.state.Cached {
+		s.state.LastError = nil
+	}
+	s.saveState() // first: who hears of a change from systemd looks here for the rest
 	switch to {
 	case phaseRunning:
-		if !s.state.Cached {
-			s.state.LastError = nil
-		}
 		if s.detaches() {
 			s.handOver(s.pid)
 		} else {
@@ -215,7 +216,6 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 		s.Notify.Status(string(to) + " " + s.spec.Image)
 	case phaseWaiting, phasePulling, phaseEnded:
 	}
-	s.saveState()
 }
 
 func (s *Supervisor) runningStatus() string {
@@ -231,7 +231,7 @@ func (s *Supervisor) runningStatus() string {
 
 // fail keeps what went wrong, for status and for the next run.
 func (s *Supervisor) fail(err error) {
-	s.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error()}
+	s.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error(), ConfigHash: s.state.ConfigHash}
 	s.saveState()
 	s.Notify.Status(firstLine(err.Error()))
 }
