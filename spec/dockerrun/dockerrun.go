@@ -8,6 +8,7 @@
 package dockerrun
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,11 @@ import (
 
 // Options are what a command line means something by beside itself.
 type Options struct {
+	// Program is what is called, for messages; "" is "dockhost run".
+	Program string
+	// Flags are the caller's own, which stand among those of docker run; nil is
+	// none.
+	Flags *pflag.FlagSet
 	// Host is the Engine's address as DOCKER_HOST has it; "" is Docker's own
 	// default. config.json may have proxies for each Engine.
 	Host string
@@ -37,7 +43,9 @@ type Options struct {
 var ErrHelp = errors.New("help was asked for")
 
 // seeHelp ends the errors of whoever may have mistyped a flag.
-const seeHelp = "(see: dockhost run --help)"
+func (o Options) seeHelp() string {
+	return "(see: " + cmp.Or(o.Program, "dockhost run") + " --help)"
+}
 
 // Parse returns the container that the arguments of docker run describe, and
 // what dockhost's own options among them say. The name is "" when none was
@@ -52,15 +60,16 @@ func Parse(args []string, o Options) (*spec.Container, error) {
 	cmd := newCommand(&dockerCLI{engine: engine, config: config})
 	flags := cmd.Flags()
 	own := addOwn(flags)
+	flags.AddFlagSet(o.Flags)
 	if err := flags.Parse(args); err != nil {
-		return nil, fmt.Errorf("%s %s", describe(err), seeHelp)
+		return nil, fmt.Errorf("%s %s", describe(err), o.seeHelp())
 	}
 	if isSet(flags, "help") {
 		return nil, ErrHelp
 	}
 	words := flags.Args()
 	if len(words) == 0 {
-		return nil, errors.New("no image is named " + seeHelp)
+		return nil, errors.New("no image is named " + o.seeHelp())
 	}
 
 	made := &spec.Container{Image: words[0], Run: &spec.Run{}}

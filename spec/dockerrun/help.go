@@ -8,13 +8,17 @@ import (
 
 // Help is what `dockhost run --help` says.
 func Help() string {
-	var b strings.Builder
-	b.WriteString(`Run a container in the systemd unit that this is started by.
+	return `Run a container in the systemd unit that this is started by.
 
 Usage: dockhost run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
-Options of dockhost:
-`)
+` + Usage()
+}
+
+// Usage lists the options that [Parse] takes, those of dockhost first.
+func Usage() string {
+	var b strings.Builder
+	b.WriteString("Options of dockhost:\n")
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.SortFlags = false
 	addOwn(flags)
