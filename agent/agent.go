@@ -1,7 +1,8 @@
 // Package agent is the node agent: it takes over what the instance's user data
-// assigns to this host, keeps it as last known good, and makes systemd run
-// it, one dockhost@NAME.service for each container. It never touches a
-// container itself: what runs goes on when the agent is restarted.
+// assigns to this host and what dockhostctl run declares, keeps it as last
+// known good, and makes systemd run it, one dockhost@NAME.service for each
+// container. It never touches a container itself: what runs goes on when the
+// agent is restarted.
 package agent
 
 import (
@@ -50,6 +51,7 @@ type unitManager interface {
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
 	Units(ctx context.Context, pattern string) ([]string, error)
 	Version(ctx context.Context) (int, error)
+	Watch(ctx context.Context, name string) (<-chan struct{}, error)
 }
 
 // Options are what an agent works with.
@@ -80,12 +82,20 @@ type Agent struct {
 	dropIns dropIns
 
 	mu sync.Mutex
+	// read says that the user data was read, and what is kept.
+	read bool
 	// source, kept and pending are what the local API tells.
 	source  api.Source
 	kept    *accepted
 	pending map[string]*api.Pending
 	// waiting is what the agent waits for, "" when for nothing.
 	waiting string
+
+	// moved is closed, and another one made, when pending or kept change.
+	moved chan struct{}
+
+	// changes are what dockhostctl asks for, one after the other.
+	changes chan change
 
 	// force serializes what changes the host.
 	force sync.Mutex
@@ -98,6 +108,8 @@ func New(o Options) *Agent {
 		store:   store{root: o.Root},
 		dropIns: dropIns{root: o.Root},
 		pending: map[string]*api.Pending{},
+		moved:   make(chan struct{}),
+		changes: make(chan change),
 	}
 }
 
@@ -113,23 +125,26 @@ func (a *Agent) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// reconcileOnRequest reconciles once, and then at each reload. A change that
-// is still being prepared is abandoned for the new user data.
+// reconcileOnRequest reconciles once, and then at each reload, which abandons
+// what is still being prepared. In between it carries out what dockhostctl
+// asks for, one thing at a time.
 func (a *Agent) reconcileOnRequest(ctx context.Context) {
+	underWay := a.reconcile(ctx)
+	a.Notify.Ready(a.statusLine())
 	for {
-		round, cancel := context.WithCancel(ctx)
-		rollouts := a.reconcile(round)
-		a.Notify.Ready(a.statusLine())
 		select {
 		case <-ctx.Done():
+			underWay.stop()
+			return
 		case <-a.Reload:
 			a.Log.Info("reading user data again")
 			a.Notify.Reloading("reading user data again")
-		}
-		cancel()
-		rollouts.Wait()
-		if ctx.Err() != nil {
-			return
+			underWay.stop()
+			underWay = a.reconcile(ctx)
+			a.Notify.Ready(a.statusLine())
+		case c := <-a.changes:
+			c.done <- a.change(ctx, c, underWay)
+			a.Notify.Status(a.statusLine())
 		}
 	}
 }
@@ -172,12 +187,9 @@ func (a *Agent) statusLine() string {
 	if a.waiting != "" {
 		return a.waiting
 	}
-	count := 0
-	if a.kept != nil {
-		count = len(a.kept.Assignment.Containers)
-	}
-	line := fmt.Sprintf("%d containers assigned", count)
-	if count == 1 {
+	assigned, local := a.kept.counts()
+	line := fmt.Sprintf("%d containers assigned", assigned)
+	if assigned == 1 {
 		line = "1 container assigned"
 	}
 	switch {
@@ -189,6 +201,12 @@ func (a *Agent) statusLine() string {
 		line += " by " + a.source.Datasource + ", instance " + a.source.InstanceID
 	default:
 		line += ", no user data"
+	}
+	if local > 0 {
+		line += fmt.Sprintf("; %d declared by dockhostctl run", local)
+	}
+	for _, problem := range a.kept.clashes() {
+		line += "; " + problem
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.pending)) {
 		if p := a.pending[name]; p.Error != "" {

@@ -97,7 +97,7 @@ func dropIn(c *spec.Container, systemdVersion int) []byte {
 		}
 		fmt.Fprintf(section, "%s=%s\n", setting.Key, setting.Value)
 	}
-	return []byte("# Written by dockhost.service, and written anew when the user data changes.\n" +
+	return []byte("# Written by dockhost.service, and written anew when the declaration changes.\n" +
 		"[Unit]\n" + unit.String() + "\n[Service]\n" + service.String())
 }
 

@@ -20,7 +20,7 @@ func TestDropIn(t *testing.T) {
 			{Section: "Service", Key: "TimeoutStopSec", Value: "5"},
 		},
 	}
-	want := `# Written by dockhost.service, and written anew when the user data changes.
+	want := `# Written by dockhost.service, and written anew when the declaration changes.
 [Unit]
 Description=container web (registry/100%%:1)
 After=dockhost@db.service

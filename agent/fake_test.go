@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/zap/zaptest"
 
@@ -28,11 +29,19 @@ type fakeUnits struct {
 	starts map[string]int
 	// reloads counts daemon-reloads.
 	reloads int
+	// broken has containers fail, by image, with this error.
+	broken map[string]string
+	// err is what starting and stopping fail with.
+	err      error
+	watchers []chan struct{}
 }
 
 func (f *fakeUnits) Start(_ context.Context, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
 	f.active[name] = true
 	f.starts[name]++
 	return f.supervise(name)
@@ -46,16 +55,26 @@ func (f *fakeUnits) supervise(unit string) error {
 	if err != nil {
 		return err
 	}
-	return f.run.WriteState(name, rundir.State{Ready: true, ConfigHash: c.Hash(), Image: c.Image})
+	defer f.tell()
+	state := rundir.State{Phase: "running", Ready: true, ConfigHash: c.Hash(), Image: c.Image}
+	if why, isBroken := f.broken[c.Image]; isBroken {
+		state.Phase, state.Ready = "pulling", false
+		state.LastError = &rundir.Failure{At: time.Now(), Message: why, ConfigHash: c.Hash()}
+	}
+	return f.run.WriteState(name, state)
 }
 
 func (f *fakeUnits) Stop(_ context.Context, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
 	if !f.active[name] {
 		return systemd.ErrNoUnit
 	}
 	delete(f.active, name)
+	f.tell()
 	return nil
 }
 
@@ -85,6 +104,25 @@ func (f *fakeUnits) Units(context.Context, string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// Watch tells of each start and stop, of whatever unit.
+func (f *fakeUnits) Watch(context.Context, string) (<-chan struct{}, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	changes := make(chan struct{}, 1)
+	f.watchers = append(f.watchers, changes)
+	return changes, nil
+}
+
+// tell wakes the watchers. The caller holds mu.
+func (f *fakeUnits) tell() {
+	for _, changes := range f.watchers {
+		select {
+		case changes <- struct{}{}:
+		default:
+		}
+	}
 }
 
 func (f *fakeUnits) Version(context.Context) (int, error) { return 257, nil }

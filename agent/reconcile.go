@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,36 +26,38 @@ const stopTimeout = 5 * time.Minute
 // reconcile reads what the host is to run and makes systemd run it. A
 // container that is new, or as it was, is put in force at once; one that is to
 // be replaced is replaced when all that its successor needs is there. What
-// goes on after the return ends with ctx, and the returned group waits for it.
-func (a *Agent) reconcile(ctx context.Context) *sync.WaitGroup {
+// goes on after the return is returned; it ends with ctx.
+func (a *Agent) reconcile(ctx context.Context) rollouts {
 	t := a.readTarget() //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
 	for _, problem := range t.source.Problems {
 		a.Log.Error("user data refused", zap.String("problem", problem))
 	}
 	force, changed := merge(t)
 	a.setTarget(t.source, force, changed)
-	var rollouts sync.WaitGroup
+	underWay := rollouts{}
 	if force == nil {
-		return &rollouts
+		return underWay
+	}
+	for _, problem := range force.clashes() {
+		a.Log.Error("declaration not in force", zap.String("problem", problem))
 	}
 	if err := a.putInForce(ctx, force, changed, t.next != nil); err != nil {
 		a.Log.Error("assignment not in force", zap.Error(err))
 		a.addProblem(err)
 	}
 	for _, next := range changed {
-		rollouts.Go(func() { a.rollout(ctx, next) })
+		underWay.start(ctx, next.Name, func(ctx context.Context) { a.rollout(ctx, next) })
 	}
-	return &rollouts
+	return underWay
 }
 
-// merge decides what is in force from now on: what the user data asks for,
-// but for the containers that replace another one, which are returned apart.
+// merge decides what is in force from now on: what is asked for, but for the
+// containers that replace another one, which are returned apart.
 func merge(t target) (*accepted, []*spec.Container) {
 	if t.next == nil {
 		return t.kept, nil
 	}
 	force := *t.next
-	force.At = time.Now()
 	force.Assignment.Containers = slices.Clone(t.next.Assignment.Containers)
 	var changed []*spec.Container
 	for i := range force.Assignment.Containers {

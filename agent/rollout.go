@@ -174,6 +174,7 @@ func (a *Agent) setPending(c *spec.Container, doing string, err error) {
 	if err != nil {
 		p.Error = err.Error()
 	}
+	a.tellMoved()
 	a.mu.Unlock()
 	if err != nil {
 		a.Notify.Status(a.statusLine())
@@ -185,6 +186,7 @@ func (a *Agent) settle(force *accepted, name string) {
 	a.mu.Lock()
 	a.kept = force
 	delete(a.pending, name)
+	a.tellMoved()
 	a.mu.Unlock()
 	a.Notify.Status(a.statusLine())
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -24,7 +25,14 @@ const shutdownTimeout = 5 * time.Second
 func (a *Agent) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", a.getStatus)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	mux.HandleFunc("PUT /v1/containers/{name}", a.putContainer)
+	mux.HandleFunc("DELETE /v1/containers/{name}", a.deleteContainer)
+	mux.HandleFunc("GET /v1/containers/{name}/progress", a.getProgress)
+	server := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ConnContext: withPeer,
+		// Requests end with the agent: none is left waiting for a container.
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	stopped := context.AfterFunc(ctx, func() {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
@@ -55,6 +63,7 @@ func (a *Agent) status(ctx context.Context) api.Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s.Source = a.source
+	s.Source.Problems = append(slices.Clip(s.Source.Problems), a.kept.clashes()...)
 	if a.kept != nil {
 		s.Source.AcceptedAt = &a.kept.At
 	}
@@ -62,6 +71,7 @@ func (a *Agent) status(ctx context.Context) api.Status {
 		s.Source.Problems = append(slices.Clip(s.Source.Problems), err.Error())
 	}
 	for i := range containers {
+		containers[i].Origin = a.kept.origin(containers[i].Name)
 		if p, found := a.pending[containers[i].Name]; found {
 			waiting := *p
 			containers[i].Pending = &waiting
@@ -75,11 +85,12 @@ func (a *Agent) status(ctx context.Context) api.Status {
 func (a *Agent) setTarget(source api.Source, force *accepted, changed []*spec.Container) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.source, a.kept = source, force
+	a.source, a.kept, a.read = source, force, true
 	clear(a.pending)
 	for _, c := range changed {
 		a.pending[c.Name] = &api.Pending{Image: c.Image, Doing: "waiting"}
 	}
+	a.tellMoved()
 }
 
 func (a *Agent) addProblem(err error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -19,14 +20,28 @@ type target struct {
 	source api.Source
 	// kept is what is in force; nil when nothing is.
 	kept *accepted
-	// next is what the user data asks for; nil when kept stays as it is.
+	// next is what is asked for; nil when kept stays as it is.
 	next *accepted
 }
 
-// readTarget reads the user data and what is kept. It decides about last known
-// good: user data that cannot be read, or is wrong anywhere, changes nothing;
-// what was accepted for another instance is dropped.
+// readTarget reads what the host is to run: what the user data assigns, or
+// assigned last, and what dockhostctl run declared on it.
 func (a *Agent) readTarget() target {
+	t := a.readUserData()
+	if t.kept == nil || len(t.kept.Local) == 0 {
+		return t
+	}
+	if t.next == nil {
+		t.next = t.kept.withoutLocal()
+	}
+	t.next.addLocal(t.kept.Local)
+	return t
+}
+
+// readUserData reads the user data and what is kept. It decides about last
+// known good: user data that cannot be read, or is wrong anywhere, changes
+// nothing; what was accepted for another instance is dropped.
+func (a *Agent) readUserData() target {
 	kept, err := a.store.load()
 	if err != nil {
 		a.Log.Warn("starting without the last known good", zap.Error(err))
@@ -36,7 +51,7 @@ func (a *Agent) readTarget() target {
 		return a.withoutUserData(kept, err)
 	}
 	source := api.Source{Datasource: data.Datasource, InstanceID: data.InstanceID, Path: data.Path}
-	if kept != nil && kept.InstanceID != data.InstanceID {
+	if kept != nil && !kept.isFor(data.InstanceID, a.store.machineID()) {
 		a.Log.Info("dropping the assignment of another instance", zap.String("instance_id", kept.InstanceID))
 		a.drop()
 		kept = nil
@@ -50,6 +65,7 @@ func (a *Agent) readTarget() target {
 		InstanceID: data.InstanceID,
 		MachineID:  a.store.machineID(),
 		Datasource: data.Datasource,
+		At:         time.Now(),
 		Assignment: *assignment,
 	}}
 }
@@ -64,7 +80,7 @@ func parse(data *cloudinit.UserData, kept *accepted) (*spec.Assignment, string, 
 	}
 	switch {
 	case section.Node != nil:
-	case section.Opaque && kept != nil && len(kept.Assignment.Containers) > 0:
+	case section.Opaque && kept.assigns():
 		return nil, "", fmt.Errorf("%s: %s is not looked into for a dockhost section (write it as plain #cloud-config)", section.File, section.Kind)
 	case section.Kind == "":
 		return &spec.Assignment{}, "the user data is empty", nil
@@ -83,8 +99,8 @@ func (a *Agent) withoutUserData(kept *accepted, err error) target {
 		a.drop()
 		kept = nil
 	}
-	if errors.Is(err, cloudinit.ErrNotFound) && kept == nil {
-		return target{source: api.Source{Note: err.Error()}}
+	if errors.Is(err, cloudinit.ErrNotFound) && (kept == nil || kept.Datasource == "") {
+		return target{source: api.Source{Note: err.Error()}, kept: kept}
 	}
 	return lastKnownGood(api.Source{}, kept, err)
 }

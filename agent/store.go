@@ -18,16 +18,23 @@ import (
 // secrets: it is root's alone.
 const storePath = "/var/lib/dockhost/assignment.json"
 
-// accepted is an assignment that is in force, and for which machine.
+// accepted is what is in force, and for which machine.
 type accepted struct {
 	// InstanceID is the instance's that the user data was for.
 	InstanceID string `json:"instance_id"`
 	// MachineID is the host's /etc/machine-id, which tells a clone from its
 	// original also when there is no user data to tell it.
-	MachineID  string          `json:"machine_id"`
-	Datasource string          `json:"datasource"`
-	At         time.Time       `json:"at"`
+	MachineID  string    `json:"machine_id"`
+	Datasource string    `json:"datasource"`
+	At         time.Time `json:"at"`
+	// Assignment is what is in force, of the user data and of Local.
 	Assignment spec.Assignment `json:"assignment"`
+	// Local is what dockhostctl run declared, sorted by name. A change of it is
+	// here at once, and in Assignment when it is in force.
+	Local []spec.Container `json:"local,omitempty"`
+	// Shadowed names those of Local that the user data assigns too: they are
+	// not in force.
+	Shadowed []string `json:"shadowed,omitempty"`
 }
 
 // container returns the container of that name, nil when there is none.
@@ -58,11 +65,20 @@ func (s store) load() (*accepted, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the last known good assignment: %w", err)
 	}
+	s.sweep()
 	var kept accepted
 	if err := json.Unmarshal(raw, &kept); err != nil {
 		return nil, fmt.Errorf("read the last known good assignment: %s is damaged", s.path())
 	}
 	return &kept, nil
+}
+
+// sweep removes what an agent that was killed while it wrote has left.
+func (s store) sweep() {
+	left, _ := filepath.Glob(filepath.Join(filepath.Dir(s.path()), "."+filepath.Base(s.path())+"*"))
+	for _, path := range left {
+		_ = os.Remove(path)
+	}
 }
 
 // save keeps an assignment, atomically and through a power cut.

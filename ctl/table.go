@@ -94,8 +94,12 @@ func printContainers(b *strings.Builder, containers []api.Container, c colors, n
 		if container.Cached {
 			ready += " (cached image)"
 		}
+		name := container.Name
+		if container.Origin == api.OriginLocal {
+			name += " (local)"
+		}
 		fmt.Fprintln(table, strings.Join([]string{
-			container.Name,
+			name,
 			orDash(container.Image),
 			orDash(container.Digest[:min(shortDigest, len(container.Digest))]),
 			orDash(strings.Trim(container.ActiveState+"/"+container.SubState, "/")),

@@ -26,12 +26,13 @@ func TestPrintTable(t *testing.T) {
 	source := api.Source{Datasource: "NoCloud", InstanceID: "i-1", Path: "/var/lib/cloud/seed/nocloud/user-data"}
 	docker := api.Docker{Reachable: true, Version: "26.1.5", RuntimeRegistered: true}
 	agent := api.Agent{Reachable: true, Version: "0.1.0"}
-	failing, cached, pending := good, good, good
+	failing, cached, pending, local := good, good, good, good
 	failing.Name, failing.Ready, failing.Digest, failing.Health, failing.Restarts = "db", false, "", "", 3
 	failing.ActiveState, failing.SubState, failing.StatusText = "activating", "start", "next try in 4s: manifest unknown"
 	failing.LastError = &api.Failure{At: since, Message: "manifest unknown"}
 	cached.Name, cached.Cached = "cache", true
 	pending.Pending = &api.Pending{Image: "localhost:5000/nginx:1.24", Doing: "trying again", Error: "port 80/tcp is in use\nport 81/tcp is in use"}
+	local.Name, local.Origin = "db", api.OriginLocal
 	tests := []struct {
 		name  string
 		color bool
@@ -43,6 +44,7 @@ func TestPrintTable(t *testing.T) {
 			Agent: agent, Docker: api.Docker{Error: "docker is unreachable"}, Containers: []api.Container{cached, failing, pending},
 			Source: api.Source{Datasource: "NoCloud", InstanceID: "i-1", Path: "/user-data", LastKnownGood: true, Problems: []string{"user-data:3:1: one", "user-data:4:1: two"}},
 		}},
+		{"local", false, api.Status{Agent: agent, Source: source, Docker: docker, Containers: []api.Container{good, local}}},
 		{"without agent", false, api.Status{Agent: api.Agent{Error: "connection refused"}, Docker: docker, Containers: []api.Container{good}}},
 		{"nothing assigned", false, api.Status{Agent: agent, Source: api.Source{Note: "no datasource has user data for this host"}, Docker: docker}},
 	}

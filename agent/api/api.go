@@ -1,6 +1,7 @@
-// Package api is what the agent says over its local socket. The types are the
-// documented JSON of `dockhostctl status --json`: fields are added, never
-// renamed. It imports nothing of this project.
+// Package api is what the agent says over its local socket. Status and what is
+// in it are the documented JSON of `dockhostctl status --json`: fields are
+// added, never renamed. The rest is between dockhostctl and the agent of the
+// same version. It imports nothing of this project.
 package api
 
 import "time"
@@ -67,6 +68,9 @@ type Docker struct {
 // Container is one assigned container.
 type Container struct {
 	Name string `json:"name"`
+	// Origin is where the container comes from; "" when the agent did not
+	// answer, for nobody else knows, and for one that is no longer assigned.
+	Origin Origin `json:"origin,omitempty"`
 	// Image is the reference that runs, Digest the registry's digest of it.
 	Image  string `json:"image"`
 	Digest string `json:"digest,omitempty"`
@@ -97,6 +101,17 @@ type Container struct {
 	// Pending is the change that is not in force yet.
 	Pending *Pending `json:"pending,omitempty"`
 }
+
+// Origin is where a container comes from.
+type Origin string
+
+// The origins.
+const (
+	// OriginUserData is the instance's user data.
+	OriginUserData Origin = "user-data"
+	// OriginLocal is dockhostctl run, on this host.
+	OriginLocal Origin = "local"
+)
 
 // Failure is something that went wrong.
 type Failure struct {
