@@ -76,8 +76,8 @@ func dockhost() *cobra.Command {
 
 // dockhostctl is what people run.
 func dockhostctl() *cobra.Command {
-	root := program("dockhostctl", "say how the containers of this host fare")
-	root.AddCommand(statusCommand())
+	root := program("dockhostctl", "run containers on this host, and say how they fare")
+	root.AddCommand(statusCommand(), declareCommand(), removeCommand())
 	return root
 }
 

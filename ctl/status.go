@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -73,26 +72,13 @@ func print(o StatusOptions, s api.Status) error {
 func askAgent(ctx context.Context, socket string) (api.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	var dialer net.Dialer
-	client := &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", socket)
-		},
-	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://dockhost/v1/status", nil)
+	answer, err := newClient(socket).ask(ctx, http.MethodGet, "/v1/status", nil)
 	if err != nil {
 		return api.Status{}, err
 	}
-	response, err := client.Do(request)
-	if err != nil {
-		return api.Status{}, fmt.Errorf("ask the agent at %s (see: systemctl status dockhost): %w", socket, errors.Unwrap(err))
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return api.Status{}, fmt.Errorf("ask the agent at %s: it answered %s", socket, response.Status)
-	}
+	defer answer.Close()
 	var s api.Status
-	if err := json.NewDecoder(response.Body).Decode(&s); err != nil {
+	if err := json.NewDecoder(answer).Decode(&s); err != nil {
 		return api.Status{}, fmt.Errorf("read the agent's answer: %w", err)
 	}
 	return s, nil

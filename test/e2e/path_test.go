@@ -422,19 +422,26 @@ func TestSecrets(t *testing.T) {
 		}
 		return nil
 	})
+	h.hides(canary)
+}
+
+// hides fails the test where a secret of the container app is in a log, a
+// status, a command line or a file that others may read.
+func (h *host) hides(secret string) {
+	h.Helper()
 	places := []string{
 		"journalctl --no-pager -b -o json -u dockhost -u 'dockhost@*'", "dockhostctl status", "dockhostctl status --json",
 		"systemctl status --no-pager -l dockhost dockhost@app", "systemctl cat dockhost@app", "systemctl show dockhost@app", "ps -ef",
 	}
 	for _, place := range places {
-		if out, _ := h.try(place); strings.Contains(out, canary) {
-			t.Errorf("%s shows the secret", place)
+		if out, _ := h.try(place); strings.Contains(out, secret) {
+			h.Errorf("%s shows the secret", place)
 		}
 	}
-	files := h.output("grep -rls " + canary + " /run/dockhost /var/lib/dockhost /run/systemd | xargs stat -c '%a %U %n'")
+	files := h.output("grep -rls " + secret + " /run/dockhost /var/lib/dockhost /run/systemd | xargs stat -c '%a %U %n'")
 	for file := range strings.SplitSeq(files, "\n") {
 		if !strings.HasPrefix(file, "600 root ") {
-			t.Errorf("the secret lies in a file that others may read: %s", file)
+			h.Errorf("the secret lies in a file that others may read: %s", file)
 		}
 	}
 }
