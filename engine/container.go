@@ -31,7 +31,7 @@ type Container struct {
 	// ImageID identifies the content that the container was made of.
 	ImageID string
 	Labels  map[string]string
-	// Status is the Engine's word: created, running, exited, ...
+	// Status is the Engine's word: created, running, exited, removing, ...
 	Status  string
 	Running bool
 	// Pid is the container's first process, 0 when it does not run.
@@ -43,8 +43,15 @@ type Container struct {
 	// HealthOutput is what the last check printed.
 	HealthOutput string
 	StartedAt    time.Time
-	// Error is why the Engine could not start it.
+	// Error is why the Engine could not start it. ExitCode is then 127 for a
+	// command that is not there, 126 for one that cannot be executed, and
+	// 128 for all else.
 	Error string
+	// Memory is the limit on its memory in bytes, 0 for none.
+	Memory int64
+	// StopSignal is the configuration's own or the image's, as it is written;
+	// "" is SIGTERM.
+	StopSignal string
 }
 
 // Create makes a container and returns its id and the Engine's warnings. The
@@ -97,11 +104,16 @@ func (c *Client) Start(ctx context.Context, id string) error {
 }
 
 // Stop ends a container with its own stop signal, and kills it when it has not
-// ended after grace. A container that does not run is no error.
+// ended after grace; never when grace is negative. A container that does not
+// run is no error.
 func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, grace+callTimeout)
-	defer cancel()
-	seconds := int(max(grace, 0).Round(time.Second).Seconds())
+	seconds := -1
+	if grace >= 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, grace+callTimeout)
+		defer cancel()
+		seconds = int(grace.Round(time.Second).Seconds())
+	}
 	err := c.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
 	if err != nil && !cerrdefs.IsNotModified(err) {
 		return fmt.Errorf("stop container: %w", translate(err))
@@ -110,15 +122,33 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 }
 
 // Remove removes a container, also a running one, and its anonymous volumes.
-// One that is not there, or is being removed, is no error.
+// One that is not there is no error; one that somebody else is removing is
+// waited for.
 func (c *Client) Remove(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err := translate(c.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}))
-	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrConflict) {
+	if errors.Is(err, ErrConflict) {
+		err = c.removed(ctx, id)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("remove container %s: %w", id, err)
 	}
 	return nil
+}
+
+// removed returns when there is no such container any more.
+func (c *Client) removed(ctx context.Context, id string) error {
+	results, errs := c.api.ContainerWait(ctx, id, container.WaitConditionRemoved)
+	select {
+	case result := <-results:
+		if result.Error != nil && result.Error.Message != "" {
+			return errors.New(result.Error.Message)
+		}
+		return nil
+	case err := <-errs:
+		return translate(err)
+	}
 }
 
 // Inspect returns a container by id or name. The error is [ErrNotFound] when
@@ -140,7 +170,10 @@ func containerFrom(found container.InspectResponse) Container {
 		ExitCode: found.State.ExitCode, OOMKilled: found.State.OOMKilled, Error: found.State.Error,
 	}
 	if found.Config != nil {
-		out.Image, out.Labels = found.Config.Image, found.Config.Labels
+		out.Image, out.Labels, out.StopSignal = found.Config.Image, found.Config.Labels, found.Config.StopSignal
+	}
+	if found.HostConfig != nil {
+		out.Memory = found.HostConfig.Memory
 	}
 	if at, err := time.Parse(time.RFC3339Nano, found.State.StartedAt); err == nil {
 		out.StartedAt = at

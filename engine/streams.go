@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -103,6 +104,8 @@ type Event struct {
 	Action string
 	// Health is the new health of a health_status event.
 	Health string
+	// Signal is the number of the signal of a kill event.
+	Signal int
 }
 
 // Events returns what happens to a container from now on, until ctx ends or
@@ -135,5 +138,6 @@ func (c *Client) Events(ctx context.Context, id string, actions ...string) <-cha
 
 func eventFrom(m events.Message) Event {
 	action, health, _ := strings.Cut(string(m.Action), ": ")
-	return Event{Action: action, Health: health}
+	signal, _ := strconv.Atoi(m.Actor.Attributes["signal"]) // other events have none
+	return Event{Action: action, Health: health, Signal: signal}
 }

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"math"
 	"net/http"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -29,8 +31,9 @@ type box struct {
 	attached []net.Conn
 	signals  chan os.Signal
 	kill     context.CancelFunc
-	// next is closed when the container ends next.
-	next chan struct{}
+	// next is closed when the container ends next, gone when it is removed.
+	next, gone chan struct{}
+	removing   bool
 }
 
 // withBox finds the container, by id or name.
@@ -98,7 +101,7 @@ func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request) {
 	id := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "container %d", s.made)))
 	s.boxes[id] = &box{
 		id: id, name: name, config: request.Config, host: request.HostConfig, image: image,
-		state: container.State{Status: container.StateCreated}, next: make(chan struct{}),
+		state: container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}),
 	}
 	answer(w, http.StatusCreated, container.CreateResponse{ID: id, Warnings: []string{}})
 }
@@ -107,6 +110,9 @@ func (s *Server) serveInspect(w http.ResponseWriter, _ *http.Request, b *box) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := b.state
+	if b.removing && !state.Running {
+		state.Status = container.StateRemoving
+	}
 	answer(w, http.StatusOK, container.InspectResponse{
 		ContainerJSONBase: &container.ContainerJSONBase{
 			ID: b.id, Name: "/" + b.name, Image: imageID(b.config.Image), State: &state, HostConfig: b.host,
@@ -144,11 +150,44 @@ func (s *Server) serveStart(w http.ResponseWriter, _ *http.Request, b *box) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	case b.image.StartError != "":
+		b.state.ExitCode, b.state.Error = 128, b.image.StartError
 		refuse(w, http.StatusInternalServerError, "%s", b.image.StartError)
+		return
+	}
+	if code := unusable(b.config.Entrypoint); code != 0 {
+		b.state.ExitCode, b.state.Error = code, fmt.Sprintf("exec: %q: no use", b.config.Entrypoint[0])
+		refuse(w, http.StatusBadRequest, "%s", b.state.Error)
 		return
 	}
 	s.run(b)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// unusable is moby's exit code for a command that cannot be run, else 0.
+func unusable(command []string) int {
+	switch {
+	case len(command) == 0:
+		return 0
+	case command[0] == "/etc":
+		return 126
+	case strings.HasPrefix(command[0], "/nonexistent"):
+		return 127
+	}
+	return 0
+}
+
+// Restart does what docker restart does. From the stop on nobody else gets at
+// the container until it runs again.
+func (s *Server) Restart(name string) {
+	b := s.find(name)
+	if ended, running := s.signal(b, unix.SIGTERM); running {
+		<-ended
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.emit(b, events.ActionStop)
+	s.run(b)
+	s.emit(b, events.ActionRestart)
 }
 
 // serveStop sends the container's stop signal and, when the time is up,
@@ -157,6 +196,9 @@ func (s *Server) serveStop(w http.ResponseWriter, r *http.Request, b *box) {
 	seconds, err := strconv.Atoi(r.URL.Query().Get("t"))
 	if err != nil {
 		seconds = 10
+	}
+	if seconds < 0 {
+		seconds = math.MaxInt32
 	}
 	sig := unix.SIGTERM
 	if b.config.StopSignal != "" {
@@ -192,6 +234,14 @@ func (s *Server) serveKill(w http.ResponseWriter, r *http.Request, b *box) {
 }
 
 func (s *Server) serveRemove(w http.ResponseWriter, r *http.Request, b *box) {
+	s.mu.Lock()
+	if b.removing {
+		s.mu.Unlock()
+		refuse(w, http.StatusConflict, "removal of container %s is already in progress", b.id)
+		return
+	}
+	b.removing = true
+	s.mu.Unlock()
 	if force, _ := strconv.ParseBool(r.URL.Query().Get("force")); force {
 		if ended, running := s.signal(b, sigkill); running {
 			<-ended
@@ -200,10 +250,12 @@ func (s *Server) serveRemove(w http.ResponseWriter, r *http.Request, b *box) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if b.state.Running {
+		b.removing = false
 		refuse(w, http.StatusConflict, "cannot remove container %q: container is running", "/"+b.name)
 		return
 	}
 	delete(s.boxes, b.id)
+	close(b.gone)
 	s.emit(b, events.ActionDestroy)
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -212,9 +264,13 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request, b *box) {
 	s.mu.Lock()
 	next, running := b.next, b.state.Running
 	s.mu.Unlock()
+	condition := container.WaitCondition(r.URL.Query().Get("condition"))
+	if condition == container.WaitConditionRemoved {
+		next, running = b.gone, true
+	}
 	w.Header().Set("Content-Type", "application/json")
 	flush(w)
-	if container.WaitCondition(r.URL.Query().Get("condition")) == container.WaitConditionNextExit || running {
+	if condition == container.WaitConditionNextExit || running {
 		select {
 		case <-next:
 		case <-r.Context().Done():
@@ -227,8 +283,11 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request, b *box) {
 }
 
 // emit tells who listens of something that happened. The caller has the lock.
-func (s *Server) emit(b *box, action events.Action) {
+func (s *Server) emit(b *box, action events.Action, attributes ...string) {
 	m := events.Message{Type: events.ContainerEventType, Action: action, Actor: events.Actor{ID: b.id, Attributes: map[string]string{"name": b.name}}}
+	for i := 0; i+1 < len(attributes); i += 2 {
+		m.Actor.Attributes[attributes[i]] = attributes[i+1]
+	}
 	for listener, wants := range s.watchers {
 		if wants(m) {
 			listener <- m

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -114,7 +115,7 @@ func (s *Server) signal(b *box, sig unix.Signal) (<-chan struct{}, bool) {
 		}
 	}
 	// moby says so after the signal: daemon/kill.go, killWithSignal.
-	s.emit(b, "kill")
+	s.emit(b, "kill", "signal", strconv.Itoa(int(sig)))
 	return b.next, true
 }
 

@@ -236,7 +236,7 @@ func (s *suite) stop() {
 		s.Errorf("Stop() took %s of a container that ends on SIGTERM", took)
 	}
 	s.ends(m, 0)
-	s.hears(m, engine.Event{Action: "kill"}, engine.Event{Action: "stop"})
+	s.hears(m, engine.Event{Action: "kill", Signal: 15}, engine.Event{Action: "stop"})
 }
 
 func (s *suite) stopSignal() {
@@ -259,7 +259,7 @@ func (s *suite) stopKills() {
 		s.Errorf("Stop() took %s, want the grace of 1s and not Docker's own of 10s", took)
 	}
 	s.ends(m, exitKilled)
-	s.hears(m, engine.Event{Action: "kill"}, engine.Event{Action: "kill"}, engine.Event{Action: "stop"})
+	s.hears(m, engine.Event{Action: "kill", Signal: 15}, engine.Event{Action: "kill", Signal: 9}, engine.Event{Action: "stop"})
 }
 
 func (s *suite) stopOfNothing() {
@@ -334,6 +334,57 @@ func (s *suite) remove() {
 	if err := s.engine.Remove(s.Context(), m.id); err != nil {
 		s.Errorf("Remove() of no container = %v", err)
 	}
+}
+
+// removeTwice: whoever comes second returns no sooner than the container is
+// gone.
+func (s *suite) removeTwice() {
+	for range 5 {
+		m := s.run("-ignore-sigterm")
+		first := make(chan error, 1)
+		go func() { first <- s.engine.Remove(s.Context(), m.id) }()
+		if err := s.engine.Remove(s.Context(), m.id); err != nil {
+			s.Errorf("Remove() = %v", err)
+		}
+		if found, err := s.engine.Inspect(s.Context(), m.id); !errors.Is(err, engine.ErrNotFound) {
+			s.Errorf("Inspect() after Remove() = %+v, %v, want ErrNotFound", found, err)
+		}
+		if err := <-first; err != nil {
+			s.Errorf("Remove() beside another = %v", err)
+		}
+	}
+}
+
+// startRefused: the Engine says what is wrong with a command by an exit code.
+func (s *suite) startRefused() {
+	for command, want := range map[string]int{"/nonexistent": 127, "/etc": 126} {
+		id := s.create(container.Config{Entrypoint: []string{command}})
+		if err := s.engine.Start(s.Context(), id); err == nil {
+			s.Errorf("Start() of %q = nil, want an error", command)
+		}
+		found, err := s.engine.Inspect(s.Context(), id)
+		if err != nil || found.Running || found.ExitCode != want || found.Error == "" {
+			s.Errorf("Inspect() after the start of %q = %+v, %v, want exit code %d", command, found, err, want)
+		}
+	}
+}
+
+// told is which events tell of an end, and in which order: the supervisor
+// takes an end without a signal before it for none of Docker's doing.
+func (s *suite) told() {
+	id := s.create(container.Config{StopSignal: "SIGINT", Cmd: []string{"-ignore-sigterm"}})
+	told, exit := s.engine.Events(s.Context(), id, "kill", "die"), s.engine.Wait(s.Context(), id)
+	if err := s.engine.Start(s.Context(), id); err != nil {
+		s.Fatal(err)
+	}
+	if found, err := s.engine.Inspect(s.Context(), id); err != nil || found.StopSignal != "SIGINT" {
+		s.Errorf("Inspect() = %+v, %v, want its stop signal", found, err)
+	}
+	if err := s.engine.Stop(s.Context(), id, -time.Second); err != nil {
+		s.Errorf("Stop() without a limit = %v", err)
+	}
+	<-exit
+	s.hears(&made{events: told}, engine.Event{Action: "kill", Signal: 2}, engine.Event{Action: "die"})
 }
 
 func (s *suite) list() {

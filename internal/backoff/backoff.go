@@ -17,8 +17,7 @@ type Backoff struct {
 // Wait returns nil after the coming wait, or the reason for which ctx ended.
 // told, unless nil, is called first with how long it will be.
 func (b *Backoff) Wait(ctx context.Context, told func(time.Duration)) error {
-	d := b.Next*3/4 + rand.N(b.Next/2) //nolint:gosec // jitter is no secret
-	b.Next = min(2*b.Next, b.Cap)
+	d := b.Step()
 	if told != nil {
 		told(d)
 	}
@@ -30,4 +29,12 @@ func (b *Backoff) Wait(ctx context.Context, told func(time.Duration)) error {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// Step returns how long the coming wait is, for a caller that waits for more
+// than the time.
+func (b *Backoff) Step() time.Duration {
+	d := b.Next*3/4 + rand.N(b.Next/2) //nolint:gosec // jitter is no secret
+	b.Next = min(2*b.Next, b.Cap)
+	return d
 }
