@@ -89,6 +89,18 @@ func (l *lifecycle) ready() {
 	}
 }
 
+// restarted: Docker has ended the container and started it again, as an
+// operator asked it to. It has to become ready anew.
+func (l *lifecycle) restarted() {
+	switch l.phase {
+	case phaseRunning:
+		l.transition(phaseUnready)
+	case phaseUnready:
+	case phaseWaiting, phasePulling, phaseCreating, phaseStarting, phaseStopping, phaseEnded:
+		l.unexpected("restarted")
+	}
+}
+
 // stopRequested: systemd asks the supervisor to end.
 func (l *lifecycle) stopRequested() {
 	switch l.phase {

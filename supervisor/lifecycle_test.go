@@ -26,6 +26,7 @@ func TestLifecycle(t *testing.T) {
 		"ready": {(*lifecycle).ready, map[phase]phase{
 			phaseUnready: phaseRunning, phaseRunning: phaseRunning, phaseStopping: phaseStopping, phaseEnded: phaseEnded,
 		}},
+		"restarted": {(*lifecycle).restarted, map[phase]phase{phaseRunning: phaseUnready, phaseUnready: phaseUnready}},
 		"stopRequested": {(*lifecycle).stopRequested, map[phase]phase{
 			phaseWaiting: phaseStopping, phasePulling: phaseStopping, phaseCreating: phaseStopping, phaseStarting: phaseStopping,
 			phaseUnready: phaseStopping, phaseRunning: phaseStopping, phaseStopping: phaseStopping, phaseEnded: phaseEnded,

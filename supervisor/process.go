@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -80,6 +81,31 @@ func (p *process) alive() bool {
 		return false
 	default:
 		return true
+	}
+}
+
+// id is the process's pid, 0 when it has ended before anyone could look.
+func (p *process) id() int {
+	if p == nil {
+		return 0
+	}
+	return p.pid
+}
+
+// endsWithin waits for the end of a process with a pidfd, for ever when limit
+// is negative, and says whether it came.
+func (p *process) endsWithin(limit time.Duration) bool {
+	var timeout <-chan time.Time
+	if limit >= 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	select {
+	case <-p.gone:
+		return true
+	case <-timeout:
+		return false
 	}
 }
 

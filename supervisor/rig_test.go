@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,8 +30,6 @@ const (
 	unitCgroup = "/system.slice/system-dockhost.slice/dockhost@app.service"
 	// patience is how long a test waits for what should happen soon.
 	patience = 20 * time.Second
-	// nobody is above every pid of Linux (proc(5), pid_max).
-	nobody = 1<<22 + 1
 )
 
 // rig is a host with a fake Engine, on which one container is assigned.
@@ -46,10 +45,15 @@ type rig struct {
 	configDir      string
 	stdout, stderr *written
 	log            *zap.Logger
+	// process is what the containers' first process is said to be.
+	process *os.Process
+	// codeTimeout is the supervisor's, unless it is 0.
+	codeTimeout time.Duration
 }
 
 // newRig returns a host that has the image app:1, of which the container app
-// is to be made. The process of each container is this one, so that it exists.
+// is to be made. The process of each container is said to be one that does
+// nothing, so that it exists and can be ended.
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{
@@ -60,21 +64,41 @@ func newRig(t *testing.T) *rig {
 			Config: &container.Config{Image: "app:1"}, HostConfig: &container.HostConfig{},
 		},
 	}
+	r.runs("echo; exec sleep infinity")
 	r.dir = rundir.Dir(filepath.Join(r.root, "run"))
 	r.write("sys/fs/cgroup/cgroup.controllers", "")
 	r.write("proc/self/cgroup", "0::"+unitCgroup+"\n")
-	r.bornIn(unitCgroup + "/" + containerLeaf)
 	r.write(fmt.Sprintf("proc/%d/stat", os.Getpid()), procStat(os.Getpid(), 500))
 	r.write("proc/sys/kernel/random/boot_id", "b007\n")
 	r.server.AddRuntime(RuntimeName, "/usr/libexec/dockhost/dockhost-runtime")
-	r.server.AddImage("app:1", r.app())
 	return r
+}
+
+// runs gives the containers this shell script as their process, once it has
+// said something.
+func (r *rig) runs(script string) {
+	r.t.Helper()
+	command := exec.CommandContext(r.t.Context(), "sh", "-c", script)
+	out, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err == nil {
+		_, err = out.Read(make([]byte, 1))
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = command.Wait() })
+	r.process = command.Process
+	r.bornIn(unitCgroup + "/" + containerLeaf)
+	r.server.AddImage("app:1", r.app())
 }
 
 // app is the test application's image.
 func (r *rig) app() enginetest.Image {
 	image := enginetest.App()
-	image.Pid = os.Getpid()
+	image.Pid = r.process.Pid
 	return image
 }
 
@@ -91,8 +115,7 @@ func (r *rig) command(args ...string) { r.spec.Config.Cmd = args }
 // bornIn says where the containers' processes lie.
 func (r *rig) bornIn(cgroup string) {
 	r.t.Helper()
-	r.write(fmt.Sprintf("proc/%d/cgroup", os.Getpid()), "0::"+cgroup+"\n")
-	r.write(fmt.Sprintf("proc/%d/cgroup", nobody), "0::"+cgroup+"\n")
+	r.write(fmt.Sprintf("proc/%d/cgroup", r.process.Pid), "0::"+cgroup+"\n")
 }
 
 func (r *rig) write(path, text string) string {
@@ -137,6 +160,9 @@ func (r *rig) start() *life {
 		Container: r.spec, Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
 		Notify: r.notify, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
 	})
+	if r.codeTimeout != 0 {
+		s.codeTimeout = r.codeTimeout
+	}
 	go func() {
 		defer close(l.done)
 		l.code, l.err = s.Run(ctx)

@@ -69,7 +69,7 @@ func TestIDFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, want := range map[string]string{pidFile: strconv.Itoa(os.Getpid()) + "\n", cidFile: found.ID} {
+	for file, want := range map[string]string{pidFile: strconv.Itoa(r.process.Pid) + "\n", cidFile: found.ID} {
 		if got, err := os.ReadFile(file); err != nil || string(got) != want {
 			t.Errorf("%s = %q, %v, want %q", filepath.Base(file), got, err, want)
 		}
@@ -96,7 +96,7 @@ func TestDetach(t *testing.T) {
 	r.spec.Run = &spec.Run{Keep: true, Quiet: true, Detach: true}
 	l := r.start()
 	l.exits(0, "")
-	if want := "HANDOVER " + strconv.Itoa(os.Getpid()); l.notify.count(want) != 1 || l.notify.count("READY") != 0 {
+	if want := "HANDOVER " + strconv.Itoa(r.process.Pid); l.notify.count(want) != 1 || l.notify.count("READY") != 0 {
 		t.Errorf("systemd was told:\n%s\nwant %q", l.notify, want)
 	}
 	found, err := r.engine().Inspect(t.Context(), "app")

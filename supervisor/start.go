@@ -7,28 +7,51 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// verifyPlace proves that the container was born in the unit's cgroup, where
-// there is a unit, and returns its pid; 0 when it has ended already.
-func (s *Supervisor) verifyPlace(ctx context.Context, id string) (int, error) {
-	found, err := s.Engine.Inspect(ctx, id)
+// verifyPlace finds the container's process, unless it has ended already, and
+// proves that it was born in the unit's cgroup, where there is a unit.
+func (s *Supervisor) verifyPlace(ctx context.Context, c *running) error {
+	found, err := s.Engine.Inspect(ctx, c.id)
 	if err != nil {
-		return 0, err
+		return err
 	}
+	c.stopSignal = stopSignal(found.StopSignal)
 	if found.Pid == 0 {
-		return 0, nil
+		return nil
 	}
+	// Opened first and looked at afterwards: were the pid another's by now, it
+	// would not lie in the unit.
+	p, err := openProcess(found.Pid)
+	if err != nil {
+		return nil //nolint:nilerr // it has ended in between: its exit is on the way
+	}
+	c.process, c.gone = p, p.ended()
 	if s.cgroup == "" {
-		return found.Pid, nil
+		return nil
 	}
 	held, at, err := s.Cgroups.Holds(s.cgroup, found.Pid)
 	if err != nil {
-		// The process ended in between: its exit is on the way.
-		return 0, nil //nolint:nilerr // see above
+		return nil //nolint:nilerr // as above
 	}
 	if !held {
-		return 0, fmt.Errorf("container was born in cgroup %q and not below %q, so it was stopped (is the runtime right? run: dockhost setup --check)", at, s.cgroup)
+		return fmt.Errorf("container was born in cgroup %q and not below %q, so it was stopped (is the runtime right? run: dockhost setup --check)", at, s.cgroup)
 	}
-	return found.Pid, nil
+	return nil
+}
+
+// The exit statuses of docker run for a command that could not be run.
+const (
+	exitNotInvoked = 126
+	exitNotFound   = 127
+)
+
+// notStarted is the exit status when the Engine could not start the container.
+// It says by the container's exit code whether the command was to blame.
+func (s *Supervisor) notStarted(ctx context.Context, id string) int {
+	found, err := s.Engine.Inspect(ctx, id)
+	if err == nil && (found.ExitCode == exitNotInvoked || found.ExitCode == exitNotFound) {
+		return found.ExitCode
+	}
+	return ExitNotRun
 }
 
 // explainStart adds, to the Engine's refusal to start, the port that another

@@ -3,9 +3,14 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/dockhost/dockhost/engine"
 )
 
 const (
@@ -21,33 +26,77 @@ const (
 // systemd leaves for it.
 func (s *Supervisor) stop(ctx context.Context, c *running) (int, error) {
 	s.life.stopRequested()
+	grace := s.grace(ctx)
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.Engine.Stop(ctx, c.id, s.grace(ctx)) }()
+	go func() { stopped <- s.Engine.Stop(ctx, c.id, grace) }()
 	for {
 		select {
 		case err := <-stopped:
+			if errors.Is(err, engine.ErrUnreachable) {
+				return s.stopAlone(c, grace, err)
+			}
 			if err != nil {
 				return ExitNotRun, err
 			}
 			stopped = nil
 		case e := <-c.exit:
-			switch {
-			case e.Err != nil:
-				return ExitNotRun, e.Err
-			case e.Code == exitKilled:
-				return e.Code, errors.New("container did not end on its stop signal and was killed")
+			if e.Err != nil {
+				return s.stopAlone(c, grace, e.Err)
 			}
+			return stopStatus(e.Code)
+		case <-c.gone:
+			s.noticed(c)
+		case <-c.overdue:
+			s.lost = true
 			return 0, nil
-		case _, open := <-c.events:
+		case event, open := <-c.events:
 			if !open {
 				c.events = nil
+				continue
 			}
+			s.happened(c, event)
 		}
 	}
 }
 
+// stopStatus is the status after a stop that was asked for, by systemd or by
+// docker stop.
+func stopStatus(code int) (int, error) {
+	if code == exitKilled {
+		return code, errKilled()
+	}
+	return 0, nil
+}
+
+func errKilled() error {
+	return errors.New("container did not end on its stop signal and was killed")
+}
+
+// stopAlone is stop where Docker does not answer. The container's process gets
+// its stop signal all the same, and as much time; what is left of the
+// container is removed by the next start. Where the process cannot be
+// signalled, systemd kills it when the supervisor has ended.
+func (s *Supervisor) stopAlone(c *running, grace time.Duration, cause error) (int, error) {
+	s.lost = true
+	err := c.process.signal(c.stopSignal)
+	if errors.Is(err, os.ErrProcessDone) {
+		return 0, nil
+	}
+	if err != nil {
+		return ExitNotRun, fmt.Errorf("stop without Docker: %w: %w", err, cause)
+	}
+	s.Log.Warn("docker does not answer, so the container is stopped without it", zap.Error(cause))
+	if c.process.endsWithin(grace) {
+		return 0, nil
+	}
+	_ = c.process.signal(unix.SIGKILL)
+	c.process.endsWithin(stopMargin)
+	return exitKilled, errKilled()
+}
+
 // grace is how long the container may take to end: its own time, or less when
-// the unit's stop timeout is shorter.
+// what is left of the unit's stop timeout is shorter. It is negative where
+// neither limits it.
 func (s *Supervisor) grace(ctx context.Context) time.Duration {
 	grace := defaultGrace
 	if own := s.spec.Config.StopTimeout; own != nil {
@@ -57,10 +106,20 @@ func (s *Supervisor) grace(ctx context.Context) time.Duration {
 	if err != nil || unit.TimeoutStop == 0 {
 		return grace
 	}
-	if limit := max(unit.TimeoutStop-stopMargin, time.Second); limit < grace {
-		s.Log.Warn("the unit's stop timeout cuts the container's grace period short",
-			zap.Duration("timeout_stop", unit.TimeoutStop), zap.Duration("stop_grace_period", grace))
-		return limit
+	limit := max(unit.TimeoutStop-stopMargin-s.stopping(), time.Second)
+	if grace >= 0 && grace <= limit {
+		return grace
 	}
-	return grace
+	s.Log.Warn("the unit's stop timeout cuts the container's grace period short",
+		zap.Duration("timeout_stop", unit.TimeoutStop), zap.Duration("stop_grace_period", grace))
+	return limit
+}
+
+// stopping is how long ago the stop was asked for: what had been begun with
+// the Engine was finished first.
+func (s *Supervisor) stopping() time.Duration {
+	if asked := s.asked.Load(); asked != nil {
+		return time.Since(*asked)
+	}
+	return 0
 }

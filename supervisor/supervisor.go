@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -86,11 +87,17 @@ type Supervisor struct {
 	pid int
 	// detached says that the container was left to systemd.
 	detached bool
+	// asked is when a stop was asked for; nil before.
+	asked atomic.Pointer[time.Time]
+	// lost says that Docker did not answer when the container ended.
+	lost bool
+	// codeTimeout is [codeTimeout], but in tests.
+	codeTimeout time.Duration
 }
 
 // New returns a supervisor that has done nothing yet.
 func New(o Options) *Supervisor {
-	s := &Supervisor{Options: o, spec: o.Container}
+	s := &Supervisor{Options: o, spec: o.Container, codeTimeout: codeTimeout}
 	s.life = newLifecycle(s.phaseChanged)
 	return s
 }
@@ -101,9 +108,16 @@ func New(o Options) *Supervisor {
 // container could not be run, or how it failed.
 func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	s.begin()
+	defer context.AfterFunc(ctx, func() {
+		now := time.Now()
+		s.asked.Store(&now)
+	})()
 	code, err := s.supervise(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		s.fail(err)
+	case !s.detached:
+		s.Notify.Status("ended")
 	}
 	s.life.exited()
 	return code, err
@@ -140,6 +154,7 @@ func (s *Supervisor) live(ctx context.Context) (int, error) {
 		return s.unlessStopped(ctx, err)
 	}
 	s.life.engineAnswered()
+	s.sweep(context.WithoutCancel(ctx))
 	image, err := s.ensureImage(ctx)
 	if err != nil {
 		return s.unlessStopped(ctx, err)
@@ -174,6 +189,11 @@ func (s *Supervisor) unlessStopped(ctx context.Context, err error) (int, error) 
 func (s *Supervisor) discard(ctx context.Context, id string) {
 	if err := s.removeFiles(); err != nil {
 		s.Log.Warn("file not removed", zap.Error(err))
+	}
+	if s.lost {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, askTimeout)
+		defer cancel()
 	}
 	if !s.keeps() {
 		if err := s.Engine.Remove(ctx, id); err != nil {

@@ -41,7 +41,7 @@ func TestRun(t *testing.T) {
 	}
 	l.ends(0, "")
 	want := []string{
-		"STATUS pulling app:2", "STATUS pulling app:2: 0 of 0 layers", "STATUS creating app:2", "STATUS starting app:2", "READY running app:2",
+		"STATUS pulling app:2", "STATUS pulling app:2: 0 of 0 layers", "STATUS creating app:2", "STATUS starting app:2", "READY running app:2", "STATUS ended",
 	}
 	if diff := cmp.Diff(want, r.notify.without("EXTEND")); diff != "" {
 		t.Errorf("systemd was told (-want +got):\n%s", diff)
@@ -108,7 +108,7 @@ func TestExitStatus(t *testing.T) {
 		{"out of memory", func(_ context.Context, p *enginetest.Process) int {
 			p.OutOfMemory()
 			return 137
-		}, 137, "it was out of memory"},
+		}, 137, "container was killed for want of memory (exit code 137)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -179,12 +179,15 @@ func TestDockerStops(t *testing.T) {
 			if code != 0 {
 				r.units.dockerLeft = time.Now().Add(time.Hour)
 			}
-			r.program(func(context.Context, *enginetest.Process) int { return 0 })
+			r.program(untilSIGTERM(0))
 			problem := ""
 			if code != 0 {
 				problem = "docker stopped and took the container along"
 			}
-			r.start().ends(code, problem)
+			l := r.start()
+			l.ready()
+			r.server.Kill("app", unix.SIGTERM)
+			l.ends(code, problem)
 		})
 	}
 }

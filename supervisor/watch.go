@@ -4,33 +4,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
 )
 
-// drainTimeout bounds the wait for a container's last output, and for the
-// Engine to say why it ended.
-const drainTimeout = 5 * time.Second
+const (
+	// drainTimeout bounds the wait for a container's last output.
+	drainTimeout = 5 * time.Second
+	// askTimeout bounds a question to an Engine that went away.
+	askTimeout = 5 * time.Second
+)
 
 // running is a container that was started, and what is heard of it.
 type running struct {
-	id  string
-	pid int
+	id string
+	// process is its first process; gone is closed when that has ended, and
+	// nil once that was noticed.
+	process *process
+	gone    <-chan struct{}
+	// overdue tells that the Engine ought to have said how it ended.
+	overdue <-chan time.Time
+	// stopSignal is what Docker stops it with.
+	stopSignal unix.Signal
+	// memory is what the kernel had counted at the start.
+	memory []systemd.Memory
 	// since is when it was begun to listen.
 	since  time.Time
 	output *engine.Attachment
 	exit   <-chan engine.Exit
 	events <-chan engine.Event
-	// killed says that someone sent the container a signal through Docker.
-	killed bool
-	// stopped says that someone stopped it through Docker.
-	stopped bool
+	// signaled says that someone sent the container a signal through Docker
+	// that may have been the first of a stop, killed that the last was SIGKILL.
+	signaled, killed bool
+	// died says that the Engine told of the end, stopped that someone stopped
+	// the container through it, started that it runs again.
+	died, stopped, started bool
 }
 
 // watch starts a container that was created and returns its exit status when
@@ -39,22 +54,26 @@ func (s *Supervisor) watch(ctx context.Context, id string) (int, error) {
 	// What follows the container must outlive the request to stop it.
 	streams, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	c := &running{id: id}
+	c := &running{id: id, memory: s.Cgroups.Memory(s.cgroup)}
 	if err := s.listen(streams, c, s.Engine.Wait); err != nil {
 		return ExitNotRun, err
 	}
 	defer func() { c.output.Close() }()
+	if stopAsked(ctx) {
+		s.life.stopRequested()
+		return 0, nil
+	}
 	if err := s.Engine.Start(streams, id); err != nil {
-		return ExitNotRun, s.explainStart(streams, err)
+		return s.notStarted(streams, id), s.explainStart(streams, err)
 	}
-	var err error
-	if c.pid, err = s.verifyPlace(streams, id); err != nil {
+	defer func() { c.process.close() }()
+	if err := s.verifyPlace(streams, c); err != nil {
 		return ExitNotRun, err
 	}
-	if err := s.writePIDFile(c.pid); err != nil {
+	if err := s.writePIDFile(c.process.id()); err != nil {
 		return ExitNotRun, err
 	}
-	s.pid = c.pid
+	s.pid = c.process.id()
 	s.life.started()
 	if s.spec.Notify == spec.NotifyStarted {
 		s.life.ready()
@@ -93,7 +112,9 @@ func (s *Supervisor) listen(ctx context.Context, c *running, wait func(context.C
 	}
 	c.output, c.since = output, since
 	c.exit = wait(ctx, c.id)
-	c.events = s.Engine.Events(ctx, c.id, "health_status", "kill", "stop")
+	if c.events == nil {
+		c.events = s.Engine.Events(ctx, c.id, "health_status", "kill", "die", "stop", "start")
+	}
 	return nil
 }
 
@@ -109,13 +130,20 @@ func (s *Supervisor) follow(ctx, streams context.Context, c *running) (int, erro
 					// Where the unit's author left KillMode= alone, systemd signals
 					// the container too, which may be quicker.
 					s.life.stopRequested()
-					return 0, nil
+					return stopStatus(e.Code)
 				}
-				return s.ended(streams, c, e.Code)
+				if again, code, err := s.ended(streams, c, e.Code); !again {
+					return code, err
+				}
+				continue
 			}
 			if again, code, err := s.recover(ctx, streams, c, e.Err); !again {
 				return code, err
 			}
+		case <-c.gone:
+			s.noticed(c)
+		case <-c.overdue:
+			return s.untold()
 		case event, open := <-c.events:
 			if !open {
 				// The Engine went away; the exit channel says so too.
@@ -137,9 +165,10 @@ func stopAsked(ctx context.Context) bool { return ctx.Err() != nil }
 // true when the container still runs and is listened to again.
 func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause error) (bool, int, error) {
 	s.Log.Warn("lost touch with Docker", zap.Error(cause))
+	c.events = nil
 	tries := backoff.Backoff{Next: 100 * time.Millisecond, Cap: 5 * time.Second}
 	for {
-		found, err := s.Engine.Inspect(ctx, c.id)
+		found, err := s.ask(ctx, c.id)
 		switch {
 		case errors.Is(err, engine.ErrNotFound):
 			return false, ExitNotRun, fmt.Errorf("container was removed: %w", err)
@@ -154,27 +183,37 @@ func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause err
 			}
 			return true, 0, nil
 		case err == nil && s.outlivesEngine(streams):
-			code, err := s.ended(streams, c, found.ExitCode)
+			code, err := s.exited(streams, c, found.ExitCode)
 			return false, code, err
 		case err == nil:
 			return false, max(found.ExitCode, 1), takenAlong(found.ExitCode)
-		case !alive(c.pid):
-			return false, ExitNotRun, fmt.Errorf("docker went away and the container with it: %w", cause)
-		}
-		waitErr := tries.Wait(ctx, func(time.Duration) {
+		case !c.process.alive():
+			s.noticed(c)
+		default:
 			s.Notify.Status("running, but Docker does not answer at " + s.Engine.Host())
-		})
-		if waitErr != nil {
+		}
+		next := time.NewTimer(tries.Step())
+		select {
+		case <-ctx.Done():
 			c.exit = s.Engine.WaitEnded(streams, c.id) // the one before has told already
 			code, err := s.stop(streams, c)
 			return false, code, err
+		case <-c.gone:
+			s.noticed(c)
+		case <-c.overdue:
+			code, err := s.untold()
+			return false, code, err
+		case <-next.C:
 		}
 	}
 }
 
-// alive says whether the process exists.
-func alive(pid int) bool {
-	return pid != 0 && syscall.Kill(pid, 0) == nil
+// ask asks how the container fares, and does not wait for long: an Engine
+// that is starting takes the request and answers when it is up.
+func (s *Supervisor) ask(ctx context.Context, id string) (engine.Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return s.Engine.Inspect(ctx, id)
 }
 
 // happened takes note of one event.
@@ -189,9 +228,17 @@ func (s *Supervisor) happened(c *running, event engine.Event) {
 			s.Notify.Status(s.runningStatus() + ", " + event.Health)
 		}
 	case "kill":
-		c.killed = true
+		// docker stop sends the stop signal first; docker kill and docker rm
+		// send SIGKILL alone.
+		sig := unix.Signal(event.Signal)
+		c.killed = sig == unix.SIGKILL
+		c.signaled = c.signaled || !c.killed || c.stopSignal == unix.SIGKILL
+	case "die":
+		c.died = true
 	case "stop":
 		c.stopped = true
+	case "start":
+		c.started = c.died // and not for the first time
 	}
 }
 

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,30 +149,34 @@ func TestWhileDockerIsAway(t *testing.T) {
 		l.ends(ExitNotRun, "container was removed")
 	})
 	t.Run("it is gone with Docker", func(t *testing.T) {
-		r := newRig(t)
-		image := r.app()
-		image.Pid = nobody
-		r.server.AddImage("app:1", image)
-		l := r.start()
-		l.ready()
-		r.server.Down()
-		<-l.done
-		r.server.Up()
-		if l.code != ExitNotRun || l.err == nil || !strings.Contains(l.err.Error(), "docker went away and the container with it") {
-			t.Errorf("Run() = %d, %v, want that it is gone", l.code, l.err)
+		l, _, _ := away(t, func(r *rig) { r.codeTimeout = 100 * time.Millisecond })
+		_ = l.process.Kill()
+		l.exits(ExitNotRun, "did not say how")
+		if n := l.notify.count("STATUS container has ended; waiting for Docker to say how"); n != 1 {
+			t.Errorf("systemd was told %d times, want once, that it has ended:\n%s", n, l.notify)
 		}
+		l.server.Up()
 	})
 	t.Run("a stop is asked for", func(t *testing.T) {
 		l, _, _ := away(t, func(*rig) {})
 		l.stop()
-		select {
-		case <-l.done:
-		case <-time.After(patience):
-			t.Fatal("Run() did not return")
+		l.exits(0, "")
+		if state, err := l.process.Wait(); err != nil || state.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+			t.Errorf("Wait() = %v, %v, want it ended by its stop signal", state, err)
 		}
-		if l.code == 0 || l.err == nil {
-			t.Errorf("Run() = %d, %v, want that it could not be stopped", l.code, l.err)
-		}
+		l.server.Up()
+	})
+	t.Run("a stop is asked for that it ignores", func(t *testing.T) {
+		l, _, _ := away(t, func(r *rig) {
+			r.runs("trap '' QUIT; echo; while :; do read -t 1; done")
+			image := r.app()
+			image.Run = told(nil, nil)
+			r.server.AddImage("app:1", image)
+			grace := 1
+			r.spec.Config.StopSignal, r.spec.Config.StopTimeout = "quit", &grace
+		})
+		l.stop()
+		l.exits(exitKilled, "did not end on its stop signal and was killed")
 		l.server.Up()
 	})
 	t.Run("a stop is asked for as it comes back", func(t *testing.T) {

@@ -90,8 +90,22 @@ func (c Cgroups) Prune(unitPath string) {
 		if _, err := os.Stat(filepath.Join(mount, "cgroup.procs")); err != nil || tracks(mount) {
 			continue
 		}
-		_ = os.Remove(filepath.Join(mount, unitPath))
+		prune(filepath.Join(mount, unitPath))
 	}
+}
+
+// prune removes a cgroup and all below it, the lowest first.
+func prune(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			prune(filepath.Join(dir, entry.Name()))
+		}
+	}
+	_ = os.Remove(dir)
 }
 
 // trees maps each mounted tree to the path in it of a process.

@@ -94,22 +94,45 @@ func Write(dir, id string, p Placement) error {
 	if err != nil {
 		return fmt.Errorf("write placement of %s: %w", id, err)
 	}
-	tmp, err := os.CreateTemp(dir, ".tmp-*")
+	// Only the supervisor of this container writes here. What it leaves when it
+	// is killed in between goes with the placement.
+	tmp := unfinished(dir, id)
+	file, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("write placement of %s: %w", id, err)
 	}
-	_, err = tmp.Write(raw)
-	if closeErr := tmp.Close(); err == nil {
+	_, err = file.Write(raw)
+	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}
 	if err == nil {
-		err = os.Rename(tmp.Name(), path(dir, id))
+		err = os.Rename(tmp, path(dir, id))
 	}
 	if err != nil {
-		_ = os.Remove(tmp.Name())
+		_ = os.Remove(tmp)
 		return fmt.Errorf("write placement of %s: %w", id, err)
 	}
 	return nil
+}
+
+// OfUnit returns the ids of the containers that have a placement in the unit.
+// Files that are none it leaves out.
+func OfUnit(dir, unit string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("list placements: %w", err)
+	}
+	var ids []string
+	for _, entry := range entries {
+		id, found := strings.CutSuffix(entry.Name(), ".json")
+		if !found || strings.HasPrefix(id, ".") {
+			continue
+		}
+		if p, err := Read(dir, id); err == nil && p.Unit == unit {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 // Read returns the placement of the container id. The error is
@@ -131,10 +154,14 @@ func Read(dir, id string) (Placement, error) {
 
 // Remove forgets the placement of the container id; none is no error.
 func Remove(dir, id string) error {
-	if err := os.Remove(path(dir, id)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove placement: %w", err)
+	for _, file := range []string{unfinished(dir, id), path(dir, id)} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove placement: %w", err)
+		}
 	}
 	return nil
 }
+
+func unfinished(dir, id string) string { return filepath.Join(dir, ".tmp-"+id) }
 
 func path(dir, id string) string { return filepath.Join(dir, id+".json") }

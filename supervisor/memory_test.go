@@ -1,0 +1,86 @@
+package supervisor
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+func TestWantOfMemory(t *testing.T) {
+	const slice = "/system.slice/system-dockhost.slice"
+	v1 := func(unitLimit, unitHits, sliceLimit, sliceHits string) map[string]string {
+		return map[string]string{
+			"memory" + unitCgroup + "/memory.limit_in_bytes": unitLimit, "memory" + unitCgroup + "/memory.failcnt": unitHits,
+			"memory" + slice + "/memory.limit_in_bytes": sliceLimit, "memory" + slice + "/memory.failcnt": sliceHits,
+		}
+	}
+	v2 := func(unitLimit, unitEvents, unitLocal, sliceLimit, sliceLocal string) map[string]string {
+		return map[string]string{
+			unitCgroup + "/memory.max": unitLimit, unitCgroup + "/memory.events": unitEvents, unitCgroup + "/memory.events.local": unitLocal,
+			slice + "/memory.max": sliceLimit, slice + "/memory.events": unitEvents, slice + "/memory.events.local": sliceLocal,
+		}
+	}
+	const none, own, unit, above = "9223372036854771712", "its own limit of 64MiB (mem_limit)",
+		"the limit of dockhost@app.service, 100MiB (MemoryMax=)", "the limit of system-dockhost.slice, 32MiB (MemoryMax=)"
+	tests := []struct {
+		name          string
+		before, after map[string]string
+		docker        engine.Container
+		want          string
+	}{
+		{"v1, its own", v1("104857600", "0", none, "0"), v1("104857600", "0", none, "0"), engine.Container{OOMKilled: true, Memory: 64 << 20}, own},
+		{"v1, its own, though the unit had to make room", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true, Memory: 64 << 20}, own},
+		{"v1, the unit's", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true, Memory: 640 << 20}, unit},
+		{"v1, the unit's alone", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true}, unit},
+		{"v1, a slice's", v1(none, "0", "33554432", "5"), v1(none, "0", "33554432", "6"), engine.Container{OOMKilled: true}, above},
+		{"v1, the host's", v1("104857600", "0", "33554432", "5"), v1("104857600", "0", "33554432", "5"), engine.Container{OOMKilled: true}, "the host had no more"},
+		{"v1, none", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, ""},
+		{
+			"v2, its own", v2("104857600", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 0\n", "max", "oom 0\n"),
+			engine.Container{Memory: 64 << 20}, own,
+		},
+		{
+			"v2, the unit's", v2("104857600", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"),
+			engine.Container{Memory: 64 << 20}, unit,
+		},
+		{
+			"v2, a slice's", v2("104857600", "oom 3\noom_kill 3\n", "oom 3\n", "33554432", "oom 1\n"), v2("104857600", "oom 3\noom_kill 4\n", "oom 3\n", "33554432", "oom 2\n"),
+			engine.Container{OOMKilled: true, Memory: 64 << 20}, above,
+		},
+		{
+			"v2, the host's", v2("104857600", "oom 3\noom_kill 3\n", "oom 3\n", "33554432", "oom 1\n"), v2("104857600", "oom 3\noom_kill 4\n", "oom 3\n", "33554432", "oom 1\n"),
+			engine.Container{OOMKilled: true, Memory: 64 << 20}, "the host had no more",
+		},
+		{
+			"v2, within it", v2("max", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("max", "oom 1\noom_kill 1\n", "oom 0\n", "max", "oom 0\n"),
+			engine.Container{OOMKilled: true}, "a memory limit that was set within it",
+		},
+		{
+			"v2, none now", v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"),
+			engine.Container{Memory: 64 << 20}, "",
+		},
+		{"not accounted for", nil, nil, engine.Container{OOMKilled: true, Memory: 64 << 20}, own},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := rig{t: t, root: t.TempDir()}
+			s := New(Options{Container: &spec.Container{}, Cgroups: systemd.Cgroups{Root: r.root}})
+			s.cgroup = unitCgroup
+			lay := func(files map[string]string) {
+				for file, text := range files {
+					r.write("sys/fs/cgroup/"+file, text)
+				}
+			}
+			lay(test.before)
+			before := s.Cgroups.Memory(unitCgroup)
+			lay(test.after)
+			got := s.wantOfMemory(before, test.docker)
+			if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+				t.Errorf("wantOfMemory() = %q, want %q", got, test.want)
+			}
+		})
+	}
+}
