@@ -109,7 +109,7 @@ func (s *Supervisor) noticed(c *running) {
 	if c.overdue != nil {
 		return
 	}
-	c.gone = nil
+	c.gone, c.own = nil, s.ownMemory()
 	c.overdue = time.After(s.codeTimeout)
 	s.Notify.Status("container has ended; waiting for Docker to say how")
 }
@@ -129,7 +129,7 @@ func (s *Supervisor) explainExit(ctx context.Context, c *running, code int) erro
 	}
 	want := ""
 	if err == nil {
-		want = s.wantOfMemory(c.memory, found)
+		want = s.wantOfMemory(c, found)
 	}
 	switch {
 	case want != "" && code == exitKilled && !c.killed:

@@ -11,27 +11,36 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// wantOfMemory says which limit a process of the container was killed for, and
-// how much that is; "" when none was killed. before is what the kernel counted
-// when the container was started: the cgroups are older than it, but for the
-// container's own, which is gone with it.
-func (s *Supervisor) wantOfMemory(before []systemd.Memory, found engine.Container) string {
-	levels := since(before, s.Cgroups.Memory(s.cgroup))
-	var unit systemd.Memory
-	if len(levels) > 0 && levels[0].Path == s.cgroup {
-		unit = levels[0]
+// ownMemory is what the kernel counted of the container's own cgroup, which is
+// there until Docker has tidied up behind the process; nil afterwards.
+func (s *Supervisor) ownMemory() *systemd.Memory {
+	own := path.Join(s.cgroup, containerLeaf)
+	if levels := s.Cgroups.Memory(own); len(levels) > 0 && levels[0].Path == own {
+		return &levels[0]
 	}
-	if !found.OOMKilled && unit.Killed == 0 {
+	return nil
+}
+
+// wantOfMemory says which limit a process of the container was killed for, and
+// how much that is; "" when none was killed. Where more than one was reached it
+// is the smallest.
+func (s *Supervisor) wantOfMemory(c *running, found engine.Container) string {
+	above := since(c.memory, s.Cgroups.Memory(s.cgroup))
+	var unit systemd.Memory
+	if len(above) > 0 && above[0].Path == s.cgroup {
+		unit = above[0]
+	}
+	// Docker does not tell where the limit was not the container's own.
+	if !found.OOMKilled && unit.Killed == 0 && (c.own == nil || c.own.Killed == 0) {
 		return ""
 	}
-	// What reached its limit is known of cgroup v2 alone. On v1 any cgroup may
-	// have made room for itself, and of the container's own nothing is left.
-	var smallest systemd.Memory
 	below := unit.HitsBelow > unit.Hits
-	if found.Memory > 0 && (below || unit.Killed == 0) {
-		smallest.Limit = found.Memory
+	own := found.Memory
+	if c.own != nil && c.own.Hits == 0 || c.own == nil && unit.Killed > 0 && !below {
+		own = 0 // not reached
 	}
-	for _, level := range levels {
+	smallest := systemd.Memory{Limit: own}
+	for _, level := range above {
 		if level.Hits > 0 && level.Limit > 0 && (smallest.Limit == 0 || level.Limit < smallest.Limit) {
 			smallest = level
 		}

@@ -29,40 +29,44 @@ func TestWantOfMemory(t *testing.T) {
 		name          string
 		before, after map[string]string
 		docker        engine.Container
+		own           *systemd.Memory
 		want          string
 	}{
-		{"v1, its own", v1("104857600", "0", none, "0"), v1("104857600", "0", none, "0"), engine.Container{OOMKilled: true, Memory: 64 << 20}, own},
-		{"v1, its own, though the unit had to make room", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true, Memory: 64 << 20}, own},
-		{"v1, the unit's", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true, Memory: 640 << 20}, unit},
-		{"v1, the unit's alone", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true}, unit},
-		{"v1, a slice's", v1(none, "0", "33554432", "5"), v1(none, "0", "33554432", "6"), engine.Container{OOMKilled: true}, above},
-		{"v1, the host's", v1("104857600", "0", "33554432", "5"), v1("104857600", "0", "33554432", "5"), engine.Container{OOMKilled: true}, "the host had no more"},
-		{"v1, none", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, ""},
+		{"v1, its own", v1("104857600", "0", none, "0"), v1("104857600", "0", none, "0"), engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, own},
+		{"v1, its own, though the unit had to make room", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, own},
+		{"v1, the unit's", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true, Memory: 640 << 20}, nil, unit},
+		{"v1, the unit's alone", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true}, nil, unit},
+		{"v1, the unit's, which Docker misses", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 640 << 20}, &systemd.Memory{Limit: 640 << 20, Killed: 1}, unit},
+		{"v1, the unit's, with a smaller limit", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, &systemd.Memory{Limit: 64 << 20, Killed: 1}, unit},
+		{"v1, its own, which was seen", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, &systemd.Memory{Limit: 64 << 20, Hits: 1, Killed: 1}, own},
+		{"v1, a slice's", v1(none, "0", "33554432", "5"), v1(none, "0", "33554432", "6"), engine.Container{OOMKilled: true}, nil, above},
+		{"v1, the host's", v1("104857600", "0", "33554432", "5"), v1("104857600", "0", "33554432", "5"), engine.Container{OOMKilled: true}, nil, "the host had no more"},
+		{"v1, none", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, nil, ""},
 		{
 			"v2, its own", v2("104857600", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 0\n", "max", "oom 0\n"),
-			engine.Container{Memory: 64 << 20}, own,
+			engine.Container{Memory: 64 << 20}, nil, own,
 		},
 		{
 			"v2, the unit's", v2("104857600", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"),
-			engine.Container{Memory: 64 << 20}, unit,
+			engine.Container{Memory: 64 << 20}, nil, unit,
 		},
 		{
 			"v2, a slice's", v2("104857600", "oom 3\noom_kill 3\n", "oom 3\n", "33554432", "oom 1\n"), v2("104857600", "oom 3\noom_kill 4\n", "oom 3\n", "33554432", "oom 2\n"),
-			engine.Container{OOMKilled: true, Memory: 64 << 20}, above,
+			engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, above,
 		},
 		{
 			"v2, the host's", v2("104857600", "oom 3\noom_kill 3\n", "oom 3\n", "33554432", "oom 1\n"), v2("104857600", "oom 3\noom_kill 4\n", "oom 3\n", "33554432", "oom 1\n"),
-			engine.Container{OOMKilled: true, Memory: 64 << 20}, "the host had no more",
+			engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, "the host had no more",
 		},
 		{
 			"v2, within it", v2("max", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("max", "oom 1\noom_kill 1\n", "oom 0\n", "max", "oom 0\n"),
-			engine.Container{OOMKilled: true}, "a memory limit that was set within it",
+			engine.Container{OOMKilled: true}, nil, "a memory limit that was set within it",
 		},
 		{
 			"v2, none now", v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"),
-			engine.Container{Memory: 64 << 20}, "",
+			engine.Container{Memory: 64 << 20}, nil, "",
 		},
-		{"not accounted for", nil, nil, engine.Container{OOMKilled: true, Memory: 64 << 20}, own},
+		{"not accounted for", nil, nil, engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, own},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,7 +81,7 @@ func TestWantOfMemory(t *testing.T) {
 			lay(test.before)
 			before := s.Cgroups.Memory(unitCgroup)
 			lay(test.after)
-			got := s.wantOfMemory(before, test.docker)
+			got := s.wantOfMemory(&running{memory: before, own: test.own}, test.docker)
 			if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 				t.Errorf("wantOfMemory() = %q, want %q", got, test.want)
 			}

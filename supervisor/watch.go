@@ -33,8 +33,10 @@ type running struct {
 	overdue <-chan time.Time
 	// stopSignal is what Docker stops it with.
 	stopSignal unix.Signal
-	// memory is what the kernel had counted at the start.
+	// memory is what the kernel had counted at the start in the unit's cgroup
+	// and above, own what it had at the end in the container's.
 	memory []systemd.Memory
+	own    *systemd.Memory
 	// since is when it was begun to listen.
 	since  time.Time
 	output *engine.Attachment

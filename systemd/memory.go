@@ -20,10 +20,10 @@ type Memory struct {
 	// had to be killed, on v1 (failcnt) also where other pages could be freed.
 	Hits int64
 	// HitsBelow is Hits of the cgroup and all below it, those that are gone
-	// included. v2 alone has it, as it has Killed.
+	// included. v2 alone has it.
 	HitsBelow int64
-	// Killed counts the processes of the cgroup and of those below that were
-	// killed for want of memory, be it the host's.
+	// Killed counts the processes of the cgroup that were killed for want of
+	// memory, be it the host's; on v2 also those of the cgroups below it.
 	Killed int64
 }
 
@@ -54,19 +54,22 @@ func memoryV2(dir string) (Memory, bool) {
 	return Memory{Limit: number(limit), Hits: own["oom"], HitsBelow: all["oom"], Killed: all["oom_kill"]}, true
 }
 
-// memoryV1 reads the files of cgroup v1, where no counter includes those
-// below. The limit on memory and swap together is hit instead of the one on
-// memory where the two are the same.
+// memoryV1 reads the files of cgroup v1 (memory.rst), where no counter includes
+// those below. Where the limit on memory and swap together is the same as the
+// one on memory, Linux 6.18 counts no hits of either: the peak shows one.
 func memoryV1(dir string) (Memory, bool) {
 	limit, err := os.ReadFile(filepath.Join(dir, "memory.limit_in_bytes"))
 	if err != nil {
 		return Memory{}, false
 	}
-	m := Memory{Limit: number(limit)}
+	m := Memory{Limit: number(limit), Killed: counters(dir, "memory.oom_control")["oom_kill"]}
 	for _, file := range []string{"memory.failcnt", "memory.memsw.failcnt"} {
 		if raw, err := os.ReadFile(filepath.Join(dir, file)); err == nil {
 			m.Hits += number(raw)
 		}
+	}
+	if peak, err := os.ReadFile(filepath.Join(dir, "memory.max_usage_in_bytes")); err == nil && m.Limit > 0 && number(peak) >= m.Limit {
+		m.Hits++
 	}
 	return m, true
 }

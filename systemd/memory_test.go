@@ -33,7 +33,13 @@ func TestMemory(t *testing.T) {
 			"memory/system.slice/web.service/memory.limit_in_bytes": "104857600\n",
 			"memory/system.slice/web.service/memory.failcnt":        "12\n",
 			"memory/system.slice/web.service/memory.memsw.failcnt":  "3\n",
-		}, []Memory{{Path: unit, Limit: 100 << 20, Hits: 15}, {Path: "/system.slice"}}},
+			"memory/system.slice/web.service/memory.oom_control":    "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+		}, []Memory{{Path: unit, Limit: 100 << 20, Hits: 15, Killed: 2}, {Path: "/system.slice"}}},
+		{"v1, limits on memory with and without swap that are the same", map[string]string{
+			"memory/system.slice/web.service/memory.limit_in_bytes":     "52428800\n",
+			"memory/system.slice/web.service/memory.max_usage_in_bytes": "52428800\n",
+			"memory/system.slice/web.service/memory.failcnt":            "0\n",
+		}, []Memory{{Path: unit, Limit: 50 << 20, Hits: 1}}},
 		{"v1 with 64 KiB pages", map[string]string{
 			"memory/system.slice/web.service/memory.limit_in_bytes": "9223372036854710272\n",
 		}, []Memory{{Path: unit}}},

@@ -162,7 +162,7 @@ func (h *host) configureDocker(key, value string) {
 	before := h.run("cat " + file)
 	h.Cleanup(func() {
 		h.write(file, before)
-		h.run("systemctl stop dockhost.socket dockhost.service 'dockhost@*.service' && systemctl restart docker.service")
+		h.run("systemctl stop dockhost.socket dockhost.service 'dockhost@*.service' && systemctl reset-failed docker.service && systemctl restart docker.service")
 	})
 	h.run("jq '.[\"" + key + "\"] = " + value + "' " + file + " >" + file + ".new && mv " + file + ".new " + file + " && systemctl restart docker.service")
 }
