@@ -89,7 +89,7 @@ func (c *running) maybeStopped() bool { return c.signaled || !c.died }
 func (c *running) awaitReason(s *Supervisor) {
 	timeout := time.NewTimer(eventLag)
 	defer timeout.Stop()
-	for c.events != nil && c.maybeStopped() && !(c.died && c.stopped) {
+	for c.events != nil && c.maybeStopped() && (!c.died || !c.stopped) {
 		select {
 		case event, open := <-c.events:
 			if !open {

@@ -44,27 +44,33 @@ func TestWantOfMemory(t *testing.T) {
 		{"v1, none", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, nil, ""},
 		{
 			"v2, its own", v2("104857600", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 0\n", "max", "oom 0\n"),
-			engine.Container{Memory: 64 << 20}, nil, own,
+			engine.Container{Memory: 64 << 20},
+			nil, own,
 		},
 		{
 			"v2, the unit's", v2("104857600", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"),
-			engine.Container{Memory: 64 << 20}, nil, unit,
+			engine.Container{Memory: 64 << 20},
+			nil, unit,
 		},
 		{
 			"v2, a slice's", v2("104857600", "oom 3\noom_kill 3\n", "oom 3\n", "33554432", "oom 1\n"), v2("104857600", "oom 3\noom_kill 4\n", "oom 3\n", "33554432", "oom 2\n"),
-			engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, above,
+			engine.Container{OOMKilled: true, Memory: 64 << 20},
+			nil, above,
 		},
 		{
 			"v2, the host's", v2("104857600", "oom 3\noom_kill 3\n", "oom 3\n", "33554432", "oom 1\n"), v2("104857600", "oom 3\noom_kill 4\n", "oom 3\n", "33554432", "oom 1\n"),
-			engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, "the host had no more",
+			engine.Container{OOMKilled: true, Memory: 64 << 20},
+			nil, "the host had no more",
 		},
 		{
 			"v2, within it", v2("max", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("max", "oom 1\noom_kill 1\n", "oom 0\n", "max", "oom 0\n"),
-			engine.Container{OOMKilled: true}, nil, "a memory limit that was set within it",
+			engine.Container{OOMKilled: true},
+			nil, "a memory limit that was set within it",
 		},
 		{
 			"v2, none now", v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"),
-			engine.Container{Memory: 64 << 20}, nil, "",
+			engine.Container{Memory: 64 << 20},
+			nil, "",
 		},
 		{"not accounted for", nil, nil, engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, own},
 	}

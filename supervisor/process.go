@@ -31,7 +31,7 @@ func openProcess(pid int) (*process, error) {
 	case errors.Is(err, unix.ESRCH), errors.Is(err, unix.EINVAL):
 		return nil, os.ErrProcessDone
 	case err != nil:
-		return &process{pid: pid}, nil
+		return &process{pid: pid}, nil //nolint:nilerr // the pid alone has to do
 	}
 	// Only what does not block is left to Go's poller, which sleeps on all of
 	// them at once. PIDFD_NONBLOCK would ask for Linux 5.10.

@@ -127,19 +127,15 @@ func (h *host) stopsClean() {
 	h.leftNothing()
 }
 
-// unitEnds waits until the container's unit has failed, or is inactive, with
-// this exit status.
-func (h *host) unitEnds(active, status string) {
+// unitFails waits until the container's unit has failed, with this exit status.
+func (h *host) unitFails(status string) {
 	h.Helper()
-	h.eventually("the unit ends", func() error {
-		if state := h.property("dockhost@app", "ActiveState"); state != active {
+	h.eventually("the unit fails", func() error {
+		if state := h.property("dockhost@app", "ActiveState"); state != "failed" {
 			return fmt.Errorf("it is %s", state)
 		}
 		return nil
 	})
-	if active == "inactive" {
-		return // systemd forgets a unit that ended well
-	}
 	if got := h.property("dockhost@app", "ExecMainStatus"); got != status {
 		h.Errorf("ExecMainStatus = %s, want %s", got, status)
 	}
@@ -346,7 +342,7 @@ func TestOperator(t *testing.T) {
 			})
 		}
 		h.run("curl -s -X POST 'localhost:8080/crash?code=5' || true")
-		h.unitEnds("failed", "5")
+		h.unitFails("5")
 		h.stopsFailed()
 	})
 	t.Run("docker rm -f", func(t *testing.T) {
@@ -354,7 +350,7 @@ func TestOperator(t *testing.T) {
 		h.assign(app("restart: 'no'"))
 		h.ready("app")
 		h.run("docker rm -f app")
-		h.unitEnds("failed", "137")
+		h.unitFails("137")
 		h.saysWhy("container was removed by docker rm")
 		h.stopsFailed()
 	})
@@ -384,7 +380,7 @@ func TestOperator(t *testing.T) {
 		h.assign(app(`command: ["-ignore-sigterm"]`, "restart: 'no'"))
 		h.ready("app")
 		h.run("docker stop -t 1 app")
-		h.unitEnds("failed", "137")
+		h.unitFails("137")
 		h.saysWhy("did not end on its stop signal and was killed")
 		h.stopsFailed()
 	})
@@ -455,7 +451,7 @@ func TestStopTimeout(t *testing.T) {
 			h.ready("app")
 			since := h.output("date +%s.%N")
 			h.try("systemctl stop dockhost@app")
-			h.unitEnds("failed", test.status)
+			h.unitFails(test.status)
 			if result := h.property("dockhost@app", "Result"); result != "exit-code" {
 				t.Errorf("Result = %s, want exit-code: the supervisor ends before systemd's patience does", result)
 			}
@@ -508,7 +504,7 @@ func TestOutOfMemory(t *testing.T) {
 			h.assign(app(append(test.keys, `ports: ["8080:8080"]`, "restart: 'no'")...))
 			h.ready("app")
 			h.run("curl -s -X POST 'localhost:8080/eat?mb=150' || true")
-			h.unitEnds("failed", "137")
+			h.unitFails("137")
 			h.saysWhy("container was killed for want of memory (exit code 137): " + test.why)
 			h.stopsFailed()
 		})
@@ -542,7 +538,7 @@ func TestEndWithoutDocker(t *testing.T) {
 			return nil
 		})
 		h.run("systemctl reset-failed docker.service; systemctl start docker.socket docker.service")
-		h.unitEnds("failed", "137")
+		h.unitFails("137")
 		h.saysWhy("container was killed by signal 9")
 		h.stopsFailed()
 	})
