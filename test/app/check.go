@@ -13,15 +13,15 @@ import (
 
 const checkTimeout = 5 * time.Second
 
-// checkHealth asks the server at target, which healthURL understands, for its health. It returns nil for a healthy one.
-func checkHealth(ctx context.Context, target string) error {
-	address, err := healthURL(target)
+// ask sends a request to the server at target, which serverURL understands. It returns nil when that is answered with 200.
+func ask(ctx context.Context, method, target, path string) error {
+	address, err := serverURL(target, path)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	request, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return err
 	}
@@ -40,8 +40,8 @@ func checkHealth(ctx context.Context, target string) error {
 	return nil
 }
 
-// healthURL makes a URL of "8080", ":8080", "host:8080" or a whole URL; the path is /healthz unless one is given.
-func healthURL(target string) (string, error) {
+// serverURL makes a URL of "8080", ":8080", "host:8080" or a whole URL, with this path unless it has one.
+func serverURL(target, path string) (string, error) {
 	switch {
 	case isPort(target):
 		target = "http://127.0.0.1:" + target
@@ -52,10 +52,10 @@ func healthURL(target string) (string, error) {
 	}
 	address, err := url.Parse(target)
 	if err != nil {
-		return "", fmt.Errorf("health check address: %w", err)
+		return "", fmt.Errorf("address of the server: %w", err)
 	}
 	if address.Path == "" {
-		address.Path = "/healthz"
+		address.Path = path
 	}
 	return address.String(), nil
 }

@@ -1,6 +1,7 @@
 // Command dockhost-test-app is the container that dockhost's tests run: a small HTTP server that can be told, by flag
-// or by request, to become ready late, turn unhealthy, crash, eat memory, ignore SIGTERM and write logs at a rate.
-// With -check it is that server's health check, and with "stall" a registry proxy whose downloads stop half way.
+// or by request, to become ready late, turn unhealthy, hang, crash, eat memory, ignore SIGTERM and write logs at a rate.
+// With -check, -reload and -send it is that server's health check, its reload command and a systemd-notify(1), and with
+// "stall" a registry proxy whose downloads stop half way.
 // It is linked statically, imports only the standard library, and knows nothing of dockhost.
 package main
 
@@ -10,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,7 +28,7 @@ type host struct {
 
 func main() {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	hostname, err := os.Hostname()
 	if err != nil {
 		hostname = "unknown"
@@ -63,6 +65,9 @@ func run(ctx context.Context, machine host, args []string) int {
 type options struct {
 	listen        string
 	check         string
+	reload        string
+	send          string
+	notify        bool
 	readyAfter    time.Duration
 	exitAfter     time.Duration
 	exitCode      int
@@ -77,6 +82,9 @@ func parseOptions(stderr io.Writer, args []string) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&opts.listen, "listen", ":8080", "`address` to serve HTTP on")
 	flags.StringVar(&opts.check, "check", "", "ask the server at this `port or URL` for its health, and exit 0 or 1")
+	flags.StringVar(&opts.reload, "reload", "", "have the server at this `port or URL` reload, and exit 0 or 1")
+	flags.StringVar(&opts.send, "send", "", "send this `state` to the service manager, wait until it was taken, and exit 0 or 1")
+	flags.BoolVar(&opts.notify, "notify", false, "tell the service manager when the server is ready, and that it is alive")
 	flags.DurationVar(&opts.readyAfter, "ready-after", 0, "answer /healthz with 503 for this `time` after the start")
 	flags.DurationVar(&opts.exitAfter, "exit-after", 0, "exit with -exit-code after this `time` (0: never)")
 	flags.IntVar(&opts.exitCode, "exit-code", 0, "`status` to exit with after -exit-after")
@@ -95,14 +103,19 @@ func parseOptions(stderr io.Writer, args []string) (options, error) {
 	return opts, nil
 }
 
-// runServer serves until it is told to stop, or asks a running server for its health if -check is given.
+// runServer serves until it is told to stop, or asks something of a running server if -check, -reload or -send is given.
 func runServer(ctx context.Context, machine host, args []string) (int, error) {
 	opts, err := parseOptions(machine.stderr, args)
 	if err != nil {
 		return 2, err
 	}
-	if opts.check != "" {
-		return 0, checkHealth(ctx, opts.check)
+	switch {
+	case opts.check != "":
+		return 0, ask(ctx, http.MethodGet, opts.check, "/healthz")
+	case opts.reload != "":
+		return 0, ask(ctx, http.MethodPost, opts.reload, "/reload")
+	case opts.send != "":
+		return 0, machine.sendState(opts.send)
 	}
 	return newServer(opts, machine).Run(ctx)
 }

@@ -28,6 +28,8 @@ type server struct {
 	machine host
 	started time.Time
 	sick    atomic.Bool
+	hung    atomic.Bool
+	reloads atomic.Int64
 	exit    chan int
 
 	mu    sync.Mutex
@@ -46,6 +48,7 @@ func (s *server) Run(ctx context.Context) (int, error) {
 	failed := make(chan error, 1)
 	go func() { failed <- web.ListenAndServe() }()
 	go writeLines(ctx, s.logOutput(), s.opts.logRate)
+	go s.keepNotified(ctx)
 
 	code, err := s.wait(ctx, failed)
 	if err != nil {
@@ -67,12 +70,23 @@ func (s *server) wait(ctx context.Context, failed <-chan error) (int, error) {
 		case <-exitTimer(s.opts.exitAfter, s.started):
 			return s.opts.exitCode, nil
 		case sig := <-s.machine.signals:
-			if sig != syscall.SIGTERM || !s.opts.ignoreSigterm {
+			switch {
+			case sig == syscall.SIGHUP:
+				s.reload(sig)
+			case sig == syscall.SIGUSR1:
+				_, _ = fmt.Fprintln(s.machine.stderr, "got SIGUSR1")
+			case sig == syscall.SIGTERM && s.opts.ignoreSigterm:
+				_, _ = fmt.Fprintln(s.machine.stderr, "ignoring SIGTERM")
+			default:
 				return 0, nil
 			}
-			_, _ = fmt.Fprintln(s.machine.stderr, "ignoring SIGTERM")
 		}
 	}
+}
+
+// reload counts, and does nothing else.
+func (s *server) reload(cause fmt.Stringer) {
+	_, _ = fmt.Fprintf(s.machine.stderr, "reload %d, by %v\n", s.reloads.Add(1), cause)
 }
 
 // exitTimer fires the given time after the start; it is nil, and so never fires, for 0.
@@ -106,6 +120,9 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", s.serveVersion)
 	mux.HandleFunc("GET /healthz", s.serveHealth)
 	mux.HandleFunc("POST /healthy", s.serveHealthy)
+	mux.HandleFunc("POST /hang", s.serveHang)
+	mux.HandleFunc("POST /reload", s.serveReload)
+	mux.HandleFunc("GET /reloads", s.serveReloads)
 	mux.HandleFunc("POST /crash", s.serveCrash)
 	mux.HandleFunc("POST /eat", s.serveEat)
 	mux.HandleFunc("GET /env", s.serveEnv)
@@ -125,7 +142,11 @@ func (s *server) serveVersion(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(identity{Version: version, Hostname: s.machine.hostname, PID: os.Getpid()})
 }
 
-func (s *server) serveHealth(w http.ResponseWriter, _ *http.Request) {
+func (s *server) serveHealth(w http.ResponseWriter, r *http.Request) {
+	if s.hung.Load() {
+		<-r.Context().Done()
+		return
+	}
 	if left := s.opts.readyAfter - time.Since(s.started); left > 0 {
 		http.Error(w, fmt.Sprintf("not ready for another %v", left.Round(time.Millisecond)), http.StatusServiceUnavailable)
 		return
@@ -135,6 +156,25 @@ func (s *server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = fmt.Fprintln(w, "ok")
+}
+
+// serveHang has the server look hung from then on: its health is never told again.
+func (s *server) serveHang(w http.ResponseWriter, _ *http.Request) {
+	s.hung.Store(true)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveReload refuses while the server is told to be unhealthy.
+func (s *server) serveReload(w http.ResponseWriter, r *http.Request) {
+	if s.sick.Load() {
+		http.Error(w, "cannot reload while unhealthy", http.StatusServiceUnavailable)
+		return
+	}
+	s.reload(r.URL)
+}
+
+func (s *server) serveReloads(w http.ResponseWriter, _ *http.Request) {
+	_, _ = fmt.Fprintln(w, s.reloads.Load())
 }
 
 func (s *server) serveHealthy(w http.ResponseWriter, r *http.Request) {

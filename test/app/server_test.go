@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -48,6 +49,7 @@ func TestRoutes(t *testing.T) {
 		"crash, no exit code":  {"POST", "/crash?code=256", 400, "from 0 to 255"},
 		"eat nothing":          {"POST", "/eat?mb=0", 400, "from 1 to"},
 		"crash is no question": {"GET", "/crash?code=3", 405, ""},
+		"reload":               {"POST", "/reload", 200, ""},
 		"no such page":         {"GET", "/other", 404, ""},
 	}
 	machine, _ := newTestHost(map[string]string{"APP_VERSION": "2"})
@@ -79,6 +81,38 @@ func TestHealth(t *testing.T) {
 		request(t, routes, "POST", "/healthy?on=true")
 		check("when told to be healthy", 200)
 	})
+}
+
+func TestReload(t *testing.T) {
+	machine, signals := newTestHost(nil)
+	server := newServer(options{exitAfter: 100 * time.Millisecond}, machine)
+	signals <- syscall.SIGHUP
+	if code, err := server.wait(t.Context(), nil); code != 0 || err != nil {
+		t.Errorf("wait() = %d, %v, want that it goes on after SIGHUP", code, err)
+	}
+	request(t, server.routes(), "POST", "/reload")
+	request(t, server.routes(), "POST", "/healthy?on=false")
+	if got := request(t, server.routes(), "POST", "/reload"); got.Code != 503 {
+		t.Errorf("reload while unhealthy = %d, want 503", got.Code)
+	}
+	if got := request(t, server.routes(), "GET", "/reloads").Body.String(); got != "2\n" {
+		t.Errorf("reloads = %q, want 2", got)
+	}
+}
+
+// A server that hangs answers no question about its health.
+func TestHang(t *testing.T) {
+	machine, _ := newTestHost(nil)
+	web := httptest.NewServer(newServer(options{}, machine).routes())
+	defer web.Close()
+	if err := ask(t.Context(), "POST", web.URL+"/hang", ""); err == nil || !strings.Contains(err.Error(), "204") {
+		t.Fatalf("POST /hang = %v, want 204", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := ask(ctx, "GET", web.URL, "/healthz"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("GET /healthz = %v, want no answer", err)
+	}
 }
 
 func TestEatKeepsMemory(t *testing.T) {

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// barrierTimeout is how long the service manager may take to close what it was sent with BARRIER=1.
+const barrierTimeout = 5 * time.Second
+
+// notify sends a state to the service manager (sd_notify(3)), as lines of NAME=VALUE, with a file or without.
+func (h host) notify(state string, files ...*os.File) error {
+	path, ok := h.lookupEnv("NOTIFY_SOCKET")
+	if !ok {
+		return fmt.Errorf("notify: NOTIFY_SOCKET is not set")
+	}
+	// Not connected to its peer: else Go sends no files.
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
+	if err != nil {
+		return fmt.Errorf("notify: %w", err)
+	}
+	defer conn.Close()
+	var rights []byte
+	if len(files) > 0 {
+		rights = syscall.UnixRights(int(files[0].Fd())) //nolint:gosec // a file descriptor is small
+	}
+	if _, _, err := conn.WriteMsgUnix([]byte(state), rights, &net.UnixAddr{Name: path, Net: "unixgram"}); err != nil {
+		return fmt.Errorf("notify: %w", err)
+	}
+	return nil
+}
+
+// sendState is `-send`: the state, and a barrier that waits until it was taken, as systemd-notify(1) has it.
+func (h host) sendState(state string) error {
+	if err := h.notify(strings.ReplaceAll(state, `\n`, "\n")); err != nil {
+		return err
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	err = h.notify("BARRIER=1", write)
+	_ = write.Close()
+	if err != nil {
+		return err
+	}
+	if err := read.SetReadDeadline(time.Now().Add(barrierTimeout)); err != nil {
+		return err
+	}
+	if _, err := read.Read(make([]byte, 1)); os.IsTimeout(err) { //nolint:forbidigo // this is no part of dockhost
+		return fmt.Errorf("notify: nobody took the state within %s", barrierTimeout)
+	}
+	return nil
+}
+
+// keepNotified tells the service manager when the server is ready, and from then on that it is alive, until it hangs.
+func (s *server) keepNotified(ctx context.Context) {
+	if !s.opts.notify {
+		return
+	}
+	s.tell("STATUS=warming up")
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(time.Until(s.started.Add(s.opts.readyAfter))):
+	}
+	s.tell("READY=1\nSTATUS=serving\nMAINPID=1")
+	every := watchdogInterval(s.machine) / 2
+	if every == 0 {
+		return
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if !s.hung.Load() {
+			s.tell("WATCHDOG=1")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *server) tell(state string) {
+	if err := s.machine.notify(state); err != nil {
+		_, _ = fmt.Fprintln(s.machine.stderr, err)
+	}
+}
+
+// watchdogInterval is 0 where the service manager has no watchdog for the server.
+func watchdogInterval(machine host) time.Duration {
+	text, _ := machine.lookupEnv("WATCHDOG_USEC")
+	usec, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(usec) * time.Microsecond
+}
