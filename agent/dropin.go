@@ -87,6 +87,7 @@ func dropIn(c *spec.Container, systemdVersion int) []byte {
 	if c.Restart != "" {
 		fmt.Fprintf(&service, "Restart=%s\n", c.Restart)
 	}
+	service.WriteString(serviceType(c, systemdVersion))
 	if systemdVersion >= 254 {
 		service.WriteString(settings254)
 	}
@@ -99,6 +100,25 @@ func dropIn(c *spec.Container, systemdVersion int) []byte {
 	}
 	return []byte("# Written by dockhost.service, and written anew when the declaration changes.\n" +
 		"[Unit]\n" + unit.String() + "\n[Service]\n" + service.String())
+}
+
+// serviceType renders what differs from the unit's own Type=notify. With
+// notify: off systemd is told nothing, so that it waits for nothing. Reloading
+// is the supervisor's work, which SIGHUP asks for: notify-reload, of systemd
+// 253, also waits for its end.
+func serviceType(c *spec.Container, systemdVersion int) string {
+	const reload = "ExecReload=/bin/kill -HUP $MAINPID\n"
+	switch {
+	case c.Notify == spec.NotifyOff && c.Reload != nil:
+		return "Type=exec\n" + reload
+	case c.Notify == spec.NotifyOff:
+		return "Type=exec\n"
+	case c.Reload != nil && systemdVersion >= 253:
+		return "Type=notify-reload\n"
+	case c.Reload != nil:
+		return reload
+	}
+	return ""
 }
 
 // escapePercent keeps systemd from taking a text for specifiers.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -40,5 +41,32 @@ TimeoutStopSec=5
 `
 	if diff := cmp.Diff(want, string(dropIn(c, 257))); diff != "" {
 		t.Errorf("dropIn() (-want +got):\n%s", diff)
+	}
+}
+
+// How systemd is told of readiness, and asks for a reload.
+func TestServiceType(t *testing.T) {
+	reload := &spec.Reload{Signal: "HUP"}
+	tests := []struct {
+		notify  spec.Notify
+		reload  *spec.Reload
+		version int
+		want    string
+	}{
+		{spec.NotifyStarted, nil, 257, ""},
+		{spec.NotifyHealthy, reload, 257, "Type=notify-reload\n"},
+		{spec.NotifyContainer, reload, 253, "Type=notify-reload\n"},
+		{"tcp:80", reload, 252, "ExecReload=/bin/kill -HUP $MAINPID\n"},
+		{spec.NotifyOff, nil, 257, "Type=exec\n"},
+		{spec.NotifyOff, reload, 257, "Type=exec\nExecReload=/bin/kill -HUP $MAINPID\n"},
+	}
+	for _, test := range tests {
+		c := &spec.Container{Name: "web", Notify: test.notify, Reload: test.reload, Config: &container.Config{}}
+		if got := serviceType(c, test.version); got != test.want {
+			t.Errorf("serviceType(notify %s, reload %v, systemd %d) = %q, want %q", test.notify, test.reload, test.version, got, test.want)
+		}
+		if text := string(dropIn(c, test.version)); !strings.Contains(text, test.want) {
+			t.Errorf("dropIn() = %q, want %q in it", text, test.want)
+		}
 	}
 }

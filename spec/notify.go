@@ -24,7 +24,7 @@ const (
 	NotifyOff Notify = "off"
 )
 
-// Probe is a port of the container that is tried from the host.
+// Probe is a port of the container that is tried.
 type Probe struct {
 	// Scheme is "tcp", "http" or "https".
 	Scheme string
@@ -33,6 +33,18 @@ type Probe struct {
 	// Path is what is asked for by http and https, with its query: it begins
 	// with "/".
 	Path string
+}
+
+// AtOnce says whether the container is ready as soon as its process runs.
+func (n Notify) AtOnce() bool { return n == NotifyStarted || n == NotifyOff }
+
+// String returns the probe as a person may read it: a query may be a secret.
+func (p Probe) String() string {
+	if p.Scheme == "tcp" {
+		return fmt.Sprintf("tcp:%d", p.Port)
+	}
+	path, _, _ := strings.Cut(p.Path, "?")
+	return fmt.Sprintf("%s://:%d%s", p.Scheme, p.Port, path)
 }
 
 // ParseNotify returns the mode that a text names. The error says what may be
@@ -44,6 +56,9 @@ func ParseNotify(text string) (Notify, error) {
 		return mode, nil
 	}
 	if _, ok := mode.Probe(); !ok {
+		if strings.Contains(text, "@") {
+			text = "..." // what stands before it may be a password
+		}
 		return "", fmt.Errorf("cannot use %q: use started, healthy, container, off, tcp:PORT, http://:PORT/PATH or https://:PORT/PATH", text)
 	}
 	return mode, nil

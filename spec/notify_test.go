@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -61,5 +62,16 @@ func TestCheckReadiness(t *testing.T) {
 		if err := c.CheckReadiness(test.imageHas); (err == nil) != test.canBeWell {
 			t.Errorf("CheckReadiness(%v) with %+v = %v, want good %v", test.imageHas, test.check, err, test.canBeWell)
 		}
+	}
+}
+
+// A probe may hold a secret, which nobody is shown.
+func TestNotifyKeepsSecrets(t *testing.T) {
+	if _, err := ParseNotify("http://user:canary@:80/"); err == nil || strings.Contains(err.Error(), "canary") {
+		t.Errorf("ParseNotify() = %v, want an error without the password", err)
+	}
+	probe, _ := Notify("https://:8443/ready?token=canary").Probe()
+	if got, want := probe.String(), "https://:8443/ready"; got != want {
+		t.Errorf("String() = %q, want %q", got, want)
 	}
 }

@@ -119,6 +119,19 @@ func TestContainer(t *testing.T) {
 		{"x-dockhost: {notify: healthy, pull_stall_timeout: 1h}", func(c *spec.Container) {
 			c.Notify, c.PullStallTimeout = spec.NotifyHealthy, time.Hour
 		}},
+		{"x-dockhost: {notify: tcp:5432, reload: {signal: hup}, unit: {Service: {WatchdogSec: 30s, WatchdogSignal: SIGKILL}}}", func(c *spec.Container) {
+			c.Notify, c.Reload = "tcp:5432", &spec.Reload{Signal: "HUP"}
+			c.Unit = []spec.UnitSetting{{Section: "Service", Key: "WatchdogSec", Value: "30s"}, {Section: "Service", Key: "WatchdogSignal", Value: "SIGKILL"}}
+		}},
+		{"x-dockhost: {notify: 'http://:8080/ready?deep=1', reload: {exec: [nginx, -s, reload]}}", func(c *spec.Container) {
+			c.Notify, c.Reload = "http://:8080/ready?deep=1", &spec.Reload{Exec: []string{"nginx", "-s", "reload"}}
+		}},
+		{"x-dockhost: {notify: container, reload: {signal: 10}}", func(c *spec.Container) {
+			c.Notify, c.Reload = spec.NotifyContainer, &spec.Reload{Signal: "10"}
+		}},
+		{"x-dockhost: {notify: off, reload: , unit: {Service: {WatchdogSec: 0}}}", func(c *spec.Container) {
+			c.Notify, c.Unit = spec.NotifyOff, []spec.UnitSetting{{Section: "Service", Key: "WatchdogSec", Value: "0"}}
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
@@ -156,7 +169,7 @@ func TestHash(t *testing.T) {
 	}
 	different := []string{
 		"environment: {A: b}", "command: x", "ports: [80]", "mem_limit: 64m", "runtime: runsc", "platform: linux/amd64",
-		"env_file: /a", "labels: {a: b}", "x-dockhost: {notify: healthy}", "entrypoint: []", "tmpfs: /run",
+		"env_file: /a", "labels: {a: b}", "x-dockhost: {notify: healthy}", "x-dockhost: {reload: {signal: HUP}}", "entrypoint: []", "tmpfs: /run",
 	}
 	seen := map[string]string{base: ""}
 	for _, line := range different {

@@ -192,6 +192,8 @@ func TestBadWithSecrets(t *testing.T) {
 		"containers: {web: {image: nginx, logging: {options: {a: [" + canary + "]}}}}",
 		"containers: {web: {image: nginx, labels: {a: [" + canary + "]}}}",
 		"containers: {web: {image: nginx, x-dockhost: {unit: {Service: {Environment: \"A=" + canary + "\\n\"}}}}}",
+		"containers: {web: {image: nginx, x-dockhost: {notify: 'http://user:" + canary + "@:80/'}}}",
+		"containers: {web: {image: nginx, x-dockhost: {reload: {exec: [a, [" + canary + "]]}}}}",
 		"registries: {localhost: {username: [" + canary + "], password: {" + "a: " + canary + "}}}",
 		"registries: {localhost: " + canary + "}",
 		"registries: " + canary,

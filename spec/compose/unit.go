@@ -19,7 +19,7 @@ func (d *declaration) applyDockhost(made *spec.Container) {
 		return
 	}
 	if !d.dockhost.isMapping() {
-		d.errorf(d.dockhost, "not a mapping: write notify:, unit: or pull_stall_timeout: below it, indented")
+		d.errorf(d.dockhost, "not a mapping: write notify:, reload:, unit: or pull_stall_timeout: below it, indented")
 		return
 	}
 	for name, value := range d.dockhost.fields() {
@@ -28,24 +28,16 @@ func (d *declaration) applyDockhost(made *spec.Container) {
 			made.Notify = d.notify(value, made)
 		case "pull_stall_timeout":
 			made.PullStallTimeout = d.stallTimeout(value)
+		case "reload":
+			made.Reload = d.reload(value)
 		case "unit":
 			made.Unit = append(made.Unit, d.unit(value)...)
 		default:
-			d.unknownKey(value, name, []string{"notify", "pull_stall_timeout", "unit"}, "")
+			d.unknownKey(value, name, []string{"notify", "pull_stall_timeout", "reload", "unit"}, "")
 		}
 	}
+	d.checkWatchdog(made)
 	made.Unit = overridden(made.Unit)
-}
-
-func (d *declaration) notify(at spot, made *spec.Container) spec.Notify {
-	mode := spec.Notify(at.text())
-	switch {
-	case mode != spec.NotifyStarted && mode != spec.NotifyHealthy:
-		d.errorf(at, "cannot use %q: use started or healthy", shorten(at.text()))
-	case mode == spec.NotifyHealthy && !hasHealthcheck(made.Config):
-		d.errorf(at, "cannot wait for a health check that is disabled: remove healthcheck.disable, or use started")
-	}
-	return mode
 }
 
 func (d *declaration) stallTimeout(at spot) time.Duration {
@@ -146,7 +138,7 @@ func reserved(section, key string) string {
 	case "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecReload":
 		return "the unit starts and stops the container: put programs into the image, or into a unit of their own"
 	case "Type", "NotifyAccess", "KillMode", "Delegate", "DelegateSubgroup", "RemainAfterExit", "GuessMainPID", "PIDFile",
-		"BusName", "Sockets", "NonBlocking", "FileDescriptorStoreMax", "WatchdogSec", "WatchdogSignal", "ProtectControlGroups", "ProtectControlGroupsEx", "PrivatePIDs":
+		"BusName", "Sockets", "NonBlocking", "FileDescriptorStoreMax", "ReloadSignal", "ProtectControlGroups", "ProtectControlGroupsEx", "PrivatePIDs":
 		return supervision
 	case "DevicePolicy", "DeviceAllow", "PrivateDevices", "ProtectClock", "MountImages", "ExtensionImages", "RootImage":
 		return devices
