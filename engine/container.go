@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -13,6 +15,10 @@ import (
 	"github.com/docker/docker/api/types/network"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
+
+// defaultRetries is how many failed checks make a container unhealthy that does
+// not say (moby: daemon/health.go).
+const defaultRetries = 3
 
 // CreateRequest is one container to make.
 type CreateRequest struct {
@@ -42,7 +48,14 @@ type Container struct {
 	Health string
 	// HealthOutput is what the last check printed.
 	HealthOutput string
-	StartedAt    time.Time
+	// HealthFailures is how many checks in a row have failed, HealthRetries how
+	// many of them make the container unhealthy.
+	HealthFailures, HealthRetries int
+	// NetworkMode is "bridge", "none", "host", "container:ID" or the name of a
+	// network, Addresses what the container has in its networks.
+	NetworkMode string
+	Addresses   []netip.Addr
+	StartedAt   time.Time
 	// Error is why the Engine could not start it. ExitCode is then 127 for a
 	// command that is not there, 126 for one that cannot be executed, and
 	// 128 for all else.
@@ -171,20 +184,44 @@ func containerFrom(found container.InspectResponse) Container {
 	}
 	if found.Config != nil {
 		out.Image, out.Labels, out.StopSignal = found.Config.Image, found.Config.Labels, found.Config.StopSignal
+		if check := found.Config.Healthcheck; check != nil {
+			out.HealthRetries = check.Retries
+		}
 	}
 	if found.HostConfig != nil {
-		out.Memory = found.HostConfig.Memory
+		out.Memory, out.NetworkMode = found.HostConfig.Memory, string(found.HostConfig.NetworkMode)
 	}
+	out.Addresses = addresses(found.NetworkSettings)
 	if at, err := time.Parse(time.RFC3339Nano, found.State.StartedAt); err == nil {
 		out.StartedAt = at
 	}
 	if health := found.State.Health; health != nil && health.Status != container.NoHealthcheck {
-		out.Health = health.Status
+		out.Health, out.HealthFailures = health.Status, health.FailingStreak
+		if out.HealthRetries == 0 {
+			out.HealthRetries = defaultRetries
+		}
 		if n := len(health.Log); n > 0 {
 			out.HealthOutput = health.Log[n-1].Output
 		}
 	}
 	return out
+}
+
+// addresses are a container's in all its networks, IPv4 first.
+func addresses(settings *container.NetworkSettings) []netip.Addr {
+	if settings == nil {
+		return nil
+	}
+	var found []netip.Addr
+	for _, attached := range settings.Networks {
+		for _, text := range []string{attached.IPAddress, attached.GlobalIPv6Address} {
+			if address, err := netip.ParseAddr(text); err == nil {
+				found = append(found, address)
+			}
+		}
+	}
+	slices.SortFunc(found, netip.Addr.Compare)
+	return found
 }
 
 // ListByLabel returns the containers, running or not, that bear label=value,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -13,7 +14,7 @@ import (
 
 // App is the image of the test application (test/app), as far as its command
 // line goes.
-func App() Image { return Image{Run: runApp, Healthcheck: true} }
+func App() Image { return Image{Run: runApp, Exec: execApp, Healthcheck: true} }
 
 // app is the application's command line.
 type app struct {
@@ -46,6 +47,22 @@ func runApp(ctx context.Context, p *Process) int {
 	return a.wait(ctx, p)
 }
 
+// execApp is the application as a command in its container.
+func execApp(p *Process, command []string, out io.Writer) int {
+	switch {
+	case len(command) < 2 || command[0] != "/app":
+		_, _ = fmt.Fprintf(out, "OCI runtime exec failed: exec failed: unable to start container process: exec: %q: stat: no such file or directory: unknown", command)
+		return 127
+	case command[1] == "-check":
+		return 0
+	case command[1] == "-reload":
+		_, _ = fmt.Fprintf(p.Stderr, "reload %d, by /reload\n", p.Reloaded())
+		return 0
+	}
+	_, _ = fmt.Fprintf(out, "flag provided but not defined: %s\n", command[1])
+	return 2
+}
+
 func (a app) wait(ctx context.Context, p *Process) int {
 	var timer <-chan time.Time
 	if a.exitAfter > 0 {
@@ -58,10 +75,16 @@ func (a app) wait(ctx context.Context, p *Process) int {
 		case <-timer:
 			return a.exitCode
 		case sig := <-p.Signals:
-			if sig != unix.SIGTERM || !a.ignoreSigterm {
+			switch {
+			case sig == unix.SIGHUP:
+				_, _ = fmt.Fprintf(p.Stderr, "reload %d, by %v\n", p.Reloaded(), sig)
+			case sig == unix.SIGUSR1:
+				_, _ = fmt.Fprintln(p.Stderr, "got SIGUSR1")
+			case sig == unix.SIGTERM && a.ignoreSigterm:
+				_, _ = fmt.Fprintln(p.Stderr, "ignoring SIGTERM")
+			default:
 				return 0
 			}
-			_, _ = fmt.Fprintln(p.Stderr, "ignoring SIGTERM")
 		}
 	}
 }

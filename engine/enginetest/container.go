@@ -34,6 +34,8 @@ type box struct {
 	// next is closed when the container ends next, gone when it is removed.
 	next, gone chan struct{}
 	removing   bool
+	// process is the one of this run.
+	process *Process
 }
 
 // withBox finds the container, by id or name.
@@ -117,7 +119,8 @@ func (s *Server) serveInspect(w http.ResponseWriter, _ *http.Request, b *box) {
 		ContainerJSONBase: &container.ContainerJSONBase{
 			ID: b.id, Name: "/" + b.name, Image: imageID(b.config.Image), State: &state, HostConfig: b.host,
 		},
-		Config: b.config,
+		Config:          b.config,
+		NetworkSettings: &container.NetworkSettings{Networks: b.image.Networks},
 	})
 }
 
@@ -202,7 +205,7 @@ func (s *Server) serveStop(w http.ResponseWriter, r *http.Request, b *box) {
 	}
 	sig := unix.SIGTERM
 	if b.config.StopSignal != "" {
-		sig = unix.SignalNum(b.config.StopSignal)
+		sig = signalNamed(b.config.StopSignal)
 	}
 	ended, running := s.signal(b, sig)
 	if !running {
@@ -224,13 +227,21 @@ func (s *Server) serveStop(w http.ResponseWriter, r *http.Request, b *box) {
 func (s *Server) serveKill(w http.ResponseWriter, r *http.Request, b *box) {
 	sig := sigkill
 	if name := r.URL.Query().Get("signal"); name != "" {
-		sig = unix.SignalNum(name)
+		sig = signalNamed(name)
 	}
 	if _, running := s.signal(b, sig); !running {
 		refuse(w, http.StatusConflict, "container %s is not running", b.id)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// signalNamed takes "HUP", "SIGHUP" and "1".
+func signalNamed(name string) unix.Signal {
+	if number, err := strconv.Atoi(name); err == nil {
+		return unix.Signal(number)
+	}
+	return unix.SignalNum("SIG" + strings.TrimPrefix(name, "SIG"))
 }
 
 func (s *Server) serveRemove(w http.ResponseWriter, r *http.Request, b *box) {

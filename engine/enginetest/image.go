@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/pkg/jsonmessage"
 
@@ -21,10 +23,15 @@ type Image struct {
 	// Run is the program. It returns the exit status, and must return when
 	// ctx ends, which is SIGKILL.
 	Run func(ctx context.Context, p *Process) int
+	// Exec is a command that is run in a container, nil where there is none. It
+	// returns the exit status.
+	Exec func(p *Process, command []string, out io.Writer) int
 	// Healthcheck says that the image has one; Run tells the outcome.
 	Healthcheck bool
 	// Pid is what inspect says of the process, 1 when it is 0.
 	Pid int
+	// Networks are what inspect says of the container's networks.
+	Networks map[string]*network.EndpointSettings
 	// StartError is why no container of this image can be started.
 	StartError string
 

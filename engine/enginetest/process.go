@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -31,21 +32,31 @@ type Process struct {
 	// Checked says that the container has a health check.
 	Checked bool
 
-	server *Server
-	box    *box
+	server  *Server
+	box     *box
+	reloads atomic.Int64
 }
+
+// Reloaded counts how often the program was told to reload.
+func (p *Process) Reloaded() int64 { return p.reloads.Add(1) }
 
 // Health tells the outcome of a health check, and what it printed.
 func (p *Process) Health(status container.HealthStatus, output string) {
+	p.HealthStreak(status, 0, output)
+}
+
+// HealthStreak is Health after so many checks that failed.
+func (p *Process) HealthStreak(status container.HealthStatus, failures int, output string) {
 	s := p.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !p.box.state.Running {
 		return
 	}
-	health := &container.Health{Status: status, Log: []*container.HealthcheckResult{{Output: output}}}
+	health := &container.Health{Status: status, FailingStreak: failures, Log: []*container.HealthcheckResult{{Output: output}}}
 	before := p.box.state.Health
 	p.box.state.Health = health
+	s.emit(p.box, events.ActionExecDie)
 	if before == nil || before.Status != status {
 		s.emit(p.box, events.Action("health_status: "+status))
 	}
@@ -72,6 +83,7 @@ func (s *Server) run(b *box) {
 		Config: b.config, HostConfig: b.host, Signals: b.signals, Checked: checked, server: s, box: b,
 		Stdout: output{s, b, stdcopy.Stdout}, Stderr: output{s, b, stdcopy.Stderr},
 	}
+	b.process = p
 	s.emit(b, "start")
 	s.programs.Go(func() {
 		defer cancel()

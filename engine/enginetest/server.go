@@ -42,6 +42,7 @@ type Server struct {
 	restores bool
 	runtimes map[string]string
 	boxes    map[string]*box
+	execs    map[string]*exec
 	made     int
 	hijacked map[net.Conn]bool
 	watchers map[chan events.Message]func(events.Message) bool
@@ -59,6 +60,7 @@ func NewServer(tb testing.TB) *Server {
 		restores: true,
 		runtimes: map[string]string{"runc": "runc"},
 		boxes:    map[string]*box{},
+		execs:    map[string]*exec{},
 		hijacked: map[net.Conn]bool{},
 		watchers: map[chan events.Message]func(events.Message) bool{},
 	}
@@ -185,6 +187,20 @@ func (s *Server) Kill(name string, sig unix.Signal) {
 	s.signal(b, sig)
 }
 
+// Pause tells who listens that someone paused a container, or let it go on. Its
+// program goes on in any case.
+func (s *Server) Pause(name string, paused bool) {
+	b := s.find(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.state.Paused = paused
+	action := events.ActionUnPause
+	if paused {
+		action = events.ActionPause
+	}
+	s.emit(b, action)
+}
+
 // Forget ends a container, and the Engine knows nothing of it any more.
 func (s *Server) Forget(name string) {
 	b := s.find(name)
@@ -212,6 +228,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /containers/{id}/kill", s.withBox(s.serveKill))
 	mux.HandleFunc("POST /containers/{id}/wait", s.withBox(s.serveWait))
 	mux.HandleFunc("POST /containers/{id}/attach", s.withBox(s.serveAttach))
+	mux.HandleFunc("POST /containers/{id}/exec", s.withBox(s.serveExecCreate))
+	mux.HandleFunc("POST /exec/{id}/start", s.withExec(s.serveExecStart))
+	mux.HandleFunc("GET /exec/{id}/json", s.withExec(s.serveExecInspect))
 	mux.HandleFunc("DELETE /containers/{id}", s.withBox(s.serveRemove))
 	mux.HandleFunc("GET /events", s.serveEvents)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -64,6 +64,8 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 		{"stop kills", (*suite).stopKills},
 		{"stop of nothing", (*suite).stopOfNothing},
 		{"health", (*suite).health},
+		{"kill", (*suite).kill},
+		{"exec", (*suite).exec},
 		{"inspect", (*suite).inspect},
 		{"remove", (*suite).remove},
 		{"remove twice", (*suite).removeTwice},
