@@ -11,7 +11,10 @@ import (
 
 // Notifier tells systemd about the service it runs in (sd_notify(3)). Without
 // $NOTIFY_SOCKET it says nothing.
-type Notifier struct{}
+type Notifier struct {
+	// sent gets what would go to systemd, in a test.
+	sent func(state string)
+}
 
 // Ready says that the service is up, or has finished reloading.
 func (n Notifier) Ready(status string) { n.send("READY=1", statusLine(status)) }
@@ -28,7 +31,26 @@ func (n Notifier) Status(status string) { n.send(statusLine(status)) }
 // Reloading says that the service takes over a new configuration; Ready ends
 // it. MONOTONIC_USEC is what Type=notify-reload asks for.
 func (n Notifier) Reloading(status string) {
-	n.send("RELOADING=1", daemon.SdNotifyMonotonicUsec(), statusLine(status))
+	n.send("RELOADING=1", Monotonic(), statusLine(status))
+}
+
+// Watchdog says that the service is alive, for WatchdogSec=.
+func (n Notifier) Watchdog() { n.send("WATCHDOG=1") }
+
+// Pass sends assignments as they are.
+func (n Notifier) Pass(assignments ...string) { n.send(assignments...) }
+
+// Monotonic is the assignment of the time that RELOADING=1 goes with.
+func Monotonic() string { return strings.TrimSpace(daemon.SdNotifyMonotonicUsec()) }
+
+// WatchdogInterval is the time within which systemd wants to hear that this
+// process is alive, 0 where it wants to hear nothing (sd_watchdog_enabled(3)).
+func WatchdogInterval() time.Duration {
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		return 0 // systemd sets no such variables
+	}
+	return interval
 }
 
 // Stopping says that the service is on its way down.
@@ -41,7 +63,11 @@ func (n Notifier) ExtendTimeout(d time.Duration) {
 }
 
 // send has no one to tell about an error: a lost line is replaced by the next.
-func (Notifier) send(lines ...string) {
+func (n Notifier) send(lines ...string) {
+	if n.sent != nil {
+		n.sent(strings.Join(lines, "\n"))
+		return
+	}
 	_, _ = daemon.SdNotify(false, strings.Join(lines, "\n"))
 }
 
