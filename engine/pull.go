@@ -34,6 +34,9 @@ type Progress struct {
 	// Bytes is the size of the layers that are being downloaded, as far as
 	// is known, BytesDone what has arrived of them.
 	Bytes, BytesDone int64
+	// Downloaded says that all of them have arrived, so that what goes on is the
+	// unpacking.
+	Downloaded bool
 }
 
 // Pull fetches an image and calls progress at each message of the Engine's
@@ -181,7 +184,7 @@ func (l *layers) downloaded() bool {
 }
 
 func (l *layers) progress() Progress {
-	p := Progress{Layers: len(l.byID)}
+	p := Progress{Layers: len(l.byID), Downloaded: l.downloaded()}
 	for _, at := range l.byID {
 		p.Bytes += at.total
 		p.BytesDone += at.current

@@ -12,7 +12,6 @@ func TestReadMessages(t *testing.T) {
 	tests := []struct {
 		name, stream string
 		progress     Progress
-		downloaded   bool
 		err          string
 	}{
 		{
@@ -30,13 +29,13 @@ func TestReadMessages(t *testing.T) {
 			name: "unpacking",
 			stream: `{"status":"Downloading","id":"a","progressDetail":{"current":10,"total":100}}
 				{"status":"Download complete","id":"a"}{"status":"Extracting","id":"a","progressDetail":{"current":1,"total":100}}`,
-			progress: Progress{Layers: 1, Bytes: 100, BytesDone: 100}, downloaded: true,
+			progress: Progress{Layers: 1, Bytes: 100, BytesDone: 100, Downloaded: true},
 		},
 		{
 			name: "done",
 			stream: `{"status":"Downloading","id":"a","progressDetail":{"current":10,"total":100}}{"status":"Pull complete","id":"a"}
 				{"status":"Digest: sha256:0123"}{"status":"Status: Downloaded newer image"}`,
-			progress: Progress{Layers: 1, LayersDone: 1, Bytes: 100, BytesDone: 100}, downloaded: true,
+			progress: Progress{Layers: 1, LayersDone: 1, Bytes: 100, BytesDone: 100, Downloaded: true},
 		},
 		{
 			name:     "error in the stream",
@@ -59,9 +58,6 @@ func TestReadMessages(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.progress, l.progress()); diff != "" {
 				t.Errorf("progress (-want +got):\n%s", diff)
-			}
-			if l.downloaded() != test.downloaded {
-				t.Errorf("downloaded = %v, want %v", l.downloaded(), test.downloaded)
 			}
 		})
 	}

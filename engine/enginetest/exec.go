@@ -48,7 +48,8 @@ func (s *Server) serveExecCreate(w http.ResponseWriter, r *http.Request, b *box)
 	answer(w, http.StatusCreated, container.ExecCreateResponse{ID: id})
 }
 
-func (s *Server) serveExecStart(w http.ResponseWriter, _ *http.Request, e *exec) {
+func (s *Server) serveExecStart(w http.ResponseWriter, r *http.Request, e *exec) {
+	_, _ = io.Copy(io.Discard, r.Body)
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, "%v", err)
