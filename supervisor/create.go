@@ -73,6 +73,8 @@ func (s *Supervisor) request() (engine.CreateRequest, error) {
 		host.Runtime = RuntimeName
 		host.CgroupParent = placement.CgroupParent(s.unit)
 	}
+	s.readiness.prepare(&config, &host)
+	s.env = config.Env
 	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 	return engine.CreateRequest{
 		Name: s.spec.Name, Platform: s.spec.Platform, Config: &config, HostConfig: &host, Networking: s.spec.Networking,

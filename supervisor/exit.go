@@ -29,7 +29,7 @@ const (
 // ended turns the container's exit code into the supervisor's status. It
 // returns true when Docker has started the container again.
 func (s *Supervisor) ended(ctx context.Context, c *running, code int) (bool, int, error) {
-	c.awaitReason(s)
+	s.awaitReason(ctx, c)
 	switch {
 	case c.maybeStopped() && s.engineLeft(ctx, c):
 		return false, max(code, 1), takenAlong(code)
@@ -86,7 +86,7 @@ func (c *running) maybeStopped() bool { return c.signaled || !c.died }
 // awaitReason lets the Engine tell of the end, and, after a signal that may
 // have been a stop's, whether it was: it says so when the container has ended.
 // An end that no such signal came before is judged at once.
-func (c *running) awaitReason(s *Supervisor) {
+func (s *Supervisor) awaitReason(ctx context.Context, c *running) {
 	timeout := time.NewTimer(eventLag)
 	defer timeout.Stop()
 	for c.events != nil && c.maybeStopped() && (!c.died || !c.stopped) {
@@ -96,7 +96,7 @@ func (c *running) awaitReason(s *Supervisor) {
 				c.events = nil
 				return
 			}
-			s.happened(c, event)
+			s.happened(ctx, c, event)
 		case <-timeout.C:
 			return
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/docker/go-units"
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
@@ -16,8 +15,8 @@ import (
 )
 
 const (
-	// statusInterval is how often systemd is told of progress at most.
-	statusInterval = time.Second
+	// extendInterval is how often systemd's patience is extended at most.
+	extendInterval = time.Second
 	// timeoutMargin is how much longer than the wait that is going on the
 	// start timeout is pushed out.
 	timeoutMargin = 30 * time.Second
@@ -120,24 +119,21 @@ func (s *Supervisor) pull(ctx context.Context) error {
 	s.Notify.ExtendTimeout(s.spec.PullStallTimeout + timeoutMargin)
 	s.Notify.Status("pulling " + s.spec.Image)
 	s.Log.Info("pulling image", zap.String("image", s.spec.Image))
-	var told time.Time
+	shown := progress{image: s.spec.Image}
+	var extended time.Time
 	return s.Engine.Pull(ctx, engine.PullRequest{
 		Ref: s.spec.Image, Platform: s.spec.Platform, StallTimeout: s.spec.PullStallTimeout,
 	}, func(p engine.Progress) {
-		if now := time.Now(); now.Sub(told) >= statusInterval {
-			told = now
+		now := time.Now()
+		s.Notify.Status(shown.status(now, p))
+		switch {
+		case p.Downloaded:
+			s.Notify.ExtendTimeout(unpackPatience)
+		case now.Sub(extended) >= extendInterval:
+			extended = now
 			s.Notify.ExtendTimeout(s.spec.PullStallTimeout + timeoutMargin)
-			s.Notify.Status(pullStatus(s.spec.Image, p))
 		}
 	})
-}
-
-func pullStatus(image string, p engine.Progress) string {
-	status := fmt.Sprintf("pulling %s: %d of %d layers", image, p.LayersDone, p.Layers)
-	if p.Bytes > 0 {
-		status += fmt.Sprintf(", %s of %s", units.HumanSize(float64(p.BytesDone)), units.HumanSize(float64(p.Bytes)))
-	}
-	return status
 }
 
 // trouble makes an error known that does not end the supervisor. One that

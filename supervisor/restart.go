@@ -3,8 +3,6 @@ package supervisor
 import (
 	"context"
 	"time"
-
-	"github.com/dockhost/dockhost/spec"
 )
 
 // restartLag is how long after a stop the Engine may take to get at the start
@@ -24,7 +22,7 @@ func (s *Supervisor) restarted(ctx context.Context, c *running) bool {
 				c.events = nil
 				continue
 			}
-			s.happened(c, event)
+			s.happened(ctx, c, event)
 		case <-timeout.C:
 			waiting = false
 		}
@@ -51,8 +49,10 @@ func (s *Supervisor) followAgain(ctx context.Context, c *running) (bool, int, er
 	}
 	s.Log.Info("container was restarted by docker restart")
 	s.life.restarted()
-	if s.spec.Notify == spec.NotifyStarted {
+	s.pid = c.process.id()
+	if s.spec.Notify.AtOnce() {
 		s.life.ready()
 	}
+	s.readiness.watch(ctx, c.id, s.pid)
 	return true, 0, nil
 }

@@ -49,6 +49,8 @@ type rig struct {
 	process *os.Process
 	// codeTimeout is the supervisor's, unless it is 0.
 	codeTimeout time.Duration
+	watchdog    time.Duration
+	signals     chan os.Signal
 }
 
 // newRig returns a host that has the image app:1, of which the container app
@@ -58,7 +60,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, server: enginetest.NewServer(t), notify: &fakeNotifier{}, root: t.TempDir(),
-		configDir: t.TempDir(), stdout: &written{}, stderr: &written{}, log: zap.NewNop(),
+		configDir: t.TempDir(), stdout: &written{}, stderr: &written{}, log: zap.NewNop(), signals: make(chan os.Signal, 8),
 		spec: &spec.Container{
 			Name: "app", Image: "app:1", PullPolicy: spec.PullMissing, PullStallTimeout: time.Minute, Notify: spec.NotifyStarted,
 			Config: &container.Config{Image: "app:1"}, HostConfig: &container.HostConfig{},
@@ -158,7 +160,7 @@ func (r *rig) start() *life {
 	l := &life{rig: r, stop: cancel, done: make(chan struct{})}
 	s := New(Options{
 		Container: r.spec, Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
-		Notify: r.notify, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
+		Notify: r.notify, Watchdog: r.watchdog, Signals: r.signals, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
 	})
 	if r.codeTimeout != 0 {
 		s.codeTimeout = r.codeTimeout
@@ -265,7 +267,10 @@ func (f *fakeNotifier) HandOver(pid int, status string) {
 }
 func (f *fakeNotifier) Status(status string)          { f.add("STATUS " + status) }
 func (f *fakeNotifier) Stopping(status string)        { f.add("STOPPING " + status) }
+func (f *fakeNotifier) Reloading(status string)       { f.add("RELOADING " + status) }
 func (f *fakeNotifier) ExtendTimeout(d time.Duration) { f.add("EXTEND " + d.String()) }
+func (f *fakeNotifier) Watchdog()                     { f.add("WATCHDOG") }
+func (f *fakeNotifier) Pass(assignments ...string)    { f.add("PASS " + strings.Join(assignments, " ")) }
 
 func (f *fakeNotifier) add(line string) {
 	f.mu.Lock()

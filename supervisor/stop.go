@@ -27,6 +27,9 @@ const (
 func (s *Supervisor) stop(ctx context.Context, c *running) (int, error) {
 	s.life.stopRequested()
 	grace := s.grace(ctx)
+	if grace >= 0 {
+		s.Notify.Status(fmt.Sprintf("stopping, the container has %s to end", grace))
+	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Engine.Stop(ctx, c.id, grace) }()
 	for {
@@ -49,12 +52,14 @@ func (s *Supervisor) stop(ctx context.Context, c *running) (int, error) {
 		case <-c.overdue:
 			s.lost = true
 			return 0, nil
+		case call := <-s.calls:
+			call()
 		case event, open := <-c.events:
 			if !open {
 				c.events = nil
 				continue
 			}
-			s.happened(c, event)
+			s.happened(ctx, c, event)
 		}
 	}
 }

@@ -8,8 +8,11 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,7 +55,11 @@ type notifier interface {
 	HandOver(pid int, status string)
 	Status(status string)
 	Stopping(status string)
+	Reloading(status string)
 	ExtendTimeout(d time.Duration)
+	Watchdog()
+	// Pass passes on what a container says to systemd.
+	Pass(assignments ...string)
 }
 
 // unitReader describes a unit.
@@ -69,6 +76,11 @@ type Options struct {
 	Cgroups   systemd.Cgroups
 	Notify    notifier
 	Units     unitReader
+	// Watchdog is the time within which systemd wants to hear that all is well,
+	// 0 where it does not.
+	Watchdog time.Duration
+	// Signals are those of [Signals].
+	Signals <-chan os.Signal
 	// Stdout and Stderr get the container's output.
 	Stdout, Stderr io.Writer
 	Log            *zap.Logger
@@ -93,11 +105,33 @@ type Supervisor struct {
 	lost bool
 	// codeTimeout is [codeTimeout], but in tests.
 	codeTimeout time.Duration
+	// readiness is how the container becomes ready, becameReady is closed when
+	// it has, and calls is what others want to be done about it.
+	readiness   readiness
+	becameReady chan struct{}
+	readyOnce   sync.Once
+	calls       chan func()
+	// readyBy is when the container is to be ready at the latest.
+	readyBy time.Time
+	// ill is why the container is not well; nil where it is, or has no watchdog.
+	ill error
+	// unpause ends the care for a container that someone has paused.
+	unpause context.CancelFunc
+	// reloading says that the container was told to reload, reloadAgain that it
+	// is to be told once more, and reloadFailed how it went last.
+	reloading, reloadAgain, reloadFailed bool
+	// env are the container's variables, as far as they were declared.
+	env []string
 }
 
 // New returns a supervisor that has done nothing yet.
 func New(o Options) *Supervisor {
-	s := &Supervisor{Options: o, spec: o.Container, codeTimeout: codeTimeout}
+	s := &Supervisor{
+		Options: o, spec: o.Container, codeTimeout: codeTimeout, becameReady: make(chan struct{}), calls: make(chan func()),
+	}
+	if s.spec.Notify == spec.NotifyOff {
+		s.Notify = silence{}
+	}
 	s.life = newLifecycle(s.phaseChanged)
 	return s
 }
@@ -160,6 +194,10 @@ func (s *Supervisor) live(ctx context.Context) (int, error) {
 		return s.unlessStopped(ctx, err)
 	}
 	s.life.pulled()
+	if s.readiness, err = s.newReadiness(); err != nil {
+		return ExitNotRun, err
+	}
+	defer s.readiness.close()
 	// From here on a stop is a stop of the container: what was begun with the
 	// Engine is finished first, so that nothing is left half made.
 	id, err := s.create(context.WithoutCancel(ctx), image)
@@ -213,7 +251,7 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 	s.Log.Debug("phase changed", zap.String("from", string(from)), zap.String("to", string(to)))
 	s.state.Phase, s.state.Since = string(to), time.Now()
 	s.state.Ready = to == phaseRunning
-	if to == phaseUnready && s.spec.Notify == spec.NotifyStarted {
+	if to == phaseUnready && s.spec.Notify.AtOnce() {
 		return // for no time worth telling
 	}
 	if to == phaseRunning && !s.state.Cached {
@@ -222,6 +260,7 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 	s.saveState() // first: who hears of a change from systemd looks here for the rest
 	switch to {
 	case phaseRunning:
+		s.readyOnce.Do(func() { close(s.becameReady) })
 		if s.detaches() {
 			s.handOver(s.pid)
 		} else {
@@ -240,11 +279,20 @@ func (s *Supervisor) phaseChanged(from, to phase) {
 
 func (s *Supervisor) runningStatus() string {
 	if s.life.phase == phaseUnready {
-		return "running, waiting for its health check to pass"
+		return "running, waiting for " + s.readiness.waitsFor()
 	}
 	status := "running " + s.spec.Image
 	if s.state.Cached {
 		status += " (cached: the registry could not be asked)"
+	}
+	switch {
+	case s.ill != nil:
+		status += fmt.Sprintf(", but %v: systemd ends it after %s without a sign of life", s.ill, s.Watchdog)
+	case s.reloadFailed && s.state.LastError != nil:
+		status += ", but could not " + firstLine(s.state.LastError.Message)
+	}
+	if said := s.readiness.says(); said != "" {
+		status += ": " + said
 	}
 	return status
 }

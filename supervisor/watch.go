@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
-	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -21,6 +22,10 @@ const (
 	// askTimeout bounds a question to an Engine that went away.
 	askTimeout = 5 * time.Second
 )
+
+// timeoutLag is how much sooner systemd's timer may end than ours: it began
+// sooner.
+const timeoutLag = time.Second
 
 // running is a container that was started, and what is heard of it.
 type running struct {
@@ -76,12 +81,14 @@ func (s *Supervisor) watch(ctx context.Context, id string) (int, error) {
 		return ExitNotRun, err
 	}
 	s.pid = c.process.id()
+	s.dropSignals()
 	s.life.started()
-	if s.spec.Notify == spec.NotifyStarted {
+	if s.spec.Notify.AtOnce() {
 		s.life.ready()
 	} else {
 		s.allowReadiness(streams)
 	}
+	s.readiness.watch(streams, id, s.pid)
 	if s.detached {
 		return 0, nil
 	}
@@ -99,6 +106,15 @@ func (s *Supervisor) watch(ctx context.Context, id string) (int, error) {
 func (s *Supervisor) allowReadiness(ctx context.Context) {
 	if unit, err := s.Units.Unit(ctx, s.unit); err == nil && unit.TimeoutStart > 0 {
 		s.Notify.ExtendTimeout(unit.TimeoutStart)
+		s.readyBy = time.Now().Add(unit.TimeoutStart)
+	}
+}
+
+// startTimedOut says why systemd stops a container that did not become ready
+// in its time, if that is what the stop is for.
+func (s *Supervisor) startTimedOut() {
+	if s.life.phase == phaseUnready && !s.readyBy.IsZero() && time.Until(s.readyBy) < timeoutLag {
+		s.trouble(fmt.Errorf("not ready within the unit's start timeout, waiting for %s", s.readiness.waitsFor()))
 	}
 }
 
@@ -115,7 +131,7 @@ func (s *Supervisor) listen(ctx context.Context, c *running, wait func(context.C
 	c.output, c.since = output, since
 	c.exit = wait(ctx, c.id)
 	if c.events == nil {
-		c.events = s.Engine.Events(ctx, c.id, "health_status", "kill", "die", "stop", "start")
+		c.events = s.Engine.Events(ctx, c.id, "health_status", "kill", "die", "stop", "start", "pause", "unpause")
 	}
 	return nil
 }
@@ -125,6 +141,7 @@ func (s *Supervisor) follow(ctx, streams context.Context, c *running) (int, erro
 	for !s.detached {
 		select {
 		case <-ctx.Done():
+			s.startTimedOut()
 			return s.stop(streams, c)
 		case e := <-c.exit:
 			if e.Err == nil {
@@ -152,7 +169,15 @@ func (s *Supervisor) follow(ctx, streams context.Context, c *running) (int, erro
 				c.events = nil
 				continue
 			}
-			s.happened(c, event)
+			s.happened(streams, c, event)
+		case call := <-s.calls:
+			call()
+		case sig := <-s.Signals:
+			if sig == syscall.SIGABRT {
+				s.expired()
+				return s.stop(streams, c)
+			}
+			s.signalled(streams, c.id, sig)
 		}
 	}
 	return 0, nil
@@ -180,9 +205,8 @@ func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause err
 			}
 			s.Log.Info("docker is back and the container runs")
 			s.Notify.Status(s.runningStatus())
-			if found.Health == "healthy" && s.spec.Notify == spec.NotifyHealthy {
-				s.life.ready() // it may have become so in the meantime
-			}
+			s.readiness.health(found.Health) // what it has become in the meantime
+			s.setPaused(streams, found.Status == container.StatePaused)
 			return true, 0, nil
 		case err == nil && s.outlivesEngine(streams):
 			code, err := s.exited(streams, c, found.ExitCode)
@@ -194,18 +218,42 @@ func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause err
 		default:
 			s.Notify.Status("running, but Docker does not answer at " + s.Engine.Host())
 		}
-		next := time.NewTimer(tries.Step())
+		if over, code, err := s.waitForEngine(ctx, streams, c, tries.Step()); over {
+			return false, code, err
+		}
+	}
+}
+
+// waitForEngine waits for a while, or until the container's process ends, and
+// does what is to be done meanwhile. It returns true when the supervisor is to
+// end.
+func (s *Supervisor) waitForEngine(ctx, streams context.Context, c *running, wait time.Duration) (bool, int, error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			c.exit = s.Engine.WaitEnded(streams, c.id) // the one before has told already
 			code, err := s.stop(streams, c)
-			return false, code, err
+			return true, code, err
 		case <-c.gone:
 			s.noticed(c)
+			return false, 0, nil
 		case <-c.overdue:
 			code, err := s.untold()
-			return false, code, err
-		case <-next.C:
+			return true, code, err
+		case call := <-s.calls:
+			call()
+		case sig := <-s.Signals:
+			if sig == syscall.SIGABRT {
+				s.expired()
+				c.exit = s.Engine.WaitEnded(streams, c.id)
+				code, err := s.stop(streams, c)
+				return true, code, err
+			}
+			s.signalled(streams, c.id, sig)
+		case <-timer.C:
+			return false, 0, nil
 		}
 	}
 }
@@ -219,16 +267,18 @@ func (s *Supervisor) ask(ctx context.Context, id string) (engine.Container, erro
 }
 
 // happened takes note of one event.
-func (s *Supervisor) happened(c *running, event engine.Event) {
+func (s *Supervisor) happened(ctx context.Context, c *running, event engine.Event) {
 	switch event.Action {
 	case "health_status":
 		s.Log.Info("health changed", zap.String("health", event.Health))
-		switch {
-		case event.Health == "healthy" && s.life.phase == phaseUnready:
-			s.life.ready()
-		case s.life.phase == phaseRunning:
+		was := s.life.phase
+		s.readiness.health(event.Health)
+		if was == phaseRunning {
 			s.Notify.Status(s.runningStatus() + ", " + event.Health)
 		}
+	case "pause", "unpause":
+		s.Log.Info("someone has paused the container, or let it go on", zap.String("action", event.Action))
+		s.setPaused(ctx, event.Action == "pause")
 	case "kill":
 		// docker stop sends the stop signal first; docker kill and docker rm
 		// send SIGKILL alone.

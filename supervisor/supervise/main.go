@@ -33,17 +33,20 @@ func run(args []string) int {
 		fmt.Fprintf(os.Stderr, "usage: %s NAME|/DECLARATION\n", args[0])
 		return supervisor.ExitNotRun
 	}
+	// Before anything else: until then they would end the process.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, supervisor.Signals(nil)...)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	log := systemd.NewLogger("dockhost", os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
-	code, err := supervise(ctx, args[1], log)
+	code, err := supervise(ctx, args[1], signals, log)
 	if err != nil {
 		log.Error("container failed", zap.Error(err))
 	}
 	return code
 }
 
-func supervise(ctx context.Context, what string, log *zap.Logger) (int, error) {
+func supervise(ctx context.Context, what string, signals chan os.Signal, log *zap.Logger) (int, error) {
 	const dir = rundir.Dir(rundir.Path)
 	docker, err := engine.New(engine.FromEnvironment(os.Getenv, dir.LoginsDir()))
 	if err != nil {
@@ -54,13 +57,18 @@ func supervise(ctx context.Context, what string, log *zap.Logger) (int, error) {
 	if err != nil {
 		return supervisor.ExitNotRun, err
 	}
+	signal.Notify(signals, supervisor.Signals(declared)...)
 	units := &systemd.Manager{}
 	defer units.Close()
+	notify := &systemd.Paced{}
+	defer notify.Flush()
 	return supervisor.New(supervisor.Options{
 		Container: declared,
 		Dir:       dir,
 		Engine:    docker,
-		Notify:    systemd.Notifier{},
+		Notify:    notify,
+		Watchdog:  systemd.WatchdogInterval(),
+		Signals:   signals,
 		Units:     units,
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,

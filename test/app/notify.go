@@ -28,7 +28,7 @@ func (h host) notify(state string, files ...*os.File) error {
 	defer conn.Close()
 	var rights []byte
 	if len(files) > 0 {
-		rights = syscall.UnixRights(int(files[0].Fd())) //nolint:gosec // a file descriptor is small
+		rights = syscall.UnixRights(int(files[0].Fd()))
 	}
 	if _, _, err := conn.WriteMsgUnix([]byte(state), rights, &net.UnixAddr{Name: path, Net: "unixgram"}); err != nil {
 		return fmt.Errorf("notify: %w", err)

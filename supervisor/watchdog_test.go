@@ -1,0 +1,177 @@
+package supervisor
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/dockhost/dockhost/spec"
+)
+
+// fed waits until the watchdog was fed once more.
+func (l *life) fed() {
+	l.t.Helper()
+	before := l.notify.count("WATCHDOG")
+	l.until("WATCHDOG=1", func() bool { return l.notify.count("WATCHDOG") > before })
+}
+
+// starved waits until the container counts as ill, and checks that nothing
+// feeds the watchdog any more.
+func (l *life) starved(why string) {
+	l.t.Helper()
+	want := "STATUS running app:1, but " + why
+	l.until(want, func() bool { return l.notify.count(want) > 0 })
+	before := l.notify.count("WATCHDOG")
+	<-time.After(5 * l.watchdog)
+	if after := l.notify.count("WATCHDOG"); after != before {
+		l.t.Errorf("systemd heard %d times that all is well of a container that is not", after-before)
+	}
+}
+
+// A container whose health check fails does not keep the watchdog quiet.
+func TestWatchdogByHealth(t *testing.T) {
+	for _, notify := range []spec.Notify{spec.NotifyStarted, spec.NotifyHealthy} {
+		t.Run(string(notify), func(t *testing.T) {
+			r := newRig(t)
+			r.spec.Notify, r.watchdog = notify, 20*time.Millisecond
+			health := make(chan container.HealthStatus)
+			r.program(told(health, nil))
+			l := r.start()
+			if notify == spec.NotifyHealthy {
+				l.until("unready", func() bool { return r.notify.count("STATUS running, waiting") > 0 })
+				<-time.After(5 * r.watchdog)
+				if n := r.notify.count("WATCHDOG"); n != 0 {
+					t.Errorf("systemd heard %d times that all is well before it was ready", n)
+				}
+				health <- container.Healthy
+			}
+			l.ready()
+			l.fed()
+			health <- container.Unhealthy
+			l.starved("its health check fails")
+			health <- container.Healthy
+			l.fed()
+			l.until("that all is well", func() bool {
+				told := r.notify.without("WATCHDOG")
+				return told[len(told)-1] == "STATUS running app:1"
+			})
+			l.stop()
+			l.ends(0, "")
+		})
+	}
+}
+
+// A probe is repeated where the unit has a watchdog, and only there.
+func TestWatchdogByProbe(t *testing.T) {
+	var sick atomic.Bool
+	var asked atomic.Int64
+	port := web(t, false, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		if sick.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	r := probing(t, "http://:"+port)
+	r.watchdog = 200 * time.Millisecond
+	l := r.start()
+	l.ready()
+	l.fed()
+	sick.Store(true)
+	l.starved("503 Service Unavailable")
+	sick.Store(false)
+	l.fed()
+	l.stop()
+	l.ends(0, "")
+
+	asked.Store(0)
+	r.watchdog = 0
+	l = r.start()
+	l.until("READY=1 again", func() bool { return r.notify.count("READY") == 2 })
+	<-time.After(300 * time.Millisecond)
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the container was asked %d times, want once", n)
+	}
+	l.stop()
+	l.ends(0, "")
+}
+
+// Without a watchdog nobody is told.
+func TestNoWatchdog(t *testing.T) {
+	r := newRig(t)
+	health := make(chan container.HealthStatus)
+	r.program(told(health, nil))
+	l := r.start()
+	l.ready()
+	health <- container.Unhealthy
+	l.until("unhealthy", func() bool { return r.notify.count("STATUS running app:1, unhealthy") > 0 })
+	r.server.Pause("app", true)
+	health <- container.Healthy
+	l.until("healthy", func() bool { return r.notify.count("STATUS running app:1, healthy") > 0 })
+	if n := r.notify.count("WATCHDOG"); n != 0 {
+		t.Errorf("systemd heard %d times that all is well, and did not ask", n)
+	}
+	l.stop()
+	l.ends(0, "")
+}
+
+// A container that someone has paused is not ended for its silence.
+func TestWatchdogWhilePaused(t *testing.T) {
+	r := newRig(t)
+	r.watchdog = 20 * time.Millisecond
+	health := make(chan container.HealthStatus)
+	r.program(told(health, nil))
+	l := r.start()
+	l.ready()
+	health <- container.Unhealthy
+	l.starved("its health check fails")
+	r.server.Pause("app", true)
+	l.fed()
+	l.fed()
+	r.server.Pause("app", false)
+	l.until("no more", func() bool {
+		before := r.notify.count("WATCHDOG")
+		<-time.After(5 * r.watchdog)
+		return r.notify.count("WATCHDOG") == before
+	})
+	l.stop()
+	l.ends(0, "")
+}
+
+// The watchdog goes on while Docker is away.
+func TestWatchdogWhileDockerIsAway(t *testing.T) {
+	r := newRig(t)
+	r.watchdog = 20 * time.Millisecond
+	l := r.start()
+	l.ready()
+	r.server.Down()
+	l.until("that Docker is away", func() bool { return r.notify.count("STATUS running, but Docker does not answer") > 0 })
+	l.fed()
+	l.fed()
+	r.server.Up()
+	l.until("that all is well", func() bool {
+		told := r.notify.without("WATCHDOG")
+		return told[len(told)-1] == "STATUS running app:1"
+	})
+	l.stop()
+	l.ends(0, "")
+}
+
+// SIGABRT is how the watchdog ends a unit: the container is stopped, and why
+// is kept.
+func TestWatchdogExpires(t *testing.T) {
+	r := newRig(t)
+	r.watchdog = time.Minute
+	l := r.start()
+	l.ready()
+	r.signals <- syscall.SIGABRT
+	<-l.done
+	l.ends(0, "")
+	if last := l.state().LastError; last == nil || !strings.Contains(last.Message, "systemd's watchdog ended the container: it did not say that it is alive within 1m0s") {
+		t.Errorf("last error = %+v, want the watchdog", last)
+	}
+}
