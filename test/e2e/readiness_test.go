@@ -1,0 +1,275 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sockets are those that supervisors made for containers.
+const sockets = "find /run/dockhost/runtime -name 'notify-*' | wc -l"
+
+// says waits until systemd shows a status of the unit with this in it.
+func (h *host) says(unit, want string) {
+	h.Helper()
+	h.eventually(fmt.Sprintf("%s says %q", unit, want), func() error {
+		if text := h.property(unit, "StatusText"); !strings.Contains(text, want) {
+			return fmt.Errorf("it says %q", text)
+		}
+		return nil
+	})
+}
+
+// A container that speaks sd_notify(3) is heard, whoever its processes are and
+// wherever they come from, as far as systemd may believe it.
+func TestNotifyContainer(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(`command: ["-notify", "-ready-after", "3s"]`, `user: "65534:65534"`, "read_only: true", "tmpfs: [/run]",
+		"x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 20s}}}"))
+	h.says("dockhost@app", "waiting for it to say that it is ready: warming up")
+	if state := h.property("dockhost@app", "ActiveState"); state != "activating" {
+		t.Errorf("ActiveState = %s before it said that it is ready", state)
+	}
+	h.ready("app")
+	h.says("dockhost@app", "running localhost:5000/app:1: serving")
+	supervisor := h.property("dockhost@app", "MainPID")
+	if exe := h.output("readlink /proc/" + supervisor + "/exe"); !strings.Contains(exe, "dockhost-supervise") {
+		t.Errorf("the main process is %s: the container named another one", exe)
+	}
+	if usec := h.output("docker inspect -f '{{json .Config.Env}}' app"); !strings.Contains(usec, `"WATCHDOG_USEC=20000000"`) {
+		t.Errorf("the container's environment is %s", usec)
+	}
+	h.run(`docker exec app /app -send 'STATUS=from an exec\nMAINPID=1'`) // waits until it was taken
+	h.says("dockhost@app", "from an exec")
+
+	h.run(`docker exec app /app -send 'RELOADING=1'`)
+	h.eventually("it reloads", func() error {
+		if state := h.property("dockhost@app", "ActiveState"); state != "reloading" {
+			return fmt.Errorf("it is %s", state)
+		}
+		return nil
+	})
+	h.run(`docker exec app /app -send 'READY=1'`)
+	h.eventually("it has reloaded", func() error {
+		if state := h.property("dockhost@app", "ActiveState"); state != "active" {
+			return fmt.Errorf("it is %s", state)
+		}
+		return nil
+	})
+
+	h.run("kill -9 " + supervisor)
+	h.eventually("another supervisor runs", func() error {
+		if pid := h.property("dockhost@app", "MainPID"); pid == supervisor || pid == "0" {
+			return fmt.Errorf("MainPID = %s", pid)
+		}
+		return nil
+	})
+	h.ready("app")
+	if n := h.output(sockets); n != "1" {
+		t.Errorf("there are %s sockets after a supervisor was killed, want 1", n)
+	}
+	h.run("systemctl stop dockhost@app")
+	if n := h.output(sockets); n != "0" {
+		t.Errorf("there are %s sockets after the stop, want none", n)
+	}
+}
+
+// A container that is probed is ready when it answers.
+func TestProbes(t *testing.T) {
+	late := `command: ["-ready-after", "3s"]`
+	tests := []struct{ name, container, section, waits string }{
+		{"http", "app", app(late, "x-dockhost: {notify: 'http://:8080/healthz'}"), "waiting for http://:8080/healthz: 503 Service Unavailable"},
+		{"http without a network", "app", app(late, "network_mode: none", "x-dockhost: {notify: 'http://:8080/healthz'}"), "503 Service Unavailable"},
+		{"http of the host's network", "app", app(late, "network_mode: host", "x-dockhost: {notify: 'http://:8080/healthz'}"), "503 Service Unavailable"},
+		{"tcp", "app", app("x-dockhost: {notify: 'tcp:8080'}"), ""},
+		{"tcp without a network", "app", app("network_mode: none", "x-dockhost: {notify: 'tcp:8080'}"), ""},
+		{"https", "web", strings.NewReplacer("notify: healthy", "notify: 'https://:443/'").Replace(web), ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			h.assign(test.section)
+			if test.waits != "" {
+				h.says("dockhost@"+test.container, test.waits)
+				if state := h.property("dockhost@"+test.container, "ActiveState"); state != "activating" {
+					t.Errorf("ActiveState = %s before it answered", state)
+				}
+			}
+			h.ready(test.container)
+		})
+	}
+}
+
+// Nothing answers: the unit fails when its start timeout is over, and says
+// what it waited for.
+func TestProbeFails(t *testing.T) {
+	h := newHost(t)
+	h.assign(app("restart: 'no'", "x-dockhost: {notify: 'tcp:81', unit: {Service: {TimeoutStartSec: 3s}}}"))
+	h.eventually("the start times out", func() error {
+		if result := h.property("dockhost@app", "Result"); result != "timeout" {
+			return fmt.Errorf("Result = %s", result)
+		}
+		return nil
+	})
+	h.eventually("status says why", func() error {
+		c, err := h.container("app")
+		if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, "tcp:81: connection refused")) {
+			err = fmt.Errorf("last error = %+v", c.LastError)
+		}
+		return err
+	})
+	if left := h.output("docker ps -aq"); left != "" {
+		t.Errorf("containers left: %s", left)
+	}
+}
+
+// systemd's watchdog restarts what hangs, whoever finds out.
+func TestWatchdog(t *testing.T) {
+	check := `healthcheck: {test: ["CMD", "/app", "-check", "localhost:8080"], interval: 500ms, timeout: 1s, retries: 1}`
+	tests := []struct{ name, section string }{
+		{"by health", app(`ports: ["8080:8080"]`, check, "x-dockhost: {notify: healthy, unit: {Service: {WatchdogSec: 4s}}}")},
+		{"by health, ready at once", app(`ports: ["8080:8080"]`, check, "x-dockhost: {unit: {Service: {WatchdogSec: 4s}}}")},
+		{"by a probe", app(`ports: ["8080:8080"]`, "healthcheck: {disable: true}", "x-dockhost: {notify: 'http://:8080/healthz', unit: {Service: {WatchdogSec: 4s}}}")},
+		{"by itself", app(`ports: ["8080:8080"]`, `command: ["-notify"]`, "healthcheck: {disable: true}", "x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 4s}}}")},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			h.assign(test.section)
+			h.ready("app")
+			before := h.pid("app")
+			// Three times the interval, in which it is well.
+			h.run("sleep 12")
+			if after := h.pid("app"); after != before {
+				t.Errorf("pid = %s, want %s: a container that is well was restarted", after, before)
+			}
+			h.run("curl -fs -X POST localhost:8080/hang")
+			h.eventually("systemd has restarted it", func() error {
+				if n := h.property("dockhost@app", "NRestarts"); n != "1" {
+					return fmt.Errorf("NRestarts = %s", n)
+				}
+				return nil
+			})
+			h.ready("app")
+			if after := h.pid("app"); after == before {
+				t.Errorf("pid = %s, want another one", after)
+			}
+			if said := h.journal("dockhost@app"); !strings.Contains(said, "Watchdog timeout") || !strings.Contains(said, "systemd's watchdog ends the container") {
+				t.Errorf("the journal says nothing of the watchdog: %s", said)
+			}
+		})
+	}
+}
+
+// A container that someone pauses says nothing, and is let alone.
+func TestWatchdogPaused(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(`command: ["-notify"]`, "x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 4s}}}"))
+	h.ready("app")
+	before := h.pid("app")
+	h.run("docker pause app && sleep 12 && docker unpause app && sleep 6")
+	if after, restarts := h.pid("app"), h.property("dockhost@app", "NRestarts"); after != before || restarts != "0" {
+		t.Errorf("pid = %s, NRestarts = %s, want %s and none", after, restarts, before)
+	}
+}
+
+// systemctl reload reaches the container, by a signal or by a command.
+func TestReload(t *testing.T) {
+	tests := []struct{ name, reload string }{
+		{"signal", "{signal: HUP}"},
+		{"command", `{exec: ["/app", "-reload", "localhost:8080"]}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			h.assign(app(`ports: ["8080:8080"]`, "x-dockhost: {notify: 'http://:8080/', reload: "+test.reload+"}"))
+			h.ready("app")
+			before := h.pid("app")
+			for n := 1; n <= 2; n++ {
+				h.run("systemctl reload dockhost@app")
+				h.eventually("the container has reloaded", func() error {
+					if got := h.output("curl -fs localhost:8080/reloads"); got != fmt.Sprint(n) {
+						return fmt.Errorf("it reloaded %s times", got)
+					}
+					return nil
+				})
+			}
+			h.eventually("the unit is active", func() error {
+				if state := h.property("dockhost@app", "ActiveState"); state != "active" {
+					return fmt.Errorf("it is %s", state)
+				}
+				return nil
+			})
+			if after := h.pid("app"); after != before {
+				t.Errorf("pid = %s, want %s", after, before)
+			}
+		})
+	}
+}
+
+// A reload that fails is told, and the container goes on.
+func TestReloadFails(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(`ports: ["8080:8080"]`, `x-dockhost: {reload: {exec: ["/app", "-reload", "localhost:8080"]}}`))
+	h.ready("app")
+	h.run("curl -fs -X POST 'localhost:8080/healthy?on=false'; systemctl reload dockhost@app")
+	h.says("dockhost@app", "but could not reload the container: the command exited with 1: dockhost-test-app: 503 Service Unavailable: cannot reload while unhealthy")
+	c, err := h.container("app")
+	if err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, "the command exited with 1") || c.ActiveState != "active" {
+		t.Errorf("status = %+v, %v, want it active and the error", c, err)
+	}
+	h.run("curl -fs -X POST 'localhost:8080/healthy?on=true'; systemctl reload dockhost@app")
+	h.eventually("the error is gone", func() error {
+		if c, err := h.container("app"); err != nil || c.LastError != nil {
+			return fmt.Errorf("status = %+v, %w", c, err)
+		}
+		return nil
+	})
+}
+
+// A container for which nothing is set up ignores a reload, and no signal that
+// systemd sends to all of the unit's processes ends its supervisor.
+func TestSignalsIgnored(t *testing.T) {
+	h := newHost(t)
+	h.assign(app())
+	h.ready("app")
+	before := h.property("dockhost@app", "MainPID")
+	h.run("systemctl kill -s HUP dockhost@app && systemctl kill -s USR1 dockhost@app")
+	h.eventually("both have arrived", func() error {
+		said := h.journal("dockhost@app")
+		if !strings.Contains(said, "got SIGUSR1") || !strings.Contains(said, "reload 1, by hangup") {
+			return fmt.Errorf("the container says %s", said)
+		}
+		return nil
+	})
+	if after := h.property("dockhost@app", "MainPID"); after != before {
+		t.Errorf("MainPID = %s, want %s", after, before)
+	}
+}
+
+// A unit that is told nothing is up at once.
+func TestNotifyOff(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(`x-dockhost: {notify: "off"}`))
+	h.ready("app")
+	if kind, text := h.property("dockhost@app", "Type"), h.property("dockhost@app", "StatusText"); kind != "exec" || text != "" {
+		t.Errorf("Type = %s, StatusText = %q, want exec and nothing", kind, text)
+	}
+}
+
+// An idle supervisor is woken by nothing.
+func TestIdle(t *testing.T) {
+	h := newHost(t)
+	h.assign(app("healthcheck: {disable: true}", `command: ["-notify"]`, "x-dockhost: {notify: container}"))
+	h.ready("app")
+	wakeups := "cat /proc/" + h.property("dockhost@app", "MainPID") + "/task/*/status | awk '/^voluntary_ctxt_switches/ {n += $2} END {print n}'"
+	h.within(3*time.Minute, "ten seconds without a wakeup", func() error {
+		if before, after := h.output(wakeups), h.output("sleep 10; "+wakeups); before != after {
+			return fmt.Errorf("%s context switches became %s", before, after)
+		}
+		return nil
+	})
+}
