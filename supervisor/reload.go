@@ -43,9 +43,9 @@ func (s *Supervisor) signalled(ctx context.Context, id string, sig os.Signal) {
 	number, _ := sig.(syscall.Signal)
 	name := unix.SignalName(number)
 	switch {
-	case number == syscall.SIGHUP && s.spec.Reload != nil:
+	case number == syscall.SIGHUP && (s.spec.Reload != nil || s.forwards() && s.life.phase == phaseRunning):
 		s.reload(ctx, id)
-	case s.spec.Run != nil && s.spec.Run.ForwardSignals:
+	case s.forwards():
 		go func() {
 			if err := s.Engine.Kill(ctx, id, name); err != nil {
 				s.Log.Warn("signal not passed on", zap.Error(err))
@@ -54,6 +54,18 @@ func (s *Supervisor) signalled(ctx context.Context, id string, sig os.Signal) {
 	default:
 		s.Log.Info("ignoring a signal that nothing is set up for (see x-dockhost.reload)", zap.String("signal", name))
 	}
+}
+
+// forwards says whether signals are passed on to the container.
+func (s *Supervisor) forwards() bool { return s.spec.Run != nil && s.spec.Run.ForwardSignals }
+
+// reloadBy is how the container reloads: by the signal itself where signals
+// are passed on, so that a unit of Type=notify-reload needs nothing else.
+func (s *Supervisor) reloadBy() *spec.Reload {
+	if s.spec.Reload == nil {
+		return &spec.Reload{Signal: "SIGHUP"}
+	}
+	return s.spec.Reload
 }
 
 // reload has the container take over a new configuration. One that is asked
@@ -68,7 +80,7 @@ func (s *Supervisor) reload(ctx context.Context, id string) {
 		return
 	}
 	s.reloading = true
-	s.Notify.Reloading("reloading: " + describeReload(s.spec.Reload))
+	s.Notify.Reloading("reloading: " + describeReload(s.reloadBy()))
 	s.Log.Info("reloading the container")
 	go func() {
 		err := s.runReload(ctx, id)
@@ -93,7 +105,8 @@ func (s *Supervisor) runReload(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	wait := s.readiness.reloading()
-	if signal := s.spec.Reload.Signal; signal != "" {
+	by := s.reloadBy()
+	if signal := by.Signal; signal != "" {
 		if err := s.Engine.Kill(ctx, id, signal); err != nil {
 			return err
 		}
@@ -101,7 +114,7 @@ func (s *Supervisor) runReload(ctx context.Context, id string) error {
 		return ctx.Err()
 	}
 	var out lastLine
-	code, err := s.Engine.Exec(ctx, id, s.spec.Reload.Exec, &out)
+	code, err := s.Engine.Exec(ctx, id, by.Exec, &out)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the command has not ended within %s", timeout)

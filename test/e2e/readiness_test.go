@@ -273,3 +273,57 @@ func TestIdle(t *testing.T) {
 		return nil
 	})
 }
+
+// A unit that somebody wrote has all of it too, also where its supervisor is
+// not root: it then probes from outside the container's network namespace.
+func TestReadinessOfRun(t *testing.T) {
+	run := func(options, lines string) string {
+		return service("/usr/bin/dockhost run --rm --name app "+options, "User=deploy", "Restart=always", "RestartSec=100ms", lines)
+	}
+	newRun := func(t *testing.T, unit string) *host {
+		t.Helper()
+		h := newHost(t)
+		h.login()
+		h.run("docker pull -q localhost:5000/app:1 && useradd -m -G docker deploy")
+		t.Cleanup(func() { h.run("userdel -r deploy 2>/dev/null || true") })
+		h.unit("app.service", unit)
+		return h
+	}
+	t.Run("probe from outside", func(t *testing.T) {
+		h := newRun(t, run("--sdnotify http://:8080/healthz localhost:5000/app:1 -ready-after 2s", ""))
+		h.run("systemctl start --no-block app")
+		h.says("app.service", "waiting for http://:8080/healthz: 503 Service Unavailable")
+		h.start("app")
+	})
+	t.Run("probe of what is nowhere", func(t *testing.T) {
+		h := newRun(t, run("--network none --sdnotify tcp:8080 localhost:5000/app:1", ""))
+		h.run("systemctl start --no-block app")
+		h.says("app.service", "cannot enter the container's network namespace")
+		h.run("systemctl stop app")
+	})
+	t.Run("its own word and watchdog", func(t *testing.T) {
+		h := newRun(t, run("--sdnotify container -p 8080:8080 localhost:5000/app:1 -notify", "WatchdogSec=4s"))
+		h.start("app")
+		h.says("app.service", "serving")
+		h.run("curl -fs -X POST localhost:8080/hang")
+		h.eventually("systemd has restarted it", func() error {
+			if n, state := h.property("app.service", "NRestarts"), h.property("app.service", "ActiveState"); n != "1" || state != "active" {
+				return fmt.Errorf("NRestarts = %s, ActiveState = %s", n, state)
+			}
+			return nil
+		})
+		h.run("systemctl stop app")
+		h.nothingLeft("app.service")
+	})
+	t.Run("reload", func(t *testing.T) {
+		h := newRun(t, run("-p 8080:8080 localhost:5000/app:1", "ExecReload=/bin/kill -HUP $MAINPID"))
+		h.start("app")
+		h.run("systemctl reload app")
+		h.eventually("the container has reloaded", func() error {
+			if got := h.output("curl -fs localhost:8080/reloads"); got != "1" {
+				return fmt.Errorf("it reloaded %s times", got)
+			}
+			return nil
+		})
+	})
+}
