@@ -313,7 +313,9 @@ func TestReadinessOfRun(t *testing.T) {
 			return nil
 		})
 		h.run("systemctl stop app")
-		h.nothingLeft("app.service")
+		if n := h.output(sockets); n != "0" {
+			t.Errorf("there are %s sockets after the stop, want none", n)
+		}
 	})
 	t.Run("reload", func(t *testing.T) {
 		h := newRun(t, run("-p 8080:8080 localhost:5000/app:1", "ExecReload=/bin/kill -HUP $MAINPID"))
