@@ -15,7 +15,7 @@ func (s *suite) kill() {
 		if err := s.engine.Kill(s.Context(), m.id, name); err != nil {
 			s.Errorf("Kill(%q) = %v", name, err)
 		}
-		s.hears(m, engine.Event{Action: "kill"})
+		s.hears(m, engine.Event{Action: "kill", Signal: 1})
 	}
 	s.until("three reloads", func() bool { return strings.Contains(m.stderr.String(), "reload 3, by hangup") })
 	if err := s.engine.Stop(s.Context(), m.id, patience); err != nil {

@@ -245,8 +245,10 @@ func TestRunUser(t *testing.T) {
 		{"DOCKER_CONFIG", `mkdir -p /etc/deploy && echo '{"auths": {"localhost:5000": ` + auth + `}}' >/etc/deploy/config.json`, "Environment=DOCKER_CONFIG=/etc/deploy"},
 		{"credential helper", `mkdir -p ~deploy/.docker && echo '{"credHelpers": {"localhost:5000": "test"}}' >~deploy/.docker/config.json` +
 			` && printf '%s\n' '#!/bin/sh' 'echo "{\"Username\": \"deploy\", \"Secret\": \"s3cret\"}"' >/usr/local/bin/docker-credential-test && chmod +x /usr/local/bin/docker-credential-test`, ""},
-		{"LoadCredential", `mkdir -p /etc/deploy && echo '{"auths": {"localhost:5000": ` + auth + `}}' >/etc/deploy/config.json && chmod 600 /etc/deploy/config.json`,
-			"LoadCredential=docker-config:/etc/deploy/config.json"},
+		{
+			"LoadCredential", `mkdir -p /etc/deploy && echo '{"auths": {"localhost:5000": ` + auth + `}}' >/etc/deploy/config.json && chmod 600 /etc/deploy/config.json`,
+			"LoadCredential=docker-config:/etc/deploy/config.json",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -339,6 +341,7 @@ func TestRunRefused(t *testing.T) {
 // The options of systemd-docker mean what they meant.
 func TestSystemdDocker(t *testing.T) {
 	start := func(t *testing.T, command string, lines ...string) *host {
+		t.Helper()
 		h := newHost(t)
 		h.login()
 		h.unit("app.service", service("/usr/bin/dockhost "+command, lines...))
