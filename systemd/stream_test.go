@@ -1,0 +1,139 @@
+package systemd
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/journal"
+)
+
+const streamHeader = "web\nweb.service\n3\n1\n0\n0\n0\n"
+
+// fakeJournal listens where a stream goes.
+func fakeJournal(t *testing.T, socket string) *net.UnixListener {
+	t.Helper()
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
+// accepted is the next stream, of which the header was read.
+func accepted(t *testing.T, journal *net.UnixListener) net.Conn {
+	t.Helper()
+	if err := journal.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := journal.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := make([]byte, len(streamHeader))
+	if _, err := io.ReadFull(conn, header); err != nil || string(header) != streamHeader {
+		t.Fatalf("header = %q, %v, want %q", header, err, streamHeader)
+	}
+	return conn
+}
+
+func TestStream(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "stdout")
+	listener := fakeJournal(t, socket)
+	s := newStream(socket, "web", "web.service", journal.PriErr)
+	if _, err := s.Write([]byte("one\n")); err != nil {
+		t.Fatal(err)
+	}
+	conn := accepted(t, listener)
+	if _, err := s.Write([]byte("two, begun")); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.conn.Close()
+	if got, err := io.ReadAll(conn); err != nil || string(got) != "one\ntwo, begun" {
+		t.Errorf("the journal got %q, %v", got, err)
+	}
+}
+
+// When the journal drops a stream, what it has not taken goes to the next.
+func TestStreamReconnects(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "stdout")
+	listener := fakeJournal(t, socket)
+	s := newStream(socket, "web", "web.service", journal.PriErr)
+	var want strings.Builder
+	for n := range 100_000 {
+		fmt.Fprintf(&want, "line %d\n", n)
+	}
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := s.Write([]byte(want.String()))
+		wrote <- err
+	}()
+	// The first one takes some and goes, and what lies in its socket with it.
+	first := accepted(t, listener)
+	taken := make([]byte, 4096)
+	if _, err := io.ReadFull(first, taken); err != nil {
+		t.Fatal(err)
+	}
+	rest := make(chan []byte, 1)
+	_ = first.Close()
+	second := accepted(t, listener)
+	go func() {
+		text, _ := io.ReadAll(second)
+		rest <- text
+	}()
+	if err := <-wrote; err != nil {
+		t.Fatalf("Write() = %v", err)
+	}
+	_ = s.conn.Close()
+	got := <-rest
+	if !bytes.HasSuffix([]byte(want.String()), got) || len(got) < want.Len()/2 {
+		t.Errorf("the second journal got %d bytes, want the end of %d", len(got), want.Len())
+	}
+}
+
+// While there is no journal a stream waits, then drops what comes, until there
+// is one again.
+func TestStreamWithoutJournal(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "stdout")
+	s := newStream(socket, "web", "web.service", journal.PriErr)
+	s.giveUp = 200 * time.Millisecond
+	began := time.Now()
+	if _, err := s.Write([]byte("lost\n")); err == nil || time.Since(began) < s.giveUp {
+		t.Errorf("Write() = %v after %s, want an error after %s", err, time.Since(began), s.giveUp)
+	}
+	listener := fakeJournal(t, socket)
+	if _, err := s.Write([]byte("kept\n")); err != nil {
+		t.Errorf("Write() = %v", err)
+	}
+	conn := accepted(t, listener)
+	_ = s.conn.Close()
+	if got, _ := io.ReadAll(conn); string(got) != "kept\n" {
+		t.Errorf("the journal got %q, want what was written since it is there", got)
+	}
+}
+
+// A journal that comes in time gets everything.
+func TestStreamAwaitsJournal(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "stdout")
+	s := newStream(socket, "web", "web.service", journal.PriErr)
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := s.Write([]byte("one\n"))
+		wrote <- err
+	}()
+	listener := fakeJournal(t, socket)
+	conn := accepted(t, listener)
+	if err := <-wrote; err != nil {
+		t.Fatalf("Write() = %v", err)
+	}
+	_ = s.conn.Close()
+	if got, _ := io.ReadAll(conn); string(got) != "one\n" {
+		t.Errorf("the journal got %q", got)
+	}
+}
