@@ -23,6 +23,9 @@ var (
 	ErrInvalid = errors.New("invalid request")
 	// ErrStalled means that a pull was ended because no byte arrived.
 	ErrStalled = errors.New("pull stalled")
+	// ErrUnreadable means that the container's logging driver keeps no log that
+	// Docker can read.
+	ErrUnreadable = errors.New("log cannot be read")
 	// ErrRuntimeMissing means that the OCI runtime is not registered.
 	ErrRuntimeMissing = errors.New("runtime is not registered with Docker")
 )

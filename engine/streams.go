@@ -4,60 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
-	"sync"
 
-	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/pkg/stdcopy"
 )
-
-// Output is where a container's output goes.
-type Output struct {
-	Stdout, Stderr io.Writer
-	// TTY says that the container has a terminal: then there is one stream.
-	TTY bool
-}
-
-// Attachment is a running relay of a container's output.
-type Attachment struct {
-	response types.HijackedResponse
-	done     chan struct{}
-	err      error
-	close    sync.Once
-}
-
-// Attach relays a container's output until it ends. Attached before the start,
-// nothing is missed. The caller closes what it gets.
-func (c *Client) Attach(ctx context.Context, id string, out Output) (*Attachment, error) {
-	response, err := c.api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
-	if err != nil {
-		return nil, fmt.Errorf("attach to container: %w", translate(err))
-	}
-	a := &Attachment{response: response, done: make(chan struct{})}
-	go func() {
-		defer close(a.done)
-		if out.TTY {
-			_, a.err = io.Copy(out.Stdout, response.Reader)
-		} else {
-			_, a.err = stdcopy.StdCopy(out.Stdout, out.Stderr, response.Reader)
-		}
-	}()
-	return a, nil
-}
-
-// Done is closed when the last byte was relayed.
-func (a *Attachment) Done() <-chan struct{} { return a.done }
-
-// Close ends the relay, and returns once it has ended.
-func (a *Attachment) Close() {
-	a.close.Do(a.response.Close)
-	<-a.done
-}
 
 // Exit is how a container ended.
 type Exit struct {

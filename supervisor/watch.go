@@ -44,7 +44,7 @@ type running struct {
 	own    *systemd.Memory
 	// since is when it was begun to listen.
 	since  time.Time
-	output *engine.Attachment
+	output *output
 	exit   <-chan engine.Exit
 	events <-chan engine.Event
 	// signaled says that someone sent the container a signal through Docker
@@ -121,14 +121,15 @@ func (s *Supervisor) startTimedOut() {
 // listen takes up everything that is heard of a container.
 func (s *Supervisor) listen(ctx context.Context, c *running, wait func(context.Context, string) <-chan engine.Exit) error {
 	since := time.Now()
-	output, err := s.Engine.Attach(ctx, c.id, engine.Output{Stdout: s.Stdout, Stderr: s.Stderr, TTY: s.spec.Config.Tty})
-	if err != nil {
-		return err
+	if c.output == nil {
+		var err error
+		if c.output, err = s.attach(ctx, c.id); err != nil {
+			return err
+		}
+	} else {
+		c.output = s.resume(ctx, c.id, c.output)
 	}
-	if c.output != nil {
-		c.output.Close()
-	}
-	c.output, c.since = output, since
+	c.since = since
 	c.exit = wait(ctx, c.id)
 	if c.events == nil {
 		c.events = s.Engine.Events(ctx, c.id, "health_status", "kill", "die", "stop", "start", "pause", "unpause")
@@ -209,9 +210,11 @@ func (s *Supervisor) recover(ctx, streams context.Context, c *running, cause err
 			s.setPaused(streams, found.Status == container.StatePaused)
 			return true, 0, nil
 		case err == nil && s.outlivesEngine(streams):
+			c.output = s.resume(streams, c.id, c.output)
 			code, err := s.exited(streams, c, found.ExitCode)
 			return false, code, err
 		case err == nil:
+			c.output = s.resume(streams, c.id, c.output)
 			return false, max(found.ExitCode, 1), takenAlong(found.ExitCode)
 		case !c.process.alive():
 			s.noticed(c)

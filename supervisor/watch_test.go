@@ -133,7 +133,7 @@ func TestWhileDockerIsAway(t *testing.T) {
 	})
 	t.Run("it comes back and goes at once", func(t *testing.T) {
 		l, _, lines := away(t, func(*rig) {})
-		l.server.FailAttaches(1)
+		l.server.FailOutput(1)
 		l.server.Up()
 		l.until("the container's output", func() bool {
 			lines <- "after"

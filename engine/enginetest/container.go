@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -36,6 +37,11 @@ type box struct {
 	removing   bool
 	// process is the one of this run.
 	process *Process
+	log     *journal
+	// pipe is what it wrote and the Engine did not read yet. Who has writing may
+	// write to it, and read from it.
+	pipe    []piped
+	writing sync.Mutex
 }
 
 // withBox finds the container, by id or name.
@@ -103,7 +109,7 @@ func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request) {
 	id := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "container %d", s.made)))
 	s.boxes[id] = &box{
 		id: id, name: name, config: request.Config, host: request.HostConfig, image: image,
-		state: container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}),
+		state: container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}), log: newJournal(),
 	}
 	answer(w, http.StatusCreated, container.CreateResponse{ID: id, Warnings: []string{}})
 }

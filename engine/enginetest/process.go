@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -79,6 +80,7 @@ func (s *Server) run(b *box) {
 	if checked {
 		b.state.Health = &container.Health{Status: container.Starting}
 	}
+	b.log.begin()
 	p := &Process{
 		Config: b.config, HostConfig: b.host, Signals: b.signals, Checked: checked, server: s, box: b,
 		Stdout: output{s, b, stdcopy.Stdout}, Stderr: output{s, b, stdcopy.Stderr},
@@ -105,6 +107,9 @@ func (s *Server) ended(b *box, code int) {
 		delete(s.hijacked, conn)
 	}
 	b.attached = nil
+	if !s.down {
+		b.log.end()
+	}
 	s.emit(b, "die")
 	close(b.next)
 	b.next = make(chan struct{})
@@ -138,18 +143,54 @@ type output struct {
 	kind   stdcopy.StdType
 }
 
+// Write brings what the program writes to the Engine, or has it wait in the
+// pipe while there is none.
 func (o output) Write(text []byte) (int, error) {
-	o.server.mu.Lock()
-	conns := slices.Clone(o.box.attached)
-	o.server.mu.Unlock()
-	for _, conn := range conns {
-		var to io.Writer = conn
-		if !o.box.config.Tty {
-			to = stdcopy.NewStdWriter(conn, o.kind)
-		}
-		_, _ = to.Write(text) // who went away misses it
+	o.box.writing.Lock()
+	defer o.box.writing.Unlock()
+	wrote := piped{o.kind, bytes.Clone(text)}
+	if o.box.config.Tty {
+		wrote = piped{stdcopy.Stdout, bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))}
 	}
+	o.server.mu.Lock()
+	o.box.pipe = append(o.box.pipe, wrote)
+	o.server.mu.Unlock()
+	o.server.pump(o.box)
 	return len(text), nil
+}
+
+// piped is what a program wrote and the Engine did not read yet.
+type piped struct {
+	kind stdcopy.StdType
+	text []byte
+}
+
+// pump gives a container's log, and who is attached, what its program wrote.
+// The caller has the lock for writing.
+func (s *Server) pump(b *box) {
+	s.mu.Lock()
+	if s.down {
+		s.mu.Unlock()
+		return
+	}
+	pipe, conns := b.pipe, slices.Clone(b.attached)
+	b.pipe = nil
+	log, attached := !s.holdsLog, !s.holdsAttached
+	s.mu.Unlock()
+	for _, p := range pipe {
+		if log {
+			b.log.write(p.kind, p.text)
+		}
+		for _, conn := range conns {
+			var to io.Writer = conn
+			if !b.config.Tty {
+				to = stdcopy.NewStdWriter(conn, p.kind)
+			}
+			if attached {
+				_, _ = to.Write(p.text) // who went away misses it
+			}
+		}
+	}
 }
 
 func (s *Server) serveAttach(w http.ResponseWriter, _ *http.Request, b *box) {

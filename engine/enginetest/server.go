@@ -39,13 +39,18 @@ type Server struct {
 	registry map[string]Image
 	trouble  string
 	cut      int
-	restores bool
-	runtimes map[string]string
-	boxes    map[string]*box
-	execs    map[string]*exec
-	made     int
-	hijacked map[net.Conn]bool
-	watchers map[chan events.Message]func(events.Message) bool
+	down     bool
+	// holdsLog and holdsAttached say that what programs write goes no further
+	// than into the Engine's memory, on its way to their logs or to who is
+	// attached.
+	holdsLog, holdsAttached bool
+	restores                bool
+	runtimes                map[string]string
+	boxes                   map[string]*box
+	execs                   map[string]*exec
+	made                    int
+	hijacked                map[net.Conn]bool
+	watchers                map[chan events.Message]func(events.Message) bool
 }
 
 // NewServer returns an Engine that is up and has no image. It ends with the
@@ -86,8 +91,12 @@ func (s *Server) Up() {
 	}
 	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: time.Minute}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.http, s.listener = server, listener
+	s.down, s.holdsLog, s.holdsAttached = false, false, false
+	s.mu.Unlock()
+	for _, b := range s.all() {
+		s.restore(b)
+	}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.tb.Errorf("serve as Docker: %v", err)
@@ -95,10 +104,23 @@ func (s *Server) Up() {
 	}()
 }
 
+// restore reads what a container wrote while the Engine was down.
+func (s *Server) restore(b *box) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	s.pump(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !b.state.Running {
+		b.log.end()
+	}
+}
+
 // Down ends every connection and has nobody answer, until Up.
 func (s *Server) Down() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.down = true
 	_ = s.http.Close()
 	for conn := range s.hijacked {
 		_ = conn.Close()
@@ -106,7 +128,16 @@ func (s *Server) Down() {
 	clear(s.hijacked)
 	for _, b := range s.boxes {
 		b.attached = nil
+		b.log.forget()
 	}
+}
+
+// Hold has what programs write from now on stay in the Engine's memory, on its
+// way to their logs, or to who is attached: Down loses it.
+func (s *Server) Hold(log, attached bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holdsLog, s.holdsAttached = log, attached
 }
 
 // Leave is Down without live-restore: the Engine takes no new requests, stops
@@ -170,8 +201,8 @@ func (s *Server) LiveRestore(on bool) {
 	s.restores = on
 }
 
-// FailAttaches has the next n requests to attach cut off.
-func (s *Server) FailAttaches(n int) {
+// FailOutput has the next n requests for a container's output cut off.
+func (s *Server) FailOutput(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cut = n
@@ -227,6 +258,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /containers/{id}/stop", s.withBox(s.serveStop))
 	mux.HandleFunc("POST /containers/{id}/kill", s.withBox(s.serveKill))
 	mux.HandleFunc("POST /containers/{id}/wait", s.withBox(s.serveWait))
+	mux.HandleFunc("GET /containers/{id}/logs", s.withBox(s.serveLogs))
 	mux.HandleFunc("POST /containers/{id}/attach", s.withBox(s.serveAttach))
 	mux.HandleFunc("POST /containers/{id}/exec", s.withBox(s.serveExecCreate))
 	mux.HandleFunc("POST /exec/{id}/start", s.withExec(s.serveExecStart))

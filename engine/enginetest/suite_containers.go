@@ -18,7 +18,7 @@ import (
 // made is a container that was created and is listened to.
 type made struct {
 	id             string
-	attachment     *engine.Attachment
+	attachment     *engine.Relay
 	exit           <-chan engine.Exit
 	events         <-chan engine.Event
 	stdout, stderr *written
@@ -46,13 +46,19 @@ func (w *written) String() string {
 // It needs no network, and has the health check that is asked for or none.
 func (s *suite) create(config container.Config) string {
 	s.Helper()
+	return s.createOn(config, container.HostConfig{})
+}
+
+func (s *suite) createOn(config container.Config, host container.HostConfig) string {
+	s.Helper()
+	host.NetworkMode = "none"
 	config.Image = s.host.App
 	if config.Healthcheck == nil {
 		config.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
 	}
 	name := fmt.Sprintf("enginetest-%d", time.Now().UnixNano())
 	id, _, err := s.engine.Create(s.Context(), engine.CreateRequest{
-		Name: name, Config: &config, HostConfig: &container.HostConfig{NetworkMode: "none"},
+		Name: name, Config: &config, HostConfig: &host,
 	})
 	if err != nil {
 		s.Fatalf("Create(%q) = %v", name, err)
@@ -70,8 +76,14 @@ func (s *suite) create(config container.Config) string {
 func (s *suite) start(config container.Config) *made {
 	s.Helper()
 	m := &made{id: s.create(config), stdout: &written{}, stderr: &written{}}
+	s.startMade(m, engine.Output{Stdout: m.stdout, Stderr: m.stderr, TTY: config.Tty})
+	return m
+}
+
+func (s *suite) startMade(m *made, out engine.Output) {
+	s.Helper()
 	var err error
-	m.attachment, err = s.engine.Attach(s.Context(), m.id, engine.Output{Stdout: m.stdout, Stderr: m.stderr, TTY: config.Tty})
+	m.attachment, err = s.engine.Attach(s.Context(), m.id, out)
 	if err != nil {
 		s.Fatalf("Attach() = %v", err)
 	}
@@ -81,7 +93,6 @@ func (s *suite) start(config container.Config) *made {
 	if err := s.engine.Start(s.Context(), m.id); err != nil {
 		s.Fatalf("Start() = %v", err)
 	}
-	return m
 }
 
 // run starts a container of these arguments.

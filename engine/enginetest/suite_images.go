@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -136,8 +137,11 @@ func (s *suite) unreachable() {
 		"Remove":  func(ctx context.Context) error { return client.Remove(ctx, "x") },
 		"Inspect": func(ctx context.Context) error { _, err := client.Inspect(ctx, "x"); return err },
 		"List":    func(ctx context.Context) error { _, err := client.ListByLabel(ctx, "x", "y"); return err },
-		"Attach":  func(ctx context.Context) error { _, err := client.Attach(ctx, "x", engine.Output{}); return err },
-		"Wait":    func(ctx context.Context) error { return (<-client.Wait(ctx, "x")).Err },
+		"Attach": func(ctx context.Context) error {
+			_, err := client.Attach(ctx, "x", engine.Output{Stdout: io.Discard})
+			return err
+		},
+		"Wait": func(ctx context.Context) error { return (<-client.Wait(ctx, "x")).Err },
 	}
 	for name, call := range calls {
 		if err := call(s.Context()); !errors.Is(err, engine.ErrUnreachable) {

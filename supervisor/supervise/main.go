@@ -5,11 +5,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,8 +38,13 @@ func run(args []string) int {
 	// Before anything else: until then they would end the process.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, supervisor.Signals(nil)...)
+	// It waits nearly always: a second processor would cost memory, and wakeups
+	// of threads that look for work, and gain nothing.
+	runtime.GOMAXPROCS(1)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	// Or a reader of the output that goes away would end the supervisor.
+	signal.Ignore(syscall.SIGPIPE)
 	log := systemd.NewLogger("dockhost", os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
 	code, err := supervise(ctx, args[1], signals, log)
 	if err != nil {
@@ -62,6 +69,8 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 	defer units.Close()
 	notify := &systemd.Paced{}
 	defer notify.Flush()
+	unit, _, _ := systemd.Cgroups{}.OwnUnit() // none outside systemd; Run asks again, and says why
+	stdout, stderr := systemd.OutputStreams(cmp.Or(declared.Name, strings.TrimSuffix(unit, ".service")), unit)
 	return supervisor.New(supervisor.Options{
 		Container: declared,
 		Dir:       dir,
@@ -70,8 +79,8 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 		Watchdog:  systemd.WatchdogInterval(),
 		Signals:   signals,
 		Units:     units,
-		Stdout:    os.Stdout,
-		Stderr:    os.Stderr,
+		Stdout:    stdout,
+		Stderr:    stderr,
 		Log:       log,
 	}).Run(ctx)
 }
