@@ -162,9 +162,17 @@ func (h *host) configureDocker(key, value string) {
 	before := h.run("cat " + file)
 	h.Cleanup(func() {
 		h.write(file, before)
-		h.run("systemctl stop dockhost.socket dockhost.service 'dockhost@*.service' && systemctl reset-failed docker.service && systemctl restart docker.service")
+		h.run("systemctl stop dockhost.socket dockhost.service 'dockhost@*.service'")
+		h.restartDocker()
 	})
-	h.run("jq '.[\"" + key + "\"] = " + value + "' " + file + " >" + file + ".new && mv " + file + ".new " + file + " && systemctl restart docker.service")
+	h.run("jq '.[\"" + key + "\"] = " + value + "' " + file + " >" + file + ".new && mv " + file + ".new " + file)
+	h.restartDocker()
+}
+
+// restartDocker restarts Docker as often as a test likes.
+func (h *host) restartDocker() {
+	h.Helper()
+	h.run("systemctl reset-failed docker.service docker.socket; systemctl restart docker.service")
 }
 
 // eventually waits until check returns nil.
