@@ -61,7 +61,7 @@ func newFinder(t *tail) *finder {
 
 // message takes one message of the log, in their order.
 func (f *finder) message(stamp, text []byte) {
-	before := f.at
+	before := f.at.copy(nil)
 	f.at.count(stamp)
 	f.seen++
 	late := f.at.time().Sub(f.tail.at)
@@ -70,7 +70,8 @@ func (f *finder) message(stamp, text []byte) {
 	}
 	if i := bytes.Index(text, f.begun); i >= 0 && len(f.lines) == 0 && len(f.begun) > 0 && late <= skew {
 		// All that is known is from within a line.
-		f.inside.nearer(before.copy(bytes.Clone(text[:i+len(f.begun)])), late.Abs())
+		before.head = bytes.Clone(text[:i+len(f.begun)])
+		f.inside.nearer(before, late.Abs())
 	}
 	content, ended := bytes.CutSuffix(text, []byte("\n"))
 	content = asLogged(content)
@@ -102,10 +103,13 @@ func (f *finder) result(from time.Time) mark {
 			return p.mark
 		}
 	}
-	for _, p := range []place{f.inside, f.earlier} {
-		if p.known {
-			return p.mark
-		}
+	switch {
+	case f.inside.known && len(f.inside.stamp) == 0:
+		start.head = f.inside.head // in the first message there is
+	case f.inside.known:
+		return f.inside.mark
+	case f.earlier.known:
+		return f.earlier.mark
 	}
 	return start
 }

@@ -28,6 +28,9 @@ func rest(relayed string, messages []logged) string {
 		f.message(stampOf(noon.Add(m.after)), []byte(m.text))
 	}
 	after := resumed{mark: f.result(from)}
+	if after.time().Before(from) {
+		return "all that was logged before " + from.String()
+	}
 	var out strings.Builder
 	for _, m := range messages {
 		if stamp := stampOf(noon.Add(m.after)); !after.skips(stamp) {
@@ -59,6 +62,7 @@ func TestFinder(t *testing.T) {
 		{"a line was begun", "a\nbe", []logged{{-ms, "a\n"}, {ms, "begun\n"}, {2 * ms, "c\n"}}, "gun\nc\n"},
 		{"a line was begun and Docker lost its beginning", "a\nbe", []logged{{-ms, "a\n"}, {300 * ms, "gun\n"}}, "gun\n"},
 		{"within a long line", long[:12_345], []logged{{-ms, long + "\n"}, {ms, "b\n"}}, long[12_345:] + "\nb\n"},
+		{"within a long line that is not the first", long[:12_345], []logged{{-3 * ms, "a\n"}, {-2 * ms, "b\n"}, {-ms, long + "\n"}}, long[12_345:] + "\n"},
 		{"after a long line", long + "\nb", []logged{{-ms, long + "\n"}, {ms, "b\n"}}, "\n"},
 		{"a prompt", "$ ", []logged{{-ms, "$ exit\n"}}, "exit\n"},
 		{"the same line again and again", "x\nx\nx\n", []logged{{-2 * time.Second, "x\n"}, {-time.Second, "x\n"}, {-ms, "x\n"}, {time.Second + ms, "x\n"}, {2 * time.Second, "x\n"}}, "x\nx\n"},
