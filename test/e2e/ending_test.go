@@ -412,7 +412,17 @@ func TestStopAt(t *testing.T) {
 				}
 				return nil
 			})
-			h.run("systemctl stop --no-block dockhost@app; kill -TERM " + h.property("dockhost@app", "MainPID") + "; rm /run/hold")
+			supervisor := h.property("dockhost@app", "MainPID")
+			h.run("systemctl stop --no-block dockhost@app")
+			// A signal that came before systemd's own would end a start, and not
+			// be a second one.
+			h.eventually("systemd stops the unit", func() error {
+				if state := h.property("dockhost@app", "ActiveState"); state != "deactivating" && state != "inactive" {
+					return fmt.Errorf("it is %s", state)
+				}
+				return nil
+			})
+			h.run("kill -TERM " + supervisor + " 2>/dev/null || true; rm /run/hold")
 			h.stopsClean()
 		})
 	}
