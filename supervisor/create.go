@@ -130,9 +130,10 @@ func (s *Supervisor) place(ctx context.Context, id string) error {
 		return fmt.Errorf("place the container: %w", err)
 	}
 	return placement.Write(dir, id, placement.Placement{
-		Unit:       s.unit,
-		CgroupPath: s.cgroup + "/" + containerLeaf,
-		Runtime:    runtime,
+		Unit:        s.unit,
+		CgroupPath:  s.cgroup + "/" + containerLeaf,
+		Controllers: s.controllers,
+		Runtime:     runtime,
 	})
 }
 

@@ -28,7 +28,7 @@ func (s *Supervisor) verifyPlace(ctx context.Context, c *running) error {
 	if s.cgroup == "" {
 		return nil
 	}
-	held, at, err := s.Cgroups.Holds(s.cgroup, found.Pid)
+	held, at, err := s.Cgroups.Holds(s.cgroup, found.Pid, s.controllers...)
 	if err != nil {
 		return nil //nolint:nilerr // as above
 	}

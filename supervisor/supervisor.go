@@ -92,9 +92,12 @@ type Supervisor struct {
 
 	unit   string
 	cgroup string
-	spec   *spec.Container
-	life   *lifecycle
-	state  rundir.State
+	// controllers names the v1 trees in which the container lies in its unit;
+	// none is all of them.
+	controllers []string
+	spec        *spec.Container
+	life        *lifecycle
+	state       rundir.State
 	// pid is the container's first process, once it runs.
 	pid int
 	// detached says that the container was left to systemd.
@@ -174,6 +177,9 @@ func (s *Supervisor) supervise(ctx context.Context) (int, error) {
 		return s.live(ctx) // in the foreground of a terminal or a script
 	}
 	if err != nil {
+		return ExitNotRun, err
+	}
+	if s.controllers, err = s.namedControllers(); err != nil {
 		return ExitNotRun, err
 	}
 	if err := s.Cgroups.EnterLeaf(s.cgroup, supervisorLeaf); err != nil {

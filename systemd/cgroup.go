@@ -67,20 +67,44 @@ func (c Cgroups) EnterLeaf(unitPath, name string) error {
 	return nil
 }
 
+// Unified says whether the host has one tree with all controllers, that of v2.
+func (c Cgroups) Unified() bool {
+	_, err := os.Stat(filepath.Join(c.Root, cgroupMount, "cgroup.controllers"))
+	return err == nil
+}
+
+// Mounted says whether the host has a v1 tree with these controllers
+// ("memory", "cpu,cpuacct", "name=systemd").
+func (c Cgroups) Mounted(controllers string) bool {
+	return controllers != "" && c.mount(controllers) != ""
+}
+
 // Holds says whether the process lies below the unit's cgroup, and where it
-// lies if not.
-func (c Cgroups) Holds(unitPath string, pid int) (bool, string, error) {
+// lies if not: in the v1 trees with these controllers, or, without any, in the
+// tree in which systemd follows processes.
+func (c Cgroups) Holds(unitPath string, pid int, controllers ...string) (bool, string, error) {
 	trees, err := c.trees(strconv.Itoa(pid))
 	if err != nil {
 		return false, "", err
 	}
-	path := tracking(trees)
-	return strings.HasPrefix(path, unitPath+"/"), path, nil
+	paths := []string{tracking(trees)}
+	if len(controllers) > 0 {
+		paths = nil
+	}
+	for _, controller := range controllers {
+		paths = append(paths, trees[c.mount(controller)])
+	}
+	for _, path := range paths {
+		if !strings.HasPrefix(path, unitPath+"/") {
+			return false, path, nil
+		}
+	}
+	return true, "", nil
 }
 
-// Prune removes what an OCI runtime leaves of the unit's cgroup in the v1
-// trees that systemd does not manage for it. A cgroup with a process in it
-// stays: the kernel refuses to remove it.
+// Prune removes what an OCI runtime that was killed leaves of the unit's cgroup
+// in the v1 trees that systemd does not manage for it. A cgroup with a process
+// in it stays: the kernel refuses to remove it.
 func (c Cgroups) Prune(unitPath string) {
 	mounts, err := filepath.Glob(filepath.Join(c.Root, cgroupMount, "*"))
 	if err != nil {
@@ -136,9 +160,7 @@ func (c Cgroups) trees(pid string) (map[string]string, error) {
 // not: the kernel names trees that only another mount namespace has. No
 // controllers are the v2 tree, which lies at the top where it is alone.
 func (c Cgroups) mount(controllers string) string {
-	base := filepath.Join(c.Root, cgroupMount)
-	_, err := os.Stat(filepath.Join(base, "cgroup.controllers"))
-	unified := err == nil
+	base, unified := filepath.Join(c.Root, cgroupMount), c.Unified()
 	if unified && controllers == "" {
 		return base
 	}
@@ -146,7 +168,7 @@ func (c Cgroups) mount(controllers string) string {
 	if controllers != "" {
 		dir = filepath.Join(base, strings.TrimPrefix(controllers, "name="))
 	}
-	if _, err := os.Stat(dir); unified || err != nil { //nolint:gosec // the kernel names the trees
+	if _, err := os.Stat(dir); unified || err != nil { //nolint:gosec // the kernel or the unit's author names the trees
 		return ""
 	}
 	return dir

@@ -94,6 +94,31 @@ func TestHolds(t *testing.T) {
 	}
 }
 
+func TestHoldsInSomeTrees(t *testing.T) {
+	const cgroup = "4:memory:/system.slice/web.service/container\n2:pids:/docker/0123\n1:name=systemd:/docker/0123\n"
+	c := host(t, cgroup, "systemd/x", "memory/x", "pids/x")
+	for controllers, want := range map[string]bool{"memory": true, "pids": false, "name=systemd": false, "memory pids": false, "none": false} {
+		if got, _, err := c.Holds("/system.slice/web.service", 42, strings.Fields(controllers)...); got != want || err != nil {
+			t.Errorf("Holds(%s) = %v, %v, want %v", controllers, got, err, want)
+		}
+	}
+}
+
+func TestMounted(t *testing.T) {
+	v1, v2 := host(t, hybrid, mountsOf(hybrid)...), host(t, v2AmongV1, mountsOf(v2AmongV1)...)
+	if v1.Unified() || !v2.Unified() {
+		t.Errorf("Unified() = %v on v1, %v on v2", v1.Unified(), v2.Unified())
+	}
+	for controllers, want := range map[string]bool{"memory": true, "name=systemd": true, "cpu": false, "": false} {
+		if got := v1.Mounted(controllers); got != want {
+			t.Errorf("Mounted(%q) = %v, want %v", controllers, got, want)
+		}
+	}
+	if v2.Mounted("memory") {
+		t.Error("v2 has a tree of its own for memory, want none")
+	}
+}
+
 func TestEnterLeaf(t *testing.T) {
 	tests := []struct {
 		name, cgroup string

@@ -45,6 +45,18 @@ func TestUnitOfRefusesASlash(t *testing.T) {
 	}
 }
 
+func TestDefaultPath(t *testing.T) {
+	for path, want := range map[string]string{
+		CgroupParent("web.service") + ":docker:" + id: "system.slice:docker:" + id,
+		CgroupParent("web.service") + "/" + id:        "/docker/" + id,
+		"/docker/" + id:                               "",
+	} {
+		if own, ok := DefaultPath(path); own != want || ok != (want != "") {
+			t.Errorf("DefaultPath(%q) = %q, %v, want %q", path, own, ok, want)
+		}
+	}
+}
+
 // Docker's systemd cgroup driver refuses a parent that does not end in
 // ".slice".
 func TestCgroupParentIsASlice(t *testing.T) {
@@ -56,10 +68,11 @@ func TestCgroupParentIsASlice(t *testing.T) {
 func TestWriteReadRemove(t *testing.T) {
 	dir := t.TempDir()
 	want := Placement{
-		Unit:       "dockhost@web.service",
-		CgroupPath: "/system.slice/system-dockhost.slice/dockhost@web.service/container",
-		Runtime:    "crun",
-		Edits:      []byte(`{"mounts":[{"destination":"/x"}]}`),
+		Unit:        "dockhost@web.service",
+		CgroupPath:  "/system.slice/system-dockhost.slice/dockhost@web.service/container",
+		Controllers: []string{"name=systemd", "cpu,cpuacct"},
+		Runtime:     "crun",
+		Edits:       []byte(`{"mounts":[{"destination":"/x"}]}`),
 	}
 	if err := Write(dir, id, want); err != nil {
 		t.Fatal(err)
@@ -99,6 +112,9 @@ func TestInvalid(t *testing.T) {
 		"not clean":     {Unit: "x.service", CgroupPath: "/system.slice/x.service/../y"},
 		"at the root":   {Unit: "x.service", CgroupPath: "/container"},
 		"systemd's own": {Unit: "x.service", CgroupPath: "system.slice:docker:x"},
+		"no controller": {Unit: "x.service", CgroupPath: "/system.slice/x.service/container", Controllers: []string{""}},
+		"no name":       {Unit: "x.service", CgroupPath: "/system.slice/x.service/container", Controllers: []string{"name=.."}},
+		"a path":        {Unit: "x.service", CgroupPath: "/system.slice/x.service/container", Controllers: []string{"memory/x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-
-	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
 // cgroupsPath returns linux.cgroupsPath of an OCI configuration, or "" where
@@ -23,15 +21,18 @@ func cgroupsPath(config []byte) (string, error) {
 	return c.Linux.CgroupsPath, nil
 }
 
-// rewrite returns the OCI configuration with the placement's edits and its
-// cgroup path in it. Whatever they do not name keeps its bytes: unknown
-// members and numbers of any size pass through.
-func rewrite(config []byte, place placement.Placement) ([]byte, error) {
-	merged, err := merge("", config, place.Edits)
-	if err != nil {
-		return nil, err
+// rewrite returns the OCI configuration with the edits and the cgroup path in
+// it. Whatever they do not name keeps its bytes: unknown members and numbers of
+// any size pass through.
+func rewrite(config []byte, path string, edits ...json.RawMessage) ([]byte, error) {
+	for _, edit := range edits {
+		merged, err := merge("", config, edit)
+		if err != nil {
+			return nil, err
+		}
+		config = merged
 	}
-	root, err := object("", merged)
+	root, err := object("", config)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func rewrite(config []byte, place placement.Placement) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if linux["cgroupsPath"], err = encode(place.CgroupPath); err != nil {
+	if linux["cgroupsPath"], err = encode(path); err != nil {
 		return nil, err
 	}
 	if root["linux"], err = encode(linux); err != nil {

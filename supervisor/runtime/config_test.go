@@ -24,7 +24,7 @@ func TestRewriteGolden(t *testing.T) {
 	config := readTestdata(t, "config.json")
 	place := web()
 	place.Edits = readTestdata(t, "edits.json")
-	got, err := rewrite(config, place)
+	got, err := rewrite(config, place.CgroupPath, place.Edits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestRewriteGolden(t *testing.T) {
 
 func TestRewriteWithoutEditsChangesTheCgroupAlone(t *testing.T) {
 	config := readTestdata(t, "config.json")
-	got, err := rewrite(config, web())
+	got, err := rewrite(config, web().CgroupPath)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,9 +99,7 @@ func TestRewriteRefuses(t *testing.T) {
 		"empty with edits":     {``, `{}`, "cannot merge the configuration: it is null, and an object in the edits"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			place := web()
-			place.Edits = []byte(c.edits)
-			got, err := rewrite([]byte(c.config), place)
+			got, err := rewrite([]byte(c.config), web().CgroupPath, []byte(c.edits))
 			if err == nil || err.Error() != c.want {
 				t.Errorf("rewrite(%q, %q) = %s, %v, want error %q", c.config, c.edits, got, err, c.want)
 			}
@@ -118,7 +116,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add(`{"linux":null,"linux":{}}`, `null`)
 	f.Fuzz(func(t *testing.T, config, edits string) {
 		place := web()
-		if got, err := rewrite([]byte(config), place); err == nil {
+		if got, err := rewrite([]byte(config), place.CgroupPath); err == nil {
 			want := decode(t, []byte(config))
 			want["linux"].(map[string]any)["cgroupsPath"] = place.CgroupPath
 			if diff := cmp.Diff(want, decode(t, got)); diff != "" {
@@ -126,7 +124,7 @@ func FuzzRewrite(f *testing.F) {
 			}
 		}
 		place.Edits = []byte(edits)
-		got, err := rewrite([]byte(config), place)
+		got, err := rewrite([]byte(config), place.CgroupPath, place.Edits)
 		if err != nil {
 			return
 		}
@@ -141,7 +139,7 @@ func BenchmarkRewrite(b *testing.B) {
 	place := web()
 	place.Edits = readTestdata(b, "edits.json")
 	for b.Loop() {
-		if _, err := rewrite(config, place); err != nil {
+		if _, err := rewrite(config, place.CgroupPath, place.Edits); err != nil {
 			b.Fatal(err)
 		}
 	}

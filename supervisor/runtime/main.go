@@ -18,10 +18,13 @@ import (
 
 func main() {
 	p := program{
-		placements:  placement.Dir,
-		cgroupRoots: []string{"/sys/fs/cgroup", "/sys/fs/cgroup/systemd"},
-		self:        "/proc/self/exe",
-		exec:        syscall.Exec,
+		placements: placement.Dir,
+		cgroups:    "/sys/fs/cgroup",
+		self:       "/proc/self/exe",
+		exec:       syscall.Exec,
+	}
+	if isHook(os.Args[1:]) {
+		os.Exit(p.hook(os.Args[1:], os.Stdin, os.Stderr))
 	}
 	os.Exit(p.run(os.Args[1:], os.Environ(), os.Stderr))
 }

@@ -16,11 +16,9 @@ import (
 type program struct {
 	// placements is the directory of the placements.
 	placements string
-	// cgroupRoots are the directories below which a unit's cgroup may show:
-	// the unified hierarchy's mount, and on a v1 or hybrid host that of the
-	// hierarchy name=systemd.
-	cgroupRoots []string
-	// self is a path to the program's own file.
+	// cgroups is where the host's cgroup trees are mounted.
+	cgroups cgroups
+	// self is a symbolic link to the program's own file.
 	self string
 	// exec replaces the process, as [syscall.Exec] does.
 	exec func(path string, argv, env []string) error
@@ -75,9 +73,19 @@ func (p program) prepare(c call) (runtime string, args []string, err error) {
 	if !placed {
 		return defaultRuntime, c.args, nil
 	}
+	if p.divided(place) {
+		return place.Runtime, c.args, nil
+	}
 	// The place is a path, and not the SLICE:PREFIX:NAME that a runtime asks
 	// of its caller when systemd is to make the cgroup.
 	return place.Runtime, c.withoutSystemdCgroup(), nil
+}
+
+// divided tells whether the container lies in its unit in some of the v1 trees
+// alone: then the real runtime makes its cgroup as for one of Docker's own, and
+// a hook moves it.
+func (p program) divided(place placement.Placement) bool {
+	return len(place.Controllers) > 0 && !p.cgroups.unified()
 }
 
 // birth rewrites the bundle's configuration for a container with a placement,
@@ -98,30 +106,39 @@ func (p program) birth(bundle string, place placement.Placement, placed bool) er
 		}
 		return nil
 	}
-	if !p.runs(place) {
+	// systemd removes the unit's cgroup when the unit has ended, and the real
+	// runtime would make it again, outside of any unit.
+	if !p.cgroups.exist(place.UnitCgroup()) {
 		return notRunning(place.Unit)
 	}
-	raw, err = rewrite(raw, place)
-	if err != nil {
-		return fmt.Errorf("place container in %s: %s: %w", place.Unit, file, err)
-	}
-	if err := replaceFile(file, raw); err != nil {
+	if err := p.place(file, raw, place); err != nil {
 		return fmt.Errorf("place container in %s: %w", place.Unit, err)
 	}
 	return nil
 }
 
-// runs tells whether the unit's cgroup exists. systemd removes it when the
-// unit has ended, and the real runtime would make it again, outside of any
-// unit. On a unified host there is no such path below the second root, nor on
-// a v1 host below the first, which holds nothing but hierarchies.
-func (p program) runs(place placement.Placement) bool {
-	for _, root := range p.cgroupRoots {
-		if info, err := os.Stat(filepath.Join(root, place.UnitCgroup())); err == nil && info.IsDir() {
-			return true
+// place puts the container's place into the configuration.
+func (p program) place(file string, config []byte, place placement.Placement) error {
+	path := place.CgroupPath
+	if p.divided(place) {
+		marked, err := cgroupsPath(config)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", file, err)
+		}
+		var found bool
+		if path, found = placement.DefaultPath(marked); !found {
+			return fmt.Errorf("read %s: cgroup path %q does not name the unit", file, marked)
 		}
 	}
-	return false
+	hooks, err := p.hooks(place)
+	if err != nil {
+		return err
+	}
+	config, err = rewrite(config, path, place.Edits, hooks)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return replaceFile(file, config)
 }
 
 func notRunning(unit string) error {

@@ -29,12 +29,13 @@ func newHost(t *testing.T) *host {
 	t.Helper()
 	h := &host{t: t, dir: t.TempDir()}
 	h.env = []string{"PATH=" + h.path("bin"), "X=y"}
-	for _, dir := range []string{"placements", "bin", "bundle", "cgroup/systemd"} {
+	for _, dir := range []string{"placements", "bin", "bundle", "cgroup"} {
 		h.mkdir(dir)
 	}
 	for _, name := range []string{"runc", "crun", "self"} {
 		h.write("bin/"+name, name, 0o755)
 	}
+	h.link("bin/self", "self")
 	return h
 }
 
@@ -57,6 +58,13 @@ func (h *host) write(name, content string, mode os.FileMode) {
 	}
 }
 
+func (h *host) link(to, name string) {
+	h.t.Helper()
+	if err := os.Symlink(h.path(to), h.path(name)); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 func (h *host) read(name string) string {
 	h.t.Helper()
 	raw, err := os.ReadFile(h.path(name))
@@ -73,6 +81,25 @@ func (h *host) place(p placement.Placement) {
 	}
 }
 
+// tree makes the host one of cgroup v2, or of v1 with these trees.
+func (h *host) tree(v1 ...string) {
+	h.t.Helper()
+	if len(v1) == 0 {
+		h.write("cgroup/cgroup.controllers", "", 0o644)
+	}
+	for _, tree := range v1 {
+		h.mkdir("cgroup/" + tree)
+		h.write("cgroup/"+tree+"/cgroup.procs", "", 0o644)
+	}
+}
+
+// cgroup makes a cgroup in which these processes lie.
+func (h *host) cgroup(path, procs string) {
+	h.t.Helper()
+	h.mkdir("cgroup/" + path)
+	h.write("cgroup/"+path+"/cgroup.procs", procs, 0o644)
+}
+
 // config writes the bundle's configuration with the given cgroup path.
 func (h *host) config(cgroupsPath string) {
 	h.t.Helper()
@@ -82,9 +109,9 @@ func (h *host) config(cgroupsPath string) {
 func (h *host) run(args string) int {
 	h.t.Helper()
 	p := program{
-		placements:  h.path("placements"),
-		cgroupRoots: []string{h.path("cgroup"), h.path("cgroup/systemd")},
-		self:        h.path("bin/self"),
+		placements: h.path("placements"),
+		cgroups:    cgroups(h.path("cgroup")),
+		self:       h.path("self"),
 		exec: func(path string, argv, env []string) error {
 			if path != argv[0] || !slices.Equal(env, h.env) {
 				h.t.Errorf("exec(%q, %q, %q), want the path as the first argument and the environment untouched", path, argv, env)
@@ -105,6 +132,14 @@ func (h *host) wantRan(args string) {
 	h.t.Helper()
 	if want := h.split(args); !slices.Equal(h.ran, want) {
 		h.t.Errorf("ran %q, want %q (stderr: %s)", h.ran, want, h.stderr.String())
+	}
+}
+
+func (h *host) wantConfig(want string) {
+	h.t.Helper()
+	want = strings.ReplaceAll(want, "@bin", h.path("bin"))
+	if got := h.read("bundle/config.json"); got != want {
+		h.t.Errorf("config.json = %s, want %s", got, want)
 	}
 }
 
@@ -154,24 +189,28 @@ func TestUnmanagedWithoutLinuxSection(t *testing.T) {
 }
 
 func TestCreateInPlace(t *testing.T) {
-	for name, c := range map[string]struct{ cgroup, driver string }{
-		"unified, systemd driver": {"cgroup/system.slice/dockhost@web.service", ":docker:"},
-		"hybrid, cgroupfs driver": {"cgroup/systemd/system.slice/dockhost@web.service", "/"},
+	const config = `"linux":{"cgroupsPath":"/system.slice/dockhost@web.service/container"},"mounts":[{"destination":"/x"}]`
+	const leave = `"hooks":{"poststop":[{"path":"@bin/self","args":["@bin/self","leave","/system.slice/dockhost@web.service/container"]}]}`
+	for name, c := range map[string]struct {
+		v1           []string
+		unit, driver string
+		want         string
+	}{
+		"unified, systemd driver": {nil, "system.slice/dockhost@web.service", ":docker:", "{" + config + "}"},
+		"hybrid, cgroupfs driver": {[]string{"systemd", "unified"}, "systemd/system.slice/dockhost@web.service", "/", "{" + leave + "," + config + "}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
+			h.tree(c.v1...)
 			h.config(managed + c.driver + id)
-			h.mkdir(c.cgroup)
+			h.cgroup(c.unit, "")
 			place := web()
 			place.Runtime = "crun"
 			place.Edits = []byte(`{"mounts":[{"destination":"/x"}]}`)
 			h.place(place)
 			h.run(create)
 			h.wantRan("@bin/crun " + strings.Replace(create, "--systemd-cgroup ", "", 1))
-			const want = `{"linux":{"cgroupsPath":"/system.slice/dockhost@web.service/container"},"mounts":[{"destination":"/x"}]}`
-			if got := h.read("bundle/config.json"); got != want {
-				t.Errorf("config.json = %s, want %s", got, want)
-			}
+			h.wantConfig(c.want)
 			if info, _ := os.Stat(h.path("bundle/config.json")); info.Mode().Perm() != 0o640 {
 				t.Errorf("config.json has mode %v, want 0640", info.Mode())
 			}
@@ -206,7 +245,14 @@ func TestRefusal(t *testing.T) {
 		},
 		"only the slice is there": func(h *host) {
 			h.config(managed + "/" + id)
+			h.tree()
 			h.mkdir("cgroup/system.slice")
+			h.place(web())
+		},
+		"left in a tree that is not systemd's": func(h *host) {
+			h.config(managed + "/" + id)
+			h.tree("systemd", "memory")
+			h.cgroup("memory"+web().UnitCgroup(), "")
 			h.place(web())
 		},
 	} {
@@ -237,7 +283,8 @@ func TestErrors(t *testing.T) {
 	placed := func(runtime string) func(h *host) {
 		return func(h *host) {
 			h.config(managed + "/" + id)
-			h.mkdir("cgroup" + web().UnitCgroup())
+			h.tree()
+			h.cgroup(web().UnitCgroup(), "")
 			place := web()
 			place.Runtime = runtime
 			h.place(place)
@@ -260,7 +307,7 @@ func TestErrors(t *testing.T) {
 		"runc is us by a link": {func(h *host) {
 			placed("")(h)
 			_ = os.Remove(h.path("bin/runc"))
-			_ = os.Symlink(h.path("bin/self"), h.path("bin/runc"))
+			h.link("bin/self", "bin/runc")
 		}, "is dockhost itself"},
 		"not executable": {func(h *host) {
 			placed(h.path("bin/runc"))(h)
