@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -45,7 +47,7 @@ const RuntimeName = "dockhost"
 
 // supervisorLeaf and containerLeaf are the cgroups below the unit's.
 const (
-	supervisorLeaf = "supervisor"
+	supervisorLeaf = placement.SupervisorLeaf
 	containerLeaf  = "container"
 )
 
@@ -182,7 +184,10 @@ func (s *Supervisor) supervise(ctx context.Context) (int, error) {
 	if s.controllers, err = s.namedControllers(); err != nil {
 		return ExitNotRun, err
 	}
-	if err := s.Cgroups.EnterLeaf(s.cgroup, supervisorLeaf); err != nil {
+	// Where the unit has User= and no Delegate=, or ProtectControlGroups=,
+	// dockhost-runtime does it.
+	err = s.Cgroups.EnterLeaf(s.cgroup, supervisorLeaf)
+	if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
 		return ExitNotRun, err
 	}
 	return s.live(ctx)

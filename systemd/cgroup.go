@@ -44,7 +44,9 @@ func (c Cgroups) OwnUnit() (unit, path string, err error) {
 // EnterLeaf moves this process into the cgroup NAME below the unit's, since
 // cgroup v2 lets no process stay in a cgroup whose children have controllers
 // (cgroups(7), "no internal processes" rule). It does nothing where systemd
-// has done so already (DelegateSubgroup=, since 254).
+// has done so already (DelegateSubgroup=, since 254). The error is
+// [fs.ErrPermission] where the process is not root and the unit has no
+// Delegate=, and [syscall.EROFS] under ProtectControlGroups=.
 func (c Cgroups) EnterLeaf(unitPath, name string) error {
 	trees, err := c.trees("self")
 	if err != nil {

@@ -17,6 +17,10 @@ import (
 // It is root:docker 0770: who may speak to Docker may place a container.
 const Dir = "/run/dockhost/runtime"
 
+// SupervisorLeaf is the cgroup, below the unit's own, that is left to what
+// runs in the unit beside the container.
+const SupervisorLeaf = "supervisor"
+
 // Placement is one container's place.
 type Placement struct {
 	// Unit is the systemd unit that the container belongs to.

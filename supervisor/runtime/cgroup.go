@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,6 +31,38 @@ func (c cgroups) exist(path string) bool {
 	}
 	info, err := os.Stat(filepath.Join(tree, path))
 	return err == nil && info.IsDir()
+}
+
+// vacate moves the processes that lie in the unit's own cgroup into a leaf:
+// v2 gives no controllers to the children of a cgroup with processes in it
+// (cgroups(7), "no internal processes" rule). A supervisor has done so for
+// itself where it may: it is root, or the unit has Delegate=yes.
+func (c cgroups) vacate(unit string) error {
+	if !c.unified() {
+		return nil
+	}
+	from := filepath.Join(string(c), unit)
+	leaf := filepath.Join(from, placement.SupervisorLeaf)
+	// A process may fork between the look and the move.
+	for range 100 {
+		raw, err := os.ReadFile(filepath.Join(from, "cgroup.procs"))
+		if err != nil {
+			return err
+		}
+		pids := strings.Fields(string(raw))
+		if len(pids) == 0 {
+			return nil
+		}
+		if err := os.MkdirAll(leaf, 0o755); err != nil { // #nosec G301 -- as systemd makes its own
+			return err
+		}
+		for _, pid := range pids {
+			if err := move(leaf, pid); err != nil {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("%s: processes are forked faster than they can be moved out of it", from)
 }
 
 // enter moves a process into a cgroup of the named v1 trees.

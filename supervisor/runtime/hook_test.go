@@ -112,3 +112,18 @@ func TestLeave(t *testing.T) {
 		}
 	}
 }
+
+// Where the supervisor may not, the program moves what lies in the unit's own
+// cgroup. These processes never leave it, for there is no kernel to move them.
+func TestVacate(t *testing.T) {
+	h := newHost(t)
+	h.tree()
+	h.cgroup(web().UnitCgroup(), "42\n")
+	h.cgroup(web().UnitCgroup()+"/supervisor", "")
+	h.config(managed + ":docker:" + id)
+	h.place(web())
+	h.wantError(h.run(create), "processes are forked faster than they can be moved out of it")
+	if got := h.read("cgroup" + web().UnitCgroup() + "/supervisor/cgroup.procs"); got != "42" {
+		t.Errorf("in the leaf lies %q, want process 42", got)
+	}
+}

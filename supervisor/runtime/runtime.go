@@ -117,8 +117,12 @@ func (p program) birth(bundle string, place placement.Placement, placed bool) er
 	return nil
 }
 
-// place puts the container's place into the configuration.
+// place makes room for the container in its unit, and puts its place into the
+// configuration.
 func (p program) place(file string, config []byte, place placement.Placement) error {
+	if err := p.cgroups.vacate(place.UnitCgroup()); err != nil {
+		return err
+	}
 	path := place.CgroupPath
 	if p.divided(place) {
 		marked, err := cgroupsPath(config)
