@@ -30,6 +30,11 @@ const (
 	// the supervisor start in its leaf cgroup, where it would move by itself:
 	// to move takes the kernel milliseconds.
 	settings254 = "RestartSteps=6\nRestartMaxDelaySec=1min\nDelegateSubgroup=supervisor\n"
+	// settingsV1 are controllers of cgroup v1 alone, which systemd 258 does not
+	// know any more and which are not part of Delegate=yes. Without them, the
+	// first setting in the unit or its slice that needs one has systemd move the
+	// container's processes out of their cgroup there, and docker exec fails.
+	settingsV1 = "Delegate=cpuacct blkio devices\n"
 )
 
 // dropIns are the drop-ins of dockhost@NAME.service.
@@ -88,6 +93,9 @@ func dropIn(c *spec.Container, systemdVersion int) []byte {
 		fmt.Fprintf(&service, "Restart=%s\n", c.Restart)
 	}
 	service.WriteString(serviceType(c, systemdVersion))
+	if systemdVersion < 258 {
+		service.WriteString(settingsV1)
+	}
 	if systemdVersion >= 254 {
 		service.WriteString(settings254)
 	}

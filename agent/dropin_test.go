@@ -33,6 +33,7 @@ OnFailure=alert@%n.service
 [Service]
 TimeoutStopSec=40
 Restart=on-failure
+Delegate=cpuacct blkio devices
 RestartSteps=6
 RestartMaxDelaySec=1min
 DelegateSubgroup=supervisor
@@ -41,6 +42,15 @@ TimeoutStopSec=5
 `
 	if diff := cmp.Diff(want, string(dropIn(c, 257))); diff != "" {
 		t.Errorf("dropIn() (-want +got):\n%s", diff)
+	}
+	for version, want := range map[int]string{
+		247: "[Service]\nTimeoutStopSec=20\nDelegate=cpuacct blkio devices\n",
+		258: "[Service]\nTimeoutStopSec=20\nRestartSteps=6\nRestartMaxDelaySec=1min\nDelegateSubgroup=supervisor\n",
+	} {
+		plain := &spec.Container{Name: "web", Image: "web:1", Config: &container.Config{}}
+		if got := string(dropIn(plain, version)); !strings.HasSuffix(got, want) {
+			t.Errorf("dropIn() for systemd %d = %s, want it to end in %s", version, got, want)
+		}
 	}
 }
 
