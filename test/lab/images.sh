@@ -18,6 +18,7 @@ readonly -a HOST_OPTIONS=(
 	--cap-add=ALL --cap-drop=SYS_RESOURCE
 	--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined
 	--cgroupns=private
+	--device-cgroup-rule 'c 10:229 rwm' # /dev/fuse, for the tests to pass on: Docker lets no container have it by default
 	--tmpfs /run:exec,mode=755 --tmpfs /run/lock:mode=1777 --tmpfs /tmp:exec,mode=1777
 	--stop-timeout 30 --add-host registry.test:192.0.2.1
 )

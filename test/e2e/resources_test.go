@@ -1,0 +1,129 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// hog is a command that needs so much memory at once.
+func hog(size string) string { return "dd if=/dev/zero of=/dev/null bs=" + size + " count=1" }
+
+// forks is a command that runs so many processes at once.
+func forks(n string) string {
+	return "sh -c 'for i in $(seq " + n + "); do sleep 60 & done; kill $(jobs -p)'"
+}
+
+// A limit of the unit binds the container, and one of the container binds it
+// within. What is over the limit fails, and what is below does not.
+func TestLimits(t *testing.T) {
+	tests := []struct {
+		name, controller string
+		service          []string
+		allowed, refused string
+	}{
+		{"MemoryMax", "memory", []string{"x-dockhost: {unit: {Service: {MemoryMax: 60M}}}"}, hog("20M"), hog("100M")},
+		{"mem_limit within MemoryMax", "memory", []string{"mem_limit: 60m", "x-dockhost: {unit: {Service: {MemoryMax: 300M}}}"}, hog("20M"), hog("100M")},
+		{"mem_limit above MemoryMax", "memory", []string{"mem_limit: 300m", "x-dockhost: {unit: {Service: {MemoryMax: 60M}}}"}, hog("20M"), hog("100M")},
+		{"TasksMax", "pids", []string{"x-dockhost: {unit: {Service: {TasksMax: 60}}}"}, forks("5"), forks("100")},
+		{"pids_limit within TasksMax", "pids", []string{"pids_limit: 40", "x-dockhost: {unit: {Service: {TasksMax: 500}}}"}, forks("5"), forks("100")},
+		{"pids_limit above TasksMax", "pids", []string{"pids_limit: 500", "x-dockhost: {unit: {Service: {TasksMax: 60}}}"}, forks("5"), forks("100")},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := &host{t}
+			h.controller(test.controller)
+			h = newHost(t)
+			h.assign(shell(map[string][]string{"limited": test.service}))
+			h.ready("limited")
+			if out, code := h.try("docker exec limited " + test.allowed); code != 0 {
+				t.Errorf("%s exits %d: %s", test.allowed, code, out)
+			}
+			if out, code := h.try("docker exec limited " + test.refused); code == 0 {
+				t.Errorf("%s succeeds beyond the limit: %s", test.refused, out)
+			}
+			// It is the one process that is over the limit that suffers.
+			if state := h.property("dockhost@limited", "ActiveState"); state != "active" {
+				t.Errorf("ActiveState = %s, want active", state)
+			}
+			h.wentClean("limited", "dockhost@limited.service")
+		})
+	}
+}
+
+// A quota of CPU time is enforced in the cgroup that it was set on.
+func TestCPULimits(t *testing.T) {
+	tests := []struct {
+		name, where string
+		service     []string
+	}{
+		{"CPUQuota", "", []string{"x-dockhost: {unit: {Service: {CPUQuota: 10%}}}"}},
+		{"cpus within CPUQuota", "/container", []string{"cpus: 0.1", "x-dockhost: {unit: {Service: {CPUQuota: 150%}}}"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := &host{t}
+			tree := h.controller("cpu")
+			h = newHost(t)
+			h.assign(shell(map[string][]string{"limited": test.service}))
+			h.ready("limited")
+			throttled := "sed -n 's/^nr_throttled //p' " + tree + h.property("dockhost@limited", "ControlGroup") + test.where + "/cpu.stat"
+			before := h.output(throttled)
+			h.run("docker exec limited sh -c 'timeout 2 sh -c \"while :; do :; done\" || true'")
+			if after := h.output(throttled); after == before || after == "" {
+				t.Errorf("nr_throttled = %q before and %q after two busy seconds, want more", before, after)
+			}
+		})
+	}
+}
+
+// Which CPUs a container may use shows in its own status.
+func TestAllowedCPUs(t *testing.T) {
+	tests := []struct {
+		name    string
+		service []string
+		v2      bool
+	}{
+		{"AllowedCPUs", []string{"x-dockhost: {unit: {Service: {AllowedCPUs: 0}}}"}, true},
+		{"cpuset", []string{"cpuset: '0'"}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := &host{t}
+			h.controller("cpuset")
+			if test.v2 && !h.unified() {
+				t.Skip("systemd's AllowedCPUs= is of cgroup v2 alone")
+			}
+			if h.output("nproc") == "1" {
+				t.Skip("the host has one CPU")
+			}
+			h = newHost(t)
+			h.assign(shell(map[string][]string{"limited": test.service}))
+			h.ready("limited")
+			if got := strings.Fields(h.output("docker exec limited grep Cpus_allowed_list /proc/self/status")); len(got) != 2 || got[1] != "0" {
+				t.Errorf("%v, want CPU 0 alone", got)
+			}
+		})
+	}
+}
+
+// The weight is on the unit, the container below it. systemd gives each kind of
+// weight that the kernel has a number of its own scale.
+func TestIOWeight(t *testing.T) {
+	h := newHost(t)
+	tree := h.controller("io")
+	h.assign(shell(map[string][]string{"plain": nil, "weighed": {"x-dockhost: {unit: {Service: {IOWeight: 300}}}"}}))
+	weights := map[string]string{}
+	for _, name := range []string{"plain", "weighed"} {
+		h.ready(name)
+		cgroup := h.property("dockhost@"+name, "ControlGroup")
+		weights[name] = h.output("cat " + tree + cgroup + "/{blkio,io}*weight 2>/dev/null || true")
+		if at := h.cgroups(name); !h.unified() && !strings.Contains(at, "blkio:"+cgroup+"/container") {
+			t.Errorf("the container lies in %q, want it below %q", at, cgroup)
+		}
+	}
+	if weights["weighed"] == weights["plain"] {
+		t.Errorf("the weights are %q with IOWeight= and %q without, want others", weights["weighed"], weights["plain"])
+	}
+}
