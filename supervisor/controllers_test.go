@@ -31,7 +31,7 @@ func (r *rig) v1(inUnit ...string) {
 		born += "1:" + tree + ":" + at + "\n"
 	}
 	r.write("proc/self/cgroup", own)
-	r.write(fmt.Sprintf("proc/%d/cgroup", os.Getpid()), born)
+	r.write(fmt.Sprintf("proc/%d/cgroup", r.process.Pid), born)
 }
 
 func (r *rig) controllers(names ...string) {

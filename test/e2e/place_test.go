@@ -15,9 +15,9 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// shell is the services section of containers that run busybox's shell. Each
+// idling is the services section of containers that run busybox's shell. Each
 // notes SIGUSR1 in the file /usr1, and ends at once on SIGTERM.
-func shell(containers map[string][]string) string {
+func idling(containers map[string][]string) string {
 	section := "dockhost:\n  containers:\n"
 	for _, name := range slices.Sorted(maps.Keys(containers)) {
 		section += "    " + name + ":\n      image: localhost:5000/busybox\n      command: [sh, -c, '" + idle + "']\n"
@@ -97,7 +97,7 @@ func (h *host) wentClean(name, unit string) {
 // What docker and systemctl do to a container and its unit works on both.
 func TestCommandsOnAContainer(t *testing.T) {
 	h := newHost(t)
-	h.assign(shell(map[string][]string{"tool": {"mem_limit: 100m"}}))
+	h.assign(idling(map[string][]string{"tool": {"mem_limit: 100m"}}))
 	h.ready("tool")
 	const unit = "dockhost@tool.service"
 	pid, cgroups := h.pid("tool"), h.cgroups("tool")
@@ -214,7 +214,7 @@ func TestDeviceStaysUsable(t *testing.T) {
 		t.Skipf("%s may not open %s: %s", hostName(), fuse, out)
 	}
 	h.Cleanup(func() { h.try("rm -f " + fuse) })
-	h.assign(shell(map[string][]string{
+	h.assign(idling(map[string][]string{
 		"device": {"devices: ['" + fuse + "']", "mem_limit: 100m"},
 		"none":   nil,
 	}))
@@ -278,7 +278,7 @@ func TestModes(t *testing.T) {
 		t.Logf("privileged is left out: Docker itself has not got the rights on %s: %s", hostName(), out)
 		delete(modes, "privileged")
 	}
-	h.assign(shell(modes))
+	h.assign(idling(modes))
 	for name := range modes {
 		h.ready(name)
 	}
@@ -327,7 +327,7 @@ func TestAnotherRuntime(t *testing.T) {
 	for _, name := range []string{"io", "memory", "pids", "cpu"} {
 		h.controller(name)
 	}
-	h.assign(shell(map[string][]string{"other": {"runtime: crun", "mem_limit: 100m"}}))
+	h.assign(idling(map[string][]string{"other": {"runtime: crun", "mem_limit: 100m"}}))
 	h.ready("other")
 	h.inPlace("other", "dockhost@other.service")
 	id := h.output("docker inspect -f '{{.Id}}' other")
@@ -348,7 +348,7 @@ func TestUserNamespaces(t *testing.T) {
 	h.run("mkdir -p /run/proc && mount -t proc proc /run/proc")
 	h.Cleanup(func() { h.try("umount /run/proc && rmdir /run/proc") })
 	h.configureDocker("userns-remap", `"default"`)
-	h.assign(shell(map[string][]string{"remapped": nil, "plain": {"userns_mode: host", "pid: host"}}))
+	h.assign(idling(map[string][]string{"remapped": nil, "plain": {"userns_mode: host", "pid: host"}}))
 	for name, remapped := range map[string]bool{"remapped": true, "plain": false} {
 		h.ready(name)
 		h.inPlace(name, "dockhost@"+name+".service")

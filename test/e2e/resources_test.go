@@ -35,7 +35,7 @@ func TestLimits(t *testing.T) {
 			h := &host{t}
 			h.controller(test.controller)
 			h = newHost(t)
-			h.assign(shell(map[string][]string{"limited": test.service}))
+			h.assign(idling(map[string][]string{"limited": test.service}))
 			h.ready("limited")
 			if out, code := h.try("docker exec limited " + test.allowed); code != 0 {
 				t.Errorf("%s exits %d: %s", test.allowed, code, out)
@@ -66,7 +66,7 @@ func TestCPULimits(t *testing.T) {
 			h := &host{t}
 			tree := h.controller("cpu")
 			h = newHost(t)
-			h.assign(shell(map[string][]string{"limited": test.service}))
+			h.assign(idling(map[string][]string{"limited": test.service}))
 			h.ready("limited")
 			throttled := "sed -n 's/^nr_throttled //p' " + tree + h.property("dockhost@limited", "ControlGroup") + test.where + "/cpu.stat"
 			before := h.output(throttled)
@@ -99,7 +99,7 @@ func TestAllowedCPUs(t *testing.T) {
 				t.Skip("the host has one CPU")
 			}
 			h = newHost(t)
-			h.assign(shell(map[string][]string{"limited": test.service}))
+			h.assign(idling(map[string][]string{"limited": test.service}))
 			h.ready("limited")
 			if got := strings.Fields(h.output("docker exec limited grep Cpus_allowed_list /proc/self/status")); len(got) != 2 || got[1] != "0" {
 				t.Errorf("%v, want CPU 0 alone", got)
@@ -113,7 +113,7 @@ func TestAllowedCPUs(t *testing.T) {
 func TestIOWeight(t *testing.T) {
 	h := newHost(t)
 	tree := h.controller("io")
-	h.assign(shell(map[string][]string{"plain": nil, "weighed": {"x-dockhost: {unit: {Service: {IOWeight: 300}}}"}}))
+	h.assign(idling(map[string][]string{"plain": nil, "weighed": {"x-dockhost: {unit: {Service: {IOWeight: 300}}}"}}))
 	weights := map[string]string{}
 	for _, name := range []string{"plain", "weighed"} {
 		h.ready(name)
