@@ -253,7 +253,10 @@ func (s *Supervisor) discard(ctx context.Context, id string) {
 	if err := placement.Remove(s.Dir.RuntimeDir(), id); err != nil {
 		s.Log.Warn("placement not removed", zap.Error(err))
 	}
-	s.Cgroups.Prune(s.cgroup)
+	if s.cgroup != "" {
+		// A runtime that was killed has not called dockhost-runtime's hook.
+		s.Cgroups.Prune(s.cgroup)
+	}
 }
 
 // phaseChanged makes each transition known: to the journal, to systemd and in

@@ -108,6 +108,9 @@ func (c Cgroups) Holds(unitPath string, pid int, controllers ...string) (bool, s
 // in the v1 trees that systemd does not manage for it. A cgroup with a process
 // in it stays: the kernel refuses to remove it.
 func (c Cgroups) Prune(unitPath string) {
+	if !strings.HasSuffix(unitPath, ".service") {
+		return // whatever that is, it is not ours to clean
+	}
 	mounts, err := filepath.Glob(filepath.Join(c.Root, cgroupMount, "*"))
 	if err != nil {
 		return

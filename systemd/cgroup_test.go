@@ -149,3 +149,25 @@ func TestEnterLeaf(t *testing.T) {
 		})
 	}
 }
+
+// Only a unit's cgroup is pruned, with all below it.
+func TestPrune(t *testing.T) {
+	c := host(t, hybrid, "systemd/cgroup.procs", "memory/cgroup.procs")
+	leaf := filepath.Join(c.Root, cgroupMount, "memory/system.slice/web.service/container/nested")
+	if err := os.MkdirAll(leaf, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"", "/", "/system.slice"} {
+		c.Prune(path)
+		if _, err := os.Stat(leaf); err != nil {
+			t.Fatalf("Prune(%q) removed what is no unit's", path)
+		}
+	}
+	c.Prune("/system.slice/web.service")
+	if _, err := os.Stat(filepath.Join(c.Root, cgroupMount, "memory/system.slice/web.service")); err == nil {
+		t.Error("the unit's cgroup is left")
+	}
+	if _, err := os.Stat(filepath.Join(c.Root, cgroupMount, "memory/system.slice")); err != nil {
+		t.Error("the slice's cgroup is gone")
+	}
+}

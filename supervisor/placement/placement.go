@@ -31,8 +31,8 @@ type Placement struct {
 	CgroupPath string `json:"cgroup_path"`
 	// Controllers names the cgroup v1 hierarchies ("name=systemd", "memory") in
 	// which the container is put into CgroupPath, before its program starts; in
-	// the others it lies where Docker puts a container of its own. Empty is all
-	// of them, and what there is on v2.
+	// the others it lies where Docker's cgroupfs driver puts its own. Empty is
+	// all of them, and what there is on v2.
 	Controllers []string `json:"controllers,omitempty"`
 	// Runtime is the OCI runtime that does the work, a name in PATH or an
 	// absolute path; "" is runc. It is the program, not the name that Docker
@@ -88,37 +88,19 @@ func CgroupParent(unit string) string {
 
 // UnitOf returns the unit that a linux.cgroupsPath made by Docker from
 // CgroupParent belongs to, and false for a container that dockhost does not
-// manage.
+// manage. Docker writes PARENT:docker:ID with its systemd cgroup driver and
+// PARENT/ID with cgroupfs.
 func UnitOf(cgroupsPath string) (string, bool) {
-	unit, _, found := readMark(cgroupsPath)
-	return unit, found
-}
-
-// DefaultPath returns the linux.cgroupsPath that Docker would have made without
-// CgroupParent, and false for a path that was not made from one. It knows
-// nothing of a cgroup-parent in Docker's own configuration.
-func DefaultPath(cgroupsPath string) (string, bool) {
-	_, own, found := readMark(cgroupsPath)
-	return own, found
-}
-
-// readMark takes a linux.cgroupsPath apart. Docker writes PARENT:docker:ID with
-// its systemd cgroup driver and PARENT/ID with cgroupfs; its own parents are
-// system.slice and /docker.
-func readMark(cgroupsPath string) (unit, own string, found bool) {
 	rest, found := strings.CutPrefix(cgroupsPath, markPrefix)
 	if !found {
-		return "", "", false
+		return "", false
 	}
-	for _, driver := range []struct{ end, parent string }{{":docker:", "system.slice:docker:"}, {"/", "/docker/"}} {
-		i := strings.LastIndex(rest, markSuffix+driver.end)
-		if i <= 0 {
-			continue
+	for _, end := range []string{markSuffix + ":docker:", markSuffix + "/"} {
+		if i := strings.LastIndex(rest, end); i > 0 {
+			return rest[:i], !strings.Contains(rest[:i], "/")
 		}
-		unit = rest[:i]
-		return unit, driver.parent + rest[i+len(markSuffix+driver.end):], !strings.Contains(unit, "/")
 	}
-	return "", "", false
+	return "", false
 }
 
 // Write stores the placement of the container id in dir, atomically.

@@ -45,18 +45,6 @@ func TestUnitOfRefusesASlash(t *testing.T) {
 	}
 }
 
-func TestDefaultPath(t *testing.T) {
-	for path, want := range map[string]string{
-		CgroupParent("web.service") + ":docker:" + id: "system.slice:docker:" + id,
-		CgroupParent("web.service") + "/" + id:        "/docker/" + id,
-		"/docker/" + id:                               "",
-	} {
-		if own, ok := DefaultPath(path); own != want || ok != (want != "") {
-			t.Errorf("DefaultPath(%q) = %q, %v, want %q", path, own, ok, want)
-		}
-	}
-}
-
 // Docker's systemd cgroup driver refuses a parent that does not end in
 // ".slice".
 func TestCgroupParentIsASlice(t *testing.T) {

@@ -12,6 +12,11 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
+// dockersOwn is where Docker's cgroupfs driver puts a container. One that lies
+// in its unit in some v1 trees alone is made there, also with the systemd
+// driver: a scope is gone as soon as systemd sees no process in it.
+const dockersOwn = "/docker/"
+
 // program is dockhost-runtime with what it takes from the host.
 type program struct {
 	// placements is the directory of the placements.
@@ -66,32 +71,22 @@ func (p program) prepare(c call) (runtime string, args []string, err error) {
 		return "", nil, err
 	}
 	if c.births() {
-		if err := p.birth(c.bundle, place, placed); err != nil {
+		if err := p.birth(c, place, placed); err != nil {
 			return "", nil, err
 		}
 	}
 	if !placed {
 		return defaultRuntime, c.args, nil
 	}
-	if p.divided(place) {
-		return place.Runtime, c.args, nil
-	}
 	// The place is a path, and not the SLICE:PREFIX:NAME that a runtime asks
 	// of its caller when systemd is to make the cgroup.
 	return place.Runtime, c.withoutSystemdCgroup(), nil
 }
 
-// divided tells whether the container lies in its unit in some of the v1 trees
-// alone: then the real runtime makes its cgroup as for one of Docker's own, and
-// a hook moves it.
-func (p program) divided(place placement.Placement) bool {
-	return len(place.Controllers) > 0 && !p.cgroups.unified()
-}
-
 // birth rewrites the bundle's configuration for a container with a placement,
 // and refuses one that belongs to a unit which does not run.
-func (p program) birth(bundle string, place placement.Placement, placed bool) error {
-	file := filepath.Join(bundle, "config.json")
+func (p program) birth(c call, place placement.Placement, placed bool) error {
+	file := filepath.Join(c.bundle, "config.json")
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("read OCI configuration: %w", err)
@@ -111,7 +106,7 @@ func (p program) birth(bundle string, place placement.Placement, placed bool) er
 	if !p.cgroups.exist(place.UnitCgroup()) {
 		return notRunning(place.Unit)
 	}
-	if err := p.place(file, raw, place); err != nil {
+	if err := p.place(c.id, file, raw, place); err != nil {
 		return fmt.Errorf("place container in %s: %w", place.Unit, err)
 	}
 	return nil
@@ -119,20 +114,13 @@ func (p program) birth(bundle string, place placement.Placement, placed bool) er
 
 // place makes room for the container in its unit, and puts its place into the
 // configuration.
-func (p program) place(file string, config []byte, place placement.Placement) error {
+func (p program) place(id, file string, config []byte, place placement.Placement) error {
 	if err := p.cgroups.vacate(place.UnitCgroup()); err != nil {
 		return err
 	}
 	path := place.CgroupPath
-	if p.divided(place) {
-		marked, err := cgroupsPath(config)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", file, err)
-		}
-		var found bool
-		if path, found = placement.DefaultPath(marked); !found {
-			return fmt.Errorf("read %s: cgroup path %q does not name the unit", file, marked)
-		}
+	if len(place.Controllers) > 0 && !p.cgroups.unified() {
+		path = dockersOwn + id
 	}
 	hooks, err := p.hooks(place)
 	if err != nil {

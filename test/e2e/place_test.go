@@ -387,12 +387,19 @@ func (h *host) declared(name string, run spec.Run, lines ...string) {
 
 // On cgroup v1 a container may lie in its unit in some trees alone.
 func TestSomeTrees(t *testing.T) {
-	for name, named := range map[string][]string{
-		"with systemd's tree": {"name=systemd", "memory", "cpuset"},
-		"without":             {"memory"},
+	for name, test := range map[string]struct {
+		named  []string
+		driver string
+	}{
+		"with systemd's tree": {[]string{"name=systemd", "memory", "cpuset"}, "cgroupfs"},
+		"without":             {[]string{"memory"}, "cgroupfs"},
+		// systemd removes a scope in which it sees no process.
+		"with Docker's other driver": {[]string{"name=systemd", "memory"}, "systemd"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			named := test.named
 			h := newHost(t)
+			h.configureDocker("exec-opts", `["native.cgroupdriver=`+test.driver+`"]`)
 			h.declared("trees", spec.Run{Controllers: named}, "Delegate=yes")
 			h.start("trees")
 			const unit, in = "trees.service", "/system.slice/trees.service/container"
