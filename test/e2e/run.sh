@@ -31,7 +31,7 @@ run_suite() {
 	[ -z "${E2E_RUN:-}" ] || options=(-run "$E2E_RUN")
 	# The host is up: a test that does not find it has failed.
 	DOCKHOST_REQUIRE=docker,systemd \
-		go test -tags e2e -count=1 -timeout 20m -v "${options[@]}" ./test/e2e -suite "$suite" 2>&1 |
+		go test -tags e2e -count=1 -timeout 45m -v "${options[@]}" ./test/e2e -suite "$suite" 2>&1 |
 		tee "build/e2e-$suite.log" |
 		sed -unE "s/^--- /e2e: $suite: /p"
 }
