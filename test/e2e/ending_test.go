@@ -79,7 +79,7 @@ while True:
 func (h *host) holdDocker() {
 	h.Helper()
 	h.write("/run/held.py", held)
-	h.run("rm -f /run/hold /run/held; systemd-run --quiet --collect --unit=held python3 /run/held.py")
+	h.run("systemctl stop held 2>/dev/null || true; rm -f /run/hold /run/held; systemd-run --quiet --collect --unit=held python3 /run/held.py")
 	h.Cleanup(func() { h.run("rm -f /run/hold /run/held; systemctl stop held") })
 	h.write("/etc/systemd/system/dockhost@.service.d/held.conf", "[Service]\nEnvironment=DOCKER_HOST=unix:///run/held.sock\n")
 	h.run("systemctl daemon-reload")
