@@ -1,7 +1,7 @@
-// Command dockhost-bench measures, on a test host, what dockhost adds to docker's own start and stop of a container, and
-// the memory of an idle supervisor beside that of docker's own client. It runs on the host itself, so that nothing but
-// the measured commands is in the times. It judges nothing: the goals stand beside the numbers. test/bench/run.sh
-// prepares the host and starts it.
+// Command dockhost-bench measures, on a test host, what dockhost adds to docker's own start and stop of a container and to
+// its return after a crash, what stays resident beside a container, and who relays its output how fast; beside docker's
+// own client, and Podman where it is there. It runs on the host itself, so that nothing but the measured commands is in
+// the times. It judges nothing: the goals stand beside the numbers. test/bench/run.sh prepares the host and starts it.
 package main
 
 import (
@@ -21,7 +21,13 @@ type options struct {
 	runs      int
 	image     string
 	container string
+	checked   string
 	idle      time.Duration
+
+	shellImage string
+	linesMiB   int
+	// noQuadlet says why there is no Podman to compare with; "" if there is.
+	noQuadlet string
 }
 
 func main() {
@@ -40,35 +46,64 @@ func parseOptions(stderr io.Writer, args []string) (options, error) {
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.runs, "n", 15, "measure each way this `number` of times")
 	flags.StringVar(&o.image, "image", "localhost:5000/app:1", "run this `image`, which the host has")
-	flags.StringVar(&o.container, "container", "app", "`name` of the assigned container of the same image")
-	flags.DurationVar(&o.idle, "idle", 10*time.Second, "let a program be idle for this `time` before its memory is read")
+	flags.StringVar(&o.container, "container", "app", "`name` of the assigned container of the same image, without a health check")
+	flags.StringVar(&o.checked, "checked", "checked", "`name` of the assigned container of the same image, with the image's health check")
+	flags.DurationVar(&o.idle, "idle", 2*time.Minute, "count for this `time` how often an idle program is woken up")
+	flags.StringVar(&o.shellImage, "shell-image", "localhost:5000/busybox", "`image` with a shell, for the log lines")
+	flags.IntVar(&o.linesMiB, "log-mb", 1024, "relay this `number` of MiB of log lines")
+	flags.StringVar(&o.noQuadlet, "no-quadlet", "", "`reason` why Podman's quadlet is not measured")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
 	if o.runs < 1 {
 		return options{}, fmt.Errorf("cannot measure %d times: lowest is 1", o.runs)
 	}
+	if o.linesMiB < 1 {
+		return options{}, fmt.Errorf("cannot relay %d MiB: lowest is 1", o.linesMiB)
+	}
 	return o, nil
 }
 
-func run(ctx context.Context, stdout, stderr io.Writer, args []string) error {
+func run(ctx context.Context, stdout, stderr io.Writer, args []string) (err error) {
 	o, err := parseOptions(stderr, args)
 	if err != nil {
 		return err
 	}
-	all := newWays(o)
-	if err := measure(ctx, stderr, all, o.runs); err != nil {
+	units := unitFiles(o)
+	if err := installUnits(ctx, units); err != nil {
 		return err
 	}
-	calls, err := measureCalls(ctx, o.runs)
+	defer func() { err = errors.Join(err, removeUnits(context.WithoutCancel(ctx), units)) }()
+	r, err := measure(ctx, stderr, o)
 	if err != nil {
 		return err
 	}
-	memory, err := measureMemory(ctx, o)
-	if err != nil {
-		return err
+	return r.write(stdout)
+}
+
+// measure measures everything, one after the other.
+func measure(ctx context.Context, progress io.Writer, o options) (report, error) {
+	r := report{options: o, ways: newWays(o), residents: newResidents(o), relays: newRelays()}
+	if err := inTurns(ctx, progress, "start and stop", r.ways.toStart(), o.runs, measureStart); err != nil {
+		return r, err
 	}
-	return report{ways: all, calls: calls, memory: memory}.write(stdout)
+	if err := inTurns(ctx, progress, "crash", r.ways.toCrash(), o.runs, measureCrash); err != nil {
+		return r, err
+	}
+	var err error
+	if r.calls, err = measureCalls(ctx, o.runs); err != nil {
+		return r, err
+	}
+	fmt.Fprintln(progress, "dockhost-bench: memory")
+	if err := measureMemory(ctx, r.residents.unchecked()); err != nil {
+		return r, err
+	}
+	fmt.Fprintln(progress, "dockhost-bench: wakeups, for", o.idle)
+	if err := measureWakeups(ctx, r.residents.all(), o.idle); err != nil {
+		return r, err
+	}
+	fmt.Fprintln(progress, "dockhost-bench: log lines")
+	return r, measureLines(ctx, o, r.relays.list())
 }
 
 // pause lets what the last command left behind come to rest.

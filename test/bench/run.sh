@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Measures, on the test hosts of the given Debian suites, what dockhost adds to Docker: the time of a start and a stop,
-# and memory. It only prints: a benchmark fails no build.
+# Measures, on the test hosts of the given Debian suites, dockhost beside Docker and Podman: starts, stops and returns
+# after a crash, what stays resident beside a container, and log lines. It only prints: a benchmark fails no build.
+#
+# Podman is installed into the test host from Debian, if it is not there. It stays until the test host is made anew.
 #
 #   run.sh SUITE...
 #
 # Environment:
 #   BENCH_N      how often each way is measured (default: 15)
-#   BENCH_IDLE   how long a program is idle before its memory is read (default: 10s)
+#   BENCH_IDLE   for how long it is counted how often an idle program is woken up (default: 2m, so that what Go's
+#                runtime does every two minutes is in it)
+#   BENCH_LOG_MB the size of the log lines, in MiB (default: 1024)
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -34,38 +38,77 @@ inside() { docker exec -i "$(host_name "$1")" "${@:2}"; }
 # reset_host SUITE leaves nothing assigned and nothing running.
 reset_host() {
 	inside "$1" bash -euo pipefail -s <<-'END'
-		systemctl stop dockhost.service dockhost.socket 'dockhost@*.service'
+		systemctl stop dockhost.service dockhost.socket 'dockhost@*.service' 'bench-*.service'
 		systemctl reset-failed
 		rm -rf /var/lib/cloud/seed/* /var/lib/dockhost/assignment.json /run/dockhost/{containers,state,logins}/*
 		rm -rf /run/systemd/system/dockhost@*.service.d
 		systemctl daemon-reload
 		systemctl start docker.service docker-registry.service
 		docker ps -aq | xargs -r docker rm -f >/dev/null
+		rm -f /run/systemd/system/bench-*.service /run/containers/systemd/bench-*.container
 		dockhost setup 2>/dev/null
 	END
 }
 
-# assign SUITE gives the host its user data, and waits until the container has run: then its image is there.
+# assign SUITE gives the host its user data, and waits until the containers have run: then their image is there.
 assign() {
 	inside "$1" mkdir -p "$SEED"
 	inside "$1" sh -c "cat >$SEED/user-data" <"$TOP/test/bench/user-data"
 	inside "$1" sh -c "echo 'instance-id: i-bench' >$SEED/meta-data"
 	inside "$1" systemctl start dockhost.socket
 	inside "$1" systemctl reload-or-restart dockhost.service
-	await_active "$1"
-	inside "$1" systemctl stop dockhost@app.service
+	await_active "$1" dockhost@app.service
+	await_active "$1" dockhost@checked.service
+	inside "$1" systemctl stop 'dockhost@*.service'
+	inside "$1" docker pull -q localhost:5000/busybox >/dev/null
 }
 
 await_active() {
 	local deadline=$((SECONDS + 60))
-	until inside "$1" systemctl is-active --quiet dockhost@app.service; do
+	until inside "$1" systemctl is-active --quiet "$2"; do
 		if [ "$SECONDS" -ge "$deadline" ]; then
-			say "$1: dockhost@app.service is not active after a minute"
-			inside "$1" journalctl --no-pager -n 40 -u dockhost.service -u dockhost@app.service >&2 || true
+			say "$1: $2 is not active after a minute"
+			inside "$1" journalctl --no-pager -n 40 -u dockhost.service -u "$2" >&2 || true
 			return 1
 		fi
 		sleep 0.2
 	done
+}
+
+# ensure_podman SUITE has Podman and the image of the containers on the host, or prints why it cannot be.
+ensure_podman() {
+	inside "$1" bash -euo pipefail -s <<-'END'
+		if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+			echo "it needs cgroup v2"
+			exit
+		fi
+		# nftables is what netavark calls. Nothing of it is started.
+		missing=()
+		for package in podman crun conmon netavark nftables; do
+			dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
+		done
+		if [ "${#missing[@]}" != 0 ]; then
+			echo "bench: installing ${missing[*]}" >&2
+			if ! log=$(apt-get update -q 2>&1 && apt-get install -y -q --no-install-recommends \
+				-o Dpkg::Options::=--force-unsafe-io "${missing[@]}" 2>&1); then
+				echo "$log" >&2
+				echo "Debian's packages cannot be installed"
+				exit
+			fi
+		fi
+		if [ ! -x /usr/lib/systemd/system-generators/podman-system-generator ]; then
+			echo "$(podman --version) has none"
+			exit
+		fi
+		# Like Docker's, its storage cannot lie on an overlay file system.
+		if [ ! -e /etc/containers/storage.conf ]; then
+			printf '[storage]\ndriver="overlay"\ngraphroot="/var/lib/containerd/podman"\nrunroot="/run/containers/storage"\n' \
+				>/etc/containers/storage.conf
+		fi
+		if ! log=$(docker save localhost:5000/app:1 | podman load 2>&1); then
+			echo "podman cannot load the image: $(tail -n 1 <<<"$log")"
+		fi
+	END
 }
 
 # describe SUITE prints what the numbers depend on.
@@ -79,15 +122,17 @@ describe() {
 }
 
 bench() {
-	local suite=$1
+	local suite=$1 no_quadlet
 	"$TOP/test/lab/lab.sh" up "$suite"
 	docker cp "$PROGRAM" "$(host_name "$suite"):/usr/local/bin/dockhost-bench" >/dev/null
 	reset_host "$suite"
 	assign "$suite"
+	no_quadlet=$(ensure_podman "$suite")
 	echo
 	echo "== $suite: $(describe "$suite"); medians of ${BENCH_N:-15} runs in turns"
 	echo
-	inside "$suite" dockhost-bench -n "${BENCH_N:-15}" -idle "${BENCH_IDLE:-10s}"
+	inside "$suite" dockhost-bench -n "${BENCH_N:-15}" -idle "${BENCH_IDLE:-2m}" -log-mb "${BENCH_LOG_MB:-1024}" \
+		-no-quadlet "$no_quadlet"
 	echo
 	reset_host "$suite"
 	inside "$suite" systemctl start dockhost.socket dockhost.service

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -19,71 +20,110 @@ const (
 
 // way is one way to run a container, and how long it took each time.
 type way struct {
-	name      string
+	name string
+	// program is the command of the engine that runs the container: docker or podman.
+	program   string
 	container string
-	start     command
-	stop      []command
+	// unit is the unit that runs the container; "" where the engine alone does.
+	unit  string
+	start command
+	stop  []command
 
 	started, stopped samples
-	// The parts of started: until Docker began to create the container, until the container's process ran, and
+	// The parts of started: until the engine began to create the container, until the container's process ran, and
 	// until the command returned.
 	asked, made, returned samples
+	// crashed is from the end of the container's first process until the unit was ready again, or until it ran again
+	// where there is no unit.
+	crashed samples
 }
 
 // ways are what is compared. The first and the second are the same to Docker: how far they are apart is the noise.
 type ways struct {
-	docker, plain, passThrough, unit *way
+	docker, plain, passThrough *way
+	// assigned is dockhost@NAME.service, and run a unit that somebody wrote.
+	assigned, run *way
+	// quadlet is Podman's; nil where there is none.
+	quadlet *way
+	// restarting is docker with its own restart policy.
+	restarting *way
 }
 
 func newWays(o options) ways {
-	unit := "dockhost@" + o.container + ".service"
-	return ways{
+	w := ways{
 		docker:      dockerWay(o.image),
 		plain:       dockerWay(o.image, "--runtime", runtimePlain),
 		passThrough: dockerWay(o.image, "--runtime", runtimeDockhost),
-		unit: &way{
-			name:      "systemctl start " + strings.TrimSuffix(unit, ".service"),
-			container: o.container,
-			start:     command{"systemctl", "start", unit},
-			stop:      []command{{"systemctl", "stop", unit}},
-		},
+		assigned:    unitWay("dockhost@"+o.container, "docker", "dockhost@"+o.container, o.container),
+		run:         unitWay("dockhost run in a unit", "docker", runUnit, runUnit),
+		restarting:  dockerWay(o.image, "--restart", "always"),
 	}
+	if o.noQuadlet == "" {
+		w.quadlet = unitWay("Podman quadlet", "podman", quadletUnit, quadletUnit)
+	}
+	return w
 }
 
 func dockerWay(image string, flags ...string) *way {
 	const name = "dockhost-bench"
-	start := command{"docker", "run", "-d", "--name", name}
+	start := command{"docker", "run", "-d", "--name", name, "--no-healthcheck"}
 	return &way{
 		name:      strings.Join(append([]string{"docker run -d"}, flags...), " "),
+		program:   "docker",
 		container: name,
 		start:     append(append(start, flags...), image),
 		stop:      []command{{"docker", "stop", name}, {"docker", "rm", name}},
 	}
 }
 
-func (w ways) list() []*way { return []*way{w.docker, w.plain, w.passThrough, w.unit} }
+func unitWay(name, program, unit, container string) *way {
+	return &way{
+		name:      name,
+		program:   program,
+		container: container,
+		unit:      unit,
+		start:     command{"systemctl", "start", unit},
+		stop:      []command{{"systemctl", "stop", unit}},
+	}
+}
 
-// measure runs each way once for nothing, and then in turns, so that whatever else the machine does befalls all alike.
-func measure(ctx context.Context, progress io.Writer, all ways, runs int) error {
-	list := all.list()
+// toStart are the ways whose start and stop are compared.
+func (w ways) toStart() []*way {
+	return w.withQuadlet(w.docker, w.plain, w.passThrough, w.assigned, w.run)
+}
+
+// toCrash are the ways that bring a container back.
+func (w ways) toCrash() []*way { return w.withQuadlet(w.restarting, w.assigned, w.run) }
+
+func (w ways) withQuadlet(list ...*way) []*way {
+	if w.quadlet != nil {
+		list = append(list, w.quadlet)
+	}
+	return list
+}
+
+// inTurns runs each way once for nothing, and then in turns, so that whatever else the machine does befalls all alike.
+func inTurns(ctx context.Context, progress io.Writer, what string, list []*way, runs int, measure func(context.Context, *way) error) error {
 	for _, w := range list {
-		if err := w.measure(ctx); err != nil {
-			return err
+		discarded := *w
+		if err := measure(ctx, &discarded); err != nil {
+			return fmt.Errorf("%s of %s: %w", what, w.name, err)
 		}
-		w.forget()
 	}
 	for i := range runs {
-		fmt.Fprintf(progress, "dockhost-bench: run %d of %d\n", i+1, runs)
+		fmt.Fprintf(progress, "dockhost-bench: %s, run %d of %d\n", what, i+1, runs)
 		for j := range list {
-			if err := list[(i+j)%len(list)].measure(ctx); err != nil {
-				return err
+			w := list[(i+j)%len(list)]
+			if err := measure(ctx, w); err != nil {
+				return fmt.Errorf("%s of %s: %w", what, w.name, err)
 			}
 		}
 	}
 	return nil
 }
 
-func (w *way) measure(ctx context.Context) error {
+// measureStart measures one start and one stop.
+func measureStart(ctx context.Context, w *way) error {
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
@@ -91,14 +131,14 @@ func (w *way) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	created, running, err := milestones(ctx, w.container)
+	c, err := inspect(ctx, w.program, w.container)
 	if err != nil {
 		return err
 	}
 	w.started = append(w.started, ended.Sub(began))
-	w.asked = append(w.asked, created.Sub(began))
-	w.made = append(w.made, running.Sub(created))
-	w.returned = append(w.returned, ended.Sub(running))
+	w.asked = append(w.asked, c.Created.Sub(began))
+	w.made = append(w.made, c.State.StartedAt.Sub(c.Created))
+	w.returned = append(w.returned, ended.Sub(c.State.StartedAt))
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
@@ -107,54 +147,28 @@ func (w *way) measure(ctx context.Context) error {
 	return err
 }
 
-func (w *way) forget() {
-	w.started, w.stopped, w.asked, w.made, w.returned = nil, nil, nil, nil, nil
+// container is what docker and podman alike tell of one.
+type container struct {
+	Created time.Time
+	State   struct {
+		StartedAt time.Time
+		Running   bool
+		Pid       int
+	}
 }
 
-// milestones asks Docker when it began to create the container, and when the container's process ran.
-func milestones(ctx context.Context, container string) (created, running time.Time, err error) {
-	inspect := command{"docker", "container", "inspect", "-f", "{{.Created}} {{.State.StartedAt}}", container}
-	out, err := inspect.output(ctx)
+func inspect(ctx context.Context, program, name string) (container, error) {
+	ask := command{program, "container", "inspect", name}
+	out, err := ask.output(ctx)
 	if err != nil {
-		return created, running, err
+		return container{}, err
 	}
-	first, second, _ := strings.Cut(out, " ")
-	if created, err = time.Parse(time.RFC3339Nano, first); err != nil {
-		return created, running, fmt.Errorf("%s: %w", inspect, err)
+	var found []container
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
+		return container{}, fmt.Errorf("%s: %w", ask, err)
 	}
-	if running, err = time.Parse(time.RFC3339Nano, second); err != nil {
-		return created, running, fmt.Errorf("%s: %w", inspect, err)
+	if len(found) != 1 {
+		return container{}, fmt.Errorf("%s tells of %d containers", ask, len(found))
 	}
-	return created, running, nil
-}
-
-// calls are how long one call of the OCI runtime takes that does nothing, without and with dockhost's before it. Docker
-// makes a handful for each start of a container.
-type calls struct {
-	plain, passThrough samples
-}
-
-const (
-	// plainPath is found in PATH, as dockhost-runtime finds it.
-	plainPath    = "runc"
-	dockhostPath = "/usr/libexec/dockhost/dockhost-runtime"
-	// callsPerRun is how often more than the other commands these are measured: they are short.
-	callsPerRun = 4
-)
-
-func measureCalls(ctx context.Context, runs int) (calls, error) {
-	var c calls
-	for range runs * callsPerRun {
-		for _, one := range []struct {
-			to   *samples
-			path string
-		}{{&c.plain, plainPath}, {&c.passThrough, dockhostPath}} {
-			began, ended, err := timed(ctx, command{one.path, "--version"})
-			if err != nil {
-				return calls{}, err
-			}
-			*one.to = append(*one.to, ended.Sub(began))
-		}
-	}
-	return c, nil
+	return found[0], nil
 }
