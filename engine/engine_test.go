@@ -2,6 +2,9 @@ package engine_test
 
 import (
 	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -54,5 +57,34 @@ func TestPullStall(t *testing.T) {
 	}
 	if want := (engine.Progress{Layers: 2, LayersDone: 1, Bytes: 100, BytesDone: 10}); last != want {
 		t.Errorf("Pull() told %+v last, want %+v", last, want)
+	}
+}
+
+// Nothing is left open that nothing uses, and the next call connects again.
+func TestCloseIdle(t *testing.T) {
+	const calls = 2
+	closed := make(chan struct{}, calls)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client, err := engine.New(engine.Options{Host: "tcp://" + server.Listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range calls {
+		if err := client.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		client.CloseIdle()
+		select {
+		case <-closed:
+		case <-time.After(10 * time.Second):
+			t.Fatal("the connection is still open after CloseIdle()")
+		}
 	}
 }

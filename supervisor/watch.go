@@ -93,6 +93,7 @@ func (s *Supervisor) watch(ctx context.Context, id string) (int, error) {
 		return 0, nil
 	}
 	s.adviseUnit(streams)
+	s.Engine.CloseIdle()
 	code, err := s.follow(ctx, streams, c)
 	if s.detached {
 		return 0, nil
