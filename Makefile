@@ -77,7 +77,7 @@ e2e: install ## end-to-end tests on the test hosts of SUITES
 
 test: lint unit e2e ## everything: lint, unit tests, e2e on both test hosts
 
-bench: install ## start to READY and memory, beside docker's own
+bench: install ## times, memory and output, beside Docker's own and Podman's
 	test/bench/run.sh $(SUITES)
 
 demo: install ## boot a host that runs the container its user data assigns

@@ -50,8 +50,13 @@ func (r residents) all() []*resident {
 	return append(r.unchecked(), r.clientChecked, r.assignedChecked)
 }
 
-// beforeMemory is how long a process is left alone before its memory is read.
-const beforeMemory = 10 * time.Second
+const (
+	// beforeMemory is how long a process is left alone before its memory is read.
+	beforeMemory = 10 * time.Second
+	// beforeWakeups is how long it is left alone before its wakeups are counted: timeouts of what it did at its start,
+	// of half a minute, are not of interest.
+	beforeWakeups = time.Minute
+)
 
 // measureMemory reads the memory of each one alone: two processes of one program would share what PSS divides.
 func measureMemory(ctx context.Context, all []*resident) error {
@@ -85,7 +90,7 @@ func measureWakeups(ctx context.Context, all []*resident, idle time.Duration) (e
 		}
 		defer func() { err = errors.Join(err, r.stop(ctx)) }()
 	}
-	if err := pause(ctx, beforeMemory); err != nil {
+	if err := pause(ctx, beforeWakeups); err != nil {
 		return err
 	}
 	for i, pid := range pids {

@@ -60,7 +60,7 @@ assign() {
 	await_active "$1" dockhost@app.service
 	await_active "$1" dockhost@checked.service
 	inside "$1" systemctl stop 'dockhost@*.service'
-	inside "$1" docker pull -q localhost:5000/busybox >/dev/null
+	inside "$1" docker --config /run/dockhost/logins pull -q localhost:5000/busybox >/dev/null
 }
 
 await_active() {
