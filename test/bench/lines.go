@@ -65,7 +65,7 @@ func measureLines(ctx context.Context, o options, list []*relay) error {
 }
 
 func (r *relay) measure(ctx context.Context, size int64) (err error) {
-	if err := os.MkdirAll(filepath.Dir(linesFile), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(linesFile), 0o750); err != nil {
 		return err
 	}
 	if err := os.WriteFile(linesFile, nil, 0o600); err != nil {

@@ -149,14 +149,15 @@ type cells []string
 
 // row writes a line: what it is about to the left, the numbers to the right, and then the notes.
 func row(w io.Writer, name string, numbers cells, notes ...string) {
-	line := fmt.Sprintf("%-32s", name)
+	var line strings.Builder
+	fmt.Fprintf(&line, "%-32s", name)
 	for _, number := range numbers {
-		line += fmt.Sprintf("%12s", number)
+		fmt.Fprintf(&line, "%12s", number)
 	}
 	for _, note := range notes {
-		line += "  " + note
+		line.WriteString("  " + note)
 	}
-	fmt.Fprintln(w, strings.TrimRight(line, " "))
+	fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
 }
 
 func spread(s samples) cells {

@@ -88,10 +88,10 @@ func unitFiles(o options) []unitFile {
 
 func installUnits(ctx context.Context, units []unitFile) error {
 	for _, u := range units {
-		if err := os.MkdirAll(filepath.Dir(u.path), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(u.path), 0o750); err != nil {
 			return err
 		}
-		if err := os.WriteFile(u.path, []byte(u.text), 0o644); err != nil {
+		if err := os.WriteFile(u.path, []byte(u.text), 0o600); err != nil {
 			return err
 		}
 	}
