@@ -179,7 +179,7 @@ func TestEndedWithoutDocker(t *testing.T) {
 			pid := h.pid("app")
 			h.run("systemctl stop docker.service docker.socket && touch /proc/" + pid + "/root/go")
 			h.eventually("systemctl status says that it has ended", func() error {
-				if text := h.property("dockhost@app", "StatusText"); !strings.Contains(text, "ended, and Docker, which knows how, does not answer") {
+				if text := h.property("dockhost@app", "StatusText"); !strings.Contains(text, "container has ended; waiting for Docker to say how") {
 					return fmt.Errorf("it says %q", text)
 				}
 				return nil
@@ -225,4 +225,26 @@ func TestOutputWithoutLog(t *testing.T) {
 	if said := strings.Count(h.said("dockhost@app"), "what the container printed while Docker was away is lost"); said != 1 {
 		t.Errorf("it was said %d times that there is no log, want once", said)
 	}
+}
+
+// A container that is restarted through Docker goes on in the same streams.
+func TestOutputDockerRestart(t *testing.T) {
+	h := newHost(t)
+	since := h.now()
+	h.assign(shell("trap 'echo 2; exit' TERM; [ -e /again ] && echo 3 || echo 1; touch /again; while :; do sleep 0.1; done", "init: false"))
+	h.ready("app")
+	h.eventually("it has begun", func() error {
+		if got := h.lines(since, 6); len(got) != 1 {
+			return fmt.Errorf("the journal has %q", got)
+		}
+		return nil
+	})
+	h.run("docker restart app")
+	h.eventually("it has begun again", func() error {
+		if got := h.lines(since, 6); len(got) < 3 {
+			return fmt.Errorf("the journal has %q", got)
+		}
+		return nil
+	})
+	counted(t, "the journal", h.lines(since, 6), 3)
 }

@@ -17,8 +17,11 @@ import (
 // restarted, with more of the service's keys.
 func shell(script string, keys ...string) string {
 	command, _ := json.Marshal([]string{"sh", "-c", script})
-	section := "dockhost:\n  containers:\n    app:\n      image: localhost:5000/busybox\n      restart: 'no'\n      init: true\n      command: " +
+	section := "dockhost:\n  containers:\n    app:\n      image: localhost:5000/busybox\n      restart: 'no'\n      command: " +
 		strings.ReplaceAll(string(command), "$", "$$") + "\n"
+	if len(keys) == 0 || keys[0] != "init: false" {
+		section += "      init: true\n" // or a shell would not end on SIGTERM
+	}
 	for _, key := range keys {
 		section += "      " + key + "\n"
 	}
