@@ -38,7 +38,7 @@ func (s *Supervisor) ended(ctx context.Context, c *running, code int) (bool, int
 	case c.stopped:
 		s.Log.Info("container was stopped by docker stop", zap.Int("exit_code", code))
 		s.life.stopRequested()
-		code, err := stopStatus(code)
+		code, err := c.stopStatus(code)
 		return false, code, err
 	}
 	code, err := s.exited(ctx, c, code)

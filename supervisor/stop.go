@@ -46,7 +46,7 @@ func (s *Supervisor) stop(ctx context.Context, c *running) (int, error) {
 			if e.Err != nil {
 				return s.stopAlone(c, grace, e.Err)
 			}
-			return stopStatus(e.Code)
+			return c.stopStatus(e.Code)
 		case <-c.gone:
 			s.noticed(c)
 		case <-c.overdue:
@@ -65,9 +65,9 @@ func (s *Supervisor) stop(ctx context.Context, c *running) (int, error) {
 }
 
 // stopStatus is the status after a stop that was asked for, by systemd or by
-// docker stop.
-func stopStatus(code int) (int, error) {
-	if code == exitKilled {
+// docker stop. A container that SIGKILL stops was not killed for being late.
+func (c *running) stopStatus(code int) (int, error) {
+	if code == exitKilled && c.stopSignal != unix.SIGKILL {
 		return code, errKilled()
 	}
 	return 0, nil

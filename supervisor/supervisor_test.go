@@ -218,6 +218,7 @@ func TestStopRequested(t *testing.T) {
 			r.command("-ready-after", "1h")
 		}, "STATUS running, waiting for its health check"},
 		{"running", func(*rig) {}, "READY"},
+		{"running what SIGKILL is to stop", func(r *rig) { r.spec.Config.StopSignal = "SIGKILL" }, "READY"},
 		{"running what ends badly", func(r *rig) { r.program(untilSIGTERM(3)) }, "READY"},
 	}
 	for _, test := range tests {

@@ -151,7 +151,7 @@ func (s *Supervisor) follow(ctx, streams context.Context, c *running) (int, erro
 					// Where the unit's author left KillMode= alone, systemd signals
 					// the container too, which may be quicker.
 					s.life.stopRequested()
-					return stopStatus(e.Code)
+					return c.stopStatus(e.Code)
 				}
 				if again, code, err := s.ended(streams, c, e.Code); !again {
 					return code, err
