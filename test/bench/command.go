@@ -19,7 +19,7 @@ type command []string
 func (c command) String() string { return strings.Join(c, " ") }
 
 func newCmd(ctx context.Context, c command) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, c[0], c[1:]...) //nolint:gosec // whoever runs the benchmark names the image
+	cmd := exec.CommandContext(ctx, c[0], c[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
