@@ -363,7 +363,7 @@ func TestSystemdDocker(t *testing.T) {
 			}
 			return nil
 		})
-		if out := h.output("journalctl -q -o cat --no-pager -u app SYSLOG_IDENTIFIER=app"); out != "" {
+		if out := h.output("journalctl -q -o cat --no-pager SYSLOG_IDENTIFIER=app _SYSTEMD_INVOCATION_ID=" + h.property("app.service", "InvocationID")); out != "" {
 			t.Errorf("the journal has %q, want nothing of the container's", out)
 		}
 	})
