@@ -50,6 +50,10 @@ reset_host() {
 	END
 }
 
+# own_client SUITE gives the host a copy of Docker's client of its own: test hosts of one image share the pages of its
+# files, so that PSS would depend on what other hosts run at the time. The file system copies what is changed.
+own_client() { inside "$1" chmod u+x /usr/bin/docker; }
+
 # assign SUITE gives the host its user data, and waits until the containers have run: then their image is there.
 assign() {
 	inside "$1" mkdir -p "$SEED"
@@ -126,6 +130,7 @@ bench() {
 	"$TOP/test/lab/lab.sh" up "$suite"
 	docker cp "$PROGRAM" "$(host_name "$suite"):/usr/local/bin/dockhost-bench" >/dev/null
 	reset_host "$suite"
+	own_client "$suite"
 	assign "$suite"
 	no_quadlet=$(ensure_podman "$suite")
 	echo
