@@ -28,7 +28,7 @@ const stopTimeout = 5 * time.Minute
 // be replaced is replaced when all that its successor needs is there. What
 // goes on after the return is returned; it ends with ctx.
 func (a *Agent) reconcile(ctx context.Context) rollouts {
-	t := a.readTarget() //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
+	t := a.readTarget(ctx)
 	for _, problem := range t.source.Problems {
 		a.Log.Error("user data refused", zap.String("problem", problem))
 	}

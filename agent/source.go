@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/compose"
 )
@@ -26,8 +28,8 @@ type target struct {
 
 // readTarget reads what the host is to run: what the user data assigns, or
 // assigned last, and what dockhostctl run declared on it.
-func (a *Agent) readTarget() target {
-	t := a.readUserData()
+func (a *Agent) readTarget(ctx context.Context) target {
+	t := a.readUserData(ctx)
 	if t.kept == nil || len(t.kept.Local) == 0 {
 		return t
 	}
@@ -41,12 +43,12 @@ func (a *Agent) readTarget() target {
 // readUserData reads the user data and what is kept. It decides about last
 // known good: user data that cannot be read, or is wrong anywhere, changes
 // nothing; what was accepted for another instance is dropped.
-func (a *Agent) readUserData() target {
+func (a *Agent) readUserData(ctx context.Context) target {
 	kept, err := a.store.load()
 	if err != nil {
 		a.Log.Warn("starting without the last known good", zap.Error(err))
 	}
-	data, err := cloudinit.Read(a.Root)
+	_, data, err := datasource.Find(ctx, datasource.Options{Root: a.Root})
 	if err != nil {
 		return a.withoutUserData(kept, err)
 	}
@@ -56,7 +58,7 @@ func (a *Agent) readUserData() target {
 		a.drop()
 		kept = nil
 	}
-	assignment, note, err := parse(data, kept)
+	assignment, note, err := parse(data, kept) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
 	source.Note = note
 	if err != nil {
 		return lastKnownGood(source, kept, err)
@@ -87,7 +89,7 @@ func parse(data *cloudinit.UserData, kept *accepted) (*spec.Assignment, string, 
 	default:
 		return &spec.Assignment{}, "the user data (" + section.Kind + ") has no dockhost section", nil
 	}
-	assignment, err := compose.Parse(section.File, section.Node)
+	assignment, err := compose.Parse(section.Source, section.Node)
 	return assignment, "", err
 }
 
@@ -99,7 +101,7 @@ func (a *Agent) withoutUserData(kept *accepted, err error) target {
 		a.drop()
 		kept = nil
 	}
-	if errors.Is(err, cloudinit.ErrNotFound) && (kept == nil || kept.Datasource == "") {
+	if errors.Is(err, datasource.ErrNotFound) && (kept == nil || kept.Datasource == "") {
 		return target{source: api.Source{Note: err.Error()}, kept: kept}
 	}
 	return lastKnownGood(api.Source{}, kept, err)

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/dockhost/dockhost/internal/document"
 )
 
 // kindCloudConfig is the only kind of user data that has a dockhost section.
@@ -27,15 +29,17 @@ type Section struct {
 	// Opaque says that the user data is of a kind that may hold a dockhost
 	// section which is not looked for: several parts, a template, an include.
 	Opaque bool
-	// Node is the mapping below `dockhost:`, with lines and columns of the
-	// unpacked user data. It is nil when the user data has no such key.
-	Node *yaml.Node
+	// Node is the mapping below `dockhost:`, nil when the user data has no such
+	// key. Source says where its lines come from.
+	Node   *yaml.Node
+	Source *document.Source
 }
 
 // Section finds the `dockhost:` section. User data that has none is no error.
-// The error is a *SyntaxError where the user data can be read and is wrong.
+// The error is a *document.Problem where the user data can be read and is wrong.
 func (u *UserData) Section() (*Section, error) {
 	section := &Section{File: filepath.Base(u.Path)}
+	section.Source = document.File(section.File)
 	text, err := unpack(u.Raw)
 	if err != nil {
 		return nil, fmt.Errorf("unpack %s: %w", section.File, err)
@@ -45,19 +49,19 @@ func (u *UserData) Section() (*Section, error) {
 	if section.Kind != kindCloudConfig {
 		return section.unless(headerMissing(section, text))
 	}
-	top, err := parseYAML(section.File, text)
-	if err != nil || top == nil || isNull(top) {
+	top, err := document.Parse(section.File, text)
+	if err != nil || top == nil || document.IsNull(top) {
 		return section.unless(err)
 	}
 	if top.Kind != yaml.MappingNode {
-		return nil, at(section.File, top, "cloud-config is not a mapping: write lines of KEY: VALUE below #cloud-config")
+		return nil, document.ProblemAt(section.File, top, "cloud-config is not a mapping: write lines of KEY: VALUE below #cloud-config")
 	}
-	key, value := lookUp(top, "dockhost")
+	key, value := document.LookUp(top, "dockhost")
 	if key == nil {
 		return section, nil
 	}
 	if value.Kind != yaml.MappingNode {
-		return nil, at(section.File, key, "dockhost is not a mapping: write containers: below it, indented, or remove it")
+		return nil, document.ProblemAt(section.File, key, "dockhost is not a mapping: write containers: below it, indented, or remove it")
 	}
 	section.Node = value
 	return section, nil
@@ -79,12 +83,12 @@ func unpack(raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("damaged gzip (pack it again: gzip -k user-data): %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(packed, maxSize+1))
+	text, err := io.ReadAll(io.LimitReader(packed, MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("damaged gzip (pack it again: gzip -k user-data): %w", err)
 	}
-	if len(text) > maxSize {
-		return nil, fmt.Errorf("larger than %d MiB", maxSize>>20)
+	if len(text) > MaxSize {
+		return nil, fmt.Errorf("larger than %d MiB", MaxSize>>20)
 	}
 	return text, nil
 }
@@ -150,5 +154,5 @@ func headerMissing(section *Section, text []byte) error {
 	if section.Kind != "text/plain" || !bytes.HasPrefix(text, []byte(key)) && !bytes.Contains(text, []byte("\n"+key)) {
 		return nil
 	}
-	return &SyntaxError{File: section.File, Line: 1, Column: 1, Message: "the first line is not #cloud-config, so this is not read: add that line"}
+	return &document.Problem{File: section.File, Line: 1, Column: 1, Message: "the first line is not #cloud-config, so this is not read: add that line"}
 }

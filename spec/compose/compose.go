@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v4"
@@ -45,27 +47,27 @@ func (d *declaration) loadAlone() {
 	}
 	d.refused = map[*yaml.Node]bool{}
 	var wrong []spot
-	for name, value := range d.at.fields() {
+	for name, value := range d.at.Fields() {
 		refusals := d.refusals(value, func(v any) map[string]any {
 			return map[string]any{"image": "x", name: v}
 		})
 		for _, refusal := range refusals {
-			d.errorf(refusal.at, "%s", refusal.sentence(name))
-			d.refused[refusal.at.node] = true
+			d.Errorf(refusal.at, "%s", refusal.sentence(name))
+			d.refused[refusal.at.Node] = true
 			wrong = append(wrong, value)
 		}
 	}
 	if len(wrong) == 0 {
-		d.errorf(d.at, "Compose refuses this service, though each of its keys alone is right")
+		d.Errorf(d.at, "Compose refuses this service, though each of its keys alone is right")
 	}
-	if !d.try(spot{node: d.prune(d.at.node, true)}) { // then without the whole keys
+	if !d.try(spot{Node: d.prune(d.at.Node, true)}) { // then without the whole keys
 		for _, value := range wrong {
-			d.refused[value.node] = true
+			d.refused[value.Node] = true
 		}
-		d.try(spot{node: d.prune(d.at.node, true)})
+		d.try(spot{Node: d.prune(d.at.Node, true)})
 	}
-	d.noImage = d.refused[d.field("image").node] && d.field("image").present()
-	d.at.node = d.prune(d.at.node, false)
+	d.noImage = d.refused[d.field("image").Node] && d.field("image").Present()
+	d.at.Node = d.prune(d.at.Node, false)
 }
 
 // prune returns a tree without the parts that compose-go refused. The items of
@@ -97,7 +99,7 @@ func (d *declaration) try(at spot) bool {
 
 // plain returns a service as compose-go takes it.
 func (d *declaration) plain(at spot) map[string]any {
-	value, _ := plain(at.node, true).(map[string]any)
+	value, _ := plain(at.Node, true).(map[string]any)
 	return value
 }
 
@@ -143,13 +145,13 @@ type refusal struct {
 // refusals returns the smallest parts of a value that compose-go does not
 // take. wrap puts a value into an otherwise good service.
 func (d *declaration) refusals(at spot, wrap func(any) map[string]any) []refusal {
-	_, err := load(map[string]any{alone: wrap(plain(at.node, true))})
+	_, err := load(map[string]any{alone: wrap(plain(at.Node, true))})
 	if err == nil {
 		return nil
 	}
 	parts := d.refusedItems(at, wrap)
-	if divisible(at.path[len(d.at.path):]) {
-		for name, value := range at.fields() {
+	if divisible(at.Path[len(d.at.Path):]) {
+		for name, value := range at.Fields() {
 			parts = append(parts, d.refusals(value, func(v any) map[string]any {
 				return wrap(map[string]any{name: v})
 			})...)
@@ -168,8 +170,8 @@ func (d *declaration) refusedItems(at spot, wrap func(any) map[string]any) []ref
 		return nil
 	}
 	var parts []refusal
-	for _, item := range at.items() {
-		if _, err := load(map[string]any{alone: wrap([]any{plain(item.node, true)})}); err != nil {
+	for _, item := range at.Items() {
+		if _, err := load(map[string]any{alone: wrap([]any{plain(item.Node, true)})}); err != nil {
 			parts = append(parts, refusal{item, err})
 		}
 	}
@@ -207,15 +209,15 @@ func (f refusal) sentence(key string) string {
 	case "ulimits":
 		return "not a limit: write a number, or soft: and hard: with numbers"
 	case "volumes":
-		if f.at.isMapping() && !f.at.field("type").present() {
+		if f.at.IsMapping() && !f.at.Field("type").Present() {
 			return "no type: use bind, volume or tmpfs"
 		}
 	case "gpus":
-		if f.at.isScalar() {
+		if f.at.IsScalar() {
 			return "not GPUs: write all, or a list of requests"
 		}
 	case "healthcheck", "logging":
-		if strings.Contains(f.at.path, "test") || strings.Contains(f.at.path, "options") {
+		if strings.Contains(f.at.Path, "test") || strings.Contains(f.at.Path, "options") {
 			return "not in a form that Compose knows: write strings"
 		}
 	}
@@ -235,5 +237,5 @@ func foreign(err error) string {
 		sentence = "it is not a number"
 	}
 	sentence = strings.NewReplacer("is missing a mount target", "it has no target", "must be a array", "must be a list", "must be a integer", "must be an integer").Replace(sentence)
-	return "cannot use this value: " + shorten(sentence)
+	return "cannot use this value: " + document.Shorten(sentence)
 }

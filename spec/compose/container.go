@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/strslice"
@@ -41,13 +43,13 @@ func (d *declaration) image() string {
 	at := d.field("image")
 	switch {
 	case d.noImage:
-	case !at.present():
-		d.errorf(d.at, "no image: add image: with the reference of an image")
-	case at.isScalar() && at.text() == "":
-		d.errorf(at, "no image: write the reference of an image")
+	case !at.Present():
+		d.Errorf(d.at, "no image: add image: with the reference of an image")
+	case at.IsScalar() && at.Text() == "":
+		d.Errorf(at, "no image: write the reference of an image")
 	case d.service.Image != "":
 		if _, err := reference.ParseNormalizedNamed(d.service.Image); err != nil {
-			d.errorf(at, "cannot use %q as an image reference: %v", shorten(d.service.Image), err)
+			d.Errorf(at, "cannot use %q as an image reference: %v", document.Shorten(d.service.Image), err)
 		}
 	}
 	return d.service.Image
@@ -57,7 +59,7 @@ var platform = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$`)
 
 func (d *declaration) platform() string {
 	if p := d.service.Platform; p != "" && !platform.MatchString(p) {
-		d.errorf(d.field("platform"), "cannot use %q as a platform: write OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64", shorten(p))
+		d.Errorf(d.field("platform"), "cannot use %q as a platform: write OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64", document.Shorten(p))
 	}
 	return d.service.Platform
 }
@@ -71,7 +73,7 @@ func (d *declaration) pullPolicy() spec.PullPolicy {
 	case "never":
 		return spec.PullNever
 	default:
-		d.errorf(d.field("pull_policy"), "cannot use %q: use missing, always or never", shorten(policy))
+		d.Errorf(d.field("pull_policy"), "cannot use %q: use missing, always or never", document.Shorten(policy))
 		return spec.PullMissing
 	}
 }
@@ -81,9 +83,9 @@ func (d *declaration) runtime() string {
 	name := d.service.Runtime
 	switch {
 	case name == "dockhost":
-		d.errorf(d.field("runtime"), "every container here is run by dockhost: name the runtime that it calls, such as runc or nvidia, or leave this out")
+		d.Errorf(d.field("runtime"), "every container here is run by dockhost: name the runtime that it calls, such as runc or nvidia, or leave this out")
 	case strings.HasPrefix(name, "io.containerd."):
-		d.errorf(d.field("runtime"), "cannot use %q: a containerd shim is no program that can be called, name a runtime of /etc/docker/daemon.json", shorten(name))
+		d.Errorf(d.field("runtime"), "cannot use %q: a containerd shim is no program that can be called, name a runtime of /etc/docker/daemon.json", document.Shorten(name))
 	}
 	return name
 }
@@ -110,7 +112,7 @@ func (d *declaration) config() *container.Config {
 
 func (d *declaration) workingDir() string {
 	if dir := d.service.WorkingDir; dir != "" && !path.IsAbs(dir) {
-		d.errorf(d.field("working_dir"), "cannot use %q: it is not absolute", shorten(dir))
+		d.Errorf(d.field("working_dir"), "cannot use %q: it is not absolute", document.Shorten(dir))
 	}
 	return d.service.WorkingDir
 }
@@ -120,7 +122,7 @@ func (d *declaration) workingDir() string {
 func (d *declaration) labels() map[string]string {
 	for _, name := range slices.Sorted(maps.Keys(d.service.Labels)) {
 		if strings.HasPrefix(name, "dockhost.") {
-			d.errorf(d.field("labels"), "cannot use the label %q: names that begin with \"dockhost.\" are reserved", shorten(name))
+			d.Errorf(d.field("labels"), "cannot use the label %q: names that begin with \"dockhost.\" are reserved", document.Shorten(name))
 		}
 	}
 	return d.service.Labels
@@ -131,7 +133,7 @@ var signal = regexp.MustCompile(`^((SIG)?[A-Z][A-Z0-9]*([+-][0-9]+)?|[1-9][0-9]?
 
 func (d *declaration) stopSignal() string {
 	if s := d.service.StopSignal; s != "" && !signal.MatchString(strings.ToUpper(s)) {
-		d.errorf(d.field("stop_signal"), "cannot use %q as a signal: write a name such as SIGTERM, or a number", shorten(s))
+		d.Errorf(d.field("stop_signal"), "cannot use %q as a signal: write a name such as SIGTERM, or a number", document.Shorten(s))
 	}
 	return d.service.StopSignal
 }
@@ -143,7 +145,7 @@ func (d *declaration) stopTimeout() *int {
 	}
 	grace := time.Duration(*d.service.StopGracePeriod)
 	if grace < 0 {
-		d.errorf(d.field("stop_grace_period"), "cannot be negative")
+		d.Errorf(d.field("stop_grace_period"), "cannot be negative")
 	}
 	seconds := int(grace / time.Second)
 	if grace%time.Second > 0 {
@@ -205,9 +207,9 @@ func (d *declaration) applySecurity(host *container.HostConfig) {
 			host.MaskedPaths, host.ReadonlyPaths = []string{}, []string{}
 			continue
 		case !slices.Contains([]string{"apparmor", "label", "no-new-privileges", "seccomp", "writable-cgroups"}, name):
-			d.errorf(at, "unknown security option %q", shorten(name))
+			d.Errorf(at, "unknown security option %q", document.Shorten(name))
 		case name == "seccomp" && value != "unconfined" && value != "builtin" && !strings.HasPrefix(value, "{"):
-			d.errorf(at, "a seccomp profile cannot be read from a file: write seccomp=unconfined, seccomp=builtin, or the profile itself as JSON after seccomp=")
+			d.Errorf(at, "a seccomp profile cannot be read from a file: write seccomp=unconfined, seccomp=builtin, or the profile itself as JSON after seccomp=")
 		}
 		if !found && value != "" {
 			option = name + "=" + value

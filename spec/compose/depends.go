@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -23,9 +25,9 @@ type link struct {
 func (d *declaration) dependsOn() []spec.Dependency {
 	at := d.field("depends_on")
 	for item := range d.items("depends_on") {
-		d.links = append(d.links, link{at: item, name: item.text()})
+		d.links = append(d.links, link{at: item, name: item.Text()})
 	}
-	for name, value := range at.fields() {
+	for name, value := range at.Fields() {
 		d.links = append(d.links, link{at: value, name: name, optional: d.optionalDependency(value)})
 	}
 	var dependencies []spec.Dependency
@@ -45,13 +47,13 @@ func (d *declaration) dependsOn() []spec.Dependency {
 // optionalDependency returns whether the long form makes do without the other
 // container.
 func (d *declaration) optionalDependency(at spot) bool {
-	if condition := at.field("condition"); condition.text() == "service_completed_successfully" {
-		d.errorf(condition, "a unit is up or down, and has no success to wait for: use service_started or service_healthy")
+	if condition := at.Field("condition"); condition.Text() == "service_completed_successfully" {
+		d.Errorf(condition, "a unit is up or down, and has no success to wait for: use service_started or service_healthy")
 	}
-	if restart := at.field("restart"); restart.text() == "true" {
-		d.errorf(restart, "set PartOf in x-dockhost.unit.Unit instead")
+	if restart := at.Field("restart"); restart.Text() == "true" {
+		d.Errorf(restart, "set PartOf in x-dockhost.unit.Unit instead")
 	}
-	return at.field("required").text() == "false"
+	return at.Field("required").Text() == "false"
 }
 
 // checkLinks notes containers that are needed and not declared, and circles.
@@ -68,10 +70,10 @@ func (r *report) checkLinks(declared []*declaration) {
 				continue
 			}
 			hint := ""
-			if near := nearest(l.name, names); near != "" {
+			if near := document.Nearest(l.name, names); near != "" {
 				hint = " (did you mean \"" + near + "\"?)"
 			}
-			r.errorf(l.at, "no container %q is declared here%s", shorten(l.name), hint)
+			r.Errorf(l.at, "no container %q is declared here%s", document.Shorten(l.name), hint)
 		}
 	}
 	walk := &walker{report: r, byName: byName, state: map[string]int{}}
@@ -103,7 +105,7 @@ func (w *walker) visit(d *declaration, trail []string) {
 		case next == nil || w.state[l.name] == walked:
 		case w.state[l.name] == walking:
 			circle := append(slices.Clone(trail[slices.Index(trail, l.name):]), l.name)
-			w.errorf(l.at, "these containers wait for each other in a circle: %s", strings.Join(circle, " -> "))
+			w.Errorf(l.at, "these containers wait for each other in a circle: %s", strings.Join(circle, " -> "))
 		default:
 			w.visit(next, trail)
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/docker/docker/api/types/container"
 )
 
@@ -43,12 +45,12 @@ func (d *declaration) addDevices(made *container.Resources) {
 func (d *declaration) checkDevice(at spot, device container.DeviceMapping) {
 	for _, name := range []string{device.PathOnHost, device.PathInContainer} {
 		if !path.IsAbs(name) {
-			d.errorf(at, "cannot use %q as a device: write an absolute path, or a CDI name such as nvidia.com/gpu=all", shorten(name))
+			d.Errorf(at, "cannot use %q as a device: write an absolute path, or a CDI name such as nvidia.com/gpu=all", document.Shorten(name))
 			return
 		}
 	}
 	if strings.Trim(device.CgroupPermissions, "rwm") != "" {
-		d.errorf(at, "cannot use %q as device permissions: use r, w and m", shorten(device.CgroupPermissions))
+		d.Errorf(at, "cannot use %q as device permissions: use r, w and m", document.Shorten(device.CgroupPermissions))
 	}
 }
 

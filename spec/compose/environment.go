@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -25,16 +27,16 @@ func (d *declaration) environment() []string {
 // the shell that calls it, and a host has none.
 func (d *declaration) checkEnvironment() {
 	const noValue = "this variable has no value, and a host has no environment to take it from: write NAME: VALUE, or NAME: \"\" for an empty one"
-	for name, value := range d.field("environment").fields() {
-		if value.isNull() {
-			d.errorf(value, noValue)
+	for name, value := range d.field("environment").Fields() {
+		if value.IsNull() {
+			d.Errorf(value, noValue)
 		}
 		d.checkVariable(value, name)
 	}
 	for item := range d.items("environment") {
-		name, _, found := strings.Cut(item.text(), "=")
+		name, _, found := strings.Cut(item.Text(), "=")
 		if !found {
-			d.errorf(item, noValue)
+			d.Errorf(item, noValue)
 		}
 		d.checkVariable(item, name)
 	}
@@ -42,7 +44,7 @@ func (d *declaration) checkEnvironment() {
 
 func (d *declaration) checkVariable(at spot, name string) {
 	if name == "" || strings.ContainsAny(name, "=\x00\n") {
-		d.errorf(at, "this is no name for an environment variable")
+		d.Errorf(at, "this is no name for an environment variable")
 	}
 }
 
@@ -51,10 +53,10 @@ func (d *declaration) envFiles() []spec.EnvFile {
 	for i, file := range d.service.EnvFiles {
 		at := d.entry("env_file", i, len(d.service.EnvFiles))
 		if !path.IsAbs(file.Path) {
-			d.errorf(at, "cannot use %q: it is not absolute, and a host has no project directory", shorten(file.Path))
+			d.Errorf(at, "cannot use %q: it is not absolute, and a host has no project directory", document.Shorten(file.Path))
 		}
 		if file.Format != "" && file.Format != "raw" {
-			d.errorf(at, "unknown format %q: use raw, or leave it out", shorten(file.Format))
+			d.Errorf(at, "unknown format %q: use raw, or leave it out", document.Shorten(file.Format))
 		}
 		files = append(files, spec.EnvFile{Path: file.Path, Required: bool(file.Required), Format: file.Format})
 	}

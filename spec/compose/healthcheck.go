@@ -18,18 +18,18 @@ func (d *declaration) healthcheck() *container.HealthConfig {
 	if check.Disable {
 		return &container.HealthConfig{Test: []string{"NONE"}}
 	}
-	d.checkTest(at.field("test"), check.Test)
+	d.checkTest(at.Field("test"), check.Test)
 	made := &container.HealthConfig{
 		Test:          check.Test,
-		Interval:      d.checkDuration(at.field("interval"), check.Interval),
-		Timeout:       d.checkDuration(at.field("timeout"), check.Timeout),
-		StartPeriod:   d.checkDuration(at.field("start_period"), check.StartPeriod),
-		StartInterval: d.checkDuration(at.field("start_interval"), check.StartInterval),
+		Interval:      d.checkDuration(at.Field("interval"), check.Interval),
+		Timeout:       d.checkDuration(at.Field("timeout"), check.Timeout),
+		StartPeriod:   d.checkDuration(at.Field("start_period"), check.StartPeriod),
+		StartInterval: d.checkDuration(at.Field("start_interval"), check.StartInterval),
 	}
-	d.checkWhole(at.field("retries"))
+	d.checkWhole(at.Field("retries"))
 	if check.Retries != nil {
 		if *check.Retries > math.MaxInt32 {
-			d.errorf(at.field("retries"), "too large")
+			d.Errorf(at.Field("retries"), "too large")
 		}
 		made.Retries = int(min(*check.Retries, math.MaxInt32))
 	}
@@ -38,16 +38,16 @@ func (d *declaration) healthcheck() *container.HealthConfig {
 
 func (d *declaration) checkTest(at spot, test []string) {
 	switch {
-	case !at.present():
+	case !at.Present():
 		return
 	case len(test) == 0:
-		d.errorf(at, "no command: write CMD or CMD-SHELL and a command, or disable: true")
+		d.Errorf(at, "no command: write CMD or CMD-SHELL and a command, or disable: true")
 	case test[0] != "CMD" && test[0] != "CMD-SHELL" && test[0] != "NONE":
-		d.errorf(at, "a list must begin with CMD, CMD-SHELL or NONE")
+		d.Errorf(at, "a list must begin with CMD, CMD-SHELL or NONE")
 	case test[0] != "NONE" && (len(test) == 1 || test[1] == ""):
-		d.errorf(at, "no command follows %s", test[0])
+		d.Errorf(at, "no command follows %s", test[0])
 	case test[0] == "CMD-SHELL" && len(test) > 2:
-		d.errorf(at, "CMD-SHELL takes one string: put the whole command line into it, or use CMD")
+		d.Errorf(at, "CMD-SHELL takes one string: put the whole command line into it, or use CMD")
 	}
 }
 
@@ -59,7 +59,7 @@ func (d *declaration) checkDuration(at spot, duration *types.Duration) time.Dura
 	}
 	value := time.Duration(*duration)
 	if value != 0 && value < time.Millisecond {
-		d.errorf(at, "cannot be less than 1ms")
+		d.Errorf(at, "cannot be less than 1ms")
 	}
 	return value
 }

@@ -17,19 +17,19 @@ var errVariable = errors.New("a host has no variables to fill in: write $$ for a
 // name the variable, which may be a part of a password.
 func (r *report) interpolate(at spot) {
 	switch {
-	case at.isScalar() && at.node.Tag == "!!str" && strings.Contains(at.node.Value, "$"):
-		value, err := substitute(at.node.Value)
+	case at.IsScalar() && at.Node.Tag == "!!str" && strings.Contains(at.Node.Value, "$"):
+		value, err := substitute(at.Node.Value)
 		if err != nil {
-			r.errorf(at, "%v", err)
+			r.Errorf(at, "%v", err)
 			return
 		}
-		at.node.Value = value
-	case at.isMapping():
-		for _, value := range at.fields() {
+		at.Node.Value = value
+	case at.IsMapping():
+		for _, value := range at.Fields() {
 			r.interpolate(value)
 		}
-	case at.isList():
-		for _, item := range at.items() {
+	case at.IsList():
+		for _, item := range at.Items() {
 			r.interpolate(item)
 		}
 	}

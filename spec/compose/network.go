@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 )
@@ -54,7 +56,7 @@ func (d *declaration) applyNamespaces(host *container.HostConfig) {
 
 func (d *declaration) checkNamespace(key, mode string, valid bool, choice string) {
 	if !valid || strings.HasSuffix(mode, ":") {
-		d.errorf(d.field(key), "cannot use %q: use %s", shorten(mode), choice)
+		d.Errorf(d.field(key), "cannot use %q: use %s", document.Shorten(mode), choice)
 		return
 	}
 	d.linkNamespace(key, mode)
@@ -80,19 +82,19 @@ func (d *declaration) checkNetwork(mode container.NetworkMode) {
 	name := string(mode)
 	if joined(name) == "" {
 		if strings.HasSuffix(name, ":") || mode.IsUserDefined() && !volumeName.MatchString(name) {
-			d.errorf(at, "cannot use %q: use bridge, none, host, container:NAME, service:NAME or the name of a network that exists", shorten(s.NetworkMode))
+			d.Errorf(at, "cannot use %q: use bridge, none, host, container:NAME, service:NAME or the name of a network that exists", document.Shorten(s.NetworkMode))
 		}
 	}
 	d.linkNamespace("network_mode", s.NetworkMode)
 	if s.Uts == "host" && s.Hostname != "" {
-		d.errorf(d.field("hostname"), "cannot be set with uts: host: the container has the name of the host")
+		d.Errorf(d.field("hostname"), "cannot be set with uts: host: the container has the name of the host")
 	}
 	if !mode.IsContainer() {
 		return
 	}
 	for _, key := range []string{"hostname", "dns", "dns_opt", "dns_search", "extra_hosts"} {
-		if field := d.field(key); field.present() && !field.isNull() {
-			d.errorf(field, "cannot be set with network_mode: %s: set it in the container whose network this is", shorten(s.NetworkMode))
+		if field := d.field(key); field.Present() && !field.IsNull() {
+			d.Errorf(field, "cannot be set with network_mode: %s: set it in the container whose network this is", document.Shorten(s.NetworkMode))
 		}
 	}
 }
@@ -111,7 +113,7 @@ func networking(mode container.NetworkMode) *network.NetworkingConfig {
 func (d *declaration) dns() []string {
 	for i, server := range d.service.DNS {
 		if _, err := netip.ParseAddr(server); err != nil {
-			d.errorf(d.entry("dns", i, len(d.service.DNS)), "cannot use %q as a DNS server: write an IP address", shorten(server))
+			d.Errorf(d.entry("dns", i, len(d.service.DNS)), "cannot use %q as a DNS server: write an IP address", document.Shorten(server))
 		}
 	}
 	return d.service.DNS
@@ -127,7 +129,7 @@ func (d *declaration) extraHosts() []string {
 	for _, host := range hosts {
 		name, ip, _ := strings.Cut(host, ":")
 		if _, err := netip.ParseAddr(ip); err != nil && ip != "host-gateway" {
-			d.errorf(d.field("extra_hosts"), "cannot use %q as the address of %q: write an IP address or host-gateway", shorten(ip), shorten(name))
+			d.Errorf(d.field("extra_hosts"), "cannot use %q as the address of %q: write an IP address or host-gateway", document.Shorten(ip), document.Shorten(name))
 		}
 	}
 	return hosts

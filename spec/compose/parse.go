@@ -10,37 +10,38 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/dockhost/dockhost/internal/document"
 	"github.com/dockhost/dockhost/spec"
 )
 
-// Parse turns the mapping below `dockhost:` into an assignment. file names the
-// source in messages ("user-data"); a nil node is an assignment of nothing.
-// The error is a Problems: everything that is wrong, at once.
-func Parse(file string, node *yaml.Node) (*spec.Assignment, error) {
-	r := &report{file: file}
+// Parse turns the mapping below `dockhost:` into an assignment. source says
+// where its lines come from; a nil node is an assignment of nothing. The error
+// is a [document.Problems]: everything that is wrong, at once.
+func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
+	r := newReport(source)
 	assignment := &spec.Assignment{Containers: []spec.Container{}}
 	if node == nil {
 		return assignment, nil
 	}
-	top := spot{node: node}
-	if top.node = r.resolve(top); top.node == nil {
-		return nil, r.err()
+	top := document.Spot{Node: node}
+	if top.Node = r.Resolve(top); top.Node == nil {
+		return nil, r.Err()
 	}
-	if !top.isMapping() {
-		r.errorf(top, "not a mapping: write containers: below dockhost:, indented")
-		return nil, r.err()
+	if !top.IsMapping() {
+		r.Errorf(top, "not a mapping: write containers: below dockhost:, indented")
+		return nil, r.Err()
 	}
-	for name, section := range top.fields() {
+	for name, section := range top.Fields() {
 		switch name {
 		case "containers":
 			assignment.Containers = r.containers(section)
 		case "registries":
 			assignment.Registries = r.registries(section)
 		default:
-			r.unknownKey(section, name, []string{"containers", "registries"}, "")
+			r.UnknownKey(section, name, []string{"containers", "registries"}, "")
 		}
 	}
-	if err := r.err(); err != nil {
+	if err := r.Err(); err != nil {
 		return nil, err
 	}
 	return assignment, nil
@@ -71,11 +72,11 @@ type declaration struct {
 // containers reads the containers section. What it returns counts only when
 // no problem was noted.
 func (r *report) containers(section spot) []spec.Container {
-	if section.isNull() {
+	if section.IsNull() {
 		return []spec.Container{}
 	}
-	if !section.isMapping() {
-		r.errorf(section, "not a mapping: write NAME: below it, and a Compose service below that")
+	if !section.IsMapping() {
+		r.Errorf(section, "not a mapping: write NAME: below it, and a Compose service below that")
 		return nil
 	}
 	declared := r.declare(section)
@@ -94,17 +95,17 @@ func (r *report) containers(section spot) []spec.Container {
 func (r *report) declare(section spot) []*declaration {
 	var declared []*declaration
 	names := map[string]bool{}
-	for name, at := range section.fields() {
+	for name, at := range section.Fields() {
 		if err := spec.CheckName(name); err != nil {
-			r.errorf(at, "%v", err)
+			r.Errorf(at, "%v", err)
 		}
-		if !at.isMapping() {
-			r.errorf(at, "not a Compose service: write image: below it, indented")
+		if !at.IsMapping() {
+			r.Errorf(at, "not a Compose service: write image: below it, indented")
 			continue
 		}
 		names[name] = true
-		d := &declaration{report: r, name: name, declared: names, dockhost: at.field("x-dockhost")}
-		d.at = r.checkKeys(at, serviceKeys(), "")
+		d := &declaration{report: r, name: name, declared: names, dockhost: at.Field("x-dockhost")}
+		d.at = r.Check(at, serviceKeys())
 		r.interpolate(d.at)
 		declared = append(declared, d)
 	}
@@ -112,13 +113,13 @@ func (r *report) declare(section spot) []*declaration {
 }
 
 // field returns a key of the service.
-func (d *declaration) field(name string) spot { return d.at.field(name) }
+func (d *declaration) field(name string) spot { return d.at.Field(name) }
 
 // items yields the items of a list in the service that compose-go takes.
 func (d *declaration) items(name string) iter.Seq[spot] {
 	return func(yield func(spot) bool) {
-		for _, item := range d.field(name).items() {
-			if !d.refused[item.node] && !yield(item) {
+		for _, item := range d.field(name).Items() {
+			if !d.refused[item.Node] && !yield(item) {
 				return
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 
@@ -25,11 +27,11 @@ const canary = "hunter2canary"
 // section returns the mapping below `dockhost:`.
 func section(tb testing.TB, text []byte) *yaml.Node {
 	tb.Helper()
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	var file yaml.Node
+	if err := yaml.Unmarshal(text, &file); err != nil {
 		tb.Fatal(err)
 	}
-	top := document.Content[0]
+	top := file.Content[0]
 	if len(top.Content) != 2 || top.Content[0].Value != "dockhost" {
 		tb.Fatalf("want a mapping with the key dockhost alone")
 	}
@@ -38,7 +40,7 @@ func section(tb testing.TB, text []byte) *yaml.Node {
 
 func parse(tb testing.TB, text string) (*spec.Assignment, error) {
 	tb.Helper()
-	return Parse("user-data", section(tb, []byte(text)))
+	return Parse(document.File("user-data"), section(tb, []byte(text)))
 }
 
 // service returns the only container of an assignment.
@@ -244,22 +246,22 @@ func TestParseNothing(t *testing.T) {
 			t.Errorf("Parse(%q) = %+v, %v, want an empty assignment", text, assignment, err)
 		}
 	}
-	if assignment, err := Parse("user-data", nil); err != nil || len(assignment.Containers) > 0 {
+	if assignment, err := Parse(document.File("user-data"), nil); err != nil || len(assignment.Containers) > 0 {
 		t.Errorf("Parse(nil) = %+v, %v, want an empty assignment", assignment, err)
 	}
 }
 
 func TestProblems(t *testing.T) {
 	_, err := parse(t, "dockhost:\n  containers:\n    web: {image: nginx, ports: [\"70000:80\"]}\n  other: 1\n")
-	var problems Problems
+	var problems document.Problems
 	if !errors.As(err, &problems) || len(problems) != 2 {
 		t.Fatalf("Parse() error = %v, want two problems", err)
 	}
-	var first *Problem
+	var first *document.Problem
 	if !errors.As(err, &first) {
 		t.Fatalf("errors.As(%v, *Problem) = false", err)
 	}
-	want := Problem{File: "user-data", Line: 3, Column: 33, Path: "containers.web.ports[0]", Message: "cannot use port 70000: highest is 65535"}
+	want := document.Problem{File: "user-data", Line: 3, Column: 33, Path: "containers.web.ports[0]", Message: "cannot use port 70000: highest is 65535"}
 	if *first != want {
 		t.Errorf("first problem = %+v, want %+v", *first, want)
 	}
@@ -334,7 +336,7 @@ func TestOddValues(t *testing.T) {
 		"ulimits":     {"{a: {soft: x, hard: []}}", "{a: {soft: 1.5, hard: 1.5}}", "{core: 1.5}"},
 		"volumes":     {"[{type: bind}]", "[{type: tmpfs, target: /a, tmpfs: {size: 1.5, mode: x}}]", "[{type: bind, source: [], target: {}}]"},
 	}
-	for key := range serviceKeys().fields {
+	for _, key := range serviceKeys().Names() {
 		for _, value := range slices.Concat(values, special[key]) {
 			text := fmt.Sprintf("dockhost: {containers: {web: {image: nginx, %s: %s}}}", key, value)
 			if key == "image" {
@@ -363,19 +365,19 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var document yaml.Node
-		if yaml.Unmarshal(text, &document) != nil || len(document.Content) == 0 {
+		var file yaml.Node
+		if yaml.Unmarshal(text, &file) != nil || len(file.Content) == 0 {
 			return
 		}
-		node := document.Content[0]
+		node := file.Content[0]
 		if len(node.Content) == 2 {
 			node = node.Content[1]
 		}
-		assignment, err := Parse("user-data", node)
+		assignment, err := Parse(document.File("user-data"), node)
 		if (assignment == nil) == (err == nil) {
 			t.Fatalf("Parse() = %v, %v, want one of them", assignment, err)
 		}
-		var problems Problems
+		var problems document.Problems
 		if err != nil && !errors.As(err, &problems) {
 			t.Fatalf("Parse() error = %v, want Problems", err)
 		}
@@ -407,7 +409,7 @@ func BenchmarkParse(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			node := section(b, []byte(text))
 			for b.Loop() {
-				if _, err := Parse("user-data", node); err != nil {
+				if _, err := Parse(document.File("user-data"), node); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/go-connections/nat"
 )
@@ -48,20 +50,20 @@ func (d *declaration) checkPublishing(at spot) {
 	mode := d.service.NetworkMode
 	switch {
 	case mode == "host":
-		d.errorf(at, "cannot publish ports with network_mode: host: the container uses the ports of the host directly, remove ports")
+		d.Errorf(at, "cannot publish ports with network_mode: host: the container uses the ports of the host directly, remove ports")
 	case mode == "none":
-		d.errorf(at, "cannot publish ports with network_mode: none: the container has no network")
+		d.Errorf(at, "cannot publish ports with network_mode: none: the container has no network")
 	case joined(mode) != "":
-		d.errorf(at, "cannot publish ports with network_mode: %s: publish them in the container whose network this is", shorten(mode))
+		d.Errorf(at, "cannot publish ports with network_mode: %s: publish them in the container whose network this is", document.Shorten(mode))
 	}
 }
 
 // portConfigs reads one item, which is a string, a number or a mapping.
 func (d *declaration) portConfigs(item spot) []types.ServicePortConfig {
-	if !item.isMapping() {
-		configs, err := types.ParsePortConfig(item.text())
+	if !item.IsMapping() {
+		configs, err := types.ParsePortConfig(item.Text())
 		if err != nil {
-			d.errorf(item, "%s", portSentence(item))
+			d.Errorf(item, "%s", portSentence(item))
 			return nil
 		}
 		for i := range configs {
@@ -69,16 +71,16 @@ func (d *declaration) portConfigs(item spot) []types.ServicePortConfig {
 		}
 		return configs
 	}
-	target, err := strconv.ParseUint(item.field("target").text(), 10, 32)
+	target, err := strconv.ParseUint(item.Field("target").Text(), 10, 32)
 	if err != nil || target == 0 {
-		d.errorf(item.field("target"), "no port: write the port in the container, from 1 to %d", maxPort)
+		d.Errorf(item.Field("target"), "no port: write the port in the container, from 1 to %d", maxPort)
 		return nil
 	}
 	config := types.ServicePortConfig{
 		Target:    uint32(target),
-		Published: item.field("published").text(),
-		HostIP:    item.field("host_ip").text(),
-		Protocol:  strings.ToLower(item.field("protocol").text()),
+		Published: item.Field("published").Text(),
+		HostIP:    item.Field("host_ip").Text(),
+		Protocol:  strings.ToLower(item.Field("protocol").Text()),
 	}
 	if config.Protocol == "" {
 		config.Protocol = "tcp"
@@ -90,17 +92,17 @@ func (d *declaration) portConfigs(item spot) []types.ServicePortConfig {
 // checkPort notes what is wrong with a port, and the host port that it takes.
 func (d *declaration) checkPort(at spot, config *types.ServicePortConfig) {
 	if config.Target > maxPort {
-		d.errorf(at, "cannot use port %d: highest is %d", config.Target, maxPort)
+		d.Errorf(at, "cannot use port %d: highest is %d", config.Target, maxPort)
 	}
 	switch config.Protocol {
 	case "tcp", "udp", "sctp":
 	default:
-		d.errorf(at, "unknown protocol %q: use tcp, udp or sctp", shorten(config.Protocol))
+		d.Errorf(at, "unknown protocol %q: use tcp, udp or sctp", document.Shorten(config.Protocol))
 	}
 	config.HostIP = strings.Trim(config.HostIP, "[]")
 	if config.HostIP != "" {
 		if _, err := netip.ParseAddr(config.HostIP); err != nil {
-			d.errorf(at, "cannot use %q as an address of the host: write an IP address", shorten(config.HostIP))
+			d.Errorf(at, "cannot use %q as an address of the host: write an IP address", document.Shorten(config.HostIP))
 		}
 	}
 	first, last, err := nat.ParsePortRange(config.Published)
@@ -108,7 +110,7 @@ func (d *declaration) checkPort(at spot, config *types.ServicePortConfig) {
 	case config.Published == "":
 		return
 	case err != nil:
-		d.errorf(at, "%s", sentenceFor(config.Published))
+		d.Errorf(at, "%s", sentenceFor(config.Published))
 	case first == last && first > 0: // in a range the Engine takes a free one
 		d.published = append(d.published, published{at: at, protocol: config.Protocol, ip: config.HostIP, port: first})
 	}
@@ -118,23 +120,23 @@ var number = regexp.MustCompile(`[0-9]+`)
 
 // portSentence says what is wrong with an item of ports that cannot be read.
 func portSentence(at spot) string {
-	if at.isMapping() {
+	if at.IsMapping() {
 		return "not a port: write target: and published:, with numbers"
 	}
-	if at.isList() {
+	if at.IsList() {
 		return "Compose refuses these ports: is one of them there twice?"
 	}
-	return sentenceFor(at.text())
+	return sentenceFor(at.Text())
 }
 
 func sentenceFor(text string) string {
 	// An address has small numbers only, so that any larger one is a port.
 	for _, digits := range number.FindAllString(text, -1) {
 		if n, err := strconv.Atoi(digits); err != nil || n > maxPort {
-			return "cannot use port " + shorten(digits) + ": highest is " + strconv.Itoa(maxPort)
+			return "cannot use port " + document.Shorten(digits) + ": highest is " + strconv.Itoa(maxPort)
 		}
 	}
-	return "cannot use " + strconv.Quote(shorten(text)) + " as a port: write [[HOST_IP:]HOST_PORT:]CONTAINER_PORT[/udp]"
+	return "cannot use " + strconv.Quote(document.Shorten(text)) + " as a port: write [[HOST_IP:]HOST_PORT:]CONTAINER_PORT[/udp]"
 }
 
 // checkPorts notes host ports that two containers take, or one takes twice.
@@ -148,7 +150,7 @@ func (r *report) checkPorts(declared []*declaration) {
 		for _, p := range d.published {
 			for _, earlier := range all {
 				if earlier.protocol == p.protocol && earlier.port == p.port && overlap(earlier.ip, p.ip) {
-					r.errorf(p.at, "port %d/%s of the host is taken by container %q already", p.port, p.protocol, earlier.by)
+					r.Errorf(p.at, "port %d/%s of the host is taken by container %q already", p.port, p.protocol, earlier.by)
 					break
 				}
 			}

@@ -3,65 +3,67 @@ package compose
 import (
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/dockhost/dockhost/spec"
 )
 
 // notify reads when the container counts as ready.
 func (d *declaration) notify(at spot, made *spec.Container) spec.Notify {
-	mode, err := spec.ParseNotify(shorten(at.text()))
+	mode, err := spec.ParseNotify(document.Shorten(at.Text()))
 	switch {
 	case err != nil:
-		d.errorf(at, "%v", err)
+		d.Errorf(at, "%v", err)
 	case mode == spec.NotifyHealthy && !hasHealthcheck(made.Config):
-		d.errorf(at, "cannot wait for a health check that is disabled: remove healthcheck.disable, or use started")
+		d.Errorf(at, "cannot wait for a health check that is disabled: remove healthcheck.disable, or use started")
 	}
 	return mode
 }
 
 // reload reads what a reload of the unit does.
 func (d *declaration) reload(at spot) *spec.Reload {
-	if at.isNull() {
+	if at.IsNull() {
 		return nil
 	}
-	if !at.isMapping() {
-		d.errorf(at, "not a mapping: write signal: with the name of a signal, or exec: with a command, below it, indented")
+	if !at.IsMapping() {
+		d.Errorf(at, "not a mapping: write signal: with the name of a signal, or exec: with a command, below it, indented")
 		return nil
 	}
 	made := &spec.Reload{}
-	for name, value := range at.fields() {
+	for name, value := range at.Fields() {
 		switch name {
 		case "signal":
 			made.Signal = d.reloadSignal(value)
 		case "exec":
 			made.Exec = d.reloadCommand(value)
 		default:
-			d.unknownKey(value, name, []string{"signal", "exec"}, "")
+			d.UnknownKey(value, name, []string{"signal", "exec"}, "")
 		}
 	}
-	if at.field("signal").present() == at.field("exec").present() {
-		d.errorf(at, "write one of signal: and exec:")
+	if at.Field("signal").Present() == at.Field("exec").Present() {
+		d.Errorf(at, "write one of signal: and exec:")
 	}
 	return made
 }
 
 func (d *declaration) reloadSignal(at spot) string {
-	name := strings.ToUpper(at.text())
+	name := strings.ToUpper(at.Text())
 	if !signal.MatchString(name) {
-		d.errorf(at, "cannot use %q as a signal: write a name such as HUP, or a number", shorten(at.text()))
+		d.Errorf(at, "cannot use %q as a signal: write a name such as HUP, or a number", document.Shorten(at.Text()))
 	}
 	return name
 }
 
 func (d *declaration) reloadCommand(at spot) []string {
 	var command []string
-	for _, item := range at.items() {
-		if !item.isScalar() {
-			d.errorf(item, "not a word of a command: write a string")
+	for _, item := range at.Items() {
+		if !item.IsScalar() {
+			d.Errorf(item, "not a word of a command: write a string")
 		}
-		command = append(command, item.text())
+		command = append(command, item.Text())
 	}
 	if len(command) == 0 || command[0] == "" {
-		d.errorf(at, "not a command: write a list of strings, such as [nginx, -s, reload]")
+		d.Errorf(at, "not a command: write a list of strings, such as [nginx, -s, reload]")
 	}
 	return command
 }
@@ -72,8 +74,8 @@ func (d *declaration) checkWatchdog(made *spec.Container) {
 	if made.Notify != spec.NotifyOff {
 		return
 	}
-	at := d.dockhost.field("unit").field("Service").field("WatchdogSec")
-	if at.present() && at.text() != "0" && at.text() != "" {
-		d.errorf(at, "systemd's watchdog is told nothing with notify: off, and would end the container: use another notify")
+	at := d.dockhost.Field("unit").Field("Service").Field("WatchdogSec")
+	if at.Present() && at.Text() != "0" && at.Text() != "" {
+		d.Errorf(at, "systemd's watchdog is told nothing with notify: off, and would end the container: use another notify")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/go-units"
@@ -19,7 +21,7 @@ const minMemory = 6 * units.MiB
 // resources returns the limits and the devices.
 func (d *declaration) resources() container.Resources {
 	s := &d.service
-	limits := d.field("deploy").field("resources").field("limits")
+	limits := d.field("deploy").Field("resources").Field("limits")
 	made := container.Resources{
 		NanoCPUs:   d.nanoCPUs(d.field("cpus")),
 		CpusetCpus: s.CPUSet,
@@ -30,12 +32,12 @@ func (d *declaration) resources() container.Resources {
 	pids := s.PidsLimit
 	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
 		deploy := s.Deploy.Resources.Limits
-		d.unite(limits.field("cpus"), "cpus", &made.NanoCPUs, d.nanoCPUs(limits.field("cpus")))
-		d.unite(limits.field("memory"), "mem_limit", &made.Memory, int64(deploy.MemoryBytes))
-		d.unite(limits.field("pids"), "pids_limit", &pids, deploy.Pids)
+		d.unite(limits.Field("cpus"), "cpus", &made.NanoCPUs, d.nanoCPUs(limits.Field("cpus")))
+		d.unite(limits.Field("memory"), "mem_limit", &made.Memory, int64(deploy.MemoryBytes))
+		d.unite(limits.Field("pids"), "pids_limit", &pids, deploy.Pids)
 	}
 	d.checkWhole(d.field("pids_limit"))
-	d.checkWhole(limits.field("pids"))
+	d.checkWhole(limits.Field("pids"))
 	if pids != 0 {
 		made.PidsLimit = &pids
 	}
@@ -46,11 +48,11 @@ func (d *declaration) resources() container.Resources {
 
 // checkWhole notes a number that compose-go would round or cut off.
 func (d *declaration) checkWhole(at spot) {
-	if at.text() == "" {
+	if at.Text() == "" {
 		return
 	}
-	if _, err := strconv.ParseInt(at.text(), 10, 64); err != nil {
-		d.errorf(at, "cannot use %q: write a whole number", shorten(at.text()))
+	if _, err := strconv.ParseInt(at.Text(), 10, 64); err != nil {
+		d.Errorf(at, "cannot use %q: write a whole number", document.Shorten(at.Text()))
 	}
 }
 
@@ -58,9 +60,9 @@ func (d *declaration) checkWhole(at spot) {
 // same where both are declared.
 func (d *declaration) unite(at spot, key string, limit *int64, deploy int64) {
 	switch {
-	case !at.present() || deploy == *limit:
+	case !at.Present() || deploy == *limit:
 	case *limit != 0:
-		d.errorf(at, "differs from %s: keep one of them", key)
+		d.Errorf(at, "differs from %s: keep one of them", key)
 	default:
 		*limit = deploy
 	}
@@ -69,18 +71,18 @@ func (d *declaration) unite(at spot, key string, limit *int64, deploy int64) {
 // nanoCPUs reads a number of CPUs as Docker's CLI does, without the rounding
 // of a float.
 func (d *declaration) nanoCPUs(at spot) int64 {
-	if !at.isScalar() || at.text() == "" {
+	if !at.IsScalar() || at.Text() == "" {
 		return 0
 	}
 	const billion = 1_000_000_000
-	cpus, ok := new(big.Rat).SetString(at.text())
-	if !ok || len(at.text()) > 20 || cpus.Sign() < 0 {
-		d.errorf(at, "cannot use %q as a number of CPUs: write a number such as 1.5", shorten(at.text()))
+	cpus, ok := new(big.Rat).SetString(at.Text())
+	if !ok || len(at.Text()) > 20 || cpus.Sign() < 0 {
+		d.Errorf(at, "cannot use %q as a number of CPUs: write a number such as 1.5", document.Shorten(at.Text()))
 		return 0
 	}
 	nano := cpus.Mul(cpus, big.NewRat(billion, 1))
 	if !nano.IsInt() || !nano.Num().IsInt64() {
-		d.errorf(at, "too precise or too large: nine decimals are the most")
+		d.Errorf(at, "too precise or too large: nine decimals are the most")
 		return 0
 	}
 	return nano.Num().Int64()
@@ -90,11 +92,11 @@ func (d *declaration) nanoCPUs(at spot) int64 {
 // or that is negative.
 func (d *declaration) bytes(key string, size int64) int64 {
 	at := d.field(key)
-	if at.isScalar() && at.node.Tag == "!!float" {
-		d.errorf(at, "cannot use a fraction of a byte: write a whole number, or a unit such as 512m or \"1.5g\"")
+	if at.IsScalar() && at.Node.Tag == "!!float" {
+		d.Errorf(at, "cannot use a fraction of a byte: write a whole number, or a unit such as 512m or \"1.5g\"")
 	}
 	if size < 0 {
-		d.errorf(at, "cannot be negative")
+		d.Errorf(at, "cannot be negative")
 	}
 	return size
 }
@@ -109,19 +111,19 @@ func (d *declaration) memorySwap() int64 {
 
 func (d *declaration) checkMemory(made *container.Resources, limits spot) {
 	at := d.field("mem_limit")
-	if !at.present() {
-		at = limits.field("memory")
+	if !at.Present() {
+		at = limits.Field("memory")
 	}
 	if made.Memory > 0 && made.Memory < minMemory {
-		d.errorf(at, "too little: the Engine wants at least 6m")
+		d.Errorf(at, "too little: the Engine wants at least 6m")
 	}
 	swap := d.field("memswap_limit")
 	switch {
 	case made.MemorySwap == 0:
 	case made.Memory == 0:
-		d.errorf(swap, "needs mem_limit: it is the limit of memory and swap together")
+		d.Errorf(swap, "needs mem_limit: it is the limit of memory and swap together")
 	case made.MemorySwap > 0 && made.MemorySwap < made.Memory:
-		d.errorf(swap, "less than mem_limit: it is the limit of memory and swap together")
+		d.Errorf(swap, "less than mem_limit: it is the limit of memory and swap together")
 	}
 }
 
@@ -135,7 +137,7 @@ func (d *declaration) ulimits() []*container.Ulimit {
 		}
 		parsed, err := units.ParseUlimit(fmt.Sprintf("%s=%d:%d", name, soft, hard))
 		if err != nil {
-			d.errorf(d.field("ulimits").field(name), "cannot use this limit: %v", err)
+			d.Errorf(d.field("ulimits").Field(name), "cannot use this limit: %v", err)
 			continue
 		}
 		made = append(made, parsed)
@@ -146,7 +148,7 @@ func (d *declaration) ulimits() []*container.Ulimit {
 func (d *declaration) oomScoreAdj() int {
 	score := d.service.OomScoreAdj
 	if score < -1000 || score > 1000 {
-		d.errorf(d.field("oom_score_adj"), "cannot use %d: it goes from -1000 to 1000", score)
+		d.Errorf(d.field("oom_score_adj"), "cannot use %d: it goes from -1000 to 1000", score)
 	}
 	return int(score)
 }

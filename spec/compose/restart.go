@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -33,14 +35,14 @@ func (d *declaration) applyRestart(made *spec.Container) {
 			made.Unit = d.startLimit(count)
 		}
 	default:
-		d.errorf(d.field("restart"), "cannot use %q: use \"no\", always, unless-stopped, on-failure or on-failure:COUNT", shorten(policy))
+		d.Errorf(d.field("restart"), "cannot use %q: use \"no\", always, unless-stopped, on-failure or on-failure:COUNT", document.Shorten(policy))
 	}
 }
 
 func (d *declaration) startLimit(count string) []spec.UnitSetting {
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 || n >= math.MaxInt32 {
-		d.errorf(d.field("restart"), "cannot use %q as a number of restarts", shorten(count))
+		d.Errorf(d.field("restart"), "cannot use %q as a number of restarts", document.Shorten(count))
 		return nil
 	}
 	if n == 0 { // Docker's word for "no limit"

@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/dockhost/dockhost/spec"
@@ -15,14 +17,14 @@ import (
 // Compose's variables: systemd has a meaning of its own for "$" and "$$".
 func (d *declaration) applyDockhost(made *spec.Container) {
 	made.Notify, made.PullStallTimeout = spec.NotifyStarted, spec.DefaultPullStallTimeout
-	if !d.dockhost.present() || d.dockhost.isNull() {
+	if !d.dockhost.Present() || d.dockhost.IsNull() {
 		return
 	}
-	if !d.dockhost.isMapping() {
-		d.errorf(d.dockhost, "not a mapping: write notify:, reload:, unit: or pull_stall_timeout: below it, indented")
+	if !d.dockhost.IsMapping() {
+		d.Errorf(d.dockhost, "not a mapping: write notify:, reload:, unit: or pull_stall_timeout: below it, indented")
 		return
 	}
-	for name, value := range d.dockhost.fields() {
+	for name, value := range d.dockhost.Fields() {
 		switch name {
 		case "notify":
 			made.Notify = d.notify(value, made)
@@ -33,7 +35,7 @@ func (d *declaration) applyDockhost(made *spec.Container) {
 		case "unit":
 			made.Unit = append(made.Unit, d.unit(value)...)
 		default:
-			d.unknownKey(value, name, []string{"notify", "pull_stall_timeout", "reload", "unit"}, "")
+			d.UnknownKey(value, name, []string{"notify", "pull_stall_timeout", "reload", "unit"}, "")
 		}
 	}
 	d.checkWatchdog(made)
@@ -42,8 +44,8 @@ func (d *declaration) applyDockhost(made *spec.Container) {
 
 func (d *declaration) stallTimeout(at spot) time.Duration {
 	var timeout types.Duration
-	if !at.isScalar() || timeout.DecodeMapstructure(at.text()) != nil || timeout <= 0 {
-		d.errorf(at, "cannot use this as a time: write a number and a unit, such as 60s")
+	if !at.IsScalar() || timeout.DecodeMapstructure(at.Text()) != nil || timeout <= 0 {
+		d.Errorf(at, "cannot use this as a time: write a number and a unit, such as 60s")
 	}
 	return time.Duration(timeout)
 }
@@ -53,22 +55,22 @@ var directive = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
 // unit reads the settings of a drop-in, in the order of the source.
 func (d *declaration) unit(at spot) []spec.UnitSetting {
-	if at.isNull() {
+	if at.IsNull() {
 		return nil
 	}
-	if !at.isMapping() {
-		d.errorf(at, "not a mapping: write Service: or Unit: below it, indented")
+	if !at.IsMapping() {
+		d.Errorf(at, "not a mapping: write Service: or Unit: below it, indented")
 		return nil
 	}
 	var settings []spec.UnitSetting
-	for section, content := range at.fields() {
+	for section, content := range at.Fields() {
 		switch {
 		case section == "Install":
-			d.errorf(content, "a drop-in takes no [Install]: the agent starts the unit")
+			d.Errorf(content, "a drop-in takes no [Install]: the agent starts the unit")
 		case section != "Unit" && section != "Service":
-			d.unknownKey(content, section, []string{"Unit", "Service"}, "")
-		case !content.isMapping() && !content.isNull():
-			d.errorf(content, "not a mapping: write KEY: VALUE below it, indented")
+			d.UnknownKey(content, section, []string{"Unit", "Service"}, "")
+		case !content.IsMapping() && !content.IsNull():
+			d.Errorf(content, "not a mapping: write KEY: VALUE below it, indented")
 		default:
 			settings = append(settings, d.section(section, content)...)
 		}
@@ -78,25 +80,25 @@ func (d *declaration) unit(at spot) []spec.UnitSetting {
 
 func (d *declaration) section(section string, at spot) []spec.UnitSetting {
 	var settings []spec.UnitSetting
-	for key, value := range at.fields() {
+	for key, value := range at.Fields() {
 		switch {
 		case !directive.MatchString(key):
-			d.errorf(value, "%q is no name of a unit setting: use letters and digits", shorten(key))
+			d.Errorf(value, "%q is no name of a unit setting: use letters and digits", document.Shorten(key))
 			continue
 		case reserved(section, key) != "":
-			d.errorf(value, "cannot set %s: %s", key, reserved(section, key))
+			d.Errorf(value, "cannot set %s: %s", key, reserved(section, key))
 			continue
 		}
 		values := []spot{value}
-		if value.isList() {
+		if value.IsList() {
 			values = nil
-			for _, item := range value.items() {
+			for _, item := range value.Items() {
 				values = append(values, item)
 			}
 		}
 		for _, one := range values {
 			if d.checkSetting(one) {
-				settings = append(settings, spec.UnitSetting{Section: section, Key: key, Value: one.text()})
+				settings = append(settings, spec.UnitSetting{Section: section, Key: key, Value: one.Text()})
 			}
 		}
 	}
@@ -106,13 +108,13 @@ func (d *declaration) section(section string, at spot) []spec.UnitSetting {
 // checkSetting reports whether a value is one line of a unit file: more would
 // be settings that nobody checks.
 func (d *declaration) checkSetting(at spot) bool {
-	switch value := at.text(); {
-	case !at.isScalar():
-		d.errorf(at, "not a value: write a string, a number or a list of these")
+	switch value := at.Text(); {
+	case !at.IsScalar():
+		d.Errorf(at, "not a value: write a string, a number or a list of these")
 	case strings.ContainsFunc(value, unicode.IsControl):
-		d.errorf(at, "cannot have a line break or a control character in a unit setting")
+		d.Errorf(at, "cannot have a line break or a control character in a unit setting")
 	case strings.HasSuffix(strings.TrimSpace(value), `\`):
-		d.errorf(at, "cannot end in a backslash: it would join the next line of the unit file")
+		d.Errorf(at, "cannot end in a backslash: it would join the next line of the unit file")
 	default:
 		return true
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/document"
+
 	"github.com/compose-spec/compose-go/v2/format"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/mount"
@@ -37,14 +39,14 @@ func (d *declaration) checkTargets() {
 	seen := map[string]bool{}
 	note := func(item spot, target string) {
 		if target != "" && seen[path.Clean(target)] {
-			d.errorf(item, "there is a mount at %q already", shorten(target))
+			d.Errorf(item, "there is a mount at %q already", document.Shorten(target))
 		}
 		seen[path.Clean(target)] = true
 	}
 	for item := range d.items("volumes") {
-		target := item.field("target").text()
-		if !item.isMapping() {
-			volume, _ := format.ParseVolume(item.text())
+		target := item.Field("target").Text()
+		if !item.IsMapping() {
+			volume, _ := format.ParseVolume(item.Text())
 			target = volume.Target
 			d.checkMode(item)
 		}
@@ -58,7 +60,7 @@ func (d *declaration) checkTargets() {
 
 // checkMode notes the options of a short volume that compose-go ignores.
 func (d *declaration) checkMode(item spot) {
-	parts := strings.Split(item.text(), ":")
+	parts := strings.Split(item.Text(), ":")
 	if len(parts) < 3 {
 		return
 	}
@@ -67,7 +69,7 @@ func (d *declaration) checkMode(item spot) {
 		case "ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent":
 		default:
 			if !slices.Contains(format.Propagations, option) {
-				d.errorf(item, "unknown mount option %q", shorten(option))
+				d.Errorf(item, "unknown mount option %q", document.Shorten(option))
 			}
 		}
 	}
@@ -78,40 +80,40 @@ var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
 // checkVolume reports whether a volume is sound, and notes what is not.
 func (d *declaration) checkVolume(at spot, volume *types.ServiceVolumeConfig) bool {
-	before := len(d.problems)
+	before := d.Len()
 	volume.Target = path.Clean(volume.Target)
 	if !path.IsAbs(volume.Target) || volume.Target == "/" {
-		d.errorf(at, "cannot mount at %q: write an absolute path in the container, not the root", shorten(volume.Target))
+		d.Errorf(at, "cannot mount at %q: write an absolute path in the container, not the root", document.Shorten(volume.Target))
 	}
 	switch volume.Type {
 	case types.VolumeTypeBind:
 		d.checkBind(at, volume)
 	case types.VolumeTypeVolume:
 		if volume.Source != "" && !volumeName.MatchString(volume.Source) {
-			d.errorf(at, "%q is neither an absolute path of the host nor the name of a volume", shorten(volume.Source))
+			d.Errorf(at, "%q is neither an absolute path of the host nor the name of a volume", document.Shorten(volume.Source))
 		}
 	case types.VolumeTypeTmpfs:
 		if volume.Source != "" {
-			d.errorf(at, "a tmpfs has no source")
+			d.Errorf(at, "a tmpfs has no source")
 		}
 	default:
-		d.errorf(at, "cannot mount the type %q: use bind, volume or tmpfs", shorten(volume.Type))
+		d.Errorf(at, "cannot mount the type %q: use bind, volume or tmpfs", document.Shorten(volume.Type))
 	}
-	return len(d.problems) == before
+	return d.Len() == before
 }
 
 func (d *declaration) checkBind(at spot, volume *types.ServiceVolumeConfig) {
 	if !path.IsAbs(volume.Source) {
-		d.errorf(at, "cannot mount %q: it is not absolute, and a host has no project directory", shorten(volume.Source))
+		d.Errorf(at, "cannot mount %q: it is not absolute, and a host has no project directory", document.Shorten(volume.Source))
 	}
 	if volume.Bind == nil {
 		return
 	}
 	if p := volume.Bind.Propagation; p != "" && !slices.Contains(format.Propagations, p) {
-		d.errorf(at, "unknown propagation %q", shorten(p))
+		d.Errorf(at, "unknown propagation %q", document.Shorten(p))
 	}
 	if volume.Bind.SELinux != "" && !bindable(volume) {
-		d.errorf(at, "selinux cannot be combined with recursive, create_host_path: false or a colon in a path")
+		d.Errorf(at, "selinux cannot be combined with recursive, create_host_path: false or a colon in a path")
 	}
 }
 
@@ -195,7 +197,7 @@ func (d *declaration) tmpfs() map[string]string {
 	for i, value := range list {
 		target, options, _ := strings.Cut(value, ":")
 		if !path.IsAbs(target) {
-			d.errorf(d.entry("tmpfs", i, len(list)), "cannot mount at %q: it is not absolute", shorten(target))
+			d.Errorf(d.entry("tmpfs", i, len(list)), "cannot mount at %q: it is not absolute", document.Shorten(target))
 		}
 		mounts[target] = options
 	}

@@ -2,8 +2,6 @@ package docs
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,29 +50,16 @@ func told(text string) []string {
 	return lines
 }
 
-// problems has user data read from a NoCloud directory.
+// problems returns what is wrong with user data.
 func problems(t *testing.T, userData string) []string {
 	t.Helper()
-	host := t.TempDir()
-	seed := filepath.Join(host, "var/lib/cloud/seed/nocloud")
-	if err := os.MkdirAll(seed, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"user-data": userData, "meta-data": "instance-id: i-docs\n"} {
-		if err := os.WriteFile(filepath.Join(seed, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := cloudinit.Read(host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := cloudinit.UserData{Path: "user-data", Raw: []byte(userData)}
 	section, err := data.Section()
 	if err == nil && section.Node == nil {
 		t.Fatal("the user data has no section dockhost")
 	}
 	if err == nil {
-		_, err = compose.Parse(section.File, section.Node)
+		_, err = compose.Parse(section.Source, section.Node)
 	}
 	if err == nil {
 		return []string{}

@@ -16,7 +16,8 @@ import (
 )
 
 // idling is the services section of containers that run busybox's shell. Each
-// notes SIGUSR1 in the file /usr1, and ends at once on SIGTERM.
+// notes SIGUSR1 in the file /usr1, by itself, for a command of its own would
+// get the signal too, and ends at once on SIGTERM.
 func idling(containers map[string][]string) string {
 	section := "dockhost:\n  containers:\n"
 	for _, name := range slices.Sorted(maps.Keys(containers)) {
@@ -29,7 +30,7 @@ func idling(containers map[string][]string) string {
 }
 
 // idle is a shell script that does nothing until it is told.
-const idle = "trap exit TERM; trap \"touch /usr1\" USR1; while :; do sleep 1000 & wait; done"
+const idle = "trap exit TERM; trap \": >/usr1\" USR1; while :; do sleep 1000 & wait; done"
 
 // controller skips a test where the host has not got a cgroup controller, and
 // else returns the directory of its tree.

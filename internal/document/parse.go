@@ -1,4 +1,4 @@
-package cloudinit
+package document
 
 import (
 	"bytes"
@@ -21,9 +21,9 @@ const (
 	maxNodes = 200_000
 )
 
-// parseYAML returns the top node of the only document in text, or nil when
-// the text is empty. Keys are unique in what it returns.
-func parseYAML(file string, text []byte) (*yaml.Node, error) {
+// Parse returns the top node of the only document in text, or nil when
+// the text is empty. Keys are unique in what it returns. The error is a *Problem.
+func Parse(file string, text []byte) (*yaml.Node, error) {
 	top, err := decode(file, text)
 	if err != nil || top == nil {
 		return nil, err
@@ -37,10 +37,10 @@ func parseYAML(file string, text []byte) (*yaml.Node, error) {
 
 func decode(file string, text []byte) (top *yaml.Node, err error) {
 	defer func() {
-		// The library panics on its own internal errors; user data must not
-		// bring the agent down.
+		// The library panics on its own internal errors; what is read must not
+		// bring the program down.
 		if recover() != nil {
-			top, err = nil, &SyntaxError{File: file, Line: 1, Column: 1, Message: "not YAML: the parser gave up"}
+			top, err = nil, &Problem{File: file, Line: 1, Column: 1, Message: "not YAML: the parser gave up"}
 		}
 	}()
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
@@ -52,7 +52,7 @@ func decode(file string, text []byte) (top *yaml.Node, err error) {
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
-		return nil, at(file, &second, "a second YAML document begins here: keep one, without \"---\" lines")
+		return nil, ProblemAt(file, &second, "a second YAML document begins here: keep one, without \"---\" lines")
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxError(file, text, err)
 	}
@@ -75,7 +75,7 @@ func (c *checker) node(n *yaml.Node, depth int) (int, error) {
 		return size, nil
 	}
 	if depth > maxDepth {
-		return 0, at(c.file, n, "nested too deeply")
+		return 0, ProblemAt(c.file, n, "nested too deeply")
 	}
 	size := 1
 	children := n.Content
@@ -88,7 +88,7 @@ func (c *checker) node(n *yaml.Node, depth int) (int, error) {
 			return 0, err
 		}
 		if size += more; size > maxNodes {
-			return 0, at(c.file, n, "too large once its aliases are followed: write it out with fewer aliases")
+			return 0, ProblemAt(c.file, n, "too large once its aliases are followed: write it out with fewer aliases")
 		}
 	}
 	c.sizes[n] = size
@@ -106,16 +106,16 @@ func (c *checker) uniqueKeys(n *yaml.Node) error {
 			continue
 		}
 		if seen[key.Value] {
-			return at(c.file, key, "this key stands twice in the same mapping: keep one of them")
+			return ProblemAt(c.file, key, "this key stands twice in the same mapping: keep one of them")
 		}
 		seen[key.Value] = true
 	}
 	return nil
 }
 
-// lookUp returns a key of a mapping and its value, with an alias followed, or
+// LookUp returns a key of a mapping and its value, with an alias followed, or
 // nil, nil.
-func lookUp(mapping *yaml.Node, name string) (key, value *yaml.Node) {
+func LookUp(mapping *yaml.Node, name string) (key, value *yaml.Node) {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		key, value := mapping.Content[i], mapping.Content[i+1]
 		if key.Kind != yaml.ScalarNode || key.Value != name {
@@ -129,12 +129,14 @@ func lookUp(mapping *yaml.Node, name string) (key, value *yaml.Node) {
 	return nil, nil
 }
 
-func isNull(n *yaml.Node) bool {
+// IsNull reports whether a node is null: "~", or nothing after the key.
+func IsNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
-func at(file string, n *yaml.Node, message string) error {
-	return &SyntaxError{File: file, Line: max(n.Line, 1), Column: max(n.Column, 1), Message: message}
+// ProblemAt returns a problem with what a node is.
+func ProblemAt(file string, n *yaml.Node, message string) error {
+	return &Problem{File: file, Line: max(n.Line, 1), Column: max(n.Column, 1), Message: message}
 }
 
 // quoted finds what an error quotes.
@@ -154,7 +156,7 @@ func unquote(message string) string {
 // syntaxError translates an error of the YAML library. Its error types are
 // internal to it, so that their fields are read by reflection.
 func syntaxError(file string, text []byte, err error) error {
-	failure := &SyntaxError{File: file, Line: 1, Column: 1}
+	failure := &Problem{File: file, Line: 1, Column: 1}
 	message := "the parser gave up"
 	if value := reflect.Indirect(reflect.ValueOf(err)); value.Kind() == reflect.Struct {
 		failure.Line, failure.Column, message = describe(value, text)

@@ -1,6 +1,7 @@
-package cloudinit
+package datasource
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/internal/document"
 )
 
 // seedDirs are the directories of the NoCloud datasource, in cloud-init's
@@ -18,11 +22,18 @@ func seedDirs() []string {
 	return []string{"/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net"}
 }
 
-// readNoCloud returns the first complete seed directory below root.
-func readNoCloud(root string) (*UserData, error) {
+// noCloud is the NoCloud datasource.
+type noCloud struct {
+	root string
+}
+
+func (n noCloud) Name() string { return "NoCloud" }
+
+// Read returns the first complete seed directory.
+func (n noCloud) Read(context.Context) (*cloudinit.UserData, error) {
 	var incomplete []string
 	for _, dir := range seedDirs() {
-		data, reason, err := readSeed(root, dir)
+		data, reason, err := readSeed(n.root, dir)
 		if data != nil || err != nil {
 			return data, err
 		}
@@ -39,7 +50,7 @@ func readNoCloud(root string) (*UserData, error) {
 // readSeed reads one seed directory. Without data and without an error the
 // directory is no datasource; the reason says what it lacks, if it has
 // anything. NoCloud takes a directory only when it has both files.
-func readSeed(root, dir string) (data *UserData, reason string, err error) {
+func readSeed(root, dir string) (data *cloudinit.UserData, reason string, err error) {
 	userPath, metaPath := filepath.Join(dir, "user-data"), filepath.Join(dir, "meta-data")
 	user, userErr := readFile(root, userPath)
 	meta, metaErr := readFile(root, metaPath)
@@ -58,14 +69,14 @@ func readSeed(root, dir string) (data *UserData, reason string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return &UserData{Datasource: "NoCloud", InstanceID: id, Path: userPath, Raw: user}, "", nil
+	return &cloudinit.UserData{Datasource: "NoCloud", How: "a seed directory", InstanceID: id, Path: userPath, Raw: user}, "", nil
 }
 
 func absent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// readFile returns a regular file below root of at most maxSize bytes.
+// readFile returns a regular file below root of at most cloudinit.MaxSize bytes.
 func readFile(root, path string) ([]byte, error) {
 	name := filepath.Join(root, path)
 	info, err := os.Stat(name)
@@ -80,12 +91,12 @@ func readFile(root, path string) ([]byte, error) {
 		return nil, fmt.Errorf("read %q: %w", path, err)
 	}
 	defer func() { _ = file.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(file, maxSize+1))
+	raw, err := io.ReadAll(io.LimitReader(file, cloudinit.MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", path, err)
 	}
-	if len(raw) > maxSize {
-		return nil, fmt.Errorf("read %q: larger than %d MiB", path, maxSize>>20)
+	if len(raw) > cloudinit.MaxSize {
+		return nil, fmt.Errorf("read %q: larger than %d MiB", path, cloudinit.MaxSize>>20)
 	}
 	return raw, nil
 }
@@ -93,22 +104,22 @@ func readFile(root, path string) ([]byte, error) {
 // instanceID returns the instance-id of meta-data, which is YAML or JSON.
 func instanceID(meta []byte) (string, error) {
 	const file, fallback = "meta-data", "nocloud"
-	top, err := parseYAML(file, meta)
+	top, err := document.Parse(file, meta)
 	if err != nil || top == nil {
 		return fallback, err
 	}
-	if isNull(top) {
+	if document.IsNull(top) {
 		return fallback, nil
 	}
 	if top.Kind != yaml.MappingNode {
-		return "", at(file, top, "not a mapping: write lines of KEY: VALUE, such as instance-id: my-host")
+		return "", document.ProblemAt(file, top, "not a mapping: write lines of KEY: VALUE, such as instance-id: my-host")
 	}
-	_, id := lookUp(top, "instance-id")
-	if id == nil || isNull(id) || id.Kind == yaml.ScalarNode && id.Value == "" {
+	_, id := document.LookUp(top, "instance-id")
+	if id == nil || document.IsNull(id) || id.Kind == yaml.ScalarNode && id.Value == "" {
 		return fallback, nil
 	}
 	if id.Kind != yaml.ScalarNode {
-		return "", at(file, id, "instance-id is not a string")
+		return "", document.ProblemAt(file, id, "instance-id is not a string")
 	}
 	return id.Value, nil
 }

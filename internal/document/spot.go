@@ -1,0 +1,148 @@
+package document
+
+import (
+	"fmt"
+	"iter"
+	"regexp"
+	"strconv"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Spot is a place in the source: a value, the key that it belongs to, and the
+// path that leads to it.
+type Spot struct {
+	Path string
+	// Key is nil in a list and at the top.
+	Key *yaml.Node
+	// Node is nil where nothing stands.
+	Node *yaml.Node
+}
+
+// Present reports whether anything stands there.
+func (s Spot) Present() bool { return s.Node != nil }
+
+// Position returns where the key stands, or the value where there is no key.
+func (s Spot) Position() (line, column int) {
+	for _, n := range []*yaml.Node{s.Key, s.Node} {
+		if n != nil && n.Line > 0 {
+			return n.Line, max(n.Column, 1)
+		}
+	}
+	return 1, 1
+}
+
+// Kind is the value's, 0 where nothing stands.
+func (s Spot) Kind() yaml.Kind {
+	if s.Node == nil {
+		return 0
+	}
+	return s.Node.Kind
+}
+
+// IsMapping reports whether a mapping stands there.
+func (s Spot) IsMapping() bool { return s.Kind() == yaml.MappingNode }
+
+// IsList reports whether a list stands there.
+func (s Spot) IsList() bool { return s.Kind() == yaml.SequenceNode }
+
+// IsScalar reports whether a single value stands there.
+func (s Spot) IsScalar() bool { return s.Kind() == yaml.ScalarNode }
+
+// IsNull reports whether null stands there: "~", or nothing after the key.
+func (s Spot) IsNull() bool {
+	return s.IsScalar() && s.Node.ShortTag() == "!!null"
+}
+
+// Text returns the scalar as it is written, "" for null and for anything else.
+func (s Spot) Text() string {
+	if !s.IsScalar() || s.IsNull() {
+		return ""
+	}
+	return s.Node.Value
+}
+
+// Fields yields the keys and values of a mapping in the order of the source.
+func (s Spot) Fields() iter.Seq2[string, Spot] {
+	return func(yield func(string, Spot) bool) {
+		if !s.IsMapping() {
+			return
+		}
+		for i := 0; i+1 < len(s.Node.Content); i += 2 {
+			key, value := s.Node.Content[i], s.Node.Content[i+1]
+			if !yield(key.Value, Spot{Path: Join(s.Path, key.Value), Key: key, Node: value}) {
+				return
+			}
+		}
+	}
+}
+
+// Field returns a value of a mapping. Where there is none the Spot has the
+// position of the mapping and is not present.
+func (s Spot) Field(name string) Spot {
+	for key, value := range s.Fields() {
+		if key == name {
+			return value
+		}
+	}
+	key := s.Key
+	if key == nil {
+		key = s.Node
+	}
+	return Spot{Path: Join(s.Path, name), Key: key}
+}
+
+// Items yields the values of a list.
+func (s Spot) Items() iter.Seq2[int, Spot] {
+	return func(yield func(int, Spot) bool) {
+		if !s.IsList() {
+			return
+		}
+		for i, node := range s.Node.Content {
+			if !yield(i, Spot{Path: fmt.Sprintf("%s[%d]", s.Path, i), Node: node}) {
+				return
+			}
+		}
+	}
+}
+
+// Without returns the mapping Without some of its keys.
+func (s Spot) Without(drop func(string) bool) Spot {
+	if !s.IsMapping() {
+		return s
+	}
+	kept := *s.Node
+	kept.Content = nil
+	for i := 0; i+1 < len(s.Node.Content); i += 2 {
+		if !drop(s.Node.Content[i].Value) {
+			kept.Content = append(kept.Content, s.Node.Content[i], s.Node.Content[i+1])
+		}
+	}
+	s.Node = &kept
+	return s
+}
+
+// plainKey is a key that needs no quotes in a path.
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_.:/-]+$`)
+
+// Join returns the path of a key in a mapping.
+func Join(path, key string) string {
+	if !plainKey.MatchString(key) || len(key) > maxShown {
+		key = strconv.Quote(Shorten(key))
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// maxShown is how much of the user's own words a message repeats.
+const maxShown = 120
+
+// Shorten bounds what a message repeats of the user's own words.
+func Shorten(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	return s[:maxShown] + "..."
+}

@@ -1,0 +1,41 @@
+package compose
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// plain returns a resolved tree as compose-go takes it, with each "$" of a
+// value doubled when escape is set.
+func plain(n *yaml.Node, escape bool) any {
+	if n.Kind == yaml.MappingNode {
+		mapping := make(map[string]any, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			mapping[n.Content[i].Value] = plain(n.Content[i+1], escape)
+		}
+		return mapping
+	}
+	if n.Kind == yaml.SequenceNode {
+		list := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			list[i] = plain(item, escape)
+		}
+		return list
+	}
+	return plainScalar(n, escape)
+}
+
+func plainScalar(n *yaml.Node, escape bool) any {
+	if n.Tag == "!!str" {
+		if escape {
+			return strings.ReplaceAll(n.Value, "$", "$$")
+		}
+		return n.Value
+	}
+	var value any
+	if n.Decode(&value) != nil {
+		return n.Value
+	}
+	return value
+}

@@ -1,0 +1,20 @@
+package compose
+
+import "github.com/dockhost/dockhost/internal/document"
+
+// spot is a place in the source.
+type spot = document.Spot
+
+// report gathers what is wrong with one source.
+type report struct {
+	*document.Report
+}
+
+func newReport(source *document.Source) *report {
+	return &report{document.NewReport(source, func(path string) string {
+		if why := cure(path); why != "" {
+			return "on a single host: " + why
+		}
+		return ""
+	})}
+}
