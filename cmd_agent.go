@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent"
+	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/supervisor"
 	"github.com/dockhost/dockhost/systemd"
 )
@@ -47,6 +48,7 @@ func runAgent(ctx context.Context) error {
 		Units:       units,
 		Status:      newGatherer(docker, units),
 		Notify:      systemd.Notifier{},
+		Find:        datasource.Find,
 		Reload:      onHangup(ctx),
 		Listener:    listener,
 		Log:         log,

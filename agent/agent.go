@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/config"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/rundir"
@@ -67,7 +69,10 @@ type Options struct {
 	Units       unitManager
 	Status      status.Gatherer
 	Notify      notifier
-	// Reload asks for the user data to be read again.
+	// Find finds the user data.
+	Find Finder
+	// Reload asks for the configuration, the files and the user data to be read
+	// again.
 	Reload <-chan struct{}
 	// Listener is the local API's socket.
 	Listener net.Listener
@@ -88,14 +93,33 @@ type Agent struct {
 	source  api.Source
 	kept    *accepted
 	pending map[string]*api.Pending
-	// waiting is what the agent waits for, "" when for nothing.
-	waiting string
+	// waiting is what the agent waits for, "" when for nothing; awaited the same
+	// of user data.
+	waiting, awaited string
+	// config is what is configured, nil where that was never read; configErr is
+	// what is wrong with it now.
+	config    *config.Config
+	configErr error
+	// fetched is what asking for the user data brought last.
+	fetched fetch
 
 	// moved is closed, and another one made, when pending or kept change.
 	moved chan struct{}
 
-	// changes are what dockhostctl asks for, one after the other.
+	// changes are what dockhostctl asks for, one after the other, and rereads
+	// its wish that the user data be read anew; each is closed when it was.
 	changes chan change
+	rereads chan chan struct{}
+
+	// fetches has what asking for the user data brings, when it is new or was
+	// asked for, which refetch does. patient gets a word when a metadata service
+	// is waited for.
+	fetches chan fetch
+	refetch chan struct{}
+	patient chan struct{}
+
+	// refused is what was wrong when it was logged last, by the message.
+	refused map[string]string
 
 	// force serializes what changes the host.
 	force sync.Mutex
@@ -110,6 +134,11 @@ func New(o Options) *Agent {
 		pending: map[string]*api.Pending{},
 		moved:   make(chan struct{}),
 		changes: make(chan change),
+		rereads: make(chan chan struct{}),
+		fetches: make(chan fetch),
+		refetch: make(chan struct{}),
+		patient: make(chan struct{}, 1),
+		refused: map[string]string{},
 	}
 }
 
@@ -121,16 +150,25 @@ func (a *Agent) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.serve(ctx) })
 	group.Go(func() error { a.watchDocker(ctx); return nil })
+	a.readConfig()
+	group.Go(func() error { a.keepFetching(ctx); return nil })
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
 	return group.Wait()
 }
 
-// reconcileOnRequest reconciles once, and then at each reload, which abandons
-// what is still being prepared. In between it carries out what dockhostctl
-// asks for, one thing at a time.
+// reconcileOnRequest reconciles once, and then whenever what is asked for may
+// have changed, which abandons what is still being prepared. In between it
+// carries out what dockhostctl asks for, one thing at a time.
 func (a *Agent) reconcileOnRequest(ctx context.Context) {
+	files := a.watch(ctx, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
+	a.firstFetch(ctx)
 	underWay := a.reconcile(ctx)
 	a.Notify.Ready(a.statusLine())
+	again := func() {
+		underWay.stop()
+		underWay = a.reconcile(ctx)
+		a.Notify.Status(a.statusLine())
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -139,14 +177,32 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 		case <-a.Reload:
 			a.Log.Info("reading user data again")
 			a.Notify.Reloading("reading user data again")
-			underWay.stop()
-			underWay = a.reconcile(ctx)
+			a.reread(ctx)
+			again()
 			a.Notify.Ready(a.statusLine())
+		case done := <-a.rereads:
+			a.reread(ctx)
+			again()
+			close(done)
+		case f := <-a.fetches:
+			a.logFetch(f)
+			again()
+		case <-files:
+			if a.readConfig() {
+				a.fetchAgain(ctx)
+			}
+			again()
 		case c := <-a.changes:
 			c.done <- a.change(ctx, c, underWay)
 			a.Notify.Status(a.statusLine())
 		}
 	}
+}
+
+// reread reads the configuration and the user data anew.
+func (a *Agent) reread(ctx context.Context) {
+	a.readConfig()
+	a.fetchAgain(ctx)
 }
 
 // watchDocker keeps the status line true while Docker does not answer, and
@@ -187,10 +243,13 @@ func (a *Agent) statusLine() string {
 	if a.waiting != "" {
 		return a.waiting
 	}
-	assigned, local := a.kept.counts()
-	line := fmt.Sprintf("%d containers assigned", assigned)
-	if assigned == 1 {
+	counts := a.kept.counts()
+	line := fmt.Sprintf("%d containers assigned", counts[api.OriginUserData])
+	if counts[api.OriginUserData] == 1 {
 		line = "1 container assigned"
+	}
+	if a.awaited != "" {
+		line = a.awaited + "; " + line
 	}
 	switch {
 	case a.source.LastKnownGood:
@@ -199,10 +258,13 @@ func (a *Agent) statusLine() string {
 		line += ": " + a.source.Problems[0]
 	case a.source.Datasource != "":
 		line += " by " + a.source.Datasource + ", instance " + a.source.InstanceID
-	default:
+	case a.awaited == "":
 		line += ", no user data"
 	}
-	if local > 0 {
+	if files := counts[api.OriginFile]; files > 0 {
+		line += fmt.Sprintf("; %d declared in %s", files, filesDir)
+	}
+	if local := counts[api.OriginLocal]; local > 0 {
 		line += fmt.Sprintf("; %d declared by dockhostctl run", local)
 	}
 	for _, problem := range a.kept.clashes() {

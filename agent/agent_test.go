@@ -29,7 +29,7 @@ func TestFirstBoot(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
 	a := h.agent()
-	a.reconcile(t.Context()).Wait()
+	a.takeOver(t.Context()).Wait()
 	if diff := cmp.Diff(map[string]int{"web": 1, "db": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}
@@ -44,7 +44,7 @@ func TestFirstBoot(t *testing.T) {
 	}
 
 	// Another agent finds everything as it should be.
-	h.agent().reconcile(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).Wait()
 	if diff := cmp.Diff(map[string]int{"web": 1, "db": 1}, h.units.running()); diff != "" {
 		t.Errorf("after a restart of the agent (-want +got):\n%s", diff)
 	}
@@ -56,9 +56,9 @@ func TestFirstBoot(t *testing.T) {
 func TestTakenAway(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
-	h.agent().reconcile(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).Wait()
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().reconcile(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).Wait()
 	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}
@@ -125,7 +125,7 @@ func TestLastKnownGood(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := newTestHost(t)
 			h.userData("i-1", containers("web nginx:1"))
-			h.agent().reconcile(t.Context()).Wait()
+			h.agent().takeOver(t.Context()).Wait()
 			// A boot: nothing runs, and /run is empty.
 			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
 			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
@@ -133,7 +133,7 @@ func TestLastKnownGood(t *testing.T) {
 			}
 			test.change(h)
 			a := h.agent()
-			a.reconcile(t.Context()).Wait()
+			a.takeOver(t.Context()).Wait()
 			if diff := cmp.Diff(test.running, h.units.running()); diff != "" {
 				t.Errorf("running (-want +got):\n%s", diff)
 			}
@@ -149,7 +149,7 @@ func TestDamagedStore(t *testing.T) {
 	h := newTestHost(t)
 	h.write(storePath, `{"instance_id": "i-1", "assign`)
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().reconcile(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).Wait()
 	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}
@@ -159,13 +159,13 @@ func TestRollout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.userData("i-1", containers("web nginx:1"))
-		h.agent().reconcile(t.Context()).Wait()
+		h.agent().takeOver(t.Context()).Wait()
 
 		h.userData("i-1", containers("web nginx:2"))
 		a := h.agent()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		rollouts := a.reconcile(ctx)
+		rollouts := a.takeOver(ctx)
 		synctest.Wait()
 		if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 			t.Errorf("while the image cannot be had, running (-want +got):\n%s", diff)
@@ -219,7 +219,7 @@ func TestRolloutAtBoot(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			h := newTestHost(t)
 			h.userData("i-1", containers("web nginx:1"))
-			h.agent().reconcile(t.Context()).Wait()
+			h.agent().takeOver(t.Context()).Wait()
 			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
 			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
 				t.Fatal(err)
@@ -228,7 +228,7 @@ func TestRolloutAtBoot(t *testing.T) {
 			h.engine.down = true
 			h.userData("i-1", containers("web nginx:2"))
 			ctx, cancel := context.WithCancel(t.Context())
-			rollouts := h.agent().reconcile(ctx)
+			rollouts := h.agent().takeOver(ctx)
 			time.Sleep(time.Second)
 			if diff := cmp.Diff(map[string]int{}, h.units.running()); diff != "" {
 				t.Errorf("before Docker is up, running (-want +got):\n%s", diff)
@@ -248,9 +248,9 @@ func TestRolloutAtBoot(t *testing.T) {
 func TestUnitSettings(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().reconcile(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).Wait()
 	h.userData("i-1", containers("web nginx:1")+"      x-dockhost: {unit: {Service: {MemoryMax: 1G}}}\n")
-	h.agent().reconcile(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).Wait()
 	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}

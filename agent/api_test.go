@@ -216,7 +216,7 @@ func TestRefused(t *testing.T) {
 		},
 		{"unit settings", func(c *spec.Container) { c.Unit = []spec.UnitSetting{{Section: "Service", Key: "User", Value: "x"}} }, 400, []string{"systemctl edit dockhost@web"}},
 		{"no container", func(c *spec.Container) { c.Config = nil }, 400, []string{"holds no container"}},
-		{"a name of the user data", func(c *spec.Container) { c.Name = "db" }, 409, []string{`container "db" is assigned by the user data (`}},
+		{"a name of the user data", func(c *spec.Container) { c.Name = "db" }, 409, []string{`container "db" is declared elsewhere, in the user data (`}},
 		{"a name that is no unit's", func(c *spec.Container) { c.Name = "w" }, 400, []string{`cannot use "w"`}},
 		{"too much", func(c *spec.Container) { c.Config.Env = []string{"X=" + strings.Repeat("canary", 1<<18)} }, 400, []string{"larger than"}},
 		{

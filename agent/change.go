@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -14,7 +13,7 @@ import (
 
 // What the local API refuses, by kind.
 var (
-	errAssigned    = errors.New("assigned by the user data")
+	errAssigned    = errors.New("declared elsewhere")
 	errNoContainer = errors.New("no such container")
 )
 
@@ -62,14 +61,13 @@ func (a *Agent) change(ctx context.Context, c change, underWay rollouts) error {
 // when it is new, or as it was; when it replaces another one, as soon as all
 // that it needs is there.
 func (a *Agent) declare(ctx context.Context, c *spec.Container, underWay rollouts) error {
-	if a.inForceBy(c.Name) == api.OriginUserData {
-		return fmt.Errorf("container %q is %w%s: change it there and run systemctl reload dockhost, or use another name", c.Name, errAssigned, a.sourcePath())
+	if err := a.assignedElsewhere(c.Name, "change it there, or use another name"); err != nil {
+		return err
 	}
 	underWay.stop(c.Name)
 	a.force.Lock()
 	defer a.force.Unlock()
 	force := a.keptOrNew()
-	force.At = time.Now()
 	force.Local = put(force.Local, *c)
 	old := force.container(c.Name)
 	replaces := old != nil && old.Hash() != c.Hash()
@@ -94,7 +92,7 @@ func (a *Agent) declare(ctx context.Context, c *spec.Container, underWay rollout
 func (a *Agent) resume(ctx context.Context, name string, underWay rollouts) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if c := a.kept.declared(name); c != nil && a.pending[name] != nil {
+	if c := a.kept.local(name); c != nil && a.pending[name] != nil {
 		underWay.start(ctx, name, func(ctx context.Context) { a.rollout(ctx, c) })
 	}
 }
@@ -105,7 +103,7 @@ func (a *Agent) forget(ctx context.Context, name string, underWay rollouts) erro
 	if err := a.checkForget(name); err != nil {
 		return err
 	}
-	if a.inForceBy(name) == api.OriginUserData {
+	if a.assignedElsewhere(name, "") != nil {
 		a.force.Lock()
 		defer a.force.Unlock()
 		return a.undeclare(name)
@@ -126,14 +124,15 @@ func (a *Agent) forget(ctx context.Context, name string, underWay rollouts) erro
 // name, and nothing is left either of what was forgotten and could not be ended.
 func (a *Agent) checkForget(name string) error {
 	a.mu.Lock()
-	origin, declared := a.kept.origin(name), a.kept.declared(name)
+	local := a.kept.local(name)
 	a.mu.Unlock()
-	switch {
-	case declared != nil:
+	if local != nil {
 		return nil
-	case origin == api.OriginUserData:
-		return fmt.Errorf("container %q is %w%s: take it out there and run systemctl reload dockhost", name, errAssigned, a.sourcePath())
-	case spec.CheckName(name) == nil:
+	}
+	if err := a.assignedElsewhere(name, "take it out there"); err != nil {
+		return err
+	}
+	if spec.CheckName(name) == nil {
 		if _, err := a.Dir.Container(name); err == nil {
 			return nil
 		}
@@ -144,7 +143,7 @@ func (a *Agent) checkForget(name string) error {
 // undeclare forgets what dockhostctl run declared. The caller holds force.
 func (a *Agent) undeclare(name string) error {
 	force := a.keptOrNew()
-	shadowed := force.origin(name) == api.OriginUserData
+	shadowed := force.origin(name) != api.OriginLocal
 	force.forget(name)
 	if err := a.store.save(force); err != nil {
 		return err
@@ -167,12 +166,7 @@ func (a *Agent) keptOrNew() *accepted {
 	if a.kept != nil {
 		return a.kept.clone()
 	}
-	return &accepted{
-		InstanceID: a.source.InstanceID,
-		MachineID:  a.store.machineID(),
-		Datasource: a.source.Datasource,
-		Assignment: spec.Assignment{Containers: []spec.Container{}},
-	}
+	return a.newAccepted(a.source)
 }
 
 // setPendingAnew makes known what is kept, and what is to replace a container.
@@ -191,18 +185,19 @@ func (a *Agent) tellMoved() {
 	a.moved = make(chan struct{})
 }
 
-func (a *Agent) inForceBy(name string) api.Origin {
+// assignedElsewhere returns an error where the user data or a file declares a
+// container: what dockhostctl asks for does not count there.
+func (a *Agent) assignedElsewhere(name, cure string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.kept.origin(name)
-}
-
-// sourcePath is where the user data is, for people: " (PATH)", or "".
-func (a *Agent) sourcePath() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.source.Path == "" {
-		return ""
+	d, declared := a.kept.declared(name)
+	switch {
+	case !declared || d.origin == api.OriginLocal:
+		return nil
+	case d.origin == api.OriginFile:
+		return fmt.Errorf("container %q is %w, in %s: %s", name, errAssigned, d.by(), cure)
+	case a.source.Path == "":
+		return fmt.Errorf("container %q is %w, in the user data: %s", name, errAssigned, cure)
 	}
-	return " (" + a.source.Path + ")"
+	return fmt.Errorf("container %q is %w, in the user data (%s): %s", name, errAssigned, a.source.Path, cure)
 }

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap/zaptest"
 
+	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/systemd"
@@ -238,8 +239,15 @@ func newTestHost(t *testing.T) *testHost {
 func (h *testHost) agent() *Agent {
 	return New(Options{
 		Root: h.root, Dir: h.units.run, RuntimeName: "dockhost",
-		Engine: h.engine, Units: h.units, Notify: h.notify, Log: zaptest.NewLogger(h.T),
+		Engine: h.engine, Units: h.units, Notify: h.notify, Log: zaptest.NewLogger(h.T), Find: datasource.Find,
 	})
+}
+
+// takeOver reads all that is asked for, and reconciles.
+func (a *Agent) takeOver(ctx context.Context) rollouts {
+	a.readConfig()
+	a.noteFetch(a.find(ctx))
+	return a.reconcile(ctx)
 }
 
 func (h *testHost) write(path, text string) {

@@ -77,7 +77,7 @@ func (a *Agent) nextMove() <-chan struct{} {
 // progress says how far a container is that was declared.
 func (a *Agent) progress(ctx context.Context, name string, since time.Time) api.Progress {
 	a.mu.Lock()
-	read, c := a.read, a.kept.declared(name)
+	read, c := a.read, a.kept.local(name)
 	var pending api.Pending
 	if p := a.pending[name]; p != nil {
 		pending = *p

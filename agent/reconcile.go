@@ -29,19 +29,14 @@ const stopTimeout = 5 * time.Minute
 // goes on after the return is returned; it ends with ctx.
 func (a *Agent) reconcile(ctx context.Context) rollouts {
 	t := a.readTarget(ctx)
-	for _, problem := range t.source.Problems {
-		a.Log.Error("user data refused", zap.String("problem", problem))
-	}
 	force, changed := merge(t)
 	a.setTarget(t.source, force, changed)
 	underWay := rollouts{}
 	if force == nil {
 		return underWay
 	}
-	for _, problem := range force.clashes() {
-		a.Log.Error("declaration not in force", zap.String("problem", problem))
-	}
-	if err := a.putInForce(ctx, force, changed, t.next != nil); err != nil {
+	a.logRefused("declaration not in force", force.clashes())
+	if err := a.putInForce(ctx, force, changed); err != nil {
 		a.Log.Error("assignment not in force", zap.Error(err))
 		a.addProblem(err)
 	}
@@ -73,13 +68,10 @@ func merge(t target) (*accepted, []*spec.Container) {
 // putInForce keeps an assignment, and has the units stopped that are not
 // assigned and those started that are not up. What is about to be replaced is
 // left as it is.
-func (a *Agent) putInForce(ctx context.Context, force *accepted, changed []*spec.Container, isNew bool) error {
+func (a *Agent) putInForce(ctx context.Context, force *accepted, changed []*spec.Container) error {
 	a.force.Lock()
 	defer a.force.Unlock()
-	var errs []error
-	if isNew {
-		errs = append(errs, a.store.save(force))
-	}
+	errs := []error{a.store.save(force)}
 	errs = append(errs, a.writeLogins(force.Assignment.Registries), a.stopUnassigned(ctx, force))
 	var settled []*spec.Container
 	for i := range force.Assignment.Containers {

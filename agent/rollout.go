@@ -147,7 +147,6 @@ func (a *Agent) replaced(next *spec.Container) *accepted {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	force := *a.kept
-	force.At = time.Now()
 	force.Assignment.Containers = slices.Clone(force.Assignment.Containers)
 	for i := range force.Assignment.Containers {
 		if force.Assignment.Containers[i].Name == next.Name {

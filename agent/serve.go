@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,6 +24,9 @@ const shutdownTimeout = 5 * time.Second
 func (a *Agent) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", a.getStatus)
+	mux.HandleFunc("GET /v1/userdata", a.getUserData)
+	mux.HandleFunc("GET /v1/userdata/raw", a.getRaw)
+	mux.HandleFunc("POST /v1/userdata/fetch", a.postFetch)
 	mux.HandleFunc("PUT /v1/containers/{name}", a.putContainer)
 	mux.HandleFunc("DELETE /v1/containers/{name}", a.deleteContainer)
 	mux.HandleFunc("GET /v1/containers/{name}/progress", a.getProgress)
@@ -62,13 +64,10 @@ func (a *Agent) status(ctx context.Context) api.Status {
 	containers, err := a.Status.Containers(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.Source = a.source
-	s.Source.Problems = append(slices.Clip(s.Source.Problems), a.kept.clashes()...)
-	if a.kept != nil {
-		s.Source.AcceptedAt = &a.kept.At
-	}
+	s.Source = a.sourceNow()
+	s.Source.Problems = append(s.Source.Problems, a.kept.clashes()...)
 	if err != nil {
-		s.Source.Problems = append(slices.Clip(s.Source.Problems), err.Error())
+		s.Source.Problems = append(s.Source.Problems, err.Error())
 	}
 	for i := range containers {
 		containers[i].Origin = a.kept.origin(containers[i].Name)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,17 +25,23 @@ type accepted struct {
 	InstanceID string `json:"instance_id"`
 	// MachineID is the host's /etc/machine-id, which tells a clone from its
 	// original also when there is no user data to tell it.
-	MachineID  string    `json:"machine_id"`
-	Datasource string    `json:"datasource"`
-	At         time.Time `json:"at"`
-	// Assignment is what is in force, of the user data and of Local.
+	MachineID string `json:"machine_id"`
+	// ProductUUID is the machine's own (DMI), which tells a clone from its
+	// original where both have one machine-id; "" where there is none.
+	ProductUUID string `json:"product_uuid,omitempty"`
+	Datasource  string `json:"datasource"`
+	// At is when the user data was accepted that is in UserData.
+	At time.Time `json:"at"`
+	// Assignment is what is in force, of all that is asked for below.
 	Assignment spec.Assignment `json:"assignment"`
-	// Local is what dockhostctl run declared, sorted by name. A change of it is
-	// here at once, and in Assignment when it is in force.
-	Local []spec.Container `json:"local,omitempty"`
-	// Shadowed names those of Local that the user data assigns too: they are
-	// not in force.
-	Shadowed []string `json:"shadowed,omitempty"`
+
+	// UserData is what the user data assigned last, Files what each file of
+	// /etc/dockhost/containers declared last, by its name, and Local what
+	// dockhostctl run declared, sorted by name. A change is here at once, and in
+	// Assignment when it is in force.
+	UserData spec.Assignment            `json:"user_data"`
+	Files    map[string]spec.Assignment `json:"files,omitempty"`
+	Local    []spec.Container           `json:"local,omitempty"`
 }
 
 // container returns the container of that name, nil when there is none.
@@ -81,11 +88,15 @@ func (s store) sweep() {
 	}
 }
 
-// save keeps an assignment, atomically and through a power cut.
+// save keeps an assignment, atomically and through a power cut. What is kept
+// already is not written again: that takes a disk its time at each boot.
 func (s store) save(a *accepted) error {
 	raw, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("keep the assignment: %w", err)
+	}
+	if kept, err := os.ReadFile(s.path()); err == nil && bytes.Equal(kept, raw) {
+		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(s.path()), 0o700); err != nil {
 		return fmt.Errorf("keep the assignment: %w", err)
@@ -111,6 +122,15 @@ func (s store) machineID() string {
 		return ""
 	}
 	return strings.TrimSpace(string(raw))
+}
+
+// productUUID is the machine's (DMI), "" where it has none.
+func (s store) productUUID() string {
+	raw, err := os.ReadFile(filepath.Join(s.root, "/sys/class/dmi/id/product_uuid"))
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(strings.TrimSpace(string(raw)))
 }
 
 func (s store) path() string { return filepath.Join(s.root, storePath) }

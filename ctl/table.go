@@ -68,6 +68,10 @@ func printHost(b *strings.Builder, s api.Status, c colors) {
 
 func source(s api.Source) string {
 	switch {
+	case s.Waiting != "" && s.Note != "":
+		return s.Waiting + "; " + s.Note
+	case s.Waiting != "":
+		return s.Waiting
 	case s.Datasource != "" && s.Note != "":
 		return fmt.Sprintf("%s, %s, instance %s; %s", s.Datasource, s.Path, s.InstanceID, s.Note)
 	case s.Datasource != "":
@@ -95,8 +99,12 @@ func printContainers(b *strings.Builder, containers []api.Container, c colors, n
 			ready += " (cached image)"
 		}
 		name := container.Name
-		if container.Origin == api.OriginLocal {
+		switch container.Origin {
+		case api.OriginFile:
+			name += " (file)"
+		case api.OriginLocal:
 			name += " (local)"
+		case api.OriginUserData:
 		}
 		fmt.Fprintln(table, strings.Join([]string{
 			name,

@@ -49,8 +49,11 @@ type Source struct {
 	// LastKnownGood says that the user data could not be used, so that what
 	// was accepted before is in force.
 	LastKnownGood bool `json:"last_known_good"`
-	// Problems is everything that is wrong with the user data.
+	// Problems is everything that is wrong with the user data, the files in
+	// /etc/dockhost/containers and the configuration.
 	Problems []string `json:"problems,omitempty"`
+	// Waiting is what user data is being waited for.
+	Waiting string `json:"waiting,omitempty"`
 	// Note is what is worth knowing and no problem.
 	Note string `json:"note,omitempty"`
 }
@@ -109,6 +112,8 @@ type Origin string
 const (
 	// OriginUserData is the instance's user data.
 	OriginUserData Origin = "user-data"
+	// OriginFile is a Compose file in /etc/dockhost/containers.
+	OriginFile Origin = "file"
 	// OriginLocal is dockhostctl run, on this host.
 	OriginLocal Origin = "local"
 )

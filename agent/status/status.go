@@ -151,7 +151,7 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 
 // Well says whether everything is as it should be.
 func Well(s api.Status) bool {
-	if s.Source.LastKnownGood || len(s.Source.Problems) > 0 || s.Docker.Error != "" {
+	if s.Source.LastKnownGood || s.Source.Waiting != "" || len(s.Source.Problems) > 0 || s.Docker.Error != "" {
 		return false
 	}
 	for _, c := range s.Containers {

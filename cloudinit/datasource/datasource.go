@@ -8,6 +8,7 @@ package datasource
 import (
 	"context"
 	"errors"
+	"path/filepath"
 
 	"github.com/dockhost/dockhost/cloudinit"
 )
@@ -45,6 +46,19 @@ type Watcher interface {
 	// Changed returns when the user data may be another than what Read
 	// returned last.
 	Changed(ctx context.Context) error
+}
+
+// Names are the names of all datasources, sorted.
+func Names() []string { return []string{"NoCloud"} }
+
+// Dirs are the directories below root in which user data is found, or that
+// tell of other user data, whether they are there or not.
+func Dirs(root string) []string {
+	var dirs []string
+	for _, dir := range append(seedDirs(), "/var/lib/cloud/instance") {
+		dirs = append(dirs, filepath.Join(root, dir))
+	}
+	return dirs
 }
 
 // Find returns the source of this host's user data, and what it has. It

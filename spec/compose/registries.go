@@ -13,7 +13,7 @@ import (
 // registries reads the logins. Nothing of a login gets into a message, and its
 // values are taken as they are: "$" has no meaning in a password.
 func (r *report) registries(section spot) map[string]spec.Registry {
-	if section.IsNull() {
+	if !section.Present() || section.IsNull() {
 		return nil
 	}
 	if !section.IsMapping() {

@@ -310,9 +310,10 @@ func TestAnotherInstance(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
+	h.run("systemctl stop dockhost")
 	h.write(seed+"/meta-data", "instance-id: i-second\n")
 	h.write(seed+"/user-data", "#cloud-config\ndockhost: [\n")
-	h.run("systemctl restart dockhost")
+	h.run("systemctl start dockhost")
 	s, code := h.status()
 	if code != 3 || s.Source.LastKnownGood || len(s.Source.Problems) == 0 {
 		t.Errorf("status exits %d with %+v, want 3, no last known good and the problem", code, s.Source)

@@ -29,7 +29,7 @@ func local(name, image string) *spec.Container {
 // declare has an agent that has just started take over containers.
 func (h *testHost) declare(a *Agent, each ...*spec.Container) {
 	h.Helper()
-	underWay := a.reconcile(h.Context())
+	underWay := a.takeOver(h.Context())
 	for _, c := range each {
 		if err := a.declare(h.Context(), c, underWay); err != nil {
 			h.Fatalf("declare %s: %v", c.Name, err)
@@ -70,7 +70,7 @@ func TestDeclare(t *testing.T) {
 	h.wantRunning(map[string]int{"web": 1})
 	h.boot()
 	a = h.agent()
-	a.reconcile(t.Context()).Wait()
+	a.takeOver(t.Context()).Wait()
 	h.wantRunning(map[string]int{"web": 1})
 	if a.source.LastKnownGood || len(a.source.Problems) > 0 {
 		t.Errorf("source = %+v, want no problem without user data", a.source)
@@ -160,14 +160,14 @@ func TestDeclaredKept(t *testing.T) {
 				test.after(h)
 			}
 			a := h.agent()
-			a.reconcile(t.Context()).Wait()
+			a.takeOver(t.Context()).Wait()
 			h.wantRunning(test.running)
 			if a.source.LastKnownGood != test.lastGood {
 				t.Errorf("last known good = %v, want %v", a.source.LastKnownGood, test.lastGood)
 			}
 			// And so it stays.
 			h.boot()
-			h.agent().reconcile(t.Context()).Wait()
+			h.agent().takeOver(t.Context()).Wait()
 			h.wantRunning(test.running)
 		})
 	}
@@ -182,7 +182,7 @@ func TestDeclareReplaces(t *testing.T) {
 		a := h.agent()
 		h.declare(a, local("web", "nginx:1"))
 		h.userData("i-1", containers("db postgres:2"))
-		underWay := a.reconcile(t.Context())
+		underWay := a.takeOver(t.Context())
 		if err := a.declare(t.Context(), local("web", "nginx:2"), underWay); err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func TestDeclareReplaces(t *testing.T) {
 		})
 		b := h.agent()
 		ctx, cancel := context.WithCancel(t.Context())
-		underWay = b.reconcile(ctx)
+		underWay = b.takeOver(ctx)
 		time.Sleep(time.Minute)
 		h.wantRunning(map[string]int{"web": 2, "db": 1})
 		if kept, err := b.store.load(); err != nil || kept.container("web").Image != "nginx:3" || kept.container("db").Image != "postgres:1" {
@@ -237,13 +237,13 @@ func TestKilledAmidChange(t *testing.T) {
 	h := newTestHost(t)
 	h.units.err = errors.New("no answer")
 	a := h.agent()
-	a.reconcile(t.Context())
+	a.takeOver(t.Context())
 	if err := a.declare(t.Context(), local("web", "nginx:1"), rollouts{}); err == nil {
 		t.Error("declare() = nil without systemd")
 	}
 	h.units.err = nil
 	a = h.agent()
-	underWay := a.reconcile(t.Context())
+	underWay := a.takeOver(t.Context())
 	h.wantRunning(map[string]int{"web": 1})
 
 	h.units.err = errors.New("no answer")
@@ -251,7 +251,7 @@ func TestKilledAmidChange(t *testing.T) {
 		t.Error("forget() = nil without systemd")
 	}
 	h.units.err = nil
-	h.agent().reconcile(t.Context())
+	h.agent().takeOver(t.Context())
 	h.wantRunning(map[string]int{})
 
 	// Or to whoever asks again.
@@ -288,7 +288,7 @@ func TestForget(t *testing.T) {
 	if err := a.forget(t.Context(), "web", underWay); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(web) again = %v, want %v", err, errNoContainer)
 	}
-	h.agent().reconcile(t.Context())
+	h.agent().takeOver(t.Context())
 	h.wantRunning(map[string]int{"db": 1})
 	if raw, err := os.ReadFile(filepath.Join(h.root, storePath)); err != nil || strings.Contains(string(raw), "canary") {
 		t.Errorf("the store holds %s, %v", raw, err)
@@ -300,7 +300,7 @@ func TestClash(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
 	a := h.agent()
-	underWay := a.reconcile(t.Context())
+	underWay := a.takeOver(t.Context())
 	err := a.declare(t.Context(), local("web", "nginx:2"), underWay)
 	if !errors.Is(err, errAssigned) || !strings.Contains(err.Error(), "change it there") {
 		t.Errorf("declare() = %v, want it refused", err)
@@ -309,7 +309,7 @@ func TestClash(t *testing.T) {
 	// Declared first, it gives way, and comes back.
 	h.engine.images["nginx:1"], h.engine.images["nginx:2"] = true, true
 	h.userData("i-1", "")
-	underWay = a.reconcile(t.Context())
+	underWay = a.takeOver(t.Context())
 	if err := a.declare(t.Context(), local("web", "nginx:2"), underWay); err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +323,7 @@ func TestClash(t *testing.T) {
 	runs(a, "nginx:2", api.OriginLocal, 0)
 	h.userData("i-1", containers("web nginx:1"))
 	a = h.agent()
-	a.reconcile(t.Context()).Wait()
+	a.takeOver(t.Context()).Wait()
 	runs(a, "nginx:1", api.OriginUserData, 1)
 	if line := a.statusLine(); !strings.Contains(line, "dockhostctl rm web") {
 		t.Errorf("status line = %q, want what to do", line)
@@ -331,16 +331,16 @@ func TestClash(t *testing.T) {
 	// While the user data cannot be read, too.
 	h.userData("i-1", "dockhost: [\n")
 	a = h.agent()
-	a.reconcile(t.Context()).Wait()
+	a.takeOver(t.Context()).Wait()
 	runs(a, "nginx:1", api.OriginUserData, 1)
 	h.userData("i-1", "")
 	a = h.agent()
-	a.reconcile(t.Context()).Wait()
+	a.takeOver(t.Context()).Wait()
 	runs(a, "nginx:2", api.OriginLocal, 0)
 
 	h.userData("i-1", containers("web nginx:1"))
 	a = h.agent()
-	underWay = a.reconcile(t.Context())
+	underWay = a.takeOver(t.Context())
 	underWay.Wait()
 	if err := a.forget(t.Context(), "web", underWay); err != nil {
 		t.Errorf("forget() = %v, want the shadowed one forgotten", err)
@@ -358,7 +358,7 @@ func TestStoreSweeps(t *testing.T) {
 	h.declare(h.agent(), local("web", "nginx:1"))
 	left := filepath.Dir(storePath) + "/.assignment.json4711"
 	h.write(left, "canary")
-	h.agent().reconcile(t.Context())
+	h.agent().takeOver(t.Context())
 	if _, err := os.Stat(filepath.Join(h.root, left)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s: %v, want it gone", left, err)
 	}

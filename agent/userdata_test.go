@@ -1,0 +1,258 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/cloudinit/datasource"
+)
+
+// fakeService is a metadata service that tells of changes, or does not.
+type fakeService struct {
+	mu   sync.Mutex
+	text string
+	// down has it not answer, until it is closed.
+	down chan struct{}
+	// changed has a word for each change that is told.
+	changed chan struct{}
+	asked   int
+}
+
+func (f *fakeService) Name() string { return "GCE" }
+
+func (f *fakeService) Read(context.Context) (*cloudinit.UserData, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	return &cloudinit.UserData{Datasource: "GCE", How: "DMI", InstanceID: "i-1", Path: "http://metadata/user-data", Raw: []byte(f.text)}, nil
+}
+
+// Changed is what a [datasource.Watcher] has.
+func (f *fakeService) Changed(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.changed:
+		return nil
+	}
+}
+
+func (f *fakeService) find(ctx context.Context, o datasource.Options) (datasource.Source, *cloudinit.UserData, error) {
+	if f.down != nil {
+		o.Waiting("waiting for the metadata service")
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-f.down:
+		}
+	}
+	data, err := f.Read(ctx)
+	return f, data, err
+}
+
+func (f *fakeService) set(section string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.text = "#cloud-config\n" + section
+}
+
+// serving runs an agent on the host until the test ends.
+func (h *testHost) serving(find Finder, change func(*Options)) *Agent {
+	h.Helper()
+	a := h.agent()
+	a.Find = find
+	if change != nil {
+		change(&a.Options)
+	}
+	a.readConfig()
+	ctx, cancel := context.WithCancel(h.Context())
+	var all sync.WaitGroup
+	all.Go(func() { a.keepFetching(ctx) })
+	all.Go(func() { a.reconcileOnRequest(ctx) })
+	h.Cleanup(func() {
+		cancel()
+		all.Wait()
+	})
+	return a
+}
+
+func (h *testHost) eventually(what string, check func() error) {
+	h.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.Fatalf("%s: %v", what, err)
+		}
+		select {
+		case <-h.Context().Done():
+			h.Fatal("the test has ended")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// runs waits until exactly these containers run, each started so often.
+func (h *testHost) runs(want map[string]int) {
+	h.Helper()
+	h.eventually("containers run", func() error {
+		if got := h.units.running(); fmt.Sprint(got) != fmt.Sprint(want) {
+			return fmt.Errorf("running %v, want %v", got, want)
+		}
+		return nil
+	})
+}
+
+func (h *testHost) says(want string) {
+	h.Helper()
+	h.eventually("the status line", func() error {
+		if got := h.notify.last(); got != want {
+			return fmt.Errorf("it is %q, want %q", got, want)
+		}
+		return nil
+	})
+}
+
+// A metadata service that does not answer keeps nothing from running that was
+// accepted before.
+func TestServiceDown(t *testing.T) {
+	h := newTestHost(t)
+	service := &fakeService{}
+	service.set(containers("web nginx:1"))
+	first := h.agent()
+	first.Find = service.find
+	first.takeOver(t.Context()).Wait()
+	h.boot()
+
+	service.down = make(chan struct{})
+	a := h.serving(service.find, nil)
+	h.runs(map[string]int{"web": 1})
+	h.says("waiting for the metadata service; 1 container assigned")
+	if s := a.userData().Source; s.Waiting == "" || s.LastKnownGood || s.Note == "" {
+		t.Errorf("source = %+v, want it to wait", s)
+	}
+	service.set(containers("web nginx:1", "db postgres:1"))
+	close(service.down)
+	h.runs(map[string]int{"web": 1, "db": 1})
+	h.says("2 containers assigned by GCE, instance i-1")
+}
+
+// Data on the host goes before a metadata service that does not answer.
+func TestSeedWhileWaiting(t *testing.T) {
+	h := newTestHost(t)
+	service := &fakeService{down: make(chan struct{})}
+	h.serving(func(ctx context.Context, o datasource.Options) (datasource.Source, *cloudinit.UserData, error) {
+		source, data, err := datasource.Find(ctx, o)
+		if err == nil {
+			return source, data, nil
+		}
+		return service.find(ctx, o)
+	}, nil)
+	h.says("waiting for the metadata service; 0 containers assigned")
+	h.userData("i-1", containers("web nginx:1"))
+	h.runs(map[string]int{"web": 1})
+}
+
+func TestServiceTellsOfChange(t *testing.T) {
+	h := newTestHost(t)
+	service := &fakeService{changed: make(chan struct{})}
+	service.set(containers("web nginx:1"))
+	h.serving(service.find, nil)
+	h.runs(map[string]int{"web": 1})
+	service.set(containers("db postgres:1"))
+	service.changed <- struct{}{}
+	h.runs(map[string]int{"db": 1})
+	// Told of a change that is none, nothing is done.
+	service.changed <- struct{}{}
+	service.changed <- struct{}{}
+	h.runs(map[string]int{"db": 1})
+}
+
+// What changes on the host is seen without anybody's word.
+func TestFilesChange(t *testing.T) {
+	h := newTestHost(t)
+	a := h.serving(datasource.Find, nil)
+	h.says("0 containers assigned, no user data")
+	h.userData("i-1", containers("web nginx:1"))
+	h.runs(map[string]int{"web": 1})
+	h.file("db.yaml", "db postgres:1")
+	h.runs(map[string]int{"web": 1, "db": 1})
+	h.userData("i-2", containers("other nginx:1"))
+	h.runs(map[string]int{"other": 1, "db": 1})
+
+	// A configuration that is wrong changes nothing, and is told.
+	h.write("/etc/dockhost/dockhost.yaml", "datasource: Ec3\n")
+	h.eventually("the configuration is refused", func() error {
+		if problems := strings.Join(a.userData().Source.Problems, "\n"); !strings.Contains(problems, "/etc/dockhost/dockhost.yaml:1:1 datasource: unknown datasource") {
+			return fmt.Errorf("problems are %q", problems)
+		}
+		return nil
+	})
+	h.runs(map[string]int{"other": 1, "db": 1})
+}
+
+// A configuration that is wrong at the start keeps anything from being asked,
+// and what was accepted in force.
+func TestConfigWrong(t *testing.T) {
+	h := newTestHost(t)
+	h.userData("i-1", containers("web nginx:1"))
+	h.agent().takeOver(t.Context()).Wait()
+	h.boot()
+	h.write("/etc/dockhost/dockhost.yaml", "datasource: [\n")
+	a := h.serving(func(context.Context, datasource.Options) (datasource.Source, *cloudinit.UserData, error) {
+		t.Error("a datasource is asked")
+		return nil, nil, errors.New("asked")
+	}, nil)
+	h.runs(map[string]int{"web": 1})
+	h.eventually("the problem is told", func() error {
+		if s := a.userData().Source; !s.LastKnownGood || len(s.Problems) != 1 {
+			return fmt.Errorf("source is %+v", s)
+		}
+		return nil
+	})
+}
+
+func TestReload(t *testing.T) {
+	h := newTestHost(t)
+	service := &fakeService{}
+	service.set(containers("web nginx:1"))
+	reload := make(chan struct{})
+	h.serving(service.find, func(o *Options) { o.Reload = reload })
+	h.runs(map[string]int{"web": 1})
+	service.set(containers("db postgres:1"))
+	reload <- struct{}{}
+	h.runs(map[string]int{"db": 1})
+	service.mu.Lock()
+	defer service.mu.Unlock()
+	if service.asked != 2 {
+		t.Errorf("the service was asked %d times, want 2", service.asked)
+	}
+}
+
+// A clone of a machine does not run what its original was assigned, also where
+// their machine-ids are the same.
+func TestCloneWithTheSameMachineID(t *testing.T) {
+	h := newTestHost(t)
+	service := &fakeService{}
+	service.set(containers("web nginx:1"))
+	uuid := "/sys/class/dmi/id/product_uuid"
+	h.write(uuid, "EC2A-1\n")
+	a := h.agent()
+	a.Find = service.find
+	a.takeOver(t.Context()).Wait()
+	h.boot()
+	h.write(uuid, "ec2b-2\n")
+	service.down = make(chan struct{})
+	h.serving(service.find, nil)
+	h.says("waiting for the metadata service; 0 containers assigned")
+	h.runs(map[string]int{})
+}

@@ -1,0 +1,177 @@
+// Package config reads /etc/dockhost/dockhost.yaml: what an administrator
+// sets for the agent. Without the file the defaults hold.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dockhost/dockhost/internal/document"
+)
+
+// Path is where the file is.
+const Path = "/etc/dockhost/dockhost.yaml"
+
+const (
+	// defaultPoll is how often a metadata service is asked again that does not
+	// tell of changes by itself.
+	defaultPoll = 10 * time.Minute
+	// minPoll keeps a fleet from flooding its metadata service.
+	minPoll = 10 * time.Second
+)
+
+// Config is what the file says.
+type Config struct {
+	// Datasources are the datasources to ask and their order, by cloud-init's
+	// names; without any, those that the host's marks point to.
+	Datasources []string
+	// IMDSv1 allows EC2's metadata service to be asked without a token, where
+	// it gives none.
+	IMDSv1 bool
+	// Poll is how often user data is asked for again where no change is told; 0
+	// is never.
+	Poll time.Duration
+	// Include allows user data to name further user data by its address
+	// (#include).
+	Include bool
+}
+
+// Equal says whether two configurations are the same.
+func (c Config) Equal(d Config) bool {
+	return slices.Equal(c.Datasources, d.Datasources) && c.IMDSv1 == d.IMDSv1 && c.Poll == d.Poll && c.Include == d.Include
+}
+
+// Read reads the file below a root, "" on a real host. known are the names of
+// the datasources. The error is everything that is wrong in the file.
+func Read(root string, known []string) (Config, error) {
+	text, err := os.ReadFile(filepath.Join(root, Path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{Poll: defaultPoll}, nil
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	return Parse(Path, text, known)
+}
+
+// Parse reads the text of the file. file names it in messages.
+func Parse(file string, text []byte, known []string) (Config, error) {
+	c := Config{Poll: defaultPoll}
+	node, err := document.Parse(file, text)
+	if err != nil || node == nil || document.IsNull(node) {
+		return c, err
+	}
+	r := reader{document.NewReport(document.File(file), nil)}
+	top := document.Spot{Node: node}
+	if top.Node = r.Resolve(top); top.Node == nil {
+		return c, r.Err()
+	}
+	if !top.IsMapping() {
+		r.Errorf(top, "not a mapping: write lines of KEY: VALUE")
+		return c, r.Err()
+	}
+	top = r.Check(top, document.Only("user_data").With("datasource", document.Only("names", "imdsv1", "poll")).With("user_data", document.Only("include")))
+	r.datasource(&c, top.Field("datasource"), known)
+	if userData := top.Field("user_data"); r.mapping(userData, "include: true") {
+		c.Include = r.boolean(userData.Field("include"))
+	}
+	return c, r.Err()
+}
+
+// reader notes what is wrong while it reads.
+type reader struct {
+	*document.Report
+}
+
+// datasource reads the names alone, or a mapping with more.
+func (r reader) datasource(c *Config, at document.Spot, known []string) {
+	if at.IsScalar() && !at.IsNull() || at.IsList() {
+		c.Datasources = r.names(at, known)
+		return
+	}
+	if !r.mapping(at, "names: [Ec2]") {
+		return
+	}
+	c.Datasources = r.names(at.Field("names"), known)
+	c.IMDSv1 = r.boolean(at.Field("imdsv1"))
+	r.poll(c, at.Field("poll"))
+}
+
+// names reads one name or a list of them.
+func (r reader) names(at document.Spot, known []string) []string {
+	if !at.Present() || at.IsNull() {
+		return nil
+	}
+	spots := []document.Spot{at}
+	if at.IsList() {
+		spots = nil
+		for _, item := range at.Items() {
+			spots = append(spots, item)
+		}
+	}
+	var names []string
+	for _, item := range spots {
+		name := item.Text()
+		switch {
+		case name == "":
+			r.Errorf(item, "not a datasource: write its name, such as Ec2 or [NoCloud, GCE]")
+		case !slices.Contains(known, name):
+			r.Errorf(item, "unknown datasource %q%s", document.Shorten(name), hint(name, known))
+		default:
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func hint(name string, known []string) string {
+	for _, one := range known { // cloud-init is particular about capitals
+		if strings.EqualFold(one, name) {
+			return fmt.Sprintf(" (did you mean %q?)", one)
+		}
+	}
+	if near := document.Nearest(name, known); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return " (known are: " + strings.Join(known, ", ") + ")"
+}
+
+func (r reader) poll(c *Config, at document.Spot) {
+	switch text := at.Text(); {
+	case !at.Present() || at.IsNull():
+	case text == "off" || text == "false":
+		c.Poll = 0
+	default:
+		every, err := time.ParseDuration(text)
+		if err != nil || every < minPoll {
+			r.Errorf(at, "not an interval: write 10m or the like, %s at least, or off", minPoll)
+		}
+		c.Poll = every
+	}
+}
+
+func (r reader) mapping(at document.Spot, example string) bool {
+	if at.Present() && !at.IsNull() && !at.IsMapping() {
+		r.Errorf(at, "not a mapping: write %s below it, indented", example)
+	}
+	return at.IsMapping()
+}
+
+func (r reader) boolean(at document.Spot) bool {
+	switch at.Text() {
+	case "true":
+		return true
+	case "false":
+	default:
+		if at.Present() && !at.IsNull() {
+			r.Errorf(at, "neither true nor false")
+		}
+	}
+	return false
+}

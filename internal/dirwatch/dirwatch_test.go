@@ -1,0 +1,85 @@
+package dirwatch
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func TestWatch(t *testing.T) {
+	root := t.TempDir()
+	seed, etc := filepath.Join(root, "lib/cloud/seed"), filepath.Join(root, "etc")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Mkdir(etc, 0o755))
+	changes, err := Watch(t.Context(), seed, etc)
+	must(err)
+	steps := []struct {
+		name string
+		do   func() error
+	}{
+		{"made, with all above it", func() error { return os.MkdirAll(seed, 0o755) }},
+		{"a file", func() error { return os.WriteFile(filepath.Join(seed, "user-data"), []byte("a"), 0o600) }},
+		{"written again", func() error { return os.WriteFile(filepath.Join(seed, "user-data"), []byte("b"), 0o600) }},
+		{"a file renamed", func() error { return os.Rename(filepath.Join(seed, "user-data"), filepath.Join(seed, "x")) }},
+		{"removed", func() error { return os.RemoveAll(filepath.Join(root, "lib")) }},
+		{"made again", func() error { return os.MkdirAll(seed, 0o755) }},
+		{"a file in the new one", func() error { return os.WriteFile(filepath.Join(seed, "user-data"), []byte("a"), 0o600) }},
+		{"renamed", func() error { return os.Rename(seed, seed+".old") }},
+		{"a link instead", func() error { return os.Symlink(seed+".old", seed) }},
+		{"a file behind the link", func() error { return os.WriteFile(filepath.Join(seed+".old", "y"), nil, 0o600) }},
+		{"the other directory", func() error { return os.WriteFile(filepath.Join(etc, "a.yaml"), nil, 0o600) }},
+	}
+	for _, step := range steps {
+		must(step.do())
+		select {
+		case <-changes:
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: not told", step.name)
+		}
+	}
+}
+
+// What is beside the directory, and what changes together, wakes nobody in
+// vain.
+func TestWatchTellsOnce(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "dir")
+	changes, err := Watch(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"beside", "other/x"} {
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-changes:
+		t.Error("told of what is beside the directory")
+	case <-time.After(2 * quiet):
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-changes
+	select {
+	case <-changes:
+		t.Error("told twice of files that were written together")
+	case <-time.After(2 * quiet):
+	}
+}

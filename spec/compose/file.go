@@ -1,0 +1,73 @@
+package compose
+
+import (
+	"go.yaml.in/yaml/v4"
+
+	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// ParseFile turns a Compose file into an assignment: each of its services is a
+// container, and x-dockhost.registries has the logins. A nil node is an empty
+// file. The error is a [document.Problems].
+func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
+	r := newReport(source)
+	assignment := &spec.Assignment{Containers: []spec.Container{}}
+	top := spot{Node: node}
+	if node != nil {
+		top.Node = r.Resolve(top)
+	}
+	if top.Node == nil || top.IsNull() {
+		return assignment, r.Err()
+	}
+	if !top.IsMapping() {
+		r.Errorf(top, "not a Compose file: write services: and NAME: below it, indented")
+		return nil, r.Err()
+	}
+	for name, section := range top.Fields() {
+		switch name {
+		case "services":
+			assignment.Containers = r.containers(section)
+		case "x-dockhost":
+			r.Check(section, document.Only("registries"))
+			assignment.Registries = r.registries(section.Field("registries"))
+		case "name", "version": // of the project, and of an older Compose
+		case "volumes":
+			r.namedVolumes(section)
+		default:
+			r.topLevelKey(section, name)
+		}
+	}
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	return assignment, nil
+}
+
+// topLevelKey notes a key of a Compose file that means nothing here.
+func (r *report) topLevelKey(at spot, name string) {
+	switch {
+	case len(name) > 2 && name[:2] == "x-":
+	case name == "networks":
+		r.Errorf(at, "cannot use %q on a single host: create the network with docker network create, and name it in network_mode", name)
+	case name == "secrets", name == "configs":
+		r.Errorf(at, "cannot use %q on a single host: mount a file of the host with volumes", name)
+	case name == "include":
+		r.Errorf(at, "cannot use %q on a single host: each file of the directory is read by itself", name)
+	case name == "containers":
+		r.Errorf(at, "unknown key %q: a Compose file has services", name)
+	default:
+		r.UnknownKey(at, name, []string{"services", "volumes", "x-dockhost"}, "")
+	}
+}
+
+// namedVolumes takes volumes that are declared and no more: Docker creates
+// these by itself. With settings they would have to be created before.
+func (r *report) namedVolumes(section spot) {
+	for name, at := range section.Fields() {
+		empty := at.IsNull() || at.IsMapping() && len(at.Node.Content) == 0
+		if !empty {
+			r.Errorf(at, "cannot use settings of a volume on a single host: create it with docker volume create %s, and leave the settings out", document.Shorten(name))
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package compose
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec"
+)
+
+func parseFile(t *testing.T, text string) (*spec.Assignment, error) {
+	t.Helper()
+	node, err := document.Parse("web.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ParseFile(document.File("web.yaml"), node)
+}
+
+func TestParseFile(t *testing.T) {
+	assignment, err := parseFile(t, `
+name: shop
+version: "3.8"
+services:
+  web: {image: nginx, volumes: ["data:/data"]}
+  db: {image: postgres}
+volumes:
+  data:
+x-dockhost:
+  registries:
+    docker.io: {username: u, password: p}
+x-other: [1]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(assignment.Containers) != 2 || assignment.Containers[1].Name != "web" || assignment.Registries["docker.io"].Username != "u" {
+		t.Errorf("ParseFile() = %+v, want db, web and a login", assignment)
+	}
+	for _, text := range []string{"", "# nothing\n", "services:\n", "services: {}\n"} {
+		if assignment, err := parseFile(t, text); err != nil || len(assignment.Containers) > 0 {
+			t.Errorf("ParseFile(%q) = %+v, %v, want no containers", text, assignment, err)
+		}
+	}
+}
+
+func TestParseFileErrors(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"- a", "web.yaml:1:1: not a Compose file"},
+		{"containers: {}", `web.yaml:1:1 containers: unknown key "containers": a Compose file has services`},
+		{"service: {}", `did you mean "services"?`},
+		{"networks: {a: {}}", "web.yaml:1:1 networks: cannot use \"networks\" on a single host: create the network"},
+		{"volumes: {a: {driver: x}}", "web.yaml:1:11 volumes.a: cannot use settings of a volume"},
+		{"secrets: {}\nservices: {web: {image: nginx, imag: y}}", "web.yaml:2:32 services.web.imag: unknown key"},
+		{"x-dockhost: {registry: {}}", `web.yaml:1:14 x-dockhost.registry: unknown key "registry"`},
+	}
+	for _, tt := range tests {
+		if assignment, err := parseFile(t, tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("ParseFile(%q) = %+v, %v, want the error %q", tt.text, assignment, err, tt.want)
+		}
+	}
+}
