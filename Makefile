@@ -51,6 +51,7 @@ install: build ## install under DESTDIR (build/root) what a package holds
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d packaging/sysusers.d/*
 	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost docs/status.schema.json
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man1 docs/man/*.1
+	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man5 docs/man/*.5
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man8 docs/man/*.8
 
 unit: ## unit tests, with the race detector

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/internal/document"
 	"github.com/dockhost/dockhost/spec/compose"
 )
 
@@ -25,6 +26,9 @@ func TestUserData(t *testing.T) {
 			count++
 			t.Run(fmt.Sprintf("%s:%d", page, b.line), func(t *testing.T) {
 				got, want := problems(t, b.text), []string{}
+				if strings.HasPrefix(b.text, "services:") {
+					got = problemsOfFile(b.text)
+				}
 				if slices.Contains(b.marks, "wrong") {
 					want = told(b.after)
 				}
@@ -48,6 +52,18 @@ func told(text string) []string {
 		lines = append(lines, m[1])
 	}
 	return lines
+}
+
+// problemsOfFile returns what is wrong with a Compose file.
+func problemsOfFile(text string) []string {
+	node, err := document.Parse("web.yaml", []byte(text))
+	if err == nil {
+		_, err = compose.ParseFile(document.File("web.yaml"), node)
+	}
+	if err == nil {
+		return []string{}
+	}
+	return strings.Split(err.Error(), "\n")
 }
 
 // problems returns what is wrong with user data.
