@@ -25,10 +25,11 @@ func TestUserData(t *testing.T) {
 			}
 			count++
 			t.Run(fmt.Sprintf("%s:%d", page, b.line), func(t *testing.T) {
-				got, want := problems(t, b.text), []string{}
+				read, want := problems, []string{}
 				if strings.HasPrefix(b.text, "services:") {
-					got = problemsOfFile(b.text)
+					read = problemsOfFile
 				}
+				got := read(t, b.text)
 				if slices.Contains(b.marks, "wrong") {
 					want = told(b.after)
 				}
@@ -55,7 +56,7 @@ func told(text string) []string {
 }
 
 // problemsOfFile returns what is wrong with a Compose file.
-func problemsOfFile(text string) []string {
+func problemsOfFile(_ *testing.T, text string) []string {
 	node, err := document.Parse("web.yaml", []byte(text))
 	if err == nil {
 		_, err = compose.ParseFile(document.File("web.yaml"), node)
