@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -12,8 +11,8 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
+	"github.com/dockhost/dockhost/intake"
 	"github.com/dockhost/dockhost/spec"
-	"github.com/dockhost/dockhost/spec/compose"
 )
 
 // target is what the host is to run, and what was accepted before.
@@ -94,22 +93,15 @@ func (a *Agent) newAccepted(source api.Source) *accepted {
 // parse returns what the user data assigns, and what is worth knowing about
 // it. User data that may well hold an assignment, but of a kind that is not
 // understood, must not end what was assigned before.
-func parse(_ context.Context, data *cloudinit.UserData, kept *accepted) (*spec.Assignment, string, error) {
-	section, err := data.Section()
-	if err != nil {
-		return nil, "", err
-	}
+func parse(ctx context.Context, data *cloudinit.UserData, kept *accepted) (*spec.Assignment, string, error) {
+	result, err := intake.Read(ctx, data, intake.Options{})
 	switch {
-	case section.Node != nil:
-	case section.Opaque && kept.assigns():
-		return nil, "", fmt.Errorf("%s: %s is not looked into for a dockhost section (write it as plain #cloud-config)", section.File, section.Kind)
-	case section.Kind == "":
-		return &spec.Assignment{}, "the user data is empty", nil
-	default:
-		return &spec.Assignment{}, "the user data (" + section.Kind + ") has no dockhost section", nil
+	case err != nil:
+		return nil, "", err
+	case result.Unread != nil && kept.assigns():
+		return nil, "", result.Unread
 	}
-	assignment, err := compose.Parse(section.Source, section.Node) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
-	return assignment, "", err
+	return result.Assignment, result.Note, nil
 }
 
 // withoutUserData is for a host whose user data is not there (yet). A clone of

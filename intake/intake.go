@@ -1,0 +1,108 @@
+// Package intake is the one way from what a datasource handed over to what the
+// host is to run: the agent goes it, and so do dockhostctl's validate and
+// render, so that what passes there passes on the host. It finds no user data
+// and puts nothing in force. Its errors hold no value of the user data.
+package intake
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/compose"
+)
+
+// Policy restricts what may be asked for.
+type Policy interface {
+	// Check returns everything that the assignment asks for and may not have.
+	Check(assignment *spec.Assignment) error
+}
+
+// Options say how user data is taken.
+type Options struct {
+	// Policy is asked about what is assigned; nil allows everything.
+	Policy Policy
+	// Declaration makes an assignment of [cloudinit.UserData.Declaration], and
+	// says what it left out. It is used where the user data has no dockhost
+	// section; with nil such a declaration is noted and not used.
+	Declaration func(file string, raw []byte) (assignment *spec.Assignment, warnings []string, err error)
+}
+
+// Result is what user data comes to.
+type Result struct {
+	// Assignment is never nil; it is empty when nothing is assigned.
+	Assignment *spec.Assignment
+	// Section is what was found in the user data; nil for [ReadContainers].
+	Section *cloudinit.Section
+	// Note says why nothing is assigned, "" when something may be.
+	Note string
+	// Warnings are one sentence each: what was left out, or is not as it looks.
+	Warnings []string
+	// Unread says why the user data may hold an assignment that was not looked
+	// for; nil when all of it was understood. What was assigned before must not
+	// end because of such user data.
+	Unread error
+}
+
+// Read returns what user data assigns. The error holds everything that is
+// wrong: [document.Problems] or a [*document.Problem] where it has a place.
+func Read(_ context.Context, data *cloudinit.UserData, o Options) (*Result, error) {
+	section, err := data.Section()
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Section: section, Assignment: &spec.Assignment{}}
+	switch {
+	case section.Node != nil:
+		result.Assignment, err = compose.Parse(section.Source, section.Node) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
+	case data.Declaration != nil && o.Declaration != nil:
+		result.Assignment, result.Warnings, err = o.Declaration("gce-container-declaration", data.Declaration)
+	case section.Opaque:
+		result.Unread = fmt.Errorf("%s: %s is not looked into for a dockhost section (write it as plain #cloud-config)", section.File, section.Kind)
+		result.Note = noSection(section)
+	case section.Kind == "":
+		result.Note = "the user data is empty"
+	default:
+		result.Note = noSection(section)
+	}
+	return result.allowedBy(o.Policy, err)
+}
+
+func noSection(section *cloudinit.Section) string {
+	return "the user data (" + section.Kind + ") has no dockhost section"
+}
+
+// ReadContainers returns what a file assigns that has the content of a dockhost
+// section and nothing else, as those in /etc/dockhost/containers do. name is
+// the file's in messages.
+func ReadContainers(name string, text []byte, o Options) (*Result, error) {
+	name = filepath.Base(name)
+	top, err := document.Parse(name, text)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Assignment: &spec.Assignment{}}
+	if top == nil || document.IsNull(top) {
+		result.Note = "the file is empty"
+		return result, nil
+	}
+	result.Assignment, err = compose.Parse(document.File(name), top)
+	return result.allowedBy(o.Policy, err)
+}
+
+// allowedBy returns the result of a reading that gave err, when the policy
+// allows it.
+func (r *Result) allowedBy(policy Policy, err error) (*Result, error) {
+	if err != nil {
+		return nil, err
+	}
+	if policy != nil {
+		if err := policy.Check(r.Assignment); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
