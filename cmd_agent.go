@@ -11,7 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
-	"github.com/dockhost/dockhost/supervisor"
+	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -43,7 +43,7 @@ func runAgent(ctx context.Context) error {
 	return agent.New(agent.Options{
 		Dir:         runDir,
 		Version:     version,
-		RuntimeName: supervisor.RuntimeName,
+		RuntimeName: request.RuntimeName,
 		Engine:      docker,
 		Units:       units,
 		Status:      newGatherer(docker, units),

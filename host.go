@@ -8,7 +8,7 @@ import (
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
-	"github.com/dockhost/dockhost/supervisor"
+	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -30,5 +30,5 @@ func newLogger(identifier string) *zap.Logger {
 }
 
 func newGatherer(docker *engine.Client, units *systemd.Manager) status.Gatherer {
-	return status.Gatherer{Dir: runDir, Engine: docker, Units: units, Runtime: supervisor.RuntimeName}
+	return status.Gatherer{Dir: runDir, Engine: docker, Units: units, Runtime: request.RuntimeName}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/dropin"
 )
 
 // containers makes a dockhost section; each is "name image".
@@ -257,7 +258,7 @@ func TestUnitSettings(t *testing.T) {
 	if h.units.reloads != 2 {
 		t.Errorf("daemon-reloads = %d, want 2", h.units.reloads)
 	}
-	raw, err := os.ReadFile(filepath.Join(h.root, "/run/systemd/system/dockhost@web.service.d", dropInName))
+	raw, err := os.ReadFile(filepath.Join(h.root, dropin.Path("web")))
 	if err != nil || !strings.Contains(string(raw), "\nMemoryMax=1G\n") {
 		t.Errorf("drop-in = %q, %v", raw, err)
 	}

@@ -7,24 +7,18 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/mount"
 	"golang.org/x/sys/unix"
 
+	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )
 
 const (
-	// notifyTarget is where the container finds the socket.
-	notifyTarget = "/run/dockhost/notify.sock"
-	// socketPrefix and a pid are the name of a socket on the host.
-	socketPrefix = "notify-"
 	// maxDatagram is what systemd itself takes (systemd: NOTIFY_BUFFER_MAX).
 	maxDatagram = 4096
 	// maxFiles is what a datagram can bring along (unix(7), SCM_MAX_FD).
@@ -65,7 +59,7 @@ func (s *Supervisor) listenToApp() (*byApp, error) {
 		return nil, fmt.Errorf("make the container's notify socket: %w", err)
 	}
 	removeStaleSockets(dir)
-	path := filepath.Join(dir, socketPrefix+strconv.Itoa(os.Getpid()))
+	path := filepath.Join(dir, request.SocketPrefix+strconv.Itoa(os.Getpid()))
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		return nil, fmt.Errorf("make the container's notify socket: %w", err)
@@ -81,7 +75,7 @@ func (s *Supervisor) listenToApp() (*byApp, error) {
 // removeStaleSockets removes what supervisors left that were killed: sockets
 // that nobody listens at.
 func removeStaleSockets(dir string) {
-	left, err := filepath.Glob(filepath.Join(dir, socketPrefix+"*"))
+	left, err := filepath.Glob(filepath.Join(dir, request.SocketPrefix+"*"))
 	if err != nil {
 		return
 	}
@@ -96,17 +90,7 @@ func removeStaleSockets(dir string) {
 	}
 }
 
-func (a *byApp) prepare(config *container.Config, host *container.HostConfig) {
-	config.Env = slices.DeleteFunc(slices.Clone(config.Env), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return name == "NOTIFY_SOCKET" || name == "WATCHDOG_USEC" || name == "WATCHDOG_PID"
-	})
-	config.Env = append(config.Env, "NOTIFY_SOCKET="+notifyTarget)
-	if a.s.Watchdog > 0 {
-		config.Env = append(config.Env, fmt.Sprintf("WATCHDOG_USEC=%d", a.s.Watchdog.Microseconds()))
-	}
-	host.Mounts = append(slices.Clone(host.Mounts), mount.Mount{Type: mount.TypeBind, Source: a.path, Target: notifyTarget})
-}
+func (a *byApp) socket() string { return a.path }
 
 func (a *byApp) close() {
 	_ = a.conn.Close()

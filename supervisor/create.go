@@ -9,12 +9,12 @@ import (
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
-	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/supervisor/request"
 )
 
 // create makes the container and says to dockhost-runtime where it is born.
@@ -23,7 +23,7 @@ func (s *Supervisor) create(ctx context.Context, image engine.Image) (string, er
 		return "", err
 	}
 	s.state.Digest = image.Digest
-	request, err := s.request()
+	made, err := s.request()
 	if err != nil {
 		return "", err
 	}
@@ -32,12 +32,12 @@ func (s *Supervisor) create(ctx context.Context, image engine.Image) (string, er
 			return "", err
 		}
 	}
-	id, warnings, err := s.Engine.Create(ctx, request)
+	id, warnings, err := s.Engine.Create(ctx, made)
 	if errors.Is(err, engine.ErrConflict) {
 		if err := s.freeName(ctx); err != nil {
 			return "", err
 		}
-		id, warnings, err = s.Engine.Create(ctx, request)
+		id, warnings, err = s.Engine.Create(ctx, made)
 	}
 	if err != nil {
 		return "", err
@@ -52,38 +52,26 @@ func (s *Supervisor) create(ctx context.Context, image engine.Image) (string, er
 	return id, nil
 }
 
-// request is what the Engine is asked for: what was declared, and what makes
-// the container this unit's.
+// request is what the Engine is asked for.
 func (s *Supervisor) request() (engine.CreateRequest, error) {
-	config, host := *s.spec.Config, *s.spec.HostConfig
-	env, err := s.environment(config.Env)
+	env, err := s.fileEnv()
 	if err != nil {
 		return engine.CreateRequest{}, err
 	}
-	config.Env = env
-	config.Labels = maps.Clone(config.Labels)
-	if config.Labels == nil {
-		config.Labels = map[string]string{}
-	}
-	config.Labels[LabelConfigHash] = s.state.ConfigHash
-	config.Labels[LabelSupervisor] = self(s.Cgroups.Root)
-	host.Runtime = s.spec.Runtime
-	if s.unit != "" {
-		config.Labels[LabelUnit] = s.unit
-		host.Runtime = RuntimeName
-		host.CgroupParent = placement.CgroupParent(s.unit)
-	}
-	s.readiness.prepare(&config, &host)
-	s.env = config.Env
-	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
-	return engine.CreateRequest{
-		Name: s.spec.Name, Platform: s.spec.Platform, Config: &config, HostConfig: &host, Networking: s.spec.Networking,
-	}, nil
+	made := request.Make(s.spec, request.Host{
+		Unit:         s.unit,
+		Supervisor:   self(s.Cgroups.Root),
+		ConfigHash:   s.state.ConfigHash,
+		FileEnv:      env,
+		NotifySocket: s.readiness.socket(),
+		Watchdog:     s.Watchdog,
+	})
+	s.env = made.Config.Env
+	return made, nil
 }
 
-// environment adds the variables of the env files before the declared ones,
-// which win, as Compose has it.
-func (s *Supervisor) environment(declared []string) ([]string, error) {
+// fileEnv returns the variables of the env files.
+func (s *Supervisor) fileEnv() ([]string, error) {
 	var env []string
 	for _, file := range s.spec.EnvFiles {
 		vars, err := readEnvFile(file)
@@ -94,7 +82,7 @@ func (s *Supervisor) environment(declared []string) ([]string, error) {
 			env = append(env, name+"="+vars[name])
 		}
 	}
-	return append(env, declared...), nil
+	return env, nil
 }
 
 // readEnvFile names the file and not what it holds: the parser's errors quote

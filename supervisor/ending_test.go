@@ -18,6 +18,7 @@ import (
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/supervisor/request"
 )
 
 // A docker stop that had to kill is told from one that had not.
@@ -153,7 +154,7 @@ func TestSweep(t *testing.T) {
 	docker := r.engine()
 	made := func(name, supervisor string) string {
 		id, _, err := docker.Create(t.Context(), engine.CreateRequest{
-			Name: name, Config: &container.Config{Image: "app:1", Labels: map[string]string{LabelUnit: unitName, LabelSupervisor: supervisor}},
+			Name: name, Config: &container.Config{Image: "app:1", Labels: map[string]string{request.LabelUnit: unitName, request.LabelSupervisor: supervisor}},
 			HostConfig: &container.HostConfig{},
 		})
 		if err != nil {

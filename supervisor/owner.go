@@ -14,6 +14,7 @@ import (
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -30,7 +31,7 @@ func (s *Supervisor) freeName(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case found.Labels[LabelSupervisor] != "" || found.Labels[LabelUnit] != "":
+	case found.Labels[request.LabelSupervisor] != "" || found.Labels[request.LabelUnit] != "":
 		if err := s.checkOwner(ctx, found); err != nil {
 			return err
 		}
@@ -46,12 +47,12 @@ func (s *Supervisor) removeNameless(ctx context.Context) error {
 	if s.unit == "" {
 		return nil
 	}
-	left, err := s.Engine.ListByLabel(ctx, LabelUnit, s.unit)
+	left, err := s.Engine.ListByLabel(ctx, request.LabelUnit, s.unit)
 	if err != nil {
 		return err
 	}
 	for _, container := range left {
-		if looksAfter(s.Cgroups.Root, container.Labels[LabelSupervisor]) {
+		if looksAfter(s.Cgroups.Root, container.Labels[request.LabelSupervisor]) {
 			continue // another command of this unit
 		}
 		if err := s.removeLeftover(ctx, container); err != nil {
@@ -73,7 +74,7 @@ func (s *Supervisor) removeLeftover(ctx context.Context, left engine.Container) 
 // looked after: by its supervisor, or by systemd, where that one has handed it
 // over.
 func (s *Supervisor) checkOwner(ctx context.Context, found engine.Container) error {
-	supervisor, unit := found.Labels[LabelSupervisor], found.Labels[LabelUnit]
+	supervisor, unit := found.Labels[request.LabelSupervisor], found.Labels[request.LabelUnit]
 	alive := looksAfter(s.Cgroups.Root, supervisor)
 	switch {
 	case unit == "" && alive:

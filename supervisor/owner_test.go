@@ -10,6 +10,7 @@ import (
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/supervisor/request"
 )
 
 // procStat is /proc/PID/stat of a process that was started at that time.
@@ -61,10 +62,10 @@ func TestNameTaken(t *testing.T) {
 			docker := r.engine()
 			config := &container.Config{Image: "app:1", Labels: map[string]string{}}
 			if test.unit != "" {
-				config.Labels[LabelUnit] = test.unit
+				config.Labels[request.LabelUnit] = test.unit
 			}
 			if test.supervisor != "" {
-				config.Labels[LabelSupervisor] = test.supervisor
+				config.Labels[request.LabelSupervisor] = test.supervisor
 			}
 			old, _, err := docker.Create(t.Context(), engine.CreateRequest{Name: "app", Config: config, HostConfig: &container.HostConfig{}})
 			if err != nil {

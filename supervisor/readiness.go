@@ -3,16 +3,14 @@ package supervisor
 import (
 	"context"
 
-	"github.com/docker/docker/api/types/container"
-
 	"github.com/dockhost/dockhost/spec"
 )
 
 // readiness is one way in which a container becomes ready, and in which it is
 // known to be well from then on, where the unit has a watchdog.
 type readiness interface {
-	// prepare adds what the container needs for it.
-	prepare(config *container.Config, host *container.HostConfig)
+	// socket is what the container is to speak to, "" for nothing.
+	socket() string
 	// watch looks after a container that was just started, until ctx ends. It
 	// does not block.
 	watch(ctx context.Context, id string, pid int)
@@ -44,11 +42,11 @@ func (s *Supervisor) newReadiness() (readiness, error) {
 // common is what most kinds of readiness need not do.
 type common struct{}
 
-func (common) prepare(*container.Config, *container.HostConfig) {}
-func (common) health(string)                                    {}
-func (common) says() string                                     { return "" }
-func (common) reloading() func(context.Context)                 { return func(context.Context) {} }
-func (common) close()                                           {}
+func (common) socket() string                   { return "" }
+func (common) health(string)                    {}
+func (common) says() string                     { return "" }
+func (common) reloading() func(context.Context) { return func(context.Context) {} }
+func (common) close()                           {}
 
 // call has the goroutine that follows the container do something: it alone
 // changes the phase, the state and what is said of them.

@@ -22,6 +22,7 @@ import (
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -72,7 +73,7 @@ func newRig(t *testing.T) *rig {
 	r.write("proc/self/cgroup", "0::"+unitCgroup+"\n")
 	r.write(fmt.Sprintf("proc/%d/stat", os.Getpid()), procStat(os.Getpid(), 500))
 	r.write("proc/sys/kernel/random/boot_id", "b007\n")
-	r.server.AddRuntime(RuntimeName, "/usr/libexec/dockhost/dockhost-runtime")
+	r.server.AddRuntime(request.RuntimeName, "/usr/libexec/dockhost/dockhost-runtime")
 	return r
 }
 
@@ -212,7 +213,7 @@ func (l *life) exits(code int, problem string) {
 
 func (l *life) leftNothing() {
 	l.t.Helper()
-	found, err := l.engine().ListByLabel(context.WithoutCancel(l.t.Context()), LabelUnit, unitName)
+	found, err := l.engine().ListByLabel(context.WithoutCancel(l.t.Context()), request.LabelUnit, unitName)
 	if err != nil || len(found) != 0 {
 		l.t.Errorf("containers left: %+v, %v, want none", found, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/supervisor/request"
 )
 
 func newRun() *spec.Run { return &spec.Run{Stdout: true, Stderr: true} }
@@ -50,7 +51,7 @@ func TestNameless(t *testing.T) {
 	for range 2 {
 		r.start().exits(0, "")
 	}
-	found, err := r.engine().ListByLabel(t.Context(), LabelUnit, unitName)
+	found, err := r.engine().ListByLabel(t.Context(), request.LabelUnit, unitName)
 	if err != nil || len(found) != 1 {
 		t.Errorf("containers = %+v, %v, want the last one", found, err)
 	}
@@ -118,7 +119,7 @@ func TestForeground(t *testing.T) {
 	l := r.start()
 	l.ready()
 	found, err := r.engine().Inspect(t.Context(), "app")
-	if err != nil || found.Labels[LabelUnit] != "" || found.Labels[LabelSupervisor] == "" {
+	if err != nil || found.Labels[request.LabelUnit] != "" || found.Labels[request.LabelSupervisor] == "" {
 		t.Errorf("Inspect() = %+v, %v, want it without a unit", found, err)
 	}
 	l.stop()

@@ -27,23 +27,9 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// Labels of the containers that dockhost makes.
-const (
-	// LabelUnit names the systemd unit that the container belongs to.
-	LabelUnit = "dockhost.unit"
-	// LabelSupervisor identifies the process that made it.
-	LabelSupervisor = "dockhost.supervisor"
-	// LabelConfigHash is the [spec.Container.Hash] it was made of.
-	LabelConfigHash = "dockhost.config-hash"
-)
-
 // ExitNotRun is the exit status when the container could not be run at all,
 // as `docker run` has it.
 const ExitNotRun = 125
-
-// RuntimeName is the name under which dockhost-runtime is registered with
-// Docker.
-const RuntimeName = "dockhost"
 
 // supervisorLeaf and containerLeaf are the cgroups below the unit's.
 const (

@@ -22,6 +22,7 @@ import (
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/supervisor/request"
 )
 
 // A container that has to be pulled lives and ends: systemd hears of each
@@ -81,14 +82,14 @@ func TestContainerIsPlaced(t *testing.T) {
 	if diff := cmp.Diff(want, placed); diff != "" {
 		t.Errorf("placement at the start (-want +got):\n%s", diff)
 	}
-	labels := map[string]string{"own": "label", LabelUnit: unitName, LabelConfigHash: r.spec.Hash(), LabelSupervisor: fmt.Sprintf("%d/500/b007", os.Getpid())}
+	labels := map[string]string{"own": "label", request.LabelUnit: unitName, request.LabelConfigHash: r.spec.Hash(), request.LabelSupervisor: fmt.Sprintf("%d/500/b007", os.Getpid())}
 	if !maps.Equal(config.Labels, labels) {
 		t.Errorf("labels = %v, want %v", config.Labels, labels)
 	}
 	if env := []string{"A=file", "B=file", "A=declared"}; !slices.Equal(config.Env, env) {
 		t.Errorf("env = %q, want %q: what was declared wins", config.Env, env)
 	}
-	if host.Runtime != RuntimeName || host.CgroupParent != placement.CgroupParent(unitName) || host.RestartPolicy.Name != container.RestartPolicyDisabled {
+	if host.Runtime != request.RuntimeName || host.CgroupParent != placement.CgroupParent(unitName) || host.RestartPolicy.Name != container.RestartPolicyDisabled {
 		t.Errorf("host config = %+v, want it run by dockhost in %s", host, unitName)
 	}
 }
@@ -308,7 +309,7 @@ func TestNotRun(t *testing.T) {
 			r.spec.Notify = spec.NotifyHealthy
 		}, "has a healthcheck"},
 		{"no env file", func(r *rig) { r.spec.EnvFiles = []spec.EnvFile{{Path: "/nonexistent/env", Required: true}} }, "/nonexistent/env"},
-		{"no runtime", func(r *rig) { r.server.RemoveRuntime(RuntimeName) }, "run: dockhost setup"},
+		{"no runtime", func(r *rig) { r.server.RemoveRuntime(request.RuntimeName) }, "run: dockhost setup"},
 		{"port taken", func(r *rig) {
 			image := r.app()
 			image.StartError = "driver failed programming external connectivity"
@@ -346,7 +347,7 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		}},
 		{"declared env", func(r *rig) {
 			r.spec.Config.Env = []string{"PASSWORD=s3cret-canary"}
-			r.server.RemoveRuntime(RuntimeName)
+			r.server.RemoveRuntime(request.RuntimeName)
 		}},
 		{"login", func(r *rig) {
 			r.configDir = enginetest.ConfigDir(r.t, map[string]engine.Login{"docker.io": {Username: "deploy", Password: "s3cret-canary"}})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/supervisor/request"
 )
 
 // sweep removes what supervisors of this unit left that were killed: their
@@ -35,7 +36,7 @@ func (s *Supervisor) sweepOne(ctx context.Context, id string) error {
 		return placement.Remove(s.Dir.RuntimeDir(), id)
 	case err != nil:
 		return err
-	case looksAfter(s.Cgroups.Root, found.Labels[LabelSupervisor]):
+	case looksAfter(s.Cgroups.Root, found.Labels[request.LabelSupervisor]):
 		return nil // another command of this unit
 	case s.spec.Run != nil && found.Running:
 		return nil // one that was left to systemd

@@ -1,4 +1,4 @@
-package agent
+package dropin
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-func TestDropIn(t *testing.T) {
+func TestRender(t *testing.T) {
 	grace := 30
 	c := &spec.Container{
 		Name: "web", Image: "registry/100%:1", Restart: "on-failure", Config: &container.Config{StopTimeout: &grace},
@@ -40,16 +40,16 @@ DelegateSubgroup=supervisor
 MemoryMax=512M
 TimeoutStopSec=5
 `
-	if diff := cmp.Diff(want, string(dropIn(c, 257))); diff != "" {
-		t.Errorf("dropIn() (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, string(Render(c, 257))); diff != "" {
+		t.Errorf("Render() (-want +got):\n%s", diff)
 	}
 	for version, want := range map[int]string{
 		247: "[Service]\nTimeoutStopSec=20\nDelegate=cpuacct blkio devices\n",
 		258: "[Service]\nTimeoutStopSec=20\nRestartSteps=6\nRestartMaxDelaySec=1min\nDelegateSubgroup=supervisor\n",
 	} {
 		plain := &spec.Container{Name: "web", Image: "web:1", Config: &container.Config{}}
-		if got := string(dropIn(plain, version)); !strings.HasSuffix(got, want) {
-			t.Errorf("dropIn() for systemd %d = %s, want it to end in %s", version, got, want)
+		if got := string(Render(plain, version)); !strings.HasSuffix(got, want) {
+			t.Errorf("Render() for systemd %d = %s, want it to end in %s", version, got, want)
 		}
 	}
 }
@@ -75,8 +75,8 @@ func TestServiceType(t *testing.T) {
 		if got := serviceType(c, test.version); got != test.want {
 			t.Errorf("serviceType(notify %s, reload %v, systemd %d) = %q, want %q", test.notify, test.reload, test.version, got, test.want)
 		}
-		if text := string(dropIn(c, test.version)); !strings.Contains(text, test.want) {
-			t.Errorf("dropIn() = %q, want %q in it", text, test.want)
+		if text := string(Render(c, test.version)); !strings.Contains(text, test.want) {
+			t.Errorf("Render() = %q, want %q in it", text, test.want)
 		}
 	}
 }
