@@ -78,7 +78,7 @@ func noSection(section *cloudinit.Section) string {
 // ReadContainers returns what a file assigns that has the content of a dockhost
 // section and nothing else, as those in /etc/dockhost/containers do. name is
 // the file's in messages.
-func ReadContainers(name string, text []byte, o Options) (*Result, error) {
+func ReadContainers(_ context.Context, name string, text []byte, o Options) (*Result, error) {
 	name = filepath.Base(name)
 	top, err := document.Parse(name, text)
 	if err != nil {
@@ -89,7 +89,7 @@ func ReadContainers(name string, text []byte, o Options) (*Result, error) {
 		result.Note = "the file is empty"
 		return result, nil
 	}
-	result.Assignment, err = compose.Parse(document.File(name), top)
+	result.Assignment, err = compose.Parse(document.File(name), top) //nolint:contextcheck // as above
 	return result.allowedBy(o.Policy, err)
 }
 

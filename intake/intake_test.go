@@ -92,7 +92,7 @@ func TestPolicy(t *testing.T) {
 	if got := names(policy.asked); !cmp.Equal(got, []string{"db", "web"}) {
 		t.Errorf("the policy was asked about %v", got)
 	}
-	if _, err := ReadContainers("web.yaml", []byte("containers: {web: {image: nginx}}"), Options{Policy: policy}); err == nil {
+	if _, err := ReadContainers(t.Context(), "web.yaml", []byte("containers: {web: {image: nginx}}"), Options{Policy: policy}); err == nil {
 		t.Error("ReadContainers() passes what the policy denies")
 	}
 }
@@ -121,14 +121,14 @@ func TestDeclaration(t *testing.T) {
 }
 
 func TestReadContainers(t *testing.T) {
-	result, err := ReadContainers("/etc/dockhost/containers/web.yaml", []byte("containers: {web: {image: nginx}}"), Options{})
+	result, err := ReadContainers(t.Context(), "/etc/dockhost/containers/web.yaml", []byte("containers: {web: {image: nginx}}"), Options{})
 	if err != nil || !cmp.Equal(names(result.Assignment), []string{"web"}) {
 		t.Errorf("ReadContainers() = %+v, %v", result, err)
 	}
-	if result, err := ReadContainers("web.yaml", []byte("# nothing yet\n"), Options{}); err != nil || result.Note != "the file is empty" {
+	if result, err := ReadContainers(t.Context(), "web.yaml", []byte("# nothing yet\n"), Options{}); err != nil || result.Note != "the file is empty" {
 		t.Errorf("ReadContainers() = %+v, %v, want a note", result, err)
 	}
-	_, err = ReadContainers("/etc/web.yaml", []byte("dockhost:\n  containers: {}\n"), Options{})
+	_, err = ReadContainers(t.Context(), "/etc/web.yaml", []byte("dockhost:\n  containers: {}\n"), Options{})
 	if want := `web.yaml:1:1 dockhost: unknown key "dockhost"`; err == nil || err.Error() != want {
 		t.Errorf("ReadContainers() = %v, want %s", err, want)
 	}

@@ -1,0 +1,169 @@
+// Package preview says what user data comes to before a host has it: what is
+// wrong with it, and what would run. It needs no root, no Docker and no
+// systemd, and judges by the agent's and the supervisor's own code.
+package preview
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/cloudinit/datasource"
+	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/internal/document"
+)
+
+// Input is something that a host could be given.
+type Input struct {
+	// Name is what the user called it: a file, a seed directory, "-".
+	Name string
+
+	data *cloudinit.UserData
+	// dir is what stands before the names of files in messages.
+	dir string
+	// containers says that it is the content of a dockhost section alone.
+	containers bool
+	findings   []Finding
+}
+
+// Open reads a file of user data, or one as those in /etc/dockhost/containers;
+// "-" is stdin. asContainers takes it for the latter in any case.
+func Open(name string, stdin io.Reader, asContainers bool) (*Input, error) {
+	text, err := read(name, stdin)
+	if err != nil {
+		return nil, err
+	}
+	dir, _ := filepath.Split(name)
+	in := &Input{Name: name, dir: dir, containers: asContainers, data: &cloudinit.UserData{Datasource: "NoCloud", Path: name, Raw: text}}
+	if !asContainers {
+		in.detect()
+	}
+	return in, nil
+}
+
+// OpenSeed reads a directory with user-data and meta-data.
+func OpenSeed(dir string) *Input {
+	in := &Input{Name: dir, dir: strings.TrimSuffix(dir, "/") + "/"}
+	var err error
+	if in.data, err = datasource.Seed(dir); err != nil {
+		in.findings = findings(err, in.dir, in.Name)
+		return in
+	}
+	if in.data.InstanceID == "nocloud" {
+		in.findings = []Finding{{
+			Severity: Warning, File: in.dir + "meta-data", Line: 1, Column: 1, Path: "instance-id",
+			Message: `there is none, so that the instance counts as "nocloud", and a clone of its disk as the same one (add a line such as instance-id: my-host)`,
+		}}
+	}
+	return in
+}
+
+// read returns a whole file, which may be a pipe.
+func read(name string, stdin io.Reader) ([]byte, error) {
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = file.Close() }()
+		stdin = file
+	}
+	text, err := io.ReadAll(io.LimitReader(stdin, cloudinit.MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > cloudinit.MaxSize {
+		return nil, fmt.Errorf("read %q: larger than %d MiB", name, cloudinit.MaxSize>>20)
+	}
+	return text, nil
+}
+
+// containersKey is the beginning of a file of containers in which something
+// is no YAML.
+var containersKey = regexp.MustCompile(`(?m)\A(#.*\n|\s*\n)*(containers|registries):`)
+
+// detect finds out, by the keys at the top, whether a file without a header of
+// cloud-init's is one of containers, and warns of what a host would not look at.
+func (in *Input) detect() {
+	cloudConfig := bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(in.data.Raw)), []byte("#cloud-config"))
+	top, err := document.Parse(in.Name, in.data.Raw)
+	if err != nil {
+		in.containers = !cloudConfig && containersKey.Match(in.data.Raw)
+		return
+	}
+	if top == nil || top.Kind != yaml.MappingNode {
+		return // user data, of whatever kind
+	}
+	at := document.Spot{Node: top}
+	if at.Field("dockhost").Present() {
+		return
+	}
+	for name, value := range at.Fields() {
+		switch {
+		case !cloudConfig && (name == "containers" || name == "registries"):
+			in.containers = true
+		case cloudConfig && name == "containers":
+			in.warn(value, "this is cloud-config, in which containers: stands below dockhost:, indented")
+		case name == "services":
+			in.warn(value, "this is how a Compose file has it: write containers: instead")
+		case document.Nearest(name, []string{"dockhost"}) != "":
+			in.warn(value, `nobody knows this key (did you mean "dockhost"?)`)
+		}
+	}
+}
+
+func (in *Input) warn(at document.Spot, message string) {
+	line, column := at.Position()
+	in.findings = append(in.findings, Finding{
+		Severity: Warning, File: in.Name, Line: line, Column: column, Path: at.Path, Message: message,
+	})
+}
+
+// take has the input taken as the agent would take it. It returns what that
+// comes to, nil where something is wrong, and all that there is to say.
+func (in *Input) take(ctx context.Context, o intake.Options) (*intake.Result, []Finding) {
+	if in.data == nil {
+		return nil, in.findings
+	}
+	var result *intake.Result
+	var err error
+	if in.containers {
+		result, err = intake.ReadContainers(ctx, in.Name, in.data.Raw, o)
+	} else {
+		result, err = intake.Read(ctx, in.data, o)
+	}
+	switch {
+	case err == nil && result.Unread != nil:
+		err = result.Unread
+	case err == nil && result.Section != nil && result.Section.Kind == "text/plain":
+		err = errors.New("cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a file for /etc/dockhost/containers has containers: at the top)")
+	}
+	if err != nil {
+		return nil, append(in.findings, findings(err, in.dir, in.file())...)
+	}
+	found := in.findings
+	for _, warning := range result.Warnings {
+		found = append(found, Finding{Severity: Warning, File: in.file(), Message: warning})
+	}
+	if result.Note != "" {
+		found = append(found, Finding{Severity: Warning, File: in.file(), Message: result.Note + ": nothing would run"})
+	}
+	return result, found
+}
+
+// file is what is read first: the file itself, or a seed's user-data.
+func (in *Input) file() string {
+	if in.data == nil || in.dir == "" {
+		return in.Name
+	}
+	return in.dir + filepath.Base(in.data.Path)
+}

@@ -1,0 +1,103 @@
+package preview
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dockhost/dockhost/intake"
+)
+
+// Report is what is said of some inputs, as `dockhostctl validate --json`
+// prints it.
+type Report struct {
+	// Well says that no finding is an error.
+	Well     bool      `json:"well"`
+	Findings []Finding `json:"findings"`
+	Inputs   []Summary `json:"inputs"`
+}
+
+// Summary is what one input comes to.
+type Summary struct {
+	// Name is the file or directory, as the user named it.
+	Name string `json:"name"`
+	Well bool   `json:"well"`
+	// Kind is the MIME type of user data, or "containers" for a file of
+	// containers; "" where there is nothing.
+	Kind string `json:"kind"`
+	// Containers are sorted; none where something is wrong.
+	Containers []string `json:"containers"`
+}
+
+// kindContainers is the [Summary.Kind] of what no cloud-init reads.
+const kindContainers = "containers"
+
+// Validate says everything that is wrong with some inputs.
+func Validate(ctx context.Context, o intake.Options, inputs ...*Input) Report {
+	report := Report{Well: true, Findings: []Finding{}}
+	for _, in := range inputs {
+		result, found := in.take(ctx, o)
+		summary := Summary{Name: in.Name, Well: !hasErrors(found), Containers: []string{}}
+		if in.containers {
+			summary.Kind = kindContainers
+		}
+		if result != nil {
+			if result.Section != nil {
+				summary.Kind = result.Section.Kind
+			}
+			for _, c := range result.Assignment.Containers {
+				summary.Containers = append(summary.Containers, c.Name)
+			}
+		}
+		report.Well = report.Well && summary.Well
+		report.Findings = append(report.Findings, found...)
+		report.Inputs = append(report.Inputs, summary)
+	}
+	return report
+}
+
+// Print writes the errors and, for each input without any, one line to out, and
+// the warnings to warnings.
+func (r Report) Print(out, warnings io.Writer) error {
+	for _, f := range r.Findings {
+		if f.Severity == Warning {
+			fmt.Fprintln(warnings, f)
+			continue
+		}
+		if _, err := fmt.Fprintln(out, f); err != nil {
+			return err
+		}
+	}
+	for _, in := range r.Inputs {
+		if !in.Well {
+			continue
+		}
+		if _, err := fmt.Fprintf(out, "%s: %s\n", in.Name, in.sentence()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Summary) sentence() string {
+	switch count := len(s.Containers); count {
+	case 0:
+		return "no containers"
+	case 1:
+		return "1 container: " + s.Containers[0]
+	default:
+		return fmt.Sprintf("%d containers: %s", count, strings.Join(s.Containers, ", "))
+	}
+}
+
+// PrintJSON writes the report for programs.
+func (r Report) PrintJSON(out io.Writer) error { return printJSON(out, r) }
+
+func printJSON(out io.Writer, v any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}

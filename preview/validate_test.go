@@ -1,0 +1,192 @@
+package preview
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/internal/document"
+)
+
+// validate returns what is printed about a text: the errors and the result,
+// and the warnings.
+func validate(t *testing.T, text string, asContainers bool) (out, warnings string) {
+	t.Helper()
+	in, err := Open("-", strings.NewReader(text), asContainers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return print(t, Validate(t.Context(), intake.Options{}, in))
+}
+
+func print(t *testing.T, report Report) (out, warnings string) {
+	t.Helper()
+	var o, w bytes.Buffer
+	if err := report.Print(&o, &w); err != nil {
+		t.Fatal(err)
+	}
+	return o.String(), w.String()
+}
+
+func TestValidate(t *testing.T) {
+	const service = "{image: nginx}"
+	tests := []struct {
+		name, text    string
+		out, warnings string
+	}{
+		{"user data", "#cloud-config\ndockhost: {containers: {web: " + service + ", db: " + service + "}}\n", "-: 2 containers: db, web\n", ""},
+		{"one container", "#cloud-config\ndockhost: {containers: {web: " + service + "}}\n", "-: 1 container: web\n", ""},
+		{"a file of containers", "# ours\ncontainers: {web: " + service + "}\n", "-: 1 container: web\n", ""},
+		{"with logins alone", "registries: {}\n", "-: no containers\n", ""},
+		{
+			"every problem at once", "containers:\n  web: {imag: x}\n  db: {image: pg, port: 1}\nregistrys: {}\n",
+			`-:2:3 containers.web: no image: add image: with the reference of an image
+-:2:9 containers.web.imag: unknown key "imag" (did you mean "image"?)
+-:3:19 containers.db.port: unknown key "port" (did you mean "ports"?)
+-:4:1 registrys: unknown key "registrys" (did you mean "registries"?)
+`, "",
+		},
+		{
+			"what only the whole tells", "containers:\n  aa: {image: x, ports: ['80:80'], depends_on: [bb]}\n  bb: {image: x, ports: ['80:81'], depends_on: [aa]}\n",
+			`-:3:26 containers.bb.ports[0]: port 80/tcp of the host is taken by container "aa" already
+-:3:49 containers.bb.depends_on[0]: these containers wait for each other in a circle: aa -> bb -> aa
+`, "",
+		},
+		{
+			"a misspelled section", "#cloud-config\ndockhots: {}\n", "-: no containers\n",
+			"-:2:1 dockhots: warning: nobody knows this key (did you mean \"dockhost\"?)\n" +
+				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
+		},
+		{
+			"containers at the top", "#cloud-config\ncontainers: {web: " + service + "}\n", "-: no containers\n",
+			"-:2:1 containers: warning: this is cloud-config, in which containers: stands below dockhost:, indented\n" +
+				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
+		},
+		{
+			"a Compose file", "services: {web: " + service + "}\n",
+			"-: cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a file for /etc/dockhost/containers has containers: at the top)\n",
+			"-:1:1 services: warning: this is how a Compose file has it: write containers: instead\n",
+		},
+		{
+			"no header", "dockhost: {containers: {web: " + service + "}}\n",
+			"-:1:1: the first line is not #cloud-config, so this is not read: add that line\n", "",
+		},
+		{"a script", "#!/bin/sh\n", "-: no containers\n", "-: warning: the user data (text/x-shellscript) has no dockhost section: nothing would run\n"},
+		{"nothing", "", "-: no containers\n", "-: warning: the user data is empty: nothing would run\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, warnings := validate(t, tt.text, false)
+			if diff := cmp.Diff(tt.out, out); diff != "" {
+				t.Errorf("output (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.warnings, warnings); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What is no YAML is told by its beginning.
+func TestValidateSyntax(t *testing.T) {
+	for _, text := range []string{"# ours\ncontainers:\n  web: [" + canary, "#cloud-config\ndockhost:\n  web: [" + canary} {
+		out, _ := validate(t, text, false)
+		if !strings.HasPrefix(out, "-:3:") || !strings.Contains(out, "not YAML") || strings.Contains(out, canary) {
+			t.Errorf("validate(%q) prints %q, want where it is no YAML", text, out)
+		}
+	}
+}
+
+func TestValidateAsContainers(t *testing.T) {
+	out, _ := validate(t, "#cloud-config\ncontainer: {}\n", true)
+	if want := "-:2:1 container: unknown key \"container\" (did you mean \"containers\"?)\n"; out != want {
+		t.Errorf("validate --containers prints %q, want %q", out, want)
+	}
+}
+
+// Files are named as the user named them, those of a seed as well.
+func TestValidateNames(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	user := write("user-data", "#cloud-config\ndockhost: {container: {}}\n")
+	in, err := Open(user, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const unknown = ":2:12 container: unknown key \"container\" (did you mean \"containers\"?)\n"
+	if out, _ := print(t, Validate(t.Context(), intake.Options{}, in)); out != user+unknown {
+		t.Errorf("prints %q, want %q", out, user+unknown)
+	}
+	seed := func() (string, string) { return print(t, Validate(t.Context(), intake.Options{}, OpenSeed(dir+"/"))) }
+	if out, _ := seed(); !strings.Contains(out, "has user-data but no meta-data") {
+		t.Errorf("prints %q, want what the seed lacks", out)
+	}
+	meta := write("meta-data", "local-hostname: x\n")
+	out, warnings := seed()
+	if out != user+unknown || !strings.HasPrefix(warnings, meta+":1:1 instance-id: warning: there is none") {
+		t.Errorf("prints %q and %q, want the unknown key, and that the instance-id lacks", out, warnings)
+	}
+	write("meta-data", "- x\n")
+	if out, _ := seed(); !strings.HasPrefix(out, meta+":1:1: not a mapping") {
+		t.Errorf("prints %q, want what is wrong with the meta-data", out)
+	}
+}
+
+func TestFindings(t *testing.T) {
+	placed := &document.Problem{File: "user-data", Line: 2, Column: 3, Path: "a.b", Message: "no"}
+	included := &document.Problem{File: "https://host/x", Line: 1, Column: 1, Message: "no"}
+	got := findings(errors.Join(document.Problems{placed}, errors.New("one\ntwo"), included), "dir/", "dir/user-data")
+	var lines []string
+	for _, f := range got {
+		lines = append(lines, f.String())
+	}
+	want := []string{"dir/user-data:2:3 a.b: no", "dir/user-data: one; two", "https://host/x:1:1: no"}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestReportJSON(t *testing.T) {
+	in, err := Open("-", strings.NewReader("containers: {web: {image: x, port: 1}}"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Validate(t.Context(), intake.Options{}, in).PrintJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	var got, want any
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	_ = json.Unmarshal([]byte(`{"well": false,
+		"findings": [{"severity": "error", "file": "-", "line": 1, "column": 30, "path": "containers.web.port",
+			"message": "unknown key \"port\" (did you mean \"ports\"?)"}],
+		"inputs": [{"name": "-", "well": false, "kind": "containers", "containers": []}]}`), &want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	if _, err := Open(filepath.Join(t.TempDir(), "none"), nil, false); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Open() = %v, want a file that is not there", err)
+	}
+	if _, err := Open("-", strings.NewReader(strings.Repeat("x", 16<<20+1)), false); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+		t.Errorf("Open() = %v, want a limit", err)
+	}
+}
