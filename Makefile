@@ -49,7 +49,7 @@ install: build ## install under DESTDIR (build/root) what a package holds
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system-preset packaging/presets/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d packaging/tmpfiles.d/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d packaging/sysusers.d/*
-	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost docs/status.schema.json
+	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost docs/*.schema.json
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man1 docs/man/*.1
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man5 docs/man/*.5
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man8 docs/man/*.8

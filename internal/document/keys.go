@@ -34,6 +34,20 @@ func (k Keys) With(name string, value Keys) Keys {
 // Names returns the keys that a mapping may have, sorted.
 func (k Keys) Names() []string { return slices.Sorted(maps.Keys(k.fields)) }
 
+// Field returns what may stand below a key of the mapping.
+func (k Keys) Field(name string) Keys { return k.fields[name] }
+
+// Each returns what the items of a list, or the values of a mapping with free
+// keys, may have, and false where that is not said.
+func (k Keys) Each() (Keys, bool) {
+	for _, below := range []*Keys{k.item, k.each} {
+		if below != nil {
+			return *below, true
+		}
+	}
+	return Keys{}, false
+}
+
 // ListOf is a list of such items.
 func ListOf(item Keys) Keys { return Keys{item: &item} }
 
