@@ -22,17 +22,19 @@ no systemd and no agent.
 
 Exit status: 0, 1 when a host would not take the user data, with every problem,
 2 when the command line is wrong or a file cannot be read.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var files []string
-			if flags.seed == "" && len(args) > 0 {
-				files, args = args[:1], args[1:]
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if flags.seed == "" && len(args) == 0 {
+				return nil, cobra.ShellCompDirectiveDefault
 			}
-			inputs, err := flags.open(cmd, files...)
+			return flags.completeNames(cmd, args), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in, names, err := flags.openOne(cmd, args)
 			if err != nil {
 				return misuse(cmd, err)
 			}
-			o.Names = args
-			rendering, found, err := preview.Render(cmd.Context(), inputs[0], o)
+			o.Names = names
+			rendering, found, err := preview.Render(cmd.Context(), in, o)
 			for _, finding := range found {
 				fmt.Fprintln(cmd.ErrOrStderr(), finding)
 			}
@@ -52,4 +54,29 @@ Exit status: 0, 1 when a host would not take the user data, with every problem,
 	cmd.Flags().IntVar(&o.SystemdVersion, "systemd-version", 257, "show the unit for a host with this version of systemd")
 	cmd.Flags().BoolVar(&o.ShowEnv, "show-env", false, "show the values of environment variables and what else is masked, but for logins")
 	return cmd
+}
+
+// openOne reads the input of render, and returns what follows it.
+func (f *inputFlags) openOne(cmd *cobra.Command, args []string) (*preview.Input, []string, error) {
+	var files []string
+	if f.seed == "" && len(args) > 0 {
+		files, args = args[:1], args[1:]
+	}
+	inputs, err := f.open(cmd, files...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return inputs[0], args, nil
+}
+
+// completeNames returns the containers of the input that a command line names.
+func (f *inputFlags) completeNames(cmd *cobra.Command, args []string) []string {
+	if len(args) > 0 && args[0] == "-" {
+		return nil // a terminal that waits for the shell
+	}
+	in, _, err := f.openOne(cmd, args)
+	if err != nil {
+		return nil
+	}
+	return preview.Validate(cmd.Context(), previewOptions(), in).Inputs[0].Containers
 }

@@ -1,7 +1,6 @@
 package preview
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,9 +10,17 @@ import (
 // masked stands for a value that may be a secret.
 const masked = "***"
 
-// secretOption is a word in the name of a log driver's option that holds a
-// secret, such as splunk-token.
-var secretOption = regexp.MustCompile(`(?i)token|secret|passw|credential|apikey|api-key`)
+// holdsSecret tells an option of a log driver that is named for a secret, such
+// as splunk-token.
+func holdsSecret(option string) bool {
+	option = strings.ToLower(option)
+	for _, word := range []string{"token", "secret", "passw", "credential", "apikey", "api-key"} {
+		if strings.Contains(option, word) {
+			return true
+		}
+	}
+	return false
+}
 
 // mask returns the container without what its declaration may keep secret: the
 // values of environment variables, its own and those set in the unit, and the
@@ -29,7 +36,7 @@ func mask(c *spec.Container) *spec.Container {
 	if len(host.LogConfig.Config) > 0 {
 		options := make(map[string]string, len(host.LogConfig.Config))
 		for name, value := range host.LogConfig.Config {
-			if secretOption.MatchString(name) {
+			if holdsSecret(name) {
 				value = masked
 			}
 			options[name] = value

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -87,17 +86,13 @@ func read(name string, stdin io.Reader) ([]byte, error) {
 	return text, nil
 }
 
-// containersKey is the beginning of a file of containers in which something
-// is no YAML.
-var containersKey = regexp.MustCompile(`(?m)\A(#.*\n|\s*\n)*(containers|registries):`)
-
 // detect finds out, by the keys at the top, whether a file without a header of
 // cloud-init's is one of containers, and warns of what a host would not look at.
 func (in *Input) detect() {
 	cloudConfig := bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(in.data.Raw)), []byte("#cloud-config"))
 	top, err := document.Parse(in.Name, in.data.Raw)
 	if err != nil {
-		in.containers = !cloudConfig && containersKey.Match(in.data.Raw)
+		in.containers = !cloudConfig && beginsAsContainers(in.data.Raw)
 		return
 	}
 	if top == nil || top.Kind != yaml.MappingNode {
@@ -119,6 +114,16 @@ func (in *Input) detect() {
 			in.warn(value, `nobody knows this key (did you mean "dockhost"?)`)
 		}
 	}
+}
+
+// beginsAsContainers is for a file in which something is no YAML.
+func beginsAsContainers(text []byte) bool {
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line != "---" && !strings.HasPrefix(line, "#") {
+			return strings.HasPrefix(line, "containers:") || strings.HasPrefix(line, "registries:")
+		}
+	}
+	return false
 }
 
 func (in *Input) warn(at document.Spot, message string) {

@@ -190,3 +190,28 @@ func TestOpenErrors(t *testing.T) {
 		t.Errorf("Open() = %v, want a limit", err)
 	}
 }
+
+// FuzzValidate has nothing that somebody hands in end the program, and each
+// thing be either well or have an error.
+func FuzzValidate(f *testing.F) {
+	for _, seed := range []string{
+		"", "#cloud-config\ndockhost: {containers: {web: {image: nginx}}}", "containers: [", "registries:\n  a.b: {}", "services: {}", "# x\n---\ncontainers: {w: &a [*a]}",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		in, err := Open("-", strings.NewReader(text), false)
+		if err != nil {
+			t.Skip(err)
+		}
+		report := Validate(t.Context(), intake.Options{}, in)
+		if report.Well == hasErrors(report.Findings) || len(report.Inputs) != 1 {
+			t.Errorf("Validate(%q) = %+v", text, report)
+		}
+		for _, finding := range report.Findings {
+			if finding.Message == "" || strings.Contains(finding.String(), "\n") {
+				t.Errorf("Validate(%q) finds %q", text, finding)
+			}
+		}
+	})
+}
