@@ -16,13 +16,13 @@ const exitMisuse = 2
 
 // inputFlags say what validate and render read.
 type inputFlags struct {
-	seed       string
-	containers bool
+	seed    string
+	compose bool
 }
 
 func (f *inputFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.seed, "seed", "", "read DIR/user-data and DIR/meta-data, as cloud-init's NoCloud does")
-	cmd.Flags().BoolVar(&f.containers, "containers", false, "take FILE for one of /etc/dockhost/containers, whatever its keys")
+	cmd.Flags().BoolVar(&f.compose, "compose", false, "take FILE for a Compose file, as in /etc/dockhost/containers, whatever its keys")
 	_ = cmd.MarkFlagDirname("seed")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, err) })
 }
@@ -30,8 +30,8 @@ func (f *inputFlags) add(cmd *cobra.Command) {
 // open reads the seed directory, or the files.
 func (f *inputFlags) open(cmd *cobra.Command, files ...string) ([]*preview.Input, error) {
 	switch {
-	case f.seed != "" && (len(files) > 0 || f.containers):
-		return nil, errors.New("--seed takes no FILE and no --containers")
+	case f.seed != "" && (len(files) > 0 || f.compose):
+		return nil, errors.New("--seed takes no FILE and no --compose")
 	case f.seed != "":
 		return []*preview.Input{preview.OpenSeed(f.seed)}, nil
 	case len(files) == 0:
@@ -39,7 +39,7 @@ func (f *inputFlags) open(cmd *cobra.Command, files ...string) ([]*preview.Input
 	}
 	var inputs []*preview.Input
 	for _, file := range files {
-		in, err := preview.Open(file, cmd.InOrStdin(), f.containers)
+		in, err := preview.Open(file, cmd.InOrStdin(), f.compose)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,9 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/intake"
 	"github.com/dockhost/dockhost/spec"
-	"github.com/dockhost/dockhost/spec/compose"
 )
 
 // filesDir is where an administrator, or the maker of an image, puts Compose
@@ -20,7 +20,7 @@ const filesDir = "/etc/dockhost/containers"
 // readFiles returns what the files declare, by file name, and what is wrong
 // with them. A file that is wrong anywhere leaves what it declared before in
 // force; one that is gone ends it.
-func (a *Agent) readFiles(kept *accepted) (map[string]spec.Assignment, []string) {
+func (a *Agent) readFiles(ctx context.Context, kept *accepted) (map[string]spec.Assignment, []string) {
 	before := map[string]spec.Assignment{}
 	if kept != nil {
 		before = kept.Files
@@ -39,7 +39,7 @@ func (a *Agent) readFiles(kept *accepted) (map[string]spec.Assignment, []string)
 		if !isComposeFile(name) {
 			continue
 		}
-		assignment, err := readFile(filepath.Join(dir, name), filepath.Join(filesDir, name))
+		assignment, err := readFile(ctx, filepath.Join(dir, name), filepath.Join(filesDir, name))
 		if errors.Is(err, fs.ErrNotExist) { // removed just now
 			continue
 		}
@@ -62,7 +62,7 @@ func isComposeFile(name string) bool {
 }
 
 // readFile reads one Compose file. shown is its path in messages.
-func readFile(path, shown string) (*spec.Assignment, error) {
+func readFile(ctx context.Context, path, shown string) (*spec.Assignment, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
@@ -74,9 +74,9 @@ func readFile(path, shown string) (*spec.Assignment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
 	}
-	node, err := document.Parse(shown, text)
+	result, err := intake.ReadFile(ctx, shown, text)
 	if err != nil {
 		return nil, err
 	}
-	return compose.ParseFile(document.File(shown), node)
+	return result.Assignment, nil
 }

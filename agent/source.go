@@ -34,7 +34,7 @@ func (a *Agent) readTarget(ctx context.Context) target {
 		a.Log.Warn("starting without the last known good", zap.Error(err))
 	}
 	t := a.readUserData(ctx, kept)
-	files, wrong := a.readFiles(t.kept) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
+	files, wrong := a.readFiles(ctx, t.kept)
 	a.logRefused("file refused", wrong)
 	if t.next == nil && t.kept != nil {
 		t.next = t.kept.clone()

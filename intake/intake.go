@@ -7,7 +7,6 @@ package intake
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/internal/document"
@@ -35,7 +34,7 @@ type Options struct {
 type Result struct {
 	// Assignment is never nil; it is empty when nothing is assigned.
 	Assignment *spec.Assignment
-	// Section is what was found in the user data; nil for [ReadContainers].
+	// Section is what was found in the user data; nil for [ReadFile].
 	Section *cloudinit.Section
 	// Note says why nothing is assigned, "" when something may be.
 	Note string
@@ -75,22 +74,23 @@ func noSection(section *cloudinit.Section) string {
 	return "the user data (" + section.Kind + ") has no dockhost section"
 }
 
-// ReadContainers returns what a file assigns that has the content of a dockhost
-// section and nothing else, as those in /etc/dockhost/containers do. name is
-// the file's in messages.
-func ReadContainers(_ context.Context, name string, text []byte, o Options) (*Result, error) {
-	name = filepath.Base(name)
+// ReadFile returns what a Compose file declares, as those in
+// /etc/dockhost/containers. name is the file's in messages. No policy is asked:
+// whoever may write there is root.
+func ReadFile(_ context.Context, name string, text []byte) (*Result, error) {
 	top, err := document.Parse(name, text)
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Assignment: &spec.Assignment{}}
+	result := &Result{}
 	if top == nil || document.IsNull(top) {
 		result.Note = "the file is empty"
-		return result, nil
 	}
-	result.Assignment, err = compose.Parse(document.File(name), top) //nolint:contextcheck // as above
-	return result.allowedBy(o.Policy, err)
+	result.Assignment, err = compose.ParseFile(document.File(name), top) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
 }
 
 // allowedBy returns the result of a reading that gave err, when the policy

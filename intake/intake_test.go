@@ -92,9 +92,6 @@ func TestPolicy(t *testing.T) {
 	if got := names(policy.asked); !cmp.Equal(got, []string{"db", "web"}) {
 		t.Errorf("the policy was asked about %v", got)
 	}
-	if _, err := ReadContainers(t.Context(), "web.yaml", []byte("containers: {web: {image: nginx}}"), Options{Policy: policy}); err == nil {
-		t.Error("ReadContainers() passes what the policy denies")
-	}
 }
 
 func TestDeclaration(t *testing.T) {
@@ -120,16 +117,16 @@ func TestDeclaration(t *testing.T) {
 	}
 }
 
-func TestReadContainers(t *testing.T) {
-	result, err := ReadContainers(t.Context(), "/etc/dockhost/containers/web.yaml", []byte("containers: {web: {image: nginx}}"), Options{})
+func TestReadFile(t *testing.T) {
+	result, err := ReadFile(t.Context(), "/etc/dockhost/containers/web.yaml", []byte("services: {web: {image: nginx}}"))
 	if err != nil || !cmp.Equal(names(result.Assignment), []string{"web"}) {
-		t.Errorf("ReadContainers() = %+v, %v", result, err)
+		t.Errorf("ReadFile() = %+v, %v", result, err)
 	}
-	if result, err := ReadContainers(t.Context(), "web.yaml", []byte("# nothing yet\n"), Options{}); err != nil || result.Note != "the file is empty" {
-		t.Errorf("ReadContainers() = %+v, %v, want a note", result, err)
+	if result, err := ReadFile(t.Context(), "web.yaml", []byte("# nothing yet\n")); err != nil || result.Note != "the file is empty" {
+		t.Errorf("ReadFile() = %+v, %v, want a note", result, err)
 	}
-	_, err = ReadContainers(t.Context(), "/etc/web.yaml", []byte("dockhost:\n  containers: {}\n"), Options{})
-	if want := `web.yaml:1:1 dockhost: unknown key "dockhost"`; err == nil || err.Error() != want {
-		t.Errorf("ReadContainers() = %v, want %s", err, want)
+	_, err = ReadFile(t.Context(), "web.yaml", []byte("dockhost:\n  containers: {}\n"))
+	if want := `web.yaml:1:1 dockhost: unknown key "dockhost": a Compose file has services:`; err == nil || err.Error() != want {
+		t.Errorf("ReadFile() = %v, want %s", err, want)
 	}
 }

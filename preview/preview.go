@@ -29,21 +29,21 @@ type Input struct {
 	data *cloudinit.UserData
 	// dir is what stands before the names of files in messages.
 	dir string
-	// containers says that it is the content of a dockhost section alone.
-	containers bool
-	findings   []Finding
+	// compose says that it is a Compose file.
+	compose  bool
+	findings []Finding
 }
 
 // Open reads a file of user data, or one as those in /etc/dockhost/containers;
-// "-" is stdin. asContainers takes it for the latter in any case.
-func Open(name string, stdin io.Reader, asContainers bool) (*Input, error) {
+// "-" is stdin. asCompose takes it for the latter in any case.
+func Open(name string, stdin io.Reader, asCompose bool) (*Input, error) {
 	text, err := read(name, stdin)
 	if err != nil {
 		return nil, err
 	}
 	dir, _ := filepath.Split(name)
-	in := &Input{Name: name, dir: dir, containers: asContainers, data: &cloudinit.UserData{Datasource: "NoCloud", Path: name, Raw: text}}
-	if !asContainers {
+	in := &Input{Name: name, dir: dir, compose: asCompose, data: &cloudinit.UserData{Datasource: "NoCloud", Path: name, Raw: text}}
+	if !asCompose {
 		in.detect()
 	}
 	return in, nil
@@ -87,12 +87,12 @@ func read(name string, stdin io.Reader) ([]byte, error) {
 }
 
 // detect finds out, by the keys at the top, whether a file without a header of
-// cloud-init's is one of containers, and warns of what a host would not look at.
+// cloud-init's is a Compose file, and warns of what a host would not look at.
 func (in *Input) detect() {
 	cloudConfig := bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(in.data.Raw)), []byte("#cloud-config"))
 	top, err := document.Parse(in.Name, in.data.Raw)
 	if err != nil {
-		in.containers = !cloudConfig && beginsAsContainers(in.data.Raw)
+		in.compose = !cloudConfig && beginsAsCompose(in.data.Raw)
 		return
 	}
 	if top == nil || top.Kind != yaml.MappingNode {
@@ -102,25 +102,27 @@ func (in *Input) detect() {
 	if at.Field("dockhost").Present() {
 		return
 	}
+	if at.Field("services").Present() && !cloudConfig {
+		in.compose = true
+		return
+	}
 	for name, value := range at.Fields() {
 		switch {
-		case !cloudConfig && (name == "containers" || name == "registries"):
-			in.containers = true
-		case cloudConfig && name == "containers":
-			in.warn(value, "this is cloud-config, in which containers: stands below dockhost:, indented")
+		case name == "containers", name == "registries":
+			in.warn(value, fmt.Sprintf("in user data %s: stands below dockhost:, indented", name))
 		case name == "services":
-			in.warn(value, "this is how a Compose file has it: write containers: instead")
+			in.warn(value, "this is how a Compose file has it: in user data write dockhost:, and containers: below it, indented")
 		case document.Nearest(name, []string{"dockhost"}) != "":
 			in.warn(value, `nobody knows this key (did you mean "dockhost"?)`)
 		}
 	}
 }
 
-// beginsAsContainers is for a file in which something is no YAML.
-func beginsAsContainers(text []byte) bool {
+// beginsAsCompose is for a file in which something is no YAML.
+func beginsAsCompose(text []byte) bool {
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" && line != "---" && !strings.HasPrefix(line, "#") {
-			return strings.HasPrefix(line, "containers:") || strings.HasPrefix(line, "registries:")
+			return strings.HasPrefix(line, "services:")
 		}
 	}
 	return false
@@ -141,8 +143,8 @@ func (in *Input) take(ctx context.Context, o intake.Options) (*intake.Result, []
 	}
 	var result *intake.Result
 	var err error
-	if in.containers {
-		result, err = intake.ReadContainers(ctx, in.Name, in.data.Raw, o)
+	if in.compose {
+		result, err = intake.ReadFile(ctx, filepath.Base(in.Name), in.data.Raw)
 	} else {
 		result, err = intake.Read(ctx, in.data, o)
 	}
@@ -150,7 +152,7 @@ func (in *Input) take(ctx context.Context, o intake.Options) (*intake.Result, []
 	case err == nil && result.Unread != nil:
 		err = result.Unread
 	case err == nil && result.Section != nil && result.Section.Kind == "text/plain":
-		err = errors.New("cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a file for /etc/dockhost/containers has containers: at the top)")
+		err = errors.New("cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a Compose file for /etc/dockhost/containers has services: at the top)")
 	}
 	if err != nil {
 		return nil, append(in.findings, findings(err, in.dir, in.file())...)

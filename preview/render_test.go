@@ -82,7 +82,7 @@ func TestRender(t *testing.T) {
 }
 
 func TestRenderRefuses(t *testing.T) {
-	in, err := Open("-", strings.NewReader("containers: {web: {}}"), false)
+	in, err := Open("-", strings.NewReader("services: {web: {}}"), false)
 	if err != nil {
 		t.Fatal(err)
 	}

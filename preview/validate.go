@@ -24,15 +24,15 @@ type Summary struct {
 	// Name is the file or directory, as the user named it.
 	Name string `json:"name"`
 	Well bool   `json:"well"`
-	// Kind is the MIME type of user data, or "containers" for a file of
-	// containers; "" where there is nothing.
+	// Kind is the MIME type of user data, or "compose" for a Compose
+	// file; "" where there is nothing.
 	Kind string `json:"kind"`
 	// Containers are sorted; none where something is wrong.
 	Containers []string `json:"containers"`
 }
 
-// kindContainers is the [Summary.Kind] of what no cloud-init reads.
-const kindContainers = "containers"
+// kindCompose is the [Summary.Kind] of what no cloud-init reads.
+const kindCompose = "compose"
 
 // Validate says everything that is wrong with some inputs.
 func Validate(ctx context.Context, o intake.Options, inputs ...*Input) Report {
@@ -40,8 +40,8 @@ func Validate(ctx context.Context, o intake.Options, inputs ...*Input) Report {
 	for _, in := range inputs {
 		result, found := in.take(ctx, o)
 		summary := Summary{Name: in.Name, Well: !hasErrors(found), Containers: []string{}}
-		if in.containers {
-			summary.Kind = kindContainers
+		if in.compose {
+			summary.Kind = kindCompose
 		}
 		if result != nil {
 			if result.Section != nil {

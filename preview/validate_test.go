@@ -43,20 +43,20 @@ func TestValidate(t *testing.T) {
 	}{
 		{"user data", "#cloud-config\ndockhost: {containers: {web: " + service + ", db: " + service + "}}\n", "-: 2 containers: db, web\n", ""},
 		{"one container", "#cloud-config\ndockhost: {containers: {web: " + service + "}}\n", "-: 1 container: web\n", ""},
-		{"a file of containers", "# ours\ncontainers: {web: " + service + "}\n", "-: 1 container: web\n", ""},
-		{"with logins alone", "registries: {}\n", "-: no containers\n", ""},
+		{"a Compose file", "# ours\nservices: {web: " + service + "}\n", "-: 1 container: web\n", ""},
+		{"without services", "services:\nx-dockhost: {registries: {}}\n", "-: no containers\n", ""},
 		{
-			"every problem at once", "containers:\n  web: {imag: x}\n  db: {image: pg, port: 1}\nregistrys: {}\n",
-			`-:2:3 containers.web: no image: add image: with the reference of an image
--:2:9 containers.web.imag: unknown key "imag" (did you mean "image"?)
--:3:19 containers.db.port: unknown key "port" (did you mean "ports"?)
--:4:1 registrys: unknown key "registrys" (did you mean "registries"?)
+			"every problem at once", "services:\n  web: {imag: x}\n  db: {image: pg, port: 1}\nvolume: {}\n",
+			`-:2:3 services.web: no image: add image: with the reference of an image
+-:2:9 services.web.imag: unknown key "imag" (did you mean "image"?)
+-:3:19 services.db.port: unknown key "port" (did you mean "ports"?)
+-:4:1 volume: unknown key "volume" (did you mean "volumes"?)
 `, "",
 		},
 		{
-			"what only the whole tells", "containers:\n  aa: {image: x, ports: ['80:80'], depends_on: [bb]}\n  bb: {image: x, ports: ['80:81'], depends_on: [aa]}\n",
-			`-:3:26 containers.bb.ports[0]: port 80/tcp of the host is taken by container "aa" already
--:3:49 containers.bb.depends_on[0]: these containers wait for each other in a circle: aa -> bb -> aa
+			"what only the whole tells", "services:\n  aa: {image: x, ports: ['80:80'], depends_on: [bb]}\n  bb: {image: x, ports: ['80:81'], depends_on: [aa]}\n",
+			`-:3:26 services.bb.ports[0]: port 80/tcp of the host is taken by container "aa" already
+-:3:49 services.bb.depends_on[0]: these containers wait for each other in a circle: aa -> bb -> aa
 `, "",
 		},
 		{
@@ -66,13 +66,18 @@ func TestValidate(t *testing.T) {
 		},
 		{
 			"containers at the top", "#cloud-config\ncontainers: {web: " + service + "}\n", "-: no containers\n",
-			"-:2:1 containers: warning: this is cloud-config, in which containers: stands below dockhost:, indented\n" +
+			"-:2:1 containers: warning: in user data containers: stands below dockhost:, indented\n" +
 				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
 		},
 		{
-			"a Compose file", "services: {web: " + service + "}\n",
-			"-: cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a file for /etc/dockhost/containers has containers: at the top)\n",
-			"-:1:1 services: warning: this is how a Compose file has it: write containers: instead\n",
+			"a Compose file with a header", "#cloud-config\nservices: {web: " + service + "}\n", "-: no containers\n",
+			"-:2:1 services: warning: this is how a Compose file has it: in user data write dockhost:, and containers: below it, indented\n" +
+				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
+		},
+		{
+			"a section alone", "containers: {web: " + service + "}\n",
+			"-: cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a Compose file for /etc/dockhost/containers has services: at the top)\n",
+			"-:1:1 containers: warning: in user data containers: stands below dockhost:, indented\n",
 		},
 		{
 			"no header", "dockhost: {containers: {web: " + service + "}}\n",
@@ -96,7 +101,7 @@ func TestValidate(t *testing.T) {
 
 // What is no YAML is told by its beginning.
 func TestValidateSyntax(t *testing.T) {
-	for _, text := range []string{"# ours\ncontainers:\n  web: [" + canary, "#cloud-config\ndockhost:\n  web: [" + canary} {
+	for _, text := range []string{"# ours\nservices:\n  web: [" + canary, "#cloud-config\ndockhost:\n  web: [" + canary} {
 		out, _ := validate(t, text, false)
 		if !strings.HasPrefix(out, "-:3:") || !strings.Contains(out, "not YAML") || strings.Contains(out, canary) {
 			t.Errorf("validate(%q) prints %q, want where it is no YAML", text, out)
@@ -104,10 +109,10 @@ func TestValidateSyntax(t *testing.T) {
 	}
 }
 
-func TestValidateAsContainers(t *testing.T) {
-	out, _ := validate(t, "#cloud-config\ncontainer: {}\n", true)
-	if want := "-:2:1 container: unknown key \"container\" (did you mean \"containers\"?)\n"; out != want {
-		t.Errorf("validate --containers prints %q, want %q", out, want)
+func TestValidateAsCompose(t *testing.T) {
+	out, _ := validate(t, "#cloud-config\nservice: {}\n", true)
+	if want := "-:2:1 service: unknown key \"service\" (did you mean \"services\"?)\n"; out != want {
+		t.Errorf("validate --compose prints %q, want %q", out, want)
 	}
 }
 
@@ -161,7 +166,7 @@ func TestFindings(t *testing.T) {
 }
 
 func TestReportJSON(t *testing.T) {
-	in, err := Open("-", strings.NewReader("containers: {web: {image: x, port: 1}}"), false)
+	in, err := Open("-", strings.NewReader("services: {web: {image: x, port: 1}}"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,9 +179,9 @@ func TestReportJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = json.Unmarshal([]byte(`{"well": false,
-		"findings": [{"severity": "error", "file": "-", "line": 1, "column": 30, "path": "containers.web.port",
+		"findings": [{"severity": "error", "file": "-", "line": 1, "column": 28, "path": "services.web.port",
 			"message": "unknown key \"port\" (did you mean \"ports\"?)"}],
-		"inputs": [{"name": "-", "well": false, "kind": "containers", "containers": []}]}`), &want)
+		"inputs": [{"name": "-", "well": false, "kind": "compose", "containers": []}]}`), &want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}

@@ -110,9 +110,22 @@ func (w *watch) concerns(event fsnotify.Event) bool {
 	return false
 }
 
-// update watches each directory that is there, and for each the directories
-// above it down from the first that is there, by which it may come and go.
+// update watches what there is to watch. A directory may have been made before
+// the one above it was watched, which nobody tells of: it looks again until
+// there is nothing new.
 func (w *watch) update() error {
+	for {
+		added, err := w.add()
+		if err != nil || !added {
+			return err
+		}
+	}
+}
+
+// add watches each directory that is there, and for each the directories above
+// it down from the first that is there, by which it may come and go. It says
+// whether that was anything new.
+func (w *watch) add() (added bool, err error) {
 	wanted := map[string]os.FileInfo{}
 	for _, dir := range w.dirs {
 		for path := dir; ; path = filepath.Dir(path) {
@@ -123,7 +136,7 @@ func (w *watch) update() error {
 					break
 				}
 			} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("watch %q: %w", path, err)
+				return false, fmt.Errorf("watch %q: %w", path, err)
 			}
 			if path == filepath.Dir(path) {
 				break
@@ -140,10 +153,12 @@ func (w *watch) update() error {
 		if w.watched[path] != nil {
 			continue
 		}
-		if err := w.notify.Add(path); err != nil {
-			return fmt.Errorf("watch %q: %w (see: sysctl fs.inotify)", path, err)
+		if err := w.notify.Add(path); errors.Is(err, fs.ErrNotExist) { // gone again
+			continue
+		} else if err != nil {
+			return false, fmt.Errorf("watch %q: %w (see: sysctl fs.inotify)", path, err)
 		}
-		w.watched[path] = info
+		w.watched[path], added = info, true
 	}
-	return nil
+	return added, nil
 }

@@ -54,8 +54,8 @@ func (r *report) topLevelKey(at spot, name string) {
 		r.Errorf(at, "cannot use %q on a single host: mount a file of the host with volumes", name)
 	case name == "include":
 		r.Errorf(at, "cannot use %q on a single host: each file of the directory is read by itself", name)
-	case name == "containers":
-		r.Errorf(at, "unknown key %q: a Compose file has services", name)
+	case name == "containers", name == "dockhost":
+		r.Errorf(at, "unknown key %q: a Compose file has services:", name)
 	default:
 		r.UnknownKey(at, name, []string{"services", "volumes", "x-dockhost"}, "")
 	}
