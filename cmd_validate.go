@@ -22,7 +22,7 @@ type inputFlags struct {
 
 func (f *inputFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.seed, "seed", "", "read DIR/user-data and DIR/meta-data, as cloud-init's NoCloud does")
-	cmd.Flags().BoolVar(&f.compose, "compose", false, "take FILE for a Compose file, as in /etc/dockhost/containers, whatever its keys")
+	cmd.Flags().BoolVar(&f.compose, "compose", false, "take FILE for a Compose file, whatever its keys")
 	_ = cmd.MarkFlagDirname("seed")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, err) })
 }
@@ -66,7 +66,7 @@ func validateCommand() *cobra.Command {
 		Short: "say everything that is wrong with user data",
 		Long: `Says everything that is wrong with user data, each problem in a line
 FILE:LINE:COLUMN PATH: what, and what to do. FILE is user data in any form that
-dockhost reads, or a file as those in /etc/dockhost/containers. It needs no
+dockhost reads, or a Compose file as in /etc/dockhost/containers. It needs no
 root, no Docker, no systemd and no agent.
 
 Exit status: 0 when a host would take all of it, 1 when it would not, 2 when the

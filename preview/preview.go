@@ -34,8 +34,9 @@ type Input struct {
 	findings []Finding
 }
 
-// Open reads a file of user data, or one as those in /etc/dockhost/containers;
-// "-" is stdin. asCompose takes it for the latter in any case.
+// Open reads a file of user data, or a Compose file as those in
+// /etc/dockhost/containers; "-" is stdin. asCompose takes it for the latter in
+// any case.
 func Open(name string, stdin io.Reader, asCompose bool) (*Input, error) {
 	text, err := read(name, stdin)
 	if err != nil {
@@ -102,27 +103,28 @@ func (in *Input) detect() {
 	if at.Field("dockhost").Present() {
 		return
 	}
-	if at.Field("services").Present() && !cloudConfig {
-		in.compose = true
-		return
-	}
 	for name, value := range at.Fields() {
 		switch {
-		case name == "containers", name == "registries":
-			in.warn(value, fmt.Sprintf("in user data %s: stands below dockhost:, indented", name))
+		case !cloudConfig && isComposeKey(name):
+			in.compose = true
+		case name == "containers":
+			in.warn(value, "this stands below dockhost:, indented, and above that #cloud-config is the first line")
 		case name == "services":
-			in.warn(value, "this is how a Compose file has it: in user data write dockhost:, and containers: below it, indented")
+			in.warn(value, "this is how a Compose file has it: write containers: below dockhost:")
 		case document.Nearest(name, []string{"dockhost"}) != "":
 			in.warn(value, `nobody knows this key (did you mean "dockhost"?)`)
 		}
 	}
 }
 
+func isComposeKey(name string) bool { return name == "services" || name == "x-dockhost" }
+
 // beginsAsCompose is for a file in which something is no YAML.
 func beginsAsCompose(text []byte) bool {
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" && line != "---" && !strings.HasPrefix(line, "#") {
-			return strings.HasPrefix(line, "services:")
+			key, _, _ := strings.Cut(line, ":")
+			return isComposeKey(key) || key == "name" || key == "version"
 		}
 	}
 	return false

@@ -24,14 +24,14 @@ type Summary struct {
 	// Name is the file or directory, as the user named it.
 	Name string `json:"name"`
 	Well bool   `json:"well"`
-	// Kind is the MIME type of user data, or "compose" for a Compose
-	// file; "" where there is nothing.
+	// Kind is the MIME type of user data, or "compose" for a Compose file; ""
+	// where there is nothing, or nothing can be told.
 	Kind string `json:"kind"`
 	// Containers are sorted; none where something is wrong.
 	Containers []string `json:"containers"`
 }
 
-// kindCompose is the [Summary.Kind] of what no cloud-init reads.
+// kindCompose is the [Summary.Kind] of a Compose file.
 const kindCompose = "compose"
 
 // Validate says everything that is wrong with some inputs.

@@ -17,9 +17,9 @@ import (
 
 // validate returns what is printed about a text: the errors and the result,
 // and the warnings.
-func validate(t *testing.T, text string, asContainers bool) (out, warnings string) {
+func validate(t *testing.T, text string, asCompose bool) (out, warnings string) {
 	t.Helper()
-	in, err := Open("-", strings.NewReader(text), asContainers)
+	in, err := Open("-", strings.NewReader(text), asCompose)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestValidate(t *testing.T) {
 		{"user data", "#cloud-config\ndockhost: {containers: {web: " + service + ", db: " + service + "}}\n", "-: 2 containers: db, web\n", ""},
 		{"one container", "#cloud-config\ndockhost: {containers: {web: " + service + "}}\n", "-: 1 container: web\n", ""},
 		{"a Compose file", "# ours\nservices: {web: " + service + "}\n", "-: 1 container: web\n", ""},
-		{"without services", "services:\nx-dockhost: {registries: {}}\n", "-: no containers\n", ""},
+		{"with logins alone", "x-dockhost: {registries: {}}\n", "-: no containers\n", ""},
 		{
 			"every problem at once", "services:\n  web: {imag: x}\n  db: {image: pg, port: 1}\nvolume: {}\n",
 			`-:2:3 services.web: no image: add image: with the reference of an image
@@ -66,18 +66,18 @@ func TestValidate(t *testing.T) {
 		},
 		{
 			"containers at the top", "#cloud-config\ncontainers: {web: " + service + "}\n", "-: no containers\n",
-			"-:2:1 containers: warning: in user data containers: stands below dockhost:, indented\n" +
+			"-:2:1 containers: warning: this stands below dockhost:, indented, and above that #cloud-config is the first line\n" +
 				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
 		},
 		{
-			"a Compose file with a header", "#cloud-config\nservices: {web: " + service + "}\n", "-: no containers\n",
-			"-:2:1 services: warning: this is how a Compose file has it: in user data write dockhost:, and containers: below it, indented\n" +
-				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
-		},
-		{
-			"a section alone", "containers: {web: " + service + "}\n",
+			"the content of a section", "containers: {web: " + service + "}\n",
 			"-: cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a Compose file for /etc/dockhost/containers has services: at the top)\n",
-			"-:1:1 containers: warning: in user data containers: stands below dockhost:, indented\n",
+			"-:1:1 containers: warning: this stands below dockhost:, indented, and above that #cloud-config is the first line\n",
+		},
+		{
+			"services in cloud-config", "#cloud-config\nservices: {web: " + service + "}\n", "-: no containers\n",
+			"-:2:1 services: warning: this is how a Compose file has it: write containers: below dockhost:\n" +
+				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
 		},
 		{
 			"no header", "dockhost: {containers: {web: " + service + "}}\n",
@@ -200,7 +200,7 @@ func TestOpenErrors(t *testing.T) {
 // thing be either well or have an error.
 func FuzzValidate(f *testing.F) {
 	for _, seed := range []string{
-		"", "#cloud-config\ndockhost: {containers: {web: {image: nginx}}}", "containers: [", "registries:\n  a.b: {}", "services: {}", "# x\n---\ncontainers: {w: &a [*a]}",
+		"", "#cloud-config\ndockhost: {containers: {web: {image: nginx}}}", "services: [", "x-dockhost:\n  registries: {a.b: {}}", "services: {}", "# x\n---\nservices: {w: &a [*a]}",
 	} {
 		f.Add(seed)
 	}

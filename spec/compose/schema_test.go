@@ -73,7 +73,7 @@ func (m *schemaMaker) section() object {
 	return object{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",
 		"title":       "dockhost section",
-		"description": "What stands below dockhost: in user data, and in a file of /etc/dockhost/containers.",
+		"description": "What stands below dockhost: in user data.",
 		"type":        "object",
 		"properties": object{
 			"containers": object{
@@ -257,13 +257,17 @@ func notes(t *testing.T) map[string]string {
 	return found
 }
 
-// userDataSchema is the schema of user data that is cloud-config.
-const userDataSchema = "../../docs/cloud-config.schema.json"
+const (
+	// userDataSchema is the schema of user data that is cloud-config.
+	userDataSchema = "../../docs/cloud-config.schema.json"
+	// composeFileSchema is the schema of a file in /etc/dockhost/containers.
+	composeFileSchema = "../../docs/compose-file.schema.json"
+)
 
-// judge compiles the schemas and returns what they say of user data.
-func judge(t *testing.T) func(text string) error {
+// judge compiles a schema and returns what it says of a document.
+func judge(t *testing.T, file string) func(text string) error {
 	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile(userDataSchema)
+	schema, err := jsonschema.NewCompiler().Compile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,10 +290,35 @@ func judge(t *testing.T) func(text string) error {
 
 // TestSchemaTakesGood has the schema take whatever the parser takes.
 func TestSchemaTakesGood(t *testing.T) {
-	valid := judge(t)
+	valid := judge(t, userDataSchema)
 	for path, text := range sources(t, "good") {
 		if err := valid(text); err != nil {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestSchemaOfFiles has the schema of Compose files judge as the parser does.
+func TestSchemaOfFiles(t *testing.T) {
+	valid := judge(t, composeFileSchema)
+	for text, well := range map[string]bool{
+		"name: x\nversion: '3'\nservices: {web: {image: nginx, volumes: ['data:/d']}}\nvolumes: {data: {}}\nx-any: 1\n": true,
+		"x-dockhost: {registries: {r.test: {username: u, password: p}}}\n":                                              true,
+		"": true,
+		"services: {web: {image: nginx, port: 80}}": false,
+		"containers: {}":                 false,
+		"x-dockhost: {containers: {}}":   false,
+		"volumes: {data: {driver: nfs}}": false,
+	} {
+		node, err := document.Parse("web.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseFile(document.File("web.yaml"), node); (err == nil) != well {
+			t.Errorf("ParseFile(%q) = %v, want it well: %v", text, err, well)
+		}
+		if err := valid(text); (err == nil) != well {
+			t.Errorf("the schema says of %q: %v, want it well: %v", text, err, well)
 		}
 	}
 }
@@ -299,7 +328,7 @@ var refusedKey = regexp.MustCompile(`unknown key|cannot use ".*" on a single hos
 
 // TestSchemaRefusesKeys has the schema refuse the keys that the parser refuses.
 func TestSchemaRefusesKeys(t *testing.T) {
-	valid := judge(t)
+	valid := judge(t, userDataSchema)
 	count := 0
 	for path, text := range sources(t, "bad") {
 		told, err := os.ReadFile(strings.TrimSuffix(path, filepath.Ext(path)) + ".err")

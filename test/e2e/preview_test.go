@@ -198,7 +198,7 @@ func TestValidateJudgesAsTheAgent(t *testing.T) {
 	}
 	for command, want := range map[string]int{
 		"validate " + seed + "/none": 2, "validate": 2, "render --bad": 2,
-		"validate - <<<'containers: {web: {image: nginx}}'": 0, "render - <<<'#cloud-config'": 0, "render - <<<'containers: {web: {}}'": 1,
+		"validate - <<<'services: {web: {image: nginx}}'": 0, "render - <<<'#cloud-config'": 0, "render - <<<'services: {web: {}}'": 1,
 	} {
 		if out, code := h.try("dockhostctl " + command); code != want {
 			t.Errorf("dockhostctl %s exits %d, want %d: %s", command, code, want, out)
