@@ -1,0 +1,4 @@
+package datasource
+
+// networkKinds are the metadata services.
+func networkKinds() []kind { return nil }
