@@ -8,7 +8,9 @@ package datasource
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/dockhost/dockhost/cloudinit"
 )
@@ -26,9 +28,19 @@ type Options struct {
 	// IMDSv1 allows EC2's metadata service to be asked without a token, where
 	// it gives none.
 	IMDSv1 bool
+	// Fetched allows what cloud-init fetched from a metadata service in this
+	// boot as the answer. That is right for the first time in a boot: what was
+	// changed since then is not in it.
+	Fetched bool
 	// Waiting is told what is being waited for, in a sentence, and "" when for
 	// nothing any more. It may be nil.
 	Waiting func(what string)
+}
+
+func (o Options) waiting(what string) {
+	if o.Waiting != nil {
+		o.Waiting(what)
+	}
 }
 
 // Source is a place that has the user data of this host.
@@ -48,9 +60,6 @@ type Watcher interface {
 	Changed(ctx context.Context) error
 }
 
-// Names are the names of all datasources, sorted.
-func Names() []string { return []string{"NoCloud"} }
-
 // Dirs are the directories below root in which user data is found, or that
 // tell of other user data, whether they are there or not.
 func Dirs(root string) []string {
@@ -63,12 +72,49 @@ func Dirs(root string) []string {
 
 // Find returns the source of this host's user data, and what it has. It
 // returns at once for data on the host; for a metadata service it tries again
-// until there is an answer, or ctx ends.
+// until there is an answer, or ctx ends. The error is ErrNotFound where no
+// datasource has any, and names what is incomplete.
 func Find(ctx context.Context, o Options) (Source, *cloudinit.UserData, error) {
-	source := noCloud{root: o.Root}
-	data, err := source.Read(ctx)
+	h := newHost(o.Root)
+	chosen, err := choose(h, o.Names)
 	if err != nil {
 		return nil, nil, err
 	}
-	return source, data, nil
+	var incomplete []string
+	for _, k := range chosen {
+		source := k.open(o, h)
+		data, err := k.read(ctx, o, h, source)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			if why := strings.TrimPrefix(err.Error(), ErrNotFound.Error()+": "); why != ErrNotFound.Error() {
+				incomplete = append(incomplete, why)
+			}
+			continue
+		case err != nil:
+			return nil, nil, fmt.Errorf("datasource %s: %w", k.name, err)
+		}
+		if data.How == "" {
+			data.How = k.how
+		}
+		return source, data, nil
+	}
+	return nil, nil, notFound(incomplete...)
+}
+
+// read asks the source, or takes what cloud-init has from it.
+func (k found) read(ctx context.Context, o Options, h *host, source Source) (*cloudinit.UserData, error) {
+	if o.Fetched {
+		if data := fetchedBefore(h, k.kind); data != nil {
+			return data, nil
+		}
+	}
+	return source.Read(ctx)
+}
+
+// notFound is ErrNotFound with what is incomplete.
+func notFound(incomplete ...string) error {
+	if len(incomplete) == 0 {
+		return ErrNotFound
+	}
+	return fmt.Errorf("%w: %s", ErrNotFound, strings.Join(incomplete, "; "))
 }

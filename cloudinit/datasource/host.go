@@ -3,19 +3,23 @@ package datasource
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
-// host is what this host says of itself without a request to anybody: DMI and
-// the kernel's command line, below a root. Everything is read when it is first
-// asked for, and once.
+// host is what this host says of itself without a request to anybody: DMI, the
+// kernel's command line and the labels of disks, below a root. Everything is
+// read when it is first asked for, and once.
 type host struct {
 	root string
 	// fields are those of DMI that were read.
 	fields map[string]string
 	// args are the words of the kernel's command line, nil before it was read.
 	args []string
+	// discs are the small file systems, nil before they were looked for.
+	discs []*disc
 }
 
 func newHost(root string) *host {
@@ -25,26 +29,44 @@ func newHost(root string) *host {
 // dmi returns a field of DMI by its name in /sys/class/dmi/id, "product_name",
 // trimmed, and "" where the host has none.
 func (h *host) dmi(field string) string {
-	if value, ok := h.fields[field]; ok {
-		return value
+	value, ok := h.fields[field]
+	if !ok {
+		value = h.line(filepath.Join("/sys/class/dmi/id", field))
+		if strings.IndexFunc(value, func(r rune) bool { return r != utf8.RuneError }) < 0 { // bytes 0xff: not set
+			value = ""
+		}
+		h.fields[field] = value
 	}
-	value := ""
-	if raw, err := readFile(h.root, filepath.Join("/sys/class/dmi/id", field)); err == nil {
-		value = strings.TrimFunc(string(raw), func(r rune) bool { return unicode.IsSpace(r) || r == 0 })
-	}
-	h.fields[field] = value
 	return value
+}
+
+// uuid returns what DMI has as the machine's UUID, in lower case, or the
+// fallback.
+func (h *host) uuid(fallback string) string {
+	if uuid := h.dmi("product_uuid"); uuid != "" {
+		return strings.ToLower(uuid)
+	}
+	return strings.ToLower(fallback)
+}
+
+// line returns a file of one line without the space around it, "" where there
+// is none.
+func (h *host) line(path string) string {
+	raw, err := readFile(h.root, path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimFunc(string(raw), func(r rune) bool { return unicode.IsSpace(r) || r == 0 })
 }
 
 // kernelArg returns the value of the last word NAME=VALUE of the kernel's
 // command line, and whether there is one.
 func (h *host) kernelArg(name string) (string, bool) {
 	if h.args == nil {
-		raw, _ := readFile(h.root, "/proc/cmdline")
-		h.args = splitArgs(string(raw))
+		h.args = splitArgs(h.line("/proc/cmdline"))
 	}
-	for i := len(h.args) - 1; i >= 0; i-- {
-		if value, ok := strings.CutPrefix(h.args[i], name+"="); ok {
+	for _, arg := range slices.Backward(h.args) {
+		if value, ok := strings.CutPrefix(arg, name+"="); ok {
 			return value, true
 		}
 	}
@@ -66,6 +88,21 @@ func splitArgs(line string) []string {
 		args = append(args, strings.ReplaceAll(word, `"`, ""))
 	}
 	return args
+}
+
+// osRelease returns the variables of os-release(5).
+func (h *host) osRelease() map[string]string {
+	raw, err := readFile(h.root, "/etc/os-release")
+	if err != nil {
+		raw, _ = readFile(h.root, "/usr/lib/os-release")
+	}
+	variables := make(map[string]string)
+	for line := range strings.Lines(string(raw)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			variables[name] = strings.Trim(value, `"'`)
+		}
+	}
+	return variables
 }
 
 func (h *host) exists(path string) bool {

@@ -1,10 +1,17 @@
 package datasource
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dockhost/dockhost/internal/document"
+)
 
 // kind is one of cloud-init's datasources, as this package knows it.
 type kind struct {
-	// name is cloud-init's: "Ec2".
+	// name is cloud-init's: "Ec2". Two kinds have the same name where one place
+	// on the host is asked before the metadata service.
 	name string
 	// detect says whether this may be the datasource of the host, and by what
 	// that was found, in a few words. It asks the host's own marks alone: DMI,
@@ -17,5 +24,111 @@ type kind struct {
 // kinds returns all datasources in the order in which they are tried.
 func kinds() []kind { return slices.Concat(localKinds(), networkKinds()) }
 
-// localKinds are the datasources that need no metadata service.
-func localKinds() []kind { return nil }
+// localKinds are the datasources that need no metadata service, in Debian's
+// order for cloud-init; then what cloud-init does not have.
+func localKinds() []kind {
+	return []kind{
+		{"NoCloud", detectNoCloud, func(o Options, h *host) Source { return noCloud{o, h} }},
+		{"ConfigDrive", detectConfigDrive, func(_ Options, h *host) Source { return configDrive{h} }},
+		{"Azure", detectAzureDisc, func(_ Options, h *host) Source { return azureDisc{h} }},
+		{"VMware", detectVMware, func(_ Options, h *host) Source { return vmware{h} }},
+		{"OVF", detectOVF, func(o Options, h *host) Source { return ovf{o, h} }},
+		{"LXD", detectLXD, func(o Options, h *host) Source { return lxd{o, h} }},
+		{"FwCfg", detectFwCfg, func(_ Options, h *host) Source { return fwCfg(h) }},
+		{"Credential", detectCredential, func(_ Options, h *host) Source { return credential(h) }},
+		{"Cmdline", detectCmdline, func(o Options, h *host) Source { return cmdline{o, h} }},
+	}
+}
+
+// Names returns the names of all datasources, in the order in which they are
+// tried.
+func Names() []string {
+	var names []string
+	for _, k := range kinds() {
+		if !slices.Contains(names, k.name) {
+			names = append(names, k.name)
+		}
+	}
+	return names
+}
+
+// CheckName returns the name as this package has it; case does not count. The
+// error says which one may be meant.
+func CheckName(name string) (string, error) {
+	known := Names()
+	lower := make([]string, len(known))
+	for i, k := range known {
+		if strings.EqualFold(k, name) {
+			return k, nil
+		}
+		lower[i] = strings.ToLower(k)
+	}
+	hint := ""
+	if near := document.Nearest(strings.ToLower(name), lower); near != "" {
+		hint = fmt.Sprintf(": did you mean %s?", known[slices.Index(lower, near)])
+	}
+	return "", fmt.Errorf("unknown datasource %q%s (there are %s)", name, hint, strings.Join(known, ", "))
+}
+
+// found is a kind that is to be tried, and by what it was found.
+type found struct {
+	kind
+	how string
+}
+
+// choose returns what to try: the named ones in their order, else the one that
+// the kernel's command line names, else those that the host's marks point to.
+func choose(h *host, names []string) ([]found, error) {
+	how := "the configuration"
+	if len(names) == 0 {
+		if name, ok := kernelDatasource(h); ok {
+			names, how = []string{name}, "the kernel's command line"
+		}
+	}
+	if len(names) > 0 {
+		return named(names, how)
+	}
+	var chosen []found
+	for _, k := range kinds() {
+		if how, ok := k.detect(h); ok {
+			chosen = append(chosen, found{k, how})
+		}
+	}
+	return chosen, nil
+}
+
+func named(names []string, how string) ([]found, error) {
+	var chosen []found
+	for _, name := range names {
+		name, err := CheckName(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range kinds() {
+			if k.name == name {
+				chosen = append(chosen, found{k, how})
+			}
+		}
+	}
+	return chosen, nil
+}
+
+// kernelDatasource returns the datasource that ds= or ci.ds= names, as
+// cloud-init's ds-identify takes it. Others than those of this package are
+// cloud-init's own business.
+func kernelDatasource(h *host) (string, bool) {
+	for _, arg := range []string{"ci.datasource", "ci.ds", "ds"} {
+		value, ok := h.kernelArg(arg)
+		if !ok {
+			continue
+		}
+		value, _, _ = strings.Cut(value, ";")
+		if strings.EqualFold(value, "nocloud-net") {
+			value = "NoCloud"
+		}
+		if name, err := CheckName(value); err == nil {
+			return name, true
+		}
+	}
+	return "", false
+}

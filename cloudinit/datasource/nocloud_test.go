@@ -118,12 +118,12 @@ func TestReadUnreadable(t *testing.T) {
 	}
 }
 
-func FuzzInstanceID(f *testing.F) {
-	for _, text := range []string{"", "instance-id: a\n", `{"instance-id": 1}`, "instance-id: &a\n", "- a", "instance-id: !!float 1"} {
+func FuzzParseMeta(f *testing.F) {
+	for _, text := range []string{"", "instance-id: a\n", `{"instance-id": 1}`, "instance-id: &a\n", "- a", "instance-id: !!float 1", "a: {b: c}"} {
 		f.Add([]byte(text))
 	}
-	f.Fuzz(func(t *testing.T, meta []byte) {
-		if id, err := instanceID(meta); err == nil && id == "" {
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if m, err := parseMeta(raw); err == nil && m.instanceID("nocloud") == "" {
 			t.Error("instanceID() = \"\", want an id or an error")
 		}
 	})

@@ -3,9 +3,11 @@ package volume
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -42,7 +44,7 @@ type fatTree struct {
 func openFAT(disc io.ReaderAt) (*Volume, error) {
 	boot := make([]byte, 512)
 	if n, err := disc.ReadAt(boot, 0); n < len(boot) {
-		if err == io.EOF { //nolint:errorlint // ReadAt's own
+		if errors.Is(err, io.EOF) {
 			return nil, ErrUnknown
 		}
 		return nil, err
@@ -310,8 +312,8 @@ func (l *longName) name(r []byte) string {
 		return ""
 	}
 	var name strings.Builder
-	for i := len(l.parts) - 1; i >= 0; i-- {
-		name.WriteString(l.parts[i])
+	for _, part := range slices.Backward(l.parts) {
+		name.WriteString(part)
 	}
 	return name.String()
 }

@@ -24,7 +24,7 @@ func content() []byte {
 
 // program returns the name of a program, and skips the test where it is not
 // installed.
-func program(t testing.TB, name string) string {
+func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -38,7 +38,7 @@ func program(t testing.TB, name string) string {
 	return path
 }
 
-func command(t testing.TB, dir, name string, args ...string) {
+func command(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(program(t, name), args...)
 	cmd.Dir = dir
@@ -48,7 +48,7 @@ func command(t testing.TB, dir, name string, args ...string) {
 }
 
 // files makes a tree as ConfigDrive and NoCloud have it.
-func files(t testing.TB) string {
+func files(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string][]byte{
@@ -67,14 +67,14 @@ func files(t testing.TB) string {
 	return dir
 }
 
-func iso(t testing.TB, args ...string) []byte {
+func iso(t *testing.T, args ...string) []byte {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "iso")
 	command(t, files(t), "genisoimage", append(append([]string{"-quiet", "-o", image}, args...), ".")...)
 	return readImage(t, image)
 }
 
-func fat(t testing.TB, size int64, args ...string) []byte {
+func fat(t *testing.T, size int64, args ...string) []byte {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "fat")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
@@ -93,7 +93,7 @@ func fat(t testing.TB, size int64, args ...string) []byte {
 	return readImage(t, image)
 }
 
-func readImage(t testing.TB, name string) []byte {
+func readImage(t *testing.T, name string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(name)
 	if err != nil {
@@ -104,28 +104,34 @@ func readImage(t testing.TB, name string) []byte {
 
 func TestVolumes(t *testing.T) {
 	tests := []struct {
-		name        string
-		image       func(t testing.TB) []byte
+		name string
+		// size is that of a FAT volume, 0 for iso9660.
+		size        int64
+		args        []string
 		kind, label string
 		// plain has no names but upper case of 8 and 3 characters.
 		plain bool
 	}{
-		{"cloud-localds", func(t testing.TB) []byte { return iso(t, "-V", "cidata", "-joliet", "-rock") }, "iso9660", "cidata", false},
-		{"rock ridge", func(t testing.TB) []byte { return iso(t, "-V", "CIDATA", "-R") }, "iso9660", "CIDATA", false},
-		{"joliet", func(t testing.TB) []byte { return iso(t, "-V", "config-2", "-J", "-joliet-long") }, "iso9660", "config-2", false},
-		{"openstack", func(t testing.TB) []byte {
-			return iso(t, "-V", "config-2", "-ldots", "-allow-lowercase", "-allow-multidot", "-l", "-J", "-r")
-		}, "iso9660", "config-2", false},
-		{"udf bridge", func(t testing.TB) []byte { return iso(t, "-V", "rd_rdfe_stable", "-udf", "-J") }, "iso9660", "rd_rdfe_stable", false},
-		{"plain", func(t testing.TB) []byte { return iso(t, "-V", "CIDATA") }, "iso9660", "CIDATA", true},
-		{"fat12", func(t testing.TB) []byte { return fat(t, 2<<20, "-F", "12", "-n", "cidata") }, "vfat", "cidata", false},
-		{"fat16", func(t testing.TB) []byte { return fat(t, 16<<20, "-F", "16", "-n", "CIDATA") }, "vfat", "CIDATA", false},
-		{"fat32", func(t testing.TB) []byte { return fat(t, 64<<20, "-F", "32", "-s", "1", "-n", "config-2") }, "vfat", "config-2", false},
-		{"fat with sectors of 4096", func(t testing.TB) []byte { return fat(t, 64<<20, "-S", "4096", "-n", "CIDATA") }, "vfat", "CIDATA", false},
+		{"cloud-localds", 0, []string{"-V", "cidata", "-joliet", "-rock"}, "iso9660", "cidata", false},
+		{"rock ridge", 0, []string{"-V", "CIDATA", "-R"}, "iso9660", "CIDATA", false},
+		{"joliet", 0, []string{"-V", "config-2", "-J", "-joliet-long"}, "iso9660", "config-2", false},
+		{"openstack", 0, []string{"-V", "config-2", "-ldots", "-allow-lowercase", "-allow-multidot", "-l", "-J", "-r"}, "iso9660", "config-2", false},
+		{"udf bridge", 0, []string{"-V", "rd_rdfe_stable", "-udf", "-J"}, "iso9660", "rd_rdfe_stable", false},
+		{"plain", 0, []string{"-V", "CIDATA"}, "iso9660", "CIDATA", true},
+		{"fat12", 2 << 20, []string{"-F", "12", "-n", "cidata"}, "vfat", "cidata", false},
+		{"fat16", 16 << 20, []string{"-F", "16", "-n", "CIDATA"}, "vfat", "CIDATA", false},
+		{"fat32", 64 << 20, []string{"-F", "32", "-s", "1", "-n", "config-2"}, "vfat", "config-2", false},
+		{"fat with sectors of 4096", 64 << 20, []string{"-S", "4096", "-n", "CIDATA"}, "vfat", "CIDATA", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v, err := Open(bytes.NewReader(tt.image(t)))
+			var image []byte
+			if tt.size > 0 {
+				image = fat(t, tt.size, tt.args...)
+			} else {
+				image = iso(t, tt.args...)
+			}
+			v, err := Open(bytes.NewReader(image))
 			if err != nil {
 				t.Fatal(err)
 			}

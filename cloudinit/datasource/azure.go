@@ -1,0 +1,107 @@
+package datasource
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"github.com/dockhost/dockhost/cloudinit"
+)
+
+// azureTag is the asset tag of every machine of Azure's.
+const azureTag = "7783-7084-3265-9085-8269-3286-77"
+
+// azureDisc is the part of the Azure datasource that is on the provisioning
+// disc: customData. Without any, userData of the metadata service counts.
+type azureDisc struct{ host *host }
+
+func isAzure(h *host) bool { return h.dmi("chassis_asset_tag") == azureTag }
+
+func detectAzureDisc(h *host) (string, bool) {
+	return "a provisioning disc", isAzure(h) && len(azureDiscs(h)) > 0
+}
+
+// azureDiscs are those in optical drives, and those with the label.
+func azureDiscs(h *host) []*disc {
+	return h.discsThat(func(d *disc) bool {
+		for _, label := range d.labels {
+			if strings.HasPrefix(label, "rd_rdfe") {
+				return true
+			}
+		}
+		return strings.HasPrefix(d.device, "/dev/sr")
+	})
+}
+
+func (a azureDisc) Name() string { return "Azure" }
+
+func (a azureDisc) Read(context.Context) (*cloudinit.UserData, error) {
+	var incomplete []string
+	for _, d := range azureDiscs(a.host) {
+		raw, path, err := firstOf(d, environmentNames()...)
+		if err != nil { // a disc of another file system is the metadata service's chance
+			incomplete = append(incomplete, err.Error())
+			continue
+		}
+		env, err := parseEnvironment(raw)
+		if err != nil {
+			return nil, errors.New(path + ": " + err.Error())
+		}
+		if env.Azure == nil {
+			incomplete = append(incomplete, path+" has no ProvisioningSection")
+			continue
+		}
+		return a.userData(env, d, path)
+	}
+	return nil, notFound(incomplete...)
+}
+
+func (a azureDisc) userData(env *environment, d *disc, path string) (*cloudinit.UserData, error) {
+	linux := env.Azure.Linux
+	user, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(linux.CustomData), ""))
+	if err != nil {
+		return nil, errors.New(path + ": CustomData is not base64")
+	}
+	if len(user) == 0 {
+		return nil, notFound(path + " has no CustomData")
+	}
+	m := metaData{"instance-id": azureInstanceID(a.host)}
+	if linux.HostName != "" {
+		m["local-hostname"] = linux.HostName
+	}
+	return &cloudinit.UserData{
+		Datasource: "Azure", InstanceID: m.instanceID("iid-AZURE-NODE"), Path: path, Raw: user,
+		How:      "DMI chassis asset tag " + azureTag + ", the provisioning disc in " + d.device,
+		Metadata: m.values(a.host, cloudNames{name: "azure", cloud: "azure", sub: "config-disk (" + d.device + ")"}),
+	}, nil
+}
+
+// azureInstanceID is the UUID of SMBIOS. A machine that had the same UUID by
+// the other byte order, or in capitals, keeps what it had
+// (cloudinit/sources/DataSourceAzure.py, _iid).
+func azureInstanceID(h *host) string {
+	uuid := h.uuid("")
+	previous := h.line("/var/lib/cloud/data/instance-id")
+	if previous != "" && (strings.EqualFold(previous, uuid) || strings.EqualFold(previous, swapUUID(uuid))) {
+		return previous
+	}
+	return uuid
+}
+
+// swapUUID returns a UUID with the bytes of its first three fields in reverse,
+// and anything else as it is.
+func swapUUID(uuid string) string {
+	fields := strings.Split(uuid, "-")
+	if len(fields) != 5 || len(fields[0]) != 8 || len(fields[1]) != 4 || len(fields[2]) != 4 {
+		return uuid
+	}
+	for i := range 3 {
+		var swapped strings.Builder
+		for at := len(fields[i]) - 2; at >= 0; at -= 2 {
+			swapped.WriteString(fields[i][at : at+2])
+		}
+		fields[i] = swapped.String()
+	}
+	return strings.Join(fields, "-")
+}

@@ -1,0 +1,84 @@
+package datasource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/dockhost/dockhost/internal/backoff"
+)
+
+const (
+	fetchTimeout = 10 * time.Second
+	fetchFirst   = time.Second
+	fetchLongest = 30 * time.Second
+)
+
+// fetch gets a URL that the host's own marks name: without a proxy and without
+// following a redirect, again and again until there is an answer, or ctx ends.
+func fetch(ctx context.Context, o Options, from string) ([]byte, error) {
+	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: fetchTimeout}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{
+		Transport:     transport,
+		Timeout:       6 * fetchTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	wait := backoff.Backoff{Next: fetchFirst, Cap: fetchLongest}
+	for {
+		raw, again, err := fetchOnce(ctx, client, from)
+		if err == nil || !again || ctx.Err() != nil {
+			o.waiting("")
+			return raw, err
+		}
+		o.waiting(err.Error())
+		if wait.Wait(ctx, nil) != nil {
+			return nil, err
+		}
+	}
+}
+
+// fetchOnce also says whether it is worth another try.
+func fetchOnce(ctx context.Context, client *http.Client, from string) (raw []byte, again bool, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return nil, false, errors.New("this is no URL")
+	}
+	name := withoutLogin(from)
+	response, err := client.Do(request)
+	if err != nil {
+		if failed, ok := errors.AsType[*url.Error](err); ok { // whose text has the whole URL
+			err = failed.Err
+		}
+		return nil, true, fmt.Errorf("get %s: %w", name, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	switch code := response.StatusCode; {
+	case code == http.StatusOK:
+	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= http.StatusInternalServerError:
+		return nil, true, fmt.Errorf("get %s: %s", name, response.Status)
+	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
+		return nil, false, fmt.Errorf("get %s: %s: redirects are not followed (name the place itself)", name, response.Status)
+	default:
+		return nil, false, fmt.Errorf("get %s: %s", name, response.Status)
+	}
+	raw, err = readCapped(response.Body)
+	if err != nil {
+		return nil, false, fmt.Errorf("get %s: %w", name, err)
+	}
+	return raw, false, nil
+}
+
+// withoutLogin returns a URL without what may be a secret in it: the user and
+// password, the query and the fragment.
+func withoutLogin(from string) string {
+	u, err := url.Parse(from)
+	if err != nil {
+		return "a URL"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}

@@ -1,0 +1,78 @@
+package datasource
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/dockhost/dockhost/cloudinit"
+)
+
+// Where cloud-init has what it fetched.
+const (
+	fetchedUserData = "/var/lib/cloud/instance/user-data.txt"
+	fetchedID       = "/var/lib/cloud/data/instance-id"
+	fetchedStatus   = "/run/cloud-init/status.json"
+	fetchedValues   = "/run/cloud-init/instance-data-sensitive.json"
+)
+
+// initStatus is the part of cloud-init's status.json that says how its stage
+// "init" went. After it the user data is on disk.
+type initStatus struct {
+	V1 struct {
+		Datasource string `json:"datasource"`
+		Init       struct {
+			Finished *float64 `json:"finished"`
+			Errors   []string `json:"errors"`
+		} `json:"init"`
+	} `json:"v1"`
+}
+
+// fetchedBefore returns what cloud-init fetched from a datasource in this
+// boot, and nil where it did not, or not yet. What is below /var/lib/cloud may
+// be of another instance, when an image was made of a live host, or of another
+// boot; the files below /run are of this one, and name the datasource and the
+// instance.
+func fetchedBefore(h *host, k kind) *cloudinit.UserData {
+	var status initStatus
+	raw, err := readFile(h.root, fetchedStatus)
+	if err != nil || json.Unmarshal(raw, &status) != nil {
+		return nil
+	}
+	init := status.V1.Init
+	if init.Finished == nil || len(init.Errors) > 0 || className(status.V1.Datasource) != k.name {
+		return nil
+	}
+	// GCE's declaration is not among what cloud-init keeps.
+	if k.name == "GCE" {
+		return nil
+	}
+	var values struct {
+		V1 map[string]any `json:"v1"`
+		DS map[string]any `json:"ds"`
+	}
+	raw, err = readFile(h.root, fetchedValues)
+	if err != nil || json.Unmarshal(raw, &values) != nil {
+		return nil
+	}
+	id, _ := values.V1["instance_id"].(string)
+	if id == "" || id != h.line(fetchedID) || id != h.line("/run/cloud-init/.instance-id") {
+		return nil
+	}
+	raw, err = readFile(h.root, fetchedUserData)
+	if err != nil {
+		return nil
+	}
+	return &cloudinit.UserData{
+		Datasource: k.name, How: "what cloud-init fetched in this boot", InstanceID: id, Path: fetchedUserData, Raw: raw,
+		Metadata: map[string]any{"v1": values.V1, "ds": values.DS},
+	}
+}
+
+// className makes "Ec2" of "DataSourceEc2Local [...]".
+func className(text string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(text, "DataSource"), " ")
+	for _, suffix := range []string{"Local", "Net"} {
+		name = strings.TrimSuffix(name, suffix)
+	}
+	return name
+}
