@@ -101,9 +101,10 @@ func Find(ctx context.Context, o Options) (Source, *cloudinit.UserData, error) {
 	return nil, nil, notFound(incomplete...)
 }
 
-// read asks the source, or takes what cloud-init has from it.
+// read asks the source, or takes what cloud-init has from it. What is on the
+// host is read itself: it is as near, and may have changed.
 func (k found) read(ctx context.Context, o Options, h *host, source Source) (*cloudinit.UserData, error) {
-	if o.Fetched {
+	if o.Fetched && !k.local {
 		if data := fetchedBefore(h, k.kind); data != nil {
 			return data, nil
 		}

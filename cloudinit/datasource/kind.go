@@ -74,6 +74,8 @@ func CheckName(name string) (string, error) {
 type found struct {
 	kind
 	how string
+	// local is what needs no metadata service.
+	local bool
 }
 
 // choose returns what to try: the named ones in their order, else the one that
@@ -89,9 +91,10 @@ func choose(h *host, names []string) ([]found, error) {
 		return named(names, how)
 	}
 	var chosen []found
-	for _, k := range kinds() {
+	locals := len(localKinds())
+	for i, k := range kinds() {
 		if how, ok := k.detect(h); ok {
-			chosen = append(chosen, found{k, how})
+			chosen = append(chosen, found{k, how, i < locals})
 		}
 	}
 	return chosen, nil
@@ -104,9 +107,9 @@ func named(names []string, how string) ([]found, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, k := range kinds() {
+		for i, k := range kinds() {
 			if k.name == name {
-				chosen = append(chosen, found{k, how})
+				chosen = append(chosen, found{k, how, i < len(localKinds())})
 			}
 		}
 	}

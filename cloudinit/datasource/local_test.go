@@ -214,9 +214,7 @@ func TestLocal(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			root := tree(t, tt.tree)
-			for _, tool := range []string{"vmware-rpctool", "vmtoolsd"} {
-				_ = os.Chmod(filepath.Join(root, "/usr/bin", tool), 0o755)
-			}
+			executable(t, root)
 			source, data, err := Find(t.Context(), Options{Root: root})
 			if err != nil {
 				t.Fatal(err)
@@ -267,7 +265,7 @@ func TestLocalErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			root := tree(t, tt.tree)
-			_ = os.Chmod(filepath.Join(root, "/usr/bin/vmware-rpctool"), 0o755)
+			executable(t, root)
 			_, data, err := Find(t.Context(), Options{Root: root})
 			if err == nil {
 				t.Fatalf("Find() = %+v, want an error", data)
@@ -432,3 +430,13 @@ func TestDamagedDiscs(t *testing.T) {
 }
 
 func base64Of(raw []byte) string { return base64.StdEncoding.EncodeToString(raw) }
+
+// executable makes VMware's programs executable.
+func executable(t *testing.T, root string) {
+	t.Helper()
+	for _, tool := range []string{"vmware-rpctool", "vmtoolsd"} {
+		if err := os.Chmod(filepath.Join(root, "/usr/bin", tool), 0o755); !absent(err) && err != nil {
+			t.Fatal(err)
+		}
+	}
+}
