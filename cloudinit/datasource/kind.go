@@ -34,8 +34,7 @@ func localKinds() []kind {
 		{"VMware", detectVMware, func(_ Options, h *host) Source { return vmware{h} }},
 		{"OVF", detectOVF, func(o Options, h *host) Source { return ovf{o, h} }},
 		{"LXD", detectLXD, func(o Options, h *host) Source { return lxd{o, h} }},
-		{"FwCfg", detectFwCfg, func(_ Options, h *host) Source { return fwCfg(h) }},
-		{"Credential", detectCredential, func(_ Options, h *host) Source { return credential(h) }},
+		{"FwCfg", detectFwCfg, func(_ Options, h *host) Source { return fwCfg{h} }},
 		{"Cmdline", detectCmdline, func(o Options, h *host) Source { return cmdline{o, h} }},
 	}
 }

@@ -105,85 +105,106 @@ func TestLocal(t *testing.T) {
 		values                    map[string]any
 	}{
 		{
-			"a disc, iso9660", map[string]string{"/dev/sr0": "cidata.iso.gz"},
+			"a disc, iso9660",
+			map[string]string{"/dev/sr0": "cidata.iso.gz"},
 			"NoCloud", "i-disc", "/dev/sr0:/user-data", config + "# from a disc\n", "a disc labelled cidata in /dev/sr0",
 			map[string]any{"local_hostname": "disc", "region": "r1", "cloud_id": "nocloud", "cloud_name": "unknown", "platform": "nocloud", "subplatform": "config-disk (/dev/sr0)"},
 		},
 		{
-			"a disc, FAT", map[string]string{"/dev/vdb": "cidata.vfat.gz"},
+			"a disc, FAT",
+			map[string]string{"/dev/vdb": "cidata.vfat.gz"},
 			"NoCloud", "i-disc", "/dev/vdb:/user-data", config + "# from a disc\n", "a disc labelled cidata in /dev/vdb", nil,
 		},
 		{
-			"the last disc is the first", map[string]string{"/dev/vdb": "cidata.vfat.gz", "/dev/vdc": "cidata.iso.gz", "/dev/vda": "cidata.iso.gz"},
+			"the last disc is the first",
+			map[string]string{"/dev/vdb": "cidata.vfat.gz", "/dev/vdc": "cidata.iso.gz", "/dev/vda": "cidata.iso.gz"},
 			"NoCloud", "i-disc", "/dev/vdc:/user-data", config + "# from a disc\n", "", nil,
 		},
 		{
-			"a seed directory and a disc", map[string]string{
+			"a seed directory and a disc",
+			map[string]string{
 				"/dev/sr0": "cidata.iso.gz", seedsPath + "nocloud/user-data": "x", seedsPath + "nocloud/meta-data": "instance-id: i-seed",
 			},
-			"NoCloud", "i-seed", "/dev/sr0:/user-data", config + "# from a disc\n", "", map[string]any{"local_hostname": "disc"},
+			"NoCloud", "i-seed", "/dev/sr0:/user-data", config + "# from a disc\n", "",
+			map[string]any{"local_hostname": "disc"},
 		},
 		{
-			"the kernel's command line", map[string]string{"/proc/cmdline": "ro quiet ds=nocloud;i=i-words;h=words.example\n"},
-			"NoCloud", "i-words", "the kernel's command line", "", "the kernel's command line", map[string]any{"local_hostname": "words"},
+			"the kernel's command line",
+			map[string]string{"/proc/cmdline": "ro quiet ds=nocloud;i=i-words;h=words.example\n"},
+			"NoCloud", "i-words", "the kernel's command line", "", "the kernel's command line",
+			map[string]any{"local_hostname": "words"},
 		},
 		{
-			"the kernel's command line names a directory", map[string]string{
+			"the kernel's command line names a directory",
+			map[string]string{
 				"/proc/cmdline": `ro "ds=nocloud-net;s=file:///srv/seed;i=i-words"`, "/srv/seed/user-data": "u", "/srv/seed/meta-data": "instance-id: other",
 			},
 			"NoCloud", "i-words", "/srv/seed/user-data", "u", "the kernel's command line", nil,
 		},
 		{
-			"SMBIOS, with its own values in the path", map[string]string{
+			"SMBIOS, with its own values in the path",
+			map[string]string{
 				"dmi:product_serial": "ds=nocloud;s=/srv/__dmi.chassis-asset-tag__/", "dmi:chassis_asset_tag": "rack-7",
 				"/srv/rack-7/user-data": "u", "/srv/rack-7/meta-data": "instance-id: i-7",
 			},
 			"NoCloud", "i-7", "/srv/rack-7/user-data", "u", "the serial number in SMBIOS", nil,
 		},
 		{
-			"config-2", map[string]string{"/dev/sr0": "config-2.iso.gz"},
+			"config-2",
+			map[string]string{"/dev/sr0": "config-2.iso.gz"},
 			"ConfigDrive", "83679162-1378-4288-a2d4-70e13ec132aa", "/dev/sr0:/openstack/latest/user_data", config + "# from config-2\n", "a disc labelled config-2 in /dev/sr0",
 			map[string]any{"local_hostname": "drive", "availability_zone": "nova", "platform": "openstack", "cloud_name": "configdrive"},
 		},
 		{
-			"config-2 of EC2's form", map[string]string{"/dev/vdb": "config-2-ec2.vfat.gz"},
+			"config-2 of EC2's form",
+			map[string]string{"/dev/vdb": "config-2-ec2.vfat.gz"},
 			"ConfigDrive", "i-ec2form", "/dev/vdb:/ec2/latest/user-data", config + "# of the form of EC2\n", "", nil,
 		},
 		{
-			"/config-drive without user data", map[string]string{"/config-drive/openstack/latest/meta_data.json": `{"uuid": "u-1"}`},
+			"/config-drive without user data",
+			map[string]string{"/config-drive/openstack/latest/meta_data.json": `{"uuid": "u-1"}`},
 			"ConfigDrive", "u-1", "/config-drive/openstack/latest/meta_data.json", "", "the directory /config-drive", nil,
 		},
 		{
-			"Azure", map[string]string{"/dev/sr0": "azure.iso.gz", "dmi:chassis_asset_tag": azureTag, "dmi:product_uuid": uuid},
-			"Azure", strings.ToLower(uuid), "/dev/sr0:/ovf-env.xml", config + "# from Azure\n", "", map[string]any{"local_hostname": "azure-host", "cloud_id": "azure"},
+			"Azure",
+			map[string]string{"/dev/sr0": "azure.iso.gz", "dmi:chassis_asset_tag": azureTag, "dmi:product_uuid": uuid},
+			"Azure", strings.ToLower(uuid), "/dev/sr0:/ovf-env.xml", config + "# from Azure\n", "",
+			map[string]any{"local_hostname": "azure-host", "cloud_id": "azure"},
 		},
 		{
-			"Azure with the id of before", map[string]string{
+			"Azure with the id of before",
+			map[string]string{
 				"/dev/sr0": "azure.iso.gz", "dmi:chassis_asset_tag": azureTag, "dmi:product_uuid": uuid,
 				"/var/lib/cloud/data/instance-id": "44454c4c-4200-1035-8051-c4c04f4e4a31\n",
 			},
 			"Azure", "44454c4c-4200-1035-8051-c4c04f4e4a31", "/dev/sr0:/ovf-env.xml", config + "# from Azure\n", "", nil,
 		},
 		{
-			"OVF", map[string]string{"/dev/sr0": "ovf.iso.gz"},
-			"OVF", "i-ovf", "/dev/sr0:/ovf-env.xml", config + "# from an OVF\n", "/dev/sr0:/ovf-env.xml", map[string]any{"local_hostname": "ovf"},
+			"OVF",
+			map[string]string{"/dev/sr0": "ovf.iso.gz"},
+			"OVF", "i-ovf", "/dev/sr0:/ovf-env.xml", config + "# from an OVF\n", "/dev/sr0:/ovf-env.xml",
+			map[string]any{"local_hostname": "ovf"},
 		},
 		{
-			"guestinfo", map[string]string{
+			"guestinfo",
+			map[string]string{
 				"dmi:product_name": vmwareName, "dmi:product_uuid": uuid,
 				"/usr/bin/vmware-rpctool": rpctool(map[string]string{"userdata": "I2Nsb3VkLWNvbmZpZwo=", "userdata.encoding": "base64", "metadata": "local-hostname: esx"}),
 			},
-			"VMware", strings.ToLower(uuid), "guestinfo.userdata", config, "DMI product name VMware7,1", map[string]any{"local_hostname": "esx", "platform": "vmware"},
+			"VMware", strings.ToLower(uuid), "guestinfo.userdata", config, "DMI product name VMware7,1",
+			map[string]any{"local_hostname": "esx", "platform": "vmware"},
 		},
 		{
-			"guestinfo by vmtoolsd, gzip", map[string]string{
+			"guestinfo by vmtoolsd, gzip",
+			map[string]string{
 				"dmi:product_name":  vmwareName,
 				"/usr/bin/vmtoolsd": rpctool(map[string]string{"userdata": gz64(config), "userdata.encoding": "gz+b64", "metadata": `{"instance-id": "i-vm"}`}),
 			},
 			"VMware", "i-vm", "guestinfo.userdata", config, "", nil,
 		},
 		{
-			"guestinfo where vmware-rpctool fails", map[string]string{
+			"guestinfo where vmware-rpctool fails",
+			map[string]string{
 				"dmi:product_name":        vmwareName,
 				"/usr/bin/vmware-rpctool": "#!/bin/sh\nexit 2\n",
 				"/usr/bin/vmtoolsd":       rpctool(map[string]string{"userdata": "plain", "metadata": "instance-id: i-vm"}),
@@ -191,7 +212,8 @@ func TestLocal(t *testing.T) {
 			"VMware", "i-vm", "guestinfo.userdata", "plain", "", nil,
 		},
 		{
-			"OVF from VMware's host", map[string]string{
+			"OVF from VMware's host",
+			map[string]string{
 				"dmi:product_name": vmwareName,
 				"/usr/bin/vmware-rpctool": rpctool(map[string]string{"ovfEnv": `<Environment xmlns="http://schemas.dmtf.org/ovf/environment/1" xmlns:oe="http://schemas.dmtf.org/ovf/environment/1">` +
 					`<PropertySection><Property oe:key="user-data" oe:value="#cloud-config"/></PropertySection></Environment>`}),
@@ -199,16 +221,11 @@ func TestLocal(t *testing.T) {
 			"OVF", "iid-dsovf", "guestinfo.ovfEnv", "#cloud-config", "", nil,
 		},
 		{
-			"fw_cfg", map[string]string{
+			"fw_cfg",
+			map[string]string{
 				"/sys/firmware/qemu_fw_cfg/by_name/opt/com.github.dockhost/user-data/raw": "u", "dmi:product_uuid": uuid,
 			},
 			"FwCfg", strings.ToLower(uuid), "/sys/firmware/qemu_fw_cfg/by_name/opt/com.github.dockhost/user-data/raw", "u", "QEMU fw_cfg opt/com.github.dockhost/user-data", nil,
-		},
-		{
-			"a credential", map[string]string{
-				"/run/credentials/@system/dockhost.user-data": "u", "/run/credentials/@system/dockhost.meta-data": "instance-id: i-c",
-			},
-			"Credential", "i-c", "/run/credentials/@system/dockhost.user-data", "u", "the system credential dockhost.user-data", nil,
 		},
 	}
 	for _, tt := range tests {
@@ -398,11 +415,7 @@ func TestLXD(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			root, err := os.MkdirTemp("", "lxd") // a socket's path is short
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = os.RemoveAll(root) })
+			root := t.TempDir()
 			devLXD(t, root, tt.answers)
 			_, data, err := Find(t.Context(), Options{Root: root})
 			if err != nil {

@@ -189,6 +189,32 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
+// TestBlockDevice reads a loop device, where root may make one.
+func TestBlockDevice(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(name, iso(t, "-V", "cidata", "-J", "-r"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(program(t, "losetup"), "-f", "--show", "-r", name).Output()
+	if err != nil {
+		t.Skipf("no loop device: %v", err)
+	}
+	device := strings.TrimSpace(string(out))
+	t.Cleanup(func() { command(t, "", "losetup", "-d", device) })
+	disc, err := os.Open(device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = disc.Close() }()
+	v, err := Open(disc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := v.ReadFile("user-data", 1<<20); err != nil || !bytes.Equal(got, content()) || !v.HasLabel("cidata") {
+		t.Errorf("ReadFile() = %d bytes, %v, labels %q", len(got), err, v.Labels)
+	}
+}
+
 // TestDamaged flips bytes of whole images, and cuts them off: whatever comes of
 // that, it ends, and takes no memory that the disc does not hold.
 func TestDamaged(t *testing.T) {

@@ -78,6 +78,10 @@ ensure_packages() {
 	if ! engine_answers && ! { command -v dockerd && command -v docker; } >/dev/null; then missing+=(docker.io); fi
 	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
 	command -v curl >/dev/null || missing+=(curl)
+	# What makes the discs with user data that the tests read.
+	command -v genisoimage >/dev/null || missing+=(genisoimage)
+	{ command -v mkfs.vfat || [ -x /usr/sbin/mkfs.vfat ]; } >/dev/null || missing+=(dosfstools)
+	command -v mcopy >/dev/null || missing+=(mtools)
 	[ -e "$DEBIAN_KEYRING" ] || missing+=(debian-archive-keyring)
 	[ "${#missing[@]}" = 0 ] && return
 	say "installing ${missing[*]}"
