@@ -20,8 +20,10 @@ func detectConfigDrive(h *host) (string, bool) {
 	return "a disc labelled config-2", len(configDiscs(h)) > 0
 }
 
+const configSeed = "/var/lib/cloud/seed/config_drive"
+
 func configDirs(h *host) []directory {
-	return []directory{{h.root, "/var/lib/cloud/seed/config_drive"}, {h.root, "/config-drive"}}
+	return []directory{{h.root, configSeed}, {h.root, "/config-drive"}}
 }
 
 func configDiscs(h *host) []*disc { return h.labelled("config-2", "CONFIG-2") }

@@ -47,13 +47,13 @@ type ovf struct {
 	host    *host
 }
 
-func ovfSeed(h *host) directory { return directory{h.root, "/var/lib/cloud/seed/ovf"} }
+const ovfSeed = "/var/lib/cloud/seed/ovf"
 
 func detectOVF(h *host) (string, bool) {
 	if isAzure(h) { // whose disc has another meaning
 		return "", false
 	}
-	if _, path, err := firstOf(ovfSeed(h), environmentNames()...); err == nil {
+	if _, path, err := firstOf(directory{h.root, ovfSeed}, environmentNames()...); err == nil {
 		return path, true
 	}
 	for _, d := range ovfDiscs(h) {
@@ -108,7 +108,7 @@ func (o ovf) Read(ctx context.Context) (*cloudinit.UserData, error) {
 }
 
 func (o ovf) places() []files {
-	places := []files{ovfSeed(o.host)}
+	places := []files{directory{o.host.root, ovfSeed}}
 	for _, d := range ovfDiscs(o.host) {
 		places = append(places, d)
 	}
