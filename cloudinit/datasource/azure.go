@@ -12,6 +12,10 @@ import (
 // azureTag is the asset tag of every machine of Azure's.
 const azureTag = "7783-7084-3265-9085-8269-3286-77"
 
+// azureKept is where cloud-init and waagent keep what was on the disc, which
+// Azure takes away when the machine is provisioned.
+const azureKept = "/var/lib/waagent"
+
 // azureDisc is the part of the Azure datasource that is on the provisioning
 // disc: customData. Without any, userData of the metadata service counts.
 type azureDisc struct{ host *host }
@@ -19,7 +23,22 @@ type azureDisc struct{ host *host }
 func isAzure(h *host) bool { return h.dmi("chassis_asset_tag") == azureTag }
 
 func detectAzureDisc(h *host) (string, bool) {
-	return "a provisioning disc", isAzure(h) && len(azureDiscs(h)) > 0
+	return "DMI chassis asset tag " + azureTag, isAzure(h) && len(azurePlaces(h)) > 0
+}
+
+// azurePlaces are the discs, and what was kept of one. An image made of a live
+// host has that, too: it counts only beside the instance-id of this machine.
+func azurePlaces(h *host) []files {
+	var places []files
+	for _, d := range azureDiscs(h) {
+		places = append(places, d)
+	}
+	id, uuid := h.line(fetchedID), h.uuid("")
+	kept := directory{h.root, azureKept}
+	if id != "" && (strings.EqualFold(id, uuid) || strings.EqualFold(id, swapUUID(uuid))) && h.exists(kept.path("ovf-env.xml")) {
+		places = append(places, kept)
+	}
+	return places
 }
 
 // azureDiscs are those in optical drives, and those with the label.
@@ -38,9 +57,12 @@ func (a azureDisc) Name() string { return "Azure" }
 
 func (a azureDisc) Read(context.Context) (*cloudinit.UserData, error) {
 	var incomplete []string
-	for _, d := range azureDiscs(a.host) {
-		raw, path, err := firstOf(d, environmentNames()...)
-		if err != nil { // a disc of another file system is the metadata service's chance
+	if !isAzure(a.host) {
+		return nil, ErrNotFound
+	}
+	for _, place := range azurePlaces(a.host) {
+		raw, path, err := firstOf(place, environmentNames()...)
+		if err != nil { // a disc of UDF alone, or another disc in the drive
 			incomplete = append(incomplete, err.Error())
 			continue
 		}
@@ -52,12 +74,12 @@ func (a azureDisc) Read(context.Context) (*cloudinit.UserData, error) {
 			incomplete = append(incomplete, path+" has no ProvisioningSection")
 			continue
 		}
-		return a.userData(env, d, path)
+		return a.userData(env, path)
 	}
 	return nil, notFound(incomplete...)
 }
 
-func (a azureDisc) userData(env *environment, d *disc, path string) (*cloudinit.UserData, error) {
+func (a azureDisc) userData(env *environment, path string) (*cloudinit.UserData, error) {
 	linux := env.Azure.Linux
 	user, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(linux.CustomData), ""))
 	if err != nil {
@@ -72,8 +94,7 @@ func (a azureDisc) userData(env *environment, d *disc, path string) (*cloudinit.
 	}
 	return &cloudinit.UserData{
 		Datasource: "Azure", InstanceID: m.instanceID("iid-AZURE-NODE"), Path: path, Raw: user,
-		How:      "DMI chassis asset tag " + azureTag + ", the provisioning disc in " + d.device,
-		Metadata: m.values(a.host, cloudNames{name: "azure", cloud: "azure", sub: "config-disk (" + d.device + ")"}),
+		Metadata: m.values(a.host, cloudNames{name: "azure", cloud: "azure", sub: "config-disk (" + strings.TrimSuffix(strings.TrimSuffix(path, ":/ovf-env.xml"), "/ovf-env.xml") + ")"}),
 	}, nil
 }
 
@@ -82,7 +103,7 @@ func (a azureDisc) userData(env *environment, d *disc, path string) (*cloudinit.
 // (cloudinit/sources/DataSourceAzure.py, _iid).
 func azureInstanceID(h *host) string {
 	uuid := h.uuid("")
-	previous := h.line("/var/lib/cloud/data/instance-id")
+	previous := h.line(fetchedID)
 	if previous != "" && (strings.EqualFold(previous, uuid) || strings.EqualFold(previous, swapUUID(uuid))) {
 		return previous
 	}

@@ -64,7 +64,7 @@ type Watcher interface {
 // tell of other user data, whether they are there or not.
 func Dirs(root string) []string {
 	var dirs []string
-	for _, dir := range append(seedDirs(), configSeed, ovfSeed, "/var/lib/cloud/instance") {
+	for _, dir := range append(seedDirs(), configSeed, ovfSeed, azureKept, "/var/lib/cloud/instance") {
 		dirs = append(dirs, filepath.Join(root, dir))
 	}
 	return dirs

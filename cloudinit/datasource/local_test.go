@@ -254,6 +254,20 @@ func TestLocal(t *testing.T) {
 	}
 }
 
+const azureXML = `<Environment xmlns="http://schemas.dmtf.org/ovf/environment/1" xmlns:wa="http://schemas.microsoft.com/windowsazure"><wa:ProvisioningSection>` +
+	`<wa:LinuxProvisioningConfigurationSet><wa:CustomData>dQ==</wa:CustomData></wa:LinuxProvisioningConfigurationSet></wa:ProvisioningSection></Environment>`
+
+// TestAzureBaked: what an image has of the machine that it was made of is not
+// this machine's.
+func TestAzureBaked(t *testing.T) {
+	root := tree(t, map[string]string{
+		"dmi:chassis_asset_tag": azureTag, "dmi:product_uuid": uuid, "/var/lib/cloud/data/instance-id": "another", "/var/lib/waagent/ovf-env.xml": azureXML,
+	})
+	if data, err := (azureDisc{newHost(root)}).Read(t.Context()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Read() = %+v, %v, want ErrNotFound", data, err)
+	}
+}
+
 func gz64(text string) string {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
