@@ -1,4 +1,0 @@
-package datasource
-
-// networkKinds are the metadata services.
-func networkKinds() []kind { return nil }

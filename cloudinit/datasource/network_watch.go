@@ -1,0 +1,90 @@
+package datasource
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/dockhost/dockhost/internal/backoff"
+)
+
+// watched is a service that can tell of a change.
+type watched struct{ *service }
+
+// Changed waits for a change of what Read returned last. What else changes
+// there, such as SSH keys on GCE, does not count, nor does an error: the
+// service will be back. It returns an error only when ctx ends.
+func (w watched) Changed(ctx context.Context) error {
+	fresh := backoff.Backoff{Next: w.first, Cap: w.longest}
+	wait := fresh
+	// No answer has the tag 0: the first request is answered at once.
+	tag := "0"
+	for {
+		answer, err := w.ask(ctx, tag)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err == nil {
+			if w.digest(answer.doc) != w.last() {
+				return nil
+			}
+			tag, wait = answer.tag, fresh
+		}
+		// Also after an answer: a service that does not wait must not be
+		// asked without a pause. Nothing is missed, since it has the tag.
+		if cause := wait.Wait(ctx, nil); cause != nil {
+			return cause
+		}
+	}
+}
+
+type change struct {
+	doc map[string]any
+	tag string
+}
+
+// ask makes the request that is answered when the tag is not current any
+// more, or after a while.
+func (w watched) ask(ctx context.Context, tag string) (change, error) {
+	base := w.answered()
+	if base == "" {
+		base = w.addresses[0]
+	}
+	session := w.session(base)
+	defer session.close()
+	session.limit += w.poll
+	query := url.Values{
+		"recursive": {"true"}, "alt": {"json"}, "wait_for_change": {"true"},
+		"last_etag": {tag}, "timeout_sec": {fmt.Sprint(int(w.poll / time.Second))},
+	}
+	raw, header, err := session.getWith(ctx, w.watch.path+"?"+query.Encode(), nil)
+	if err != nil {
+		return change{}, err
+	}
+	doc, ok := parseObject(raw)
+	if !ok {
+		return change{}, refusal("its answer is not a JSON object")
+	}
+	return change{doc: map[string]any{w.watch.below: doc}, tag: header.Get("ETag")}, nil
+}
+
+// digest tells whether what a watch is for is another.
+func (s *service) digest(doc map[string]any) (sum [sha256.Size]byte) {
+	if s.watch == nil {
+		return sum
+	}
+	hash := sha256.New()
+	for _, key := range s.watch.keys {
+		value := text(look(doc, s.watch.below+"."+key))
+		fmt.Fprintf(hash, "%d:%s", len(value), value)
+	}
+	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+func (s *service) last() [sha256.Size]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen
+}
