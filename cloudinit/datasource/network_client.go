@@ -180,12 +180,11 @@ func (r refusal) Error() string { return string(r) }
 // passes says whether an error may be gone soon: no network yet, a service
 // that is only starting, or that does not know the instance yet (404).
 func passes(err error) bool {
-	var final refusal
-	if errors.As(err, &final) {
+	if _, final := errors.AsType[refusal](err); final {
 		return false
 	}
-	var status *statusError
-	if !errors.As(err, &status) {
+	status, answered := errors.AsType[*statusError](err)
+	if !answered {
 		return true
 	}
 	switch status.code {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -150,8 +151,9 @@ func parseListing(listing []byte) []entry {
 			continue
 		}
 		e := entry{name: name, path: url.PathEscape(name), directory: directory}
-		if number, key, ok := strings.Cut(name, "="); ok && !directory {
-			e.name, e.path = key, url.PathEscape(number)+"/openssh-key"
+		number, key, _ := strings.Cut(name, "=")
+		if _, err := strconv.ParseUint(number, 10, 32); err == nil && key != "" && !directory {
+			e.name, e.path = key, number+"/openssh-key"
 		}
 		if directory {
 			e.path += "/"

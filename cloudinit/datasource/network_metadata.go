@@ -2,6 +2,8 @@ package datasource
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net"
 	"path"
 	"strings"
@@ -63,9 +65,7 @@ func (s *service) templateData(doc map[string]any) map[string]any {
 	data := named
 	if !m.only {
 		remove(doc, s.platform.userData.in)
-		for name, value := range named {
-			doc[name] = value
-		}
+		maps.Copy(doc, named)
 		data = doc
 	}
 	data, _ = plain(data).(map[string]any)
@@ -92,13 +92,19 @@ func remove(doc map[string]any, at string) {
 	delete(doc, last)
 }
 
-// plain turns numbers that are kept as text into numbers.
+// plain turns numbers that are kept as text into numbers, and keys into text.
 func plain(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
 		for key, element := range value {
 			value[key] = plain(element)
 		}
+	case map[any]any:
+		named := make(map[string]any, len(value))
+		for key, element := range value {
+			named[fmt.Sprint(key)] = plain(element)
+		}
+		return named
 	case []any:
 		for i, element := range value {
 			value[i] = plain(element)
