@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -176,7 +177,8 @@ type service struct {
 
 	options Options
 	host    *host
-	how     string
+	// how is the mark by which the platform was found, "" where it was named.
+	how string
 
 	mu sync.Mutex
 	// base is the address that answered last.
@@ -186,10 +188,7 @@ type service struct {
 }
 
 func (p platform) open(o Options, h *host, n network) Source {
-	how, ok := p.detect(h)
-	if !ok {
-		how = "the configuration"
-	}
+	how, _ := p.detect(h)
 	s := &service{platform: p, network: n, options: o, host: h, how: how}
 	if p.watch != nil {
 		return watched{s}
@@ -268,7 +267,7 @@ func (s *service) bases(ctx context.Context) ([]string, error) {
 			continue
 		}
 		for _, name := range s.interfaces(s.host) {
-			bases = append(bases, strings.ReplaceAll(address, "{interface}", name))
+			bases = append(bases, strings.ReplaceAll(address, "{interface}", url.PathEscape(name)))
 		}
 	}
 	if i := slices.Index(bases, s.answered()); i > 0 {

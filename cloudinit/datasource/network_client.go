@@ -211,8 +211,8 @@ func reason(err error) string {
 		return "no answer"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection was closed"
-	case errors.As(err, &outer):
-		return outer.Err.Error()
+	case errors.As(err, &outer): // its text has what was answered
+		return "the answer is not HTTP"
 	}
 	return err.Error()
 }

@@ -178,6 +178,36 @@ func TestNetworkNoMetadata(t *testing.T) {
 	}
 }
 
+// What is no HTTP is waited out, and not said.
+func TestNetworkNoHTTP(t *testing.T) {
+	n := answering(t, "")
+	n.first = time.Hour
+	n.dial = func(context.Context, int, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			_, _ = theirs.Read(make([]byte, 64<<10))
+			_, _ = theirs.Write([]byte("hunter2canary\r\n\r\n"))
+		}()
+		return ours, nil
+	}
+	for _, p := range platforms() {
+		if p.name != "OpenStack" {
+			continue
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		var said []string
+		source := p.open(Options{Waiting: func(what string) {
+			said = append(said, what)
+			cancel(errors.New("over"))
+		}}, newHost(t.TempDir()), n)
+		_, err := source.Read(ctx)
+		refused(t, err, "the answer is not HTTP: over")
+		if want := "waiting for the metadata service of OpenStack at 169.254.169.254: the answer is not HTTP"; said[0] != want {
+			t.Errorf("it says %q, want %q", said[0], want)
+		}
+	}
+}
+
 // A tree without an end is left.
 func TestTreeWithoutEnd(t *testing.T) {
 	for answer, want := range map[string]string{

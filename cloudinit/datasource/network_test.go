@@ -173,7 +173,7 @@ func TestNetwork(t *testing.T) {
 				}
 				data.Metadata = nil
 				want := &cloudinit.UserData{
-					Datasource: name, How: "the configuration", InstanceID: "4711", Path: path, Raw: []byte(userText),
+					Datasource: name, InstanceID: "4711", Path: path, Raw: []byte(userText),
 				}
 				if diff := cmp.Diff(want, data); diff != "" {
 					t.Errorf("Read() (-want +got):\n%s", diff)
