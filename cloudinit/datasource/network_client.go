@@ -65,7 +65,7 @@ func (s *session) begin(ctx context.Context) error {
 		if s.options.IMDSv1 {
 			return nil
 		}
-		return refusal(fmt.Sprintf("it gives no token: %s (turn on IMDSv2 for the instance, or allow IMDSv1 in /etc/dockhost/dockhost.yaml)", status))
+		return refusal(fmt.Sprintf("it gives no token: %s (turn on IMDSv2 for the instance, or allow IMDSv1 by datasource.imdsv1 in /etc/dockhost/dockhost.yaml)", status))
 	}
 	if err != nil {
 		return err
