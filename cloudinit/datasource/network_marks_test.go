@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// tree makes a host of its files; a name without a slash is a field of DMI.
-func tree(t *testing.T, files map[string]string) *host {
+// hostWith makes a host of its files; a name without a slash is a field of DMI.
+func hostWith(t *testing.T, files map[string]string) *host {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range files {
@@ -86,7 +86,7 @@ func TestNetworkMarks(t *testing.T) {
 	var found []string
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := tree(t, tt.files)
+			h := hostWith(t, tt.files)
 			got := map[string]string{}
 			for _, k := range networkKinds() {
 				if how, ok := k.detect(h); ok {

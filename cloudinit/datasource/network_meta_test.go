@@ -282,7 +282,7 @@ func TestFindRouter(t *testing.T) {
 				}
 				return tt.dns, nil
 			}
-			got, err := findRouter(t.Context(), tree(t, tt.files), lookup)
+			got, err := findRouter(t.Context(), hostWith(t, tt.files), lookup)
 			if tt.want == "" {
 				if err == nil || !passes(err) {
 					t.Errorf("findRouter() = %q, %v, want an error that passes", got, err)
@@ -298,7 +298,7 @@ func TestFindRouter(t *testing.T) {
 
 // The newest lease counts.
 func TestDHClientNewest(t *testing.T) {
-	h := tree(t, map[string]string{
+	h := hostWith(t, map[string]string{
 		"/var/lib/dhcp/a.leases": "option dhcp-server-identifier 10.0.0.1;", "/var/lib/dhcp/b.leases": "option dhcp-server-identifier 10.0.0.2;",
 	})
 	newer := time.Now().Add(time.Hour)
