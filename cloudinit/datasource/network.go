@@ -213,14 +213,17 @@ func (s *service) Read(ctx context.Context) (*cloudinit.UserData, error) {
 		if err == nil {
 			return data, nil
 		}
-		if ctx.Err() == nil && !passes(err) {
-			return nil, fmt.Errorf("metadata service of %s at %s: %w", s.title, where, err)
+		service := fmt.Sprintf("metadata service of %s at %s", s.title, where)
+		switch {
+		case ctx.Err() != nil && what == "": // in the middle of the first try
+			return nil, fmt.Errorf("%s: %w", service, context.Cause(ctx))
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("%s: %w", what, context.Cause(ctx))
+		case !passes(err):
+			return nil, fmt.Errorf("%s: %w", service, err)
 		}
-		// When ctx ends in the middle of a try, the reason of the last one counts.
-		if ctx.Err() == nil || what == "" {
-			what = fmt.Sprintf("waiting for the metadata service of %s at %s: %s", s.title, where, reason(err))
-			s.say(what)
-		}
+		what = fmt.Sprintf("waiting for the %s: %s", service, reason(err))
+		s.say(what)
 		if cause := wait.Wait(ctx, nil); cause != nil {
 			return nil, fmt.Errorf("%s: %w", what, cause)
 		}

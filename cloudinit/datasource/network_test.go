@@ -343,6 +343,23 @@ func TestNetworkDown(t *testing.T) {
 	}
 }
 
+// Who is called off in the first try has waited for nothing.
+func TestNetworkCalledOff(t *testing.T) {
+	t.Run("Ec2", func(t *testing.T) {
+		c := newCloud(t, "Ec2")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		over := errors.New("over")
+		c.down = func(string) error {
+			cancel(over)
+			return nil
+		}
+		_, err := c.source(Options{}).Read(ctx)
+		if !errors.Is(err, over) || len(c.said) != 0 {
+			t.Errorf("Read() = %v, says %q, want %v and nothing said", err, c.said, over)
+		}
+	})
+}
+
 // EC2's clones have no tokens; they are asked without only where that is allowed.
 func TestNetworkIMDSv1(t *testing.T) {
 	t.Run("Ec2/forbidden", func(t *testing.T) {

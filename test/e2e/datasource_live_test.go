@@ -22,7 +22,7 @@ func TestGCELive(t *testing.T) {
 
 	h.cloudUserData(app(`environment: {GREETING: "second"}`))
 	h.eventually("the container is the new one", func() error {
-		if env := h.output("docker inspect -f '{{.Config.Env}}' app"); !strings.Contains(env, "GREETING=second") {
+		if env, _ := h.try("docker inspect -f '{{.Config.Env}}' app"); !strings.Contains(env, "GREETING=second") {
 			return fmt.Errorf("its environment is %s", env)
 		}
 		return nil
