@@ -113,7 +113,7 @@ type Agent struct {
 
 	// fetches has what asking for the user data brings, when it is new or was
 	// asked for, which refetch does. patient gets a word when a metadata service
-	// is waited for.
+	// is asked.
 	fetches chan fetch
 	refetch chan struct{}
 	patient chan struct{}

@@ -67,9 +67,17 @@ func (a *Agent) find(ctx context.Context) fetch {
 	if c == nil {
 		return fetch{at: time.Now(), err: err}
 	}
-	options := datasource.Options{Root: a.Root, Names: c.Datasources, IMDSv1: c.IMDSv1, Waiting: a.setAwaited}
+	options := datasource.Options{
+		Root: a.Root, Names: c.Datasources, IMDSv1: c.IMDSv1,
+		Fetched: !a.Dir.Fetched(), Asking: a.beginWithout, Waiting: a.setAwaited,
+	}
 	source, data, err := a.Find(ctx, options)
 	a.setAwaited("")
+	if err == nil {
+		if err := a.Dir.SetFetched(); err != nil {
+			a.Log.Warn("what cloud-init fetched may be used again", zap.Error(err))
+		}
+	}
 	return fetch{at: time.Now(), source: source, data: data, err: err}
 }
 
@@ -84,12 +92,16 @@ func (a *Agent) setAwaited(what string) {
 	}
 	if what != "" {
 		a.Log.Info(what)
-		select {
-		case a.patient <- struct{}{}:
-		default:
-		}
 	}
 	a.Notify.Status(a.statusLine())
+}
+
+// beginWithout has the agent begin before the user data is there.
+func (a *Agent) beginWithout() {
+	select {
+	case a.patient <- struct{}{}:
+	default:
+	}
 }
 
 // keepFetching asks for the user data, and asks again when it may have changed:

@@ -44,6 +44,7 @@ func (f *fakeService) Changed(ctx context.Context) error {
 }
 
 func (f *fakeService) find(ctx context.Context, o datasource.Options) (datasource.Source, *cloudinit.UserData, error) {
+	o.Asking()
 	if f.down != nil {
 		o.Waiting("waiting for the metadata service")
 		select {

@@ -34,6 +34,28 @@ func (d Dir) RuntimeDir() string { return filepath.Join(string(d), "runtime") }
 // Socket is the agent's local API.
 func (d Dir) Socket() string { return filepath.Join(string(d), "agent.sock") }
 
+// Fetched says whether user data was found in this boot.
+func (d Dir) Fetched() bool {
+	_, err := os.Stat(d.fetched())
+	return err == nil
+}
+
+// SetFetched notes that user data was found in this boot.
+func (d Dir) SetFetched() error {
+	if d.Fetched() {
+		return nil
+	}
+	if err := os.MkdirAll(string(d), 0o750); err != nil {
+		return fmt.Errorf("note that user data was found: %w", err)
+	}
+	if err := os.WriteFile(d.fetched(), nil, 0o600); err != nil {
+		return fmt.Errorf("note that user data was found: %w", err)
+	}
+	return nil
+}
+
+func (d Dir) fetched() string { return filepath.Join(string(d), "fetched") }
+
 // WriteContainer tells the supervisor of a container what it is.
 func (d Dir) WriteContainer(c *spec.Container) error {
 	return write(d.container(c.Name), c)

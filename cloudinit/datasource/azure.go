@@ -110,6 +110,15 @@ func azureInstanceID(h *host) string {
 	return uuid
 }
 
+// azureInstanceOf is the instance-id of a machine with this vmId: that of the
+// provisioning disc, where it is the same UUID by either byte order.
+func azureInstanceOf(h *host, vmID string) string {
+	if uuid := h.uuid(""); strings.EqualFold(vmID, uuid) || strings.EqualFold(vmID, swapUUID(uuid)) {
+		return azureInstanceID(h)
+	}
+	return vmID
+}
+
 // swapUUID returns a UUID with the bytes of its first three fields in reverse,
 // and anything else as it is.
 func swapUUID(uuid string) string {

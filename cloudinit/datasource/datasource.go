@@ -32,9 +32,18 @@ type Options struct {
 	// boot as the answer. That is right for the first time in a boot: what was
 	// changed since then is not in it.
 	Fetched bool
+	// Asking is told before a metadata service is asked, which may take long. It
+	// may be nil.
+	Asking func()
 	// Waiting is told what is being waited for, in a sentence, and "" when for
 	// nothing any more. It may be nil.
 	Waiting func(what string)
+}
+
+func (o Options) asking() {
+	if o.Asking != nil {
+		o.Asking()
+	}
 }
 
 func (o Options) waiting(what string) {
@@ -108,6 +117,9 @@ func (k found) read(ctx context.Context, o Options, h *host, source Source) (*cl
 		if data := fetchedBefore(h, k.kind); data != nil {
 			return data, nil
 		}
+	}
+	if !k.local {
+		o.asking()
 	}
 	return source.Read(ctx)
 }

@@ -28,6 +28,7 @@ func fetch(ctx context.Context, o Options, from string) ([]byte, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	wait := backoff.Backoff{Next: fetchFirst, Cap: fetchLongest}
+	o.asking()
 	for {
 		raw, again, err := fetchOnce(ctx, client, from)
 		if err == nil || !again || ctx.Err() != nil {

@@ -96,7 +96,6 @@ func (m metaData) values(h *host, p cloudNames) map[string]any {
 	if placement, ok := m["placement"].(map[string]any); ok && zone == nil {
 		zone = placement["availability-zone"]
 	}
-	release := h.osRelease()
 	v1 := map[string]any{
 		"instance-id": m["instance-id"], "instance_id": m["instance-id"],
 		"local-hostname": hostname, "local_hostname": hostname,
@@ -104,10 +103,18 @@ func (m metaData) values(h *host, p cloudNames) map[string]any {
 		"platform": p.name, "subplatform": p.sub,
 		"region":            m["region"],
 		"availability-zone": zone, "availability_zone": zone,
+	}
+	maps.Copy(v1, h.values())
+	return map[string]any{"v1": v1, "ds": map[string]any{"meta_data": map[string]any(m)}}
+}
+
+// values are those of v1 that are the host's own, whatever its datasource.
+func (h *host) values() map[string]any {
+	release := h.osRelease()
+	return map[string]any{
 		"distro": release["ID"], "distro_version": release["VERSION_ID"], "distro_release": release["VERSION_CODENAME"],
 		"kernel_release": h.line("/proc/sys/kernel/osrelease"),
 	}
-	return map[string]any{"v1": v1, "ds": map[string]any{"meta_data": map[string]any(m)}}
 }
 
 // idOfCloud is cloud-init's canonical_cloud_id, for clouds without regions of

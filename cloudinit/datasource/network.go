@@ -71,6 +71,8 @@ type meta struct {
 	accept string
 
 	id, hostname, zone, region string
+	// instance makes the instance-id of the id, where that is not the same.
+	instance func(h *host, id string) string
 	// wholeHostname keeps the domain in what templates get.
 	wholeHostname bool
 	// regionOf makes the region of the zone where the meta-data has none.
@@ -300,6 +302,9 @@ func (s *service) readFrom(ctx context.Context, base string) (*cloudinit.UserDat
 	id := text(look(doc, s.meta.id))
 	if id == "" {
 		return nil, refusal("its meta-data has no " + s.meta.id)
+	}
+	if s.meta.instance != nil {
+		id = s.meta.instance(s.host, id)
 	}
 	raw, err := session.userData(ctx, doc)
 	if err != nil {

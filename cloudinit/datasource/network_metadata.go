@@ -47,6 +47,7 @@ func (s *service) metadata(doc map[string]any, id, base string) map[string]any {
 			v1[strings.ReplaceAll(name, "_", "-")] = value
 		}
 	}
+	maps.Copy(v1, s.host.values())
 	return map[string]any{"v1": v1, "ds": s.templateData(doc)}
 }
 

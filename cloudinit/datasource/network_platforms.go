@@ -80,7 +80,7 @@ func platforms() []platform {
 			passing:   []int{http.StatusGone},
 			meta: meta{
 				path: "/metadata/instance?api-version=2021-08-01&extended=true", read: (*session).json,
-				id: "compute.vmId", hostname: "compute.osProfile.computerName",
+				id: "compute.vmId", instance: azureInstanceOf, hostname: "compute.osProfile.computerName",
 				zone: "compute.platformFaultDomain", region: "compute.location",
 				below: "metadata.imds",
 			},
