@@ -111,8 +111,8 @@ func TestLastKnownGood(t *testing.T) {
 			running: map[string]int{"db": 1},
 		},
 		{
-			name:     "of a kind that is not looked into",
-			change:   func(h *testHost) { h.write(seedDir+"/user-data", "## template: jinja\n#cloud-config\n") },
+			name:     "of others, with includes off",
+			change:   func(h *testHost) { h.write(seedDir+"/user-data", "#include\nhttps://example.org/user-data\n") },
 			running:  map[string]int{"web": 1},
 			lastGood: true, problems: true,
 		},

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -66,17 +67,24 @@ func (a *Agent) userData() api.UserData {
 		return u
 	}
 	u.How, u.Size = f.data.How, len(f.data.Raw)
-	u.Parts = append(u.Parts, parts(f.data)...)
+	// Without includes nothing is waited for; what is wrong, the source tells.
+	section, _ := f.data.Section(context.Background(), cloudinit.Options{})
+	u.Parts = append(u.Parts, parts(section)...)
+	u.Warnings = section.Warnings
 	return u
 }
 
 // parts are what is in user data.
-func parts(data *cloudinit.UserData) []api.Part {
-	section, err := data.Section()
-	if err != nil {
-		return nil
+func parts(section *cloudinit.Section) []api.Part {
+	var parts []api.Part
+	for _, part := range section.Parts {
+		used := string(part.Outcome)
+		if part.Why != "" {
+			used += ": " + part.Why
+		}
+		parts = append(parts, api.Part{Name: part.Name, Type: part.Type, Size: part.Size, Used: used})
 	}
-	return []api.Part{{Name: section.File, Type: section.Kind, Size: len(data.Raw), Used: "read"}}
+	return parts
 }
 
 // sourceNow is where the assignment comes from. The caller holds mu.

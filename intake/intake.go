@@ -22,6 +22,9 @@ type Policy interface {
 
 // Options say how user data is taken.
 type Options struct {
+	// Include fetches what an #include names, see [cloudinit.Options]; with nil
+	// includes are off.
+	Include func(ctx context.Context, url string) ([]byte, error)
 	// Policy is asked about what is assigned; nil allows everything.
 	Policy Policy
 	// Declaration makes an assignment of [cloudinit.UserData.Declaration], and
@@ -48,19 +51,21 @@ type Result struct {
 
 // Read returns what user data assigns. The error holds everything that is
 // wrong: [document.Problems] or a [*document.Problem] where it has a place.
-func Read(_ context.Context, data *cloudinit.UserData, o Options) (*Result, error) {
-	section, err := data.Section()
+func Read(ctx context.Context, data *cloudinit.UserData, o Options) (*Result, error) {
+	section, err := data.Section(ctx, cloudinit.Options{Include: o.Include})
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Section: section, Assignment: &spec.Assignment{}}
+	result := &Result{Section: section, Assignment: &spec.Assignment{}, Warnings: section.Warnings}
 	switch {
 	case section.Node != nil:
 		result.Assignment, err = compose.Parse(section.Source, section.Node) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
 	case data.Declaration != nil && o.Declaration != nil:
-		result.Assignment, result.Warnings, err = o.Declaration("gce-container-declaration", data.Declaration)
+		var leftOut []string
+		result.Assignment, leftOut, err = o.Declaration("gce-container-declaration", data.Declaration)
+		result.Warnings = append(result.Warnings, leftOut...)
 	case section.Opaque:
-		result.Unread = fmt.Errorf("%s: %s is not looked into for a dockhost section (write it as plain #cloud-config)", section.File, section.Kind)
+		result.Unread = fmt.Errorf("%s: it includes others, and includes are off: what they hold is not known (user_data.include in dockhost.yaml turns them on)", section.File)
 		result.Note = noSection(section)
 	case section.Kind == "":
 		result.Note = "the user data is empty"

@@ -24,23 +24,29 @@ const (
 // Parse returns the top node of the only document in text, or nil when
 // the text is empty. Keys are unique in what it returns. The error is a *Problem.
 func Parse(file string, text []byte) (*yaml.Node, error) {
-	top, err := decode(file, text)
+	return ParseAt(&Origin{File: file}, text)
+}
+
+// ParseAt is Parse for a text that stands somewhere in a file, which is where
+// problems are reported. The nodes have the lines of the text.
+func ParseAt(origin *Origin, text []byte) (*yaml.Node, error) {
+	top, err := decode(origin, text)
 	if err != nil || top == nil {
 		return nil, err
 	}
-	check := checker{file: file, sizes: map[*yaml.Node]int{}}
+	check := checker{origin: origin, sizes: map[*yaml.Node]int{}}
 	if _, err := check.node(top, 0); err != nil {
 		return nil, err
 	}
 	return top, nil
 }
 
-func decode(file string, text []byte) (top *yaml.Node, err error) {
+func decode(origin *Origin, text []byte) (top *yaml.Node, err error) {
 	defer func() {
 		// The library panics on its own internal errors; what is read must not
 		// bring the program down.
 		if recover() != nil {
-			top, err = nil, &Problem{File: file, Line: 1, Column: 1, Message: "not YAML: the parser gave up"}
+			top, err = nil, origin.problem(1, 1, "not YAML: the parser gave up")
 		}
 	}()
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
@@ -48,13 +54,13 @@ func decode(file string, text []byte) (top *yaml.Node, err error) {
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, syntaxError(file, text, err)
+		return nil, syntaxError(origin, text, err)
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
-		return nil, ProblemAt(file, &second, "a second YAML document begins here: keep one, without \"---\" lines")
+		return nil, origin.problem(second.Line, second.Column, "a second YAML document begins here: keep one, without \"---\" lines")
 	} else if !errors.Is(err, io.EOF) {
-		return nil, syntaxError(file, text, err)
+		return nil, syntaxError(origin, text, err)
 	}
 	if document.Kind != yaml.DocumentNode || len(document.Content) == 0 {
 		return nil, nil
@@ -65,7 +71,7 @@ func decode(file string, text []byte) (top *yaml.Node, err error) {
 // checker refuses what the parser lets pass: keys that stand twice, and
 // documents that are far larger than they look.
 type checker struct {
-	file string
+	origin *Origin
 	// sizes holds the size of each node, with its aliases followed.
 	sizes map[*yaml.Node]int
 }
@@ -75,7 +81,7 @@ func (c *checker) node(n *yaml.Node, depth int) (int, error) {
 		return size, nil
 	}
 	if depth > maxDepth {
-		return 0, ProblemAt(c.file, n, "nested too deeply")
+		return 0, c.origin.problem(n.Line, n.Column, "nested too deeply")
 	}
 	size := 1
 	children := n.Content
@@ -88,7 +94,7 @@ func (c *checker) node(n *yaml.Node, depth int) (int, error) {
 			return 0, err
 		}
 		if size += more; size > maxNodes {
-			return 0, ProblemAt(c.file, n, "too large once its aliases are followed: write it out with fewer aliases")
+			return 0, c.origin.problem(n.Line, n.Column, "too large once its aliases are followed: write it out with fewer aliases")
 		}
 	}
 	c.sizes[n] = size
@@ -106,7 +112,7 @@ func (c *checker) uniqueKeys(n *yaml.Node) error {
 			continue
 		}
 		if seen[key.Value] {
-			return ProblemAt(c.file, key, "this key stands twice in the same mapping: keep one of them")
+			return c.origin.problem(key.Line, key.Column, "this key stands twice in the same mapping: keep one of them")
 		}
 		seen[key.Value] = true
 	}
@@ -155,18 +161,22 @@ func unquote(message string) string {
 
 // syntaxError translates an error of the YAML library. Its error types are
 // internal to it, so that their fields are read by reflection.
-func syntaxError(file string, text []byte, err error) error {
-	failure := &Problem{File: file, Line: 1, Column: 1}
-	message := "the parser gave up"
+func syntaxError(origin *Origin, text []byte, err error) error {
+	line, column, message := 1, 1, "the parser gave up"
 	if value := reflect.Indirect(reflect.ValueOf(err)); value.Kind() == reflect.Struct {
-		failure.Line, failure.Column, message = describe(value, text)
+		line, column, message = describe(origin, value, text)
 	}
-	failure.Message = "not YAML: " + unquote(message) +
-		" (look at the indentation, the quotes and the brackets here and just above)"
-	return failure
+	return origin.problem(line, column, "not YAML: "+unquote(message)+
+		" (look at the indentation, the quotes and the brackets here and just above)")
 }
 
-func describe(failure reflect.Value, text []byte) (line, column int, message string) {
+// problem returns a problem at a line and column of the text.
+func (o *Origin) problem(line, column int, message string) error {
+	line, column = o.Position(max(line, 1), max(column, 1))
+	return &Problem{File: o.File, Line: line, Column: column, Message: message}
+}
+
+func describe(origin *Origin, failure reflect.Value, text []byte) (line, column int, message string) {
 	if offset := failure.FieldByName("Offset"); offset.IsValid() {
 		line, column = lineColumn(text[:min(max(int(offset.Int()), 0), len(text))])
 		return line, column, "not UTF-8 text, or a control character"
@@ -188,7 +198,7 @@ func describe(failure reflect.Value, text []byte) (line, column int, message str
 	context := failure.FieldByName("ContextMessage").String()
 	if strings.Contains(context, "flow") || strings.Contains(context, "quoted") {
 		opening := int(failure.FieldByName("ContextMark").FieldByName("Index").Int())
-		openLine, openColumn := lineColumn(runes(text, opening))
+		openLine, openColumn := origin.Position(lineColumn(runes(text, opening)))
 		message += fmt.Sprintf(" for what opens at line %d, column %d", openLine, openColumn)
 	}
 	return line, column, message

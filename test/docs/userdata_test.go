@@ -71,7 +71,7 @@ func problemsOfFile(_ *testing.T, text string) []string {
 func problems(t *testing.T, userData string) []string {
 	t.Helper()
 	data := cloudinit.UserData{Path: "user-data", Raw: []byte(userData)}
-	section, err := data.Section()
+	section, err := data.Section(t.Context(), cloudinit.Options{})
 	if err == nil && section.Node == nil {
 		t.Fatal("the user data has no section dockhost")
 	}
