@@ -455,14 +455,10 @@ func (e methodCall) ofText(s *state, of string) any {
 	case "strip", "lstrip", "rstrip":
 		return e.strip(s, of)
 	}
-	e.values(s, 0, 0)
-	switch e.name {
-	case "lower":
-		return s.made(e.line, strings.ToLower(of))
-	case "upper":
-		return s.made(e.line, strings.ToUpper(of))
-	case "capitalize":
-		return s.made(e.line, capitalize(of))
+	changed, ok := map[string]func(string) string{"lower": strings.ToLower, "upper": strings.ToUpper, "capitalize": capitalize}[e.name]
+	if ok {
+		e.values(s, 0, 0)
+		return s.made(e.line, changed(of))
 	}
 	fail(e.line, "the method %s of text is not supported (only capitalize, endswith, join, lower, lstrip, replace, "+
 		"rsplit, rstrip, split, startswith, strip, upper)", shorten(e.name))

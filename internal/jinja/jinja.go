@@ -15,6 +15,8 @@ import (
 const (
 	// maxSteps is how many operations a template may take.
 	maxSteps = 500_000
+	// maxWords is how many words all tags may have together.
+	maxWords = 100_000
 	// maxDepth is how deep tags and expressions may nest.
 	maxDepth = 60
 )

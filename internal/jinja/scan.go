@@ -32,6 +32,8 @@ type token struct {
 type scanner struct {
 	rest string
 	line int
+	// words is how many were read.
+	words int
 }
 
 // scan returns the texts and the tags of a template. Comments are gone, and
@@ -202,19 +204,26 @@ var sign = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\
 
 func (s *scanner) word() token {
 	line := s.line
-	for _, c := range []struct {
-		kind    kind
-		pattern func() *regexp.Regexp
-	}{{nameToken, name}, {numberToken, number}, {stringToken, quoted}, {signToken, sign}} {
-		found := c.pattern().FindString(s.rest)
-		if found == "" {
-			continue
+	if s.words++; s.words > maxWords {
+		fail(line, "the template has too many tags")
+	}
+	t := token{line: line}
+	switch c := s.rest[0]; {
+	case c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+		t.kind, t.text = nameToken, name().FindString(s.rest)
+	case c >= '0' && c <= '9':
+		t.kind, t.text = numberToken, number().FindString(s.rest)
+	case c == '\'' || c == '"':
+		t.kind, t.text = stringToken, quoted().FindString(s.rest)
+	default:
+		t.kind, t.text = signToken, sign().FindString(s.rest)
+	}
+	if t.text != "" {
+		s.advance(len(t.text))
+		if t.kind == stringToken {
+			t.text = unescape(line, t.text[1:len(t.text)-1])
 		}
-		s.advance(len(found))
-		if c.kind == stringToken {
-			found = unescape(line, found[1:len(found)-1])
-		}
-		return token{kind: c.kind, text: found, line: line}
+		return t
 	}
 	fail(line, "cannot read the tag: a character that does not belong there, or a quote that is not closed")
 	return token{}

@@ -1,0 +1,150 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// others is what the user data of these tests has beside dockhost.
+const others = "write_files: [{path: /run/dockhost-e2e-written, content: x}]\nruncmd: [touch /run/dockhost-e2e-run]\n"
+
+// cloudInit has cloud-init run all of its stages with user data, as on a first
+// boot, and returns what it warned of and the exit status of its status.
+func (h *host) cloudInit(userData string) (warnings []string, status int) {
+	h.Helper()
+	h.userData(userData)
+	h.run(`
+		rm -f /run/dockhost-e2e-*
+		cloud-init clean --logs
+		systemd-tmpfiles --create dockhost.conf
+		for stage in "init --local" init "modules --mode=config" "modules --mode=final"; do
+			cloud-init $stage >/dev/null
+		done
+		ls /run/dockhost-e2e-written /run/dockhost-e2e-run`)
+	out := h.run("grep -hoP '(?<=\\[WARNING\\]: ).*' /var/log/cloud-init.log | sort -u || true")
+	_, status = h.try("cloud-init status")
+	return strings.Split(strings.TrimSpace(out), "\n"), status
+}
+
+// keepCloudInit puts everything that cloud-init keeps back as it was.
+func (h *host) keepCloudInit() {
+	h.Helper()
+	// The sockets below share are those of a process that runs.
+	const paths = "var/lib/cloud var/log/cloud-init.log var/log/cloud-init-output.log run/cloud-init"
+	h.run("tar -C / -cf /run/dockhost-e2e.tar --exclude=run/cloud-init/share --ignore-failed-read " + paths)
+	h.Cleanup(func() {
+		h.run(`
+			find /run/cloud-init -mindepth 1 -maxdepth 1 ! -name share -exec rm -rf {} +
+			rm -rf /var/lib/cloud /var/log/cloud-init.log /var/log/cloud-init-output.log
+			tar -C / -xf /run/dockhost-e2e.tar
+			rm -f /run/dockhost-e2e*
+			systemd-tmpfiles --create dockhost.conf`)
+	})
+}
+
+func multipart(parts ...string) string {
+	return "Content-Type: multipart/mixed; boundary=b\nMIME-Version: 1.0\n\n--b\n" + strings.Join(parts, "\n--b\n") + "\n--b--\n"
+}
+
+// cloud-init does its own work with user data that holds a dockhost section in
+// any of its places. The package's part handler keeps it silent about parts of
+// type text/x-dockhost; of the key dockhost it warns where it checks for
+// unknown keys, and goes on.
+func TestCloudInitTakesOurUserData(t *testing.T) {
+	const config = "Content-Type: text/cloud-config\n\n#cloud-config\n" + others
+	own := app()
+	tests := []struct {
+		name, userData string
+		warns          bool
+	}{
+		{"key", "#cloud-config\n" + others + own, true},
+		{"key in a message", multipart(config, "Content-Type: text/cloud-config\n\n#cloud-config\n"+own), true},
+		{"part of our type", multipart(config, "Content-Type: text/x-dockhost\n\n"+own), false},
+		{
+			"part of our type in base64",
+			multipart(config, "Content-Type: text/x-dockhost\nContent-Transfer-Encoding: base64\n\n"+
+				base64.StdEncoding.EncodeToString([]byte(own))), false,
+		},
+		{
+			"archive",
+			"#cloud-config-archive\n- content: |\n    #cloud-config\n" + indented(others) + "- type: text/x-dockhost\n  content: |\n" + indented(own), false,
+		},
+	}
+	h := newHost(t)
+	h.keepCloudInit()
+	usual, usualStatus := h.cloudInit("#cloud-config\n" + others)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := &host{t}
+			warnings, status := h.cloudInit(test.userData)
+			more := slices.DeleteFunc(warnings, func(w string) bool { return slices.Contains(usual, w) })
+			var want []string
+			wantStatus := usualStatus
+			if test.warns && h.checksKeys() {
+				want = []string{"cloud-config failed schema validation! You may run 'sudo cloud-init schema --system' to check the details."}
+				wantStatus = 2 // done, with a warning
+			}
+			if diff := cmp.Diff(strings.Join(want, "\n"), strings.Join(more, "\n")); diff != "" {
+				t.Errorf("cloud-init warns (-want, +got):\n%s", diff)
+			}
+			if status != wantStatus {
+				t.Errorf("cloud-init status exits %d, want %d", status, wantStatus)
+			}
+			h.takeOver()
+			h.ready("app")
+		})
+	}
+}
+
+// checksKeys reports whether this cloud-init knows which keys there are. The
+// one that Debian 12 has does not.
+func (h *host) checksKeys() bool {
+	h.Helper()
+	h.write("/run/dockhost-e2e.yaml", "#cloud-config\nno_such_key: 1\n")
+	_, code := h.try("cloud-init schema --config-file /run/dockhost-e2e.yaml")
+	return code != 0
+}
+
+// cloud-init schema names the key dockhost and nothing else.
+func TestCloudInitSchema(t *testing.T) {
+	h := newHost(t)
+	const path = "/run/dockhost-e2e.yaml"
+	t.Cleanup(func() { h.run("rm -f " + path) })
+	checks := h.checksKeys()
+	h.write(path, "#cloud-config\n"+others+app())
+	out, code := h.try("cloud-init schema --config-file " + path)
+	const refusal = "dockhost: Additional properties are not allowed ('dockhost' was unexpected)"
+	if named := strings.Contains(out, refusal); named != checks || (code != 0) != checks {
+		t.Errorf("cloud-init schema exits %d and says %q, want %q: %v", code, out, refusal, checks)
+	}
+	if errors := strings.Count(out, "Additional properties"); checks && errors != 1 {
+		t.Errorf("cloud-init schema says %q, want nothing but the key", out)
+	}
+}
+
+// The part handler is in place before cloud-init looks for it.
+func TestPartHandlerIsThereFirst(t *testing.T) {
+	h := newHost(t)
+	unit := h.output("systemctl cat cloud-init-network.service >/dev/null 2>&1 && echo cloud-init-network || echo cloud-init")
+	if after := h.property(unit, "After"); !strings.Contains(after, "systemd-tmpfiles-setup.service") {
+		t.Errorf("%s is after %s, want systemd-tmpfiles-setup.service among them", unit, after)
+	}
+	if out := h.output("systemd-analyze verify " + unit + ".service 2>&1 | grep -i cycle || true"); out != "" {
+		t.Error(out)
+	}
+}
+
+func indented(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		fmt.Fprintf(&out, "    %s", line)
+	}
+	return out.String()
+}
