@@ -55,6 +55,7 @@ install: build ## install under DESTDIR (build/root) what a package holds
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/cloud-init-network.service.d packaging/cloud-init/50-dockhost.conf
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man1 docs/man/*.1
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man5 docs/man/*.5
+	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man7 docs/man/*.7
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man8 docs/man/*.8
 
 unit: ## unit tests, with the race detector

@@ -3,12 +3,9 @@ package cloudinit
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/dockhost/dockhost/internal/document"
 )
 
 // canary stands for a secret in bad user data.
@@ -130,25 +127,4 @@ func TestSectionErrors(t *testing.T) {
 			}
 		})
 	}
-}
-
-func FuzzSection(f *testing.F) {
-	for _, text := range []string{
-		"", good, "#!/bin/sh\n", "#cloud-config\n- a\n", "#cloud-config\na: &a [*a]\n", laughs(),
-		"#cloud-config\n? [a, b]\n: c\n", "#cloud-config\n<<: {dockhost: {}}\n", "#cloud-config\na: !!binary x\n",
-		"#cloud-config\n---\n...\n---\n", "#cloud-config\ndockhost: {registries: {h: {password: \"x\"}}}\n",
-	} {
-		f.Add([]byte(text))
-		f.Add(pack(f, text))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		section, err := (&UserData{Path: "user-data", Raw: raw}).Section(t.Context(), Options{})
-		if section == nil || err != nil && section.Node != nil {
-			t.Fatalf("Section() = %+v, %v, want a section, and no node with an error", section, err)
-		}
-		var syntax *document.Problem
-		if errors.As(err, &syntax) && (syntax.Line < 1 || syntax.Column < 1) {
-			t.Errorf("Section() error = %v, want a position", err)
-		}
-	})
 }

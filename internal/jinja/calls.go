@@ -206,7 +206,7 @@ func (e filterCall) text(s *state, value any) any {
 		return e.indent(s, text)
 	case "trim":
 		if args := e.texts(s, 0, 1); len(args) > 0 {
-			return strings.Trim(text, args[0])
+			return strings.Trim(text, e.few(args[0]))
 		}
 		return strings.TrimSpace(text)
 	}
@@ -220,6 +220,14 @@ func (e filterCall) text(s *state, value any) any {
 		text = capitalize(text)
 	}
 	return s.made(e.line, text)
+}
+
+// few are characters to cut off, each of which is compared with each.
+func (c call) few(characters string) string {
+	if len(characters) > 100 {
+		fail(c.line, "%s takes fewer characters", shorten(c.name))
+	}
+	return characters
 }
 
 func capitalize(text string) string {
@@ -468,7 +476,8 @@ func (e methodCall) ofText(s *state, of string) any {
 func (e methodCall) strip(s *state, of string) string {
 	cut := func(r rune) bool { return unicode.IsSpace(r) }
 	if args := e.texts(s, 0, 1); len(args) > 0 {
-		cut = func(r rune) bool { return strings.ContainsRune(args[0], r) }
+		few := e.few(args[0])
+		cut = func(r rune) bool { return strings.ContainsRune(few, r) }
 	}
 	if e.name != "rstrip" {
 		of = strings.TrimLeftFunc(of, cut)

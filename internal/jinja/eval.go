@@ -37,7 +37,11 @@ func (e variable) eval(s *state) any {
 
 func (e item) eval(s *state) any {
 	s.step(e.line)
-	of := s.need(e.line, e.of.eval(s))
+	of := e.of.eval(s)
+	if _, missing := of.(undefined); missing {
+		s.known(e.line, undefined(pathOf(e))) // the longer path tells more
+	}
+	of = s.need(e.line, of)
 	switch key := s.need(e.line, e.key.eval(s)).(type) {
 	case string:
 		if values, ok := of.(map[string]any); ok {

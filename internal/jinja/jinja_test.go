@@ -149,6 +149,7 @@ func TestRenderErrors(t *testing.T) {
 		{"{% set x = [1] %}" + strings.Repeat("{% set x = [x] %}", 5000) + "{{ x | tojson }}", 1, "nests too deeply"},
 		{"{{ big | replace('x', big) }}", 1, "more than 16 MiB"},
 		{"{% for i in range(99999) %}{{ 'y' in big }}{% endfor %}", 1, "too many steps"},
+		{"{{ big | trim(big) }}{{ big.strip(big) }}", 1, "trim takes fewer characters"},
 		{"{{ big.split('x') }}", 1, "too many steps"},
 	}
 	for _, tt := range tests {
@@ -170,7 +171,7 @@ func FuzzRender(f *testing.F) {
 		"#cloud-config\nhostname: {{ v1.name }}\n", "{% for x in list -%} {{ loop.index }} {%- endfor %}",
 		"{% if v1.n > 3 and 'a' in list %}a{% elif nothing is defined %}b{% else %}c{% endif %}",
 		"{% set x = v1.name.split('-')[0] | upper ~ 'x' %}{{ x[1:] }}{# c #}{% raw %}{{ {% endraw %}",
-		"{{ map | tojson }}{{ {'a': [1, (2, 3)], 'b': {}}['a'][0] }}{{ -1 // 2 % 3 / 4 }}", "{{ 'a' if b else c.d.e }}",
+		"{{ map | tojson }}{{ {'a': [1, (2, 3)], 'b': {}}['a'][0] }}{{ -1 // 2 % 3 / 4 }}", "{{ 'a' if b else c.d.e }}", "{{ big.replace('x', 'y') | trim('x') }}{{ big.split('y') }}{{ big ~ big }}",
 		"{% for k, v in map.items() if k %}{{ v | default('x') | replace('a', 'b') | indent(2) }}{% else %}{% endfor %}",
 	} {
 		f.Add(template)
