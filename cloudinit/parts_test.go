@@ -175,7 +175,7 @@ func TestParts(t *testing.T) {
 		{
 			"include, off", "#include\n# here\nhttps://example.org/a\n#include https://example.org/b\n", nil,
 			[]Part{{"user-data", kindInclude, 69, Skipped, "includes are off"}},
-			[]string{"user-data: includes are off: what is at the 2 addresses of user-data is not looked at"},
+			[]string{"user-data: includes are off: what is at the 2 addresses of user-data is not looked at (user_data.include in dockhost.yaml turns them on)"},
 		},
 	}
 	for _, tt := range tests {
