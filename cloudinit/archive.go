@@ -23,7 +23,7 @@ func (r *reader) archive(p *piece) {
 		return
 	}
 	if top.Kind != yaml.SequenceNode {
-		r.wrong(p, errors.New("an archive is not a list: write items with type: and content:"))
+		r.wrong(p, errors.New("an archive is not a list: write items with type: and content: in them"))
 		return
 	}
 	r.note(p, Unpacked, "")

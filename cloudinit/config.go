@@ -124,8 +124,7 @@ func (r *reader) merge(p *piece, top *yaml.Node) {
 		how.spend = r.spend
 		r.merged, err = how.merge(r.merged, without(top, how.key))
 	}
-	var wrong *mergeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*mergeError](err); ok {
 		r.note(p, Wrong, wrong.Error())
 		r.wrongNode(wrong.at, wrong.Error())
 		return

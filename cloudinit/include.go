@@ -23,7 +23,7 @@ func (r *reader) include(ctx context.Context, p *piece) {
 	r.note(p, Unpacked, "")
 	for _, a := range addresses {
 		if err := r.fetch(ctx, a.text); err != nil {
-			r.problem(&p.at, a.line, 1, err.Error())
+			r.problem(&p.at, a.line, err.Error())
 		}
 	}
 }
@@ -82,8 +82,7 @@ func (r *reader) fetch(ctx context.Context, address string) error {
 
 // withoutURL takes the address out of an error of net/http: it may hold a login.
 func withoutURL(err error) error {
-	var failure *url.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*url.Error](err); ok {
 		return failure.Err
 	}
 	return err

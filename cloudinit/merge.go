@@ -94,17 +94,16 @@ func (m *mergers) fromNode(n *yaml.Node) error {
 // mergerWords returns the name of a merger and its options.
 func mergerWords(item *yaml.Node) (words []string, ok bool) {
 	var nodes []*yaml.Node
-	switch item.Kind {
-	case yaml.SequenceNode:
+	if item.Kind == yaml.SequenceNode {
 		nodes = item.Content
-	case yaml.MappingNode:
+	}
+	if item.Kind == yaml.MappingNode {
 		_, name := document.LookUp(item, "name")
 		_, settings := document.LookUp(item, "settings")
 		if name == nil || settings == nil || settings.Kind != yaml.SequenceNode {
 			return nil, false
 		}
 		nodes = append([]*yaml.Node{name}, settings.Content...)
-	default:
 	}
 	for i, n := range nodes {
 		if n = deref(n); n.Kind != yaml.ScalarNode {
@@ -150,10 +149,10 @@ func (m *merger) method(names ...string) string {
 
 // recurses reports whether a new value of this kind is merged into the old one.
 func (m *merger) recurses(n *yaml.Node) bool {
-	switch {
-	case n.Kind == yaml.SequenceNode:
+	if n.Kind == yaml.SequenceNode {
 		return m.has("recurse_array") || m.has("recurse_list")
-	case n.Kind == yaml.MappingNode:
+	}
+	if n.Kind == yaml.MappingNode {
 		return m.has("recurse_dict")
 	}
 	return isText(n) && m.has("recurse_str")
@@ -281,13 +280,23 @@ func isText(n *yaml.Node) bool {
 		return false
 	}
 	quoted := yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle | yaml.TaggedStyle
-	return n.Style&quoted != 0 || !yaml11().MatchString(n.Value)
+	return n.Style&quoted != 0 || !yaml11(n.Value)
 }
 
-// yaml11 finds plain words that are no text in YAML 1.1 and are in YAML 1.2.
-var yaml11 = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?i:yes|no|on|off)$|^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$|^[-+]?0b[01_]+$`)
-})
+// yaml11 reports whether a plain word is no text in YAML 1.1 that is text in
+// YAML 1.2: a boolean, or a number to the base of 60 or 2.
+func yaml11(word string) bool {
+	switch strings.ToLower(word) {
+	case "yes", "no", "on", "off":
+		return true
+	}
+	number := strings.TrimLeft(word, "+-")
+	if digits, ok := strings.CutPrefix(number, "0b"); ok {
+		return digits != "" && strings.Trim(digits, "01_") == ""
+	}
+	first, rest, ok := strings.Cut(number, ":")
+	return ok && first != "" && rest != "" && strings.Trim(first, "0123456789_") == "" && strings.Trim(rest, "0123456789_:.") == ""
+}
 
 // flat returns a mapping with its merge keys ("<<") applied.
 func flat(n *yaml.Node) *yaml.Node {

@@ -118,15 +118,15 @@ func merged(t *testing.T, r *reader) map[string]any {
 func asJSON(t *testing.T, n *yaml.Node) any {
 	t.Helper()
 	n = deref(n)
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.MappingNode {
 		out := map[string]any{}
 		n = flat(n)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			out[n.Content[i].Value] = asJSON(t, n.Content[i+1])
 		}
 		return out
-	case yaml.SequenceNode:
+	}
+	if n.Kind == yaml.SequenceNode {
 		out := []any{}
 		for _, item := range n.Content {
 			out = append(out, asJSON(t, item))

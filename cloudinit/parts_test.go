@@ -55,56 +55,68 @@ func TestParts(t *testing.T) {
 		warnings   []string
 	}{
 		{
-			"one", web, []string{"web at user-data:4:5"},
-			[]Part{{"user-data", kindCloudConfig, len(web), Taken, ""}}, nil,
+			"one", web,
+			[]string{"web at user-data:4:5"},
+			[]Part{{"user-data", kindCloudConfig, len(web), Taken, ""}},
+			nil,
 		},
 		{
 			"a message", multipart(as(kindCloudConfig, "#cloud-config\na: 1"), as(kindCloudConfig, web), as(kindScript, "#!/bin/sh")),
 			[]string{"web at user-data:15:5"},
 			[]Part{
-				{"part 1", kindCloudConfig, 18, Merged, ""}, {"part 2", kindCloudConfig, len(web), Taken, ""},
+				{"part 1", kindCloudConfig, 18, Merged, ""},
+				{"part 2", kindCloudConfig, len(web), Taken, ""},
 				{"part 3", kindScript, 9, Skipped, "a script, which cloud-init runs"},
-			}, nil,
+			},
+			nil,
 		},
 		{
 			"base64", multipart("Content-Disposition: attachment; filename=\"web.yaml\"\n" + based64(kindCloudConfig, web)),
 			[]string{"web at user-data part 1 (web.yaml):4:5"},
-			[]Part{{"web.yaml", kindCloudConfig, len(web), Taken, ""}}, nil,
+			[]Part{{"web.yaml", kindCloudConfig, len(web), Taken, ""}},
+			nil,
 		},
 		{
 			"packed part", multipart(as("text/plain", ""), based64("application/gzip", gz)),
 			[]string{"web at user-data part 2:4:5"},
-			[]Part{{"part 1", kindPlain, 0, Skipped, "empty"}, {"part 2", kindCloudConfig, len(web), Taken, ""}}, nil,
+			[]Part{{"part 1", kindPlain, 0, Skipped, "empty"}, {"part 2", kindCloudConfig, len(web), Taken, ""}},
+			nil,
 		},
 		{
 			"our type without the key", multipart(as(kindDockhost, "containers:\n  web: {image: nginx}")),
 			[]string{"web at user-data:8:3"},
-			[]Part{{"part 1", kindDockhost, 33, Taken, ""}}, nil,
+			[]Part{{"part 1", kindDockhost, 33, Taken, ""}},
+			nil,
 		},
 		{
 			"our type with the key", multipart(as(kindDockhost, "dockhost:\n  containers:\n    web: {image: nginx}")),
 			[]string{"web at user-data:9:5"},
-			[]Part{{"part 1", kindDockhost, 47, Taken, ""}}, nil,
+			[]Part{{"part 1", kindDockhost, 47, Taken, ""}},
+			nil,
 		},
 		{
 			"our type, packed", multipart(based64(kindDockhost, string(pack(t, "containers: {web: {}}")))),
 			[]string{"web at user-data part 1:1:14"},
-			[]Part{{"part 1", kindDockhost, 21, Taken, ""}}, nil,
+			[]Part{{"part 1", kindDockhost, 21, Taken, ""}},
+			nil,
 		},
 		{
 			"our type as a template", multipart(as(kindDockhost, "## template: jinja\ncontainers:\n{% for n in ['a', 'b'] %}\n  {{ n }}: {image: x}\n{% endfor %}")),
 			[]string{"a at user-data:10:3", "b at user-data:10:3"},
-			[]Part{{"part 1", kindDockhost, 44, Taken, ""}}, nil,
+			[]Part{{"part 1", kindDockhost, 44, Taken, ""}},
+			nil,
 		},
 		{
 			"the later part replaces", multipart(as(kindCloudConfig, web), as(kindDockhost, "containers: {own: {}}")),
 			[]string{"own at user-data:15:14"},
-			[]Part{{"part 1", kindCloudConfig, len(web), Taken, ""}, {"part 2", kindDockhost, 21, Taken, ""}}, nil,
+			[]Part{{"part 1", kindCloudConfig, len(web), Taken, ""}, {"part 2", kindDockhost, 21, Taken, ""}},
+			nil,
 		},
 		{
 			"the later part adds", multipart(as(kindCloudConfig, web), as(kindDockhost, "merge_how: dict(no_replace)\ncontainers: {own: {}}")),
 			[]string{"web at user-data:10:5", "own at user-data:16:14"},
-			[]Part{{"part 1", kindCloudConfig, len(web), Taken, ""}, {"part 2", kindDockhost, 49, Taken, ""}}, nil,
+			[]Part{{"part 1", kindCloudConfig, len(web), Taken, ""}, {"part 2", kindDockhost, 49, Taken, ""}},
+			nil,
 		},
 		{
 			"archive", "#cloud-config-archive\n- type: text/cloud-config\n  filename: web.yaml\n  content: |\n" + indent(web, 4) + "- '#!/bin/sh'\n- 5\n",
@@ -119,12 +131,14 @@ func TestParts(t *testing.T) {
 		{
 			"archive with folded text", "#cloud-config-archive\n- \"#cloud-config\\ndockhost: {containers: {web: {}}}\"\n",
 			[]string{"web at user-data part 2:2:25"},
-			[]Part{{"user-data", kindArchive, 75, Unpacked, ""}, {"part 2", kindCloudConfig, 47, Taken, ""}}, nil,
+			[]Part{{"user-data", kindArchive, 75, Unpacked, ""}, {"part 2", kindCloudConfig, 47, Taken, ""}},
+			nil,
 		},
 		{
 			"template", "## template: jinja\n#cloud-config\n{% if v1.region == 'x' %}\na: 1\n{% endif %}\ndockhost:\n  containers:\n    {{ v1.local_hostname }}: {image: x}\n",
 			[]string{"h1 at user-data:8:5"},
-			[]Part{{"user-data", kindJinja, 62, Taken, ""}}, nil,
+			[]Part{{"user-data", kindJinja, 62, Taken, ""}},
+			nil,
 		},
 		{
 			"a template that is none of ours",
@@ -139,7 +153,8 @@ func TestParts(t *testing.T) {
 		},
 		{
 			"a script as a template", "## template: jinja\n#!/bin/sh\n{{ nothing }}\n", nil,
-			[]Part{{"user-data", kindJinja, 43, Skipped, "a template of a script, which cloud-init runs"}}, nil,
+			[]Part{{"user-data", kindJinja, 43, Skipped, "a template of a script, which cloud-init runs"}},
+			nil,
 		},
 		{
 			"of a type that nobody reads", multipart(as("text/yaml", "dockhost: {}")), nil,
@@ -163,7 +178,8 @@ func TestParts(t *testing.T) {
 				"/etc/systemd/system with write_files, and start them with runcmd"},
 		},
 		{
-			"launch index", multipart("Launch-Index: 1\n" + as(kindCloudConfig, web)), []string{"web at user-data:11:5"},
+			"launch index", multipart("Launch-Index: 1\n" + as(kindCloudConfig, web)),
+			[]string{"web at user-data:11:5"},
 			[]Part{{"part 1", kindCloudConfig, len(web), Taken, ""}},
 			[]string{"launch-index is not heeded: each part counts on each instance"},
 		},

@@ -157,8 +157,7 @@ func find(tree *yaml.Node, path []string) (*yaml.Node, error) {
 // child returns the children of a node, and which of them a step leads to: one
 // after the last where there is none yet.
 func child(n *yaml.Node, step string) (content []*yaml.Node, i int, err error) {
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.MappingNode {
 		content = flat(n).Content
 		for i = 0; i+1 < len(content); i += 2 {
 			if content[i].Kind == yaml.ScalarNode && content[i].Value == step {
@@ -166,18 +165,18 @@ func child(n *yaml.Node, step string) (content []*yaml.Node, i int, err error) {
 			}
 		}
 		return content, len(content) + 1, nil
-	case yaml.SequenceNode:
-		if step == "-" {
-			return n.Content, len(n.Content), nil
-		}
-		i, err := strconv.Atoi(step)
-		if err != nil || i < 0 || i > len(n.Content) || strconv.Itoa(i) != step {
-			return nil, 0, errNoPath
-		}
-		return n.Content, i, nil
-	default:
+	}
+	if n.Kind != yaml.SequenceNode {
 		return nil, 0, errNoPath
 	}
+	if step == "-" {
+		return n.Content, len(n.Content), nil
+	}
+	i, err = strconv.Atoi(step)
+	if err != nil || i < 0 || i > len(n.Content) || strconv.Itoa(i) != step {
+		return nil, 0, errNoPath
+	}
+	return n.Content, i, nil
 }
 
 // edit returns a copy of a tree with one place added, replaced or removed. It

@@ -66,7 +66,7 @@ func (r *reader) warn(format string, args ...any) {
 // wrong notes a problem with a piece as a whole.
 func (r *reader) wrong(p *piece, err error) {
 	r.note(p, Wrong, err.Error())
-	r.problem(&p.at, 1, 1, err.Error())
+	r.problem(&p.at, 1, err.Error())
 }
 
 // wrongYAML notes what the parser found wrong with a piece.
@@ -80,8 +80,8 @@ func (r *reader) wrongYAML(p *piece, err error) {
 	r.problems = append(r.problems, problem)
 }
 
-func (r *reader) problem(at *document.Origin, line, column int, message string) {
-	line, column = at.Position(line, column)
+func (r *reader) problem(at *document.Origin, line int, message string) {
+	line, column := at.Position(line, 1)
 	r.problems = append(r.problems, &document.Problem{File: at.File, Line: line, Column: column, Message: message})
 }
 
@@ -236,7 +236,7 @@ func (r *reader) unpackPart(p *piece) error {
 func (r *reader) handle(p *piece) {
 	if len(r.section.Parts) >= maxParts {
 		if !r.tooMany {
-			r.problem(&p.at, 1, 1, fmt.Sprintf("more than %d parts", maxParts))
+			r.problem(&p.at, 1, fmt.Sprintf("more than %d parts", maxParts))
 		}
 		r.tooMany = true
 		return

@@ -61,7 +61,7 @@ func (r *reader) render(p *piece) (rendered *piece, ok bool) {
 		return nil, false
 	case wrong != nil:
 		r.note(p, Wrong, wrong.Message)
-		r.problem(&p.at, wrong.Line+1, 1, "template: "+wrong.Message)
+		r.problem(&p.at, wrong.Line+1, "template: "+wrong.Message)
 		return nil, false
 	default:
 		r.wrong(p, err)

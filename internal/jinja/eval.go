@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-func (e literal) eval(s *state) any { return e.value }
+func (e literal) eval(*state) any { return e.value }
 
 func (e listing) eval(s *state) any {
 	values := make([]any, len(e.items))

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -194,11 +195,11 @@ func (w *words) primary() expression {
 	t := w.next()
 	switch {
 	case t.kind == stringToken:
-		text := t.text
+		texts := []string{t.text}
 		for w.peek().kind == stringToken {
-			text += w.next().text
+			texts = append(texts, w.next().text)
 		}
-		return literal{text}
+		return literal{strings.Join(texts, "")}
 	case t.kind == numberToken:
 		return literal{parseNumber(t)}
 	case t.kind == nameToken:
@@ -311,11 +312,10 @@ func (w *words) postfix(value expression) expression {
 
 func (w *words) attribute(of expression, line int) expression {
 	t := w.next()
-	switch t.kind {
-	case numberToken:
+	if t.kind == numberToken {
 		return item{of, literal{parseNumber(t)}, line}
-	case nameToken:
-	default:
+	}
+	if t.kind != nameToken {
 		fail(t.line, "expected a name %s", instead(t))
 	}
 	if w.accept("(") {
@@ -374,10 +374,8 @@ func (w *words) filters(value expression) expression {
 
 // mustBe fails at a filter or a test that is not supported, used or not.
 func (c call) mustBe(what string, names []string) {
-	for _, name := range names {
-		if name == c.name {
-			return
-		}
+	if slices.Contains(names, c.name) {
+		return
 	}
 	fail(c.line, "the %s %s is not supported (only %s)", what, shorten(c.name), strings.Join(names, ", "))
 }

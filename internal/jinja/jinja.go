@@ -8,6 +8,7 @@ package jinja
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -130,8 +131,8 @@ func (s *state) lastByte() string {
 
 // lookUp returns a variable.
 func (s *state) lookUp(name string) any {
-	for i := len(s.scopes) - 1; i >= 0; i-- {
-		if value, ok := s.scopes[i][name]; ok {
+	for _, scope := range slices.Backward(s.scopes) {
+		if value, ok := scope[name]; ok {
 			return value
 		}
 	}

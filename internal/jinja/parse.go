@@ -1,6 +1,9 @@
 package jinja
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // node is a piece of a template that can be rendered.
 type node interface{ render(s *state) }
@@ -65,14 +68,12 @@ func (p *parser) until(line int, ends ...string) (nodes []node, end *words) {
 			nodes = append(nodes, printNode{value, t.line})
 		case tagToken:
 			name := w.name()
-			for _, end := range ends {
-				if name == end {
-					w.tag = name
-					return nodes, w
-				}
+			if slices.Contains(ends, name) {
+				w.tag = name
+				return nodes, w
 			}
 			nodes = append(nodes, p.tag(name, t.line, w))
-		default:
+		case nameToken, numberToken, stringToken, signToken, endToken:
 			if len(ends) > 0 {
 				fail(line, "this tag is not closed by %s", ends[len(ends)-1])
 			}
@@ -225,10 +226,10 @@ func (w *words) over() {
 // instead says what stands where something else was expected. A string may be
 // a secret.
 func instead(t token) string {
-	switch t.kind {
-	case endToken:
+	if t.kind == endToken {
 		return "before the end of the tag"
-	case stringToken, numberToken:
+	}
+	if t.kind == stringToken || t.kind == numberToken {
 		return "before a value"
 	}
 	return "before \"" + shorten(t.text) + "\""

@@ -170,8 +170,10 @@ func (s *scanner) comment() (end string) {
 }
 
 // rawTag and rawEnd are the tags of text that is taken as it is.
-var rawTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\{%[-+]?\s*raw\s*-?%\}`) })
-var rawEnd = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{%([-+]?)\s*endraw\s*([-+]?)%\}`) })
+var (
+	rawTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\{%[-+]?\s*raw\s*-?%\}`) })
+	rawEnd = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{%([-+]?)\s*endraw\s*([-+]?)%\}`) })
+)
 
 func (s *scanner) raw(opening string) (t token, end string) {
 	line := s.line
@@ -197,10 +199,12 @@ func (s *scanner) raw(opening string) (t token, end string) {
 }
 
 // The words of a tag (jinja2/lexer.py).
-var name = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*`) })
-var number = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]+)?`) })
-var quoted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?s:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`) })
-var sign = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\*\*|//|==|!=|<=|>=|[-+*/%~<>=.,:|()\[\]{}])`) })
+var (
+	name   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*`) })
+	number = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]+)?`) })
+	quoted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?s:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")`) })
+	sign   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\*\*|//|==|!=|<=|>=|[-+*/%~<>=.,:|()\[\]{}])`) })
+)
 
 func (s *scanner) word() token {
 	line := s.line
