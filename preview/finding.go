@@ -64,7 +64,11 @@ func findings(err error, dir, file string) []Finding {
 	}
 	problem, ok := errors.AsType[*document.Problem](err)
 	if !ok {
-		return []Finding{{Severity: Error, File: file, Message: strings.ReplaceAll(err.Error(), "\n", "; ")}}
+		var all []Finding
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			all = append(all, Finding{Severity: Error, File: file, Message: line})
+		}
+		return all
 	}
 	name := problem.File
 	if !strings.Contains(name, "://") { // an address is whole

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -157,16 +158,30 @@ func (in *Input) take(ctx context.Context, o intake.Options) (*intake.Result, []
 		err = errors.New("cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a Compose file for /etc/dockhost/containers has services: at the top)")
 	}
 	if err != nil {
-		return nil, append(in.findings, findings(err, in.dir, in.file())...)
+		return nil, in.adviseSeed(append(in.findings, findings(err, in.dir, in.file())...))
 	}
 	found := in.findings
 	for _, warning := range result.Warnings {
+		warning = strings.TrimPrefix(warning, filepath.Base(in.file())+": ") // which stands before it anyway
 		found = append(found, Finding{Severity: Warning, File: in.file(), Message: warning})
 	}
 	if result.Note != "" {
 		found = append(found, Finding{Severity: Warning, File: in.file(), Message: result.Note + ": nothing would run"})
 	}
 	return result, found
+}
+
+// adviseSeed adds what to do about a template, which a file alone has not the
+// meta-data for that a host would have.
+func (in *Input) adviseSeed(found []Finding) []Finding {
+	isTemplate := func(f Finding) bool { return strings.HasPrefix(f.Message, "template: ") }
+	if in.data.Metadata != nil || !slices.ContainsFunc(found, isTemplate) {
+		return found
+	}
+	return append(found, Finding{
+		Severity: Warning, File: in.file(),
+		Message: "there is no meta-data for the template here: put the file into a directory as user-data, beside a meta-data, and read that with --seed",
+	})
 }
 
 // file is what is read first: the file itself, or a seed's user-data.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/intake"
 	"github.com/dockhost/dockhost/internal/document"
 )
@@ -151,6 +152,19 @@ func TestValidateNames(t *testing.T) {
 	}
 }
 
+// A template in a file lacks what a seed has.
+func TestAdviseSeed(t *testing.T) {
+	in := &Input{Name: "-", data: &cloudinit.UserData{Path: "-"}}
+	template := []Finding{{Severity: Error, File: "-", Message: "template: v1.region: not there"}}
+	if found := in.adviseSeed(template); len(found) != 2 || found[1].Severity != Warning || !strings.Contains(found[1].Message, "--seed") {
+		t.Errorf("adviseSeed() = %v, want the advice", found)
+	}
+	in.data.Metadata = map[string]any{}
+	if found := in.adviseSeed(template); len(found) != 1 {
+		t.Errorf("adviseSeed() of a seed = %v, want no advice", found)
+	}
+}
+
 func TestFindings(t *testing.T) {
 	placed := &document.Problem{File: "user-data", Line: 2, Column: 3, Path: "a.b", Message: "no"}
 	included := &document.Problem{File: "https://host/x", Line: 1, Column: 1, Message: "no"}
@@ -159,7 +173,7 @@ func TestFindings(t *testing.T) {
 	for _, f := range got {
 		lines = append(lines, f.String())
 	}
-	want := []string{"dir/user-data:2:3 a.b: no", "dir/user-data: one; two", "https://host/x:1:1: no"}
+	want := []string{"dir/user-data:2:3 a.b: no", "dir/user-data: one", "dir/user-data: two", "https://host/x:1:1: no"}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
