@@ -49,7 +49,7 @@ install: build ## install under DESTDIR (build/root) what a package holds
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system-preset packaging/presets/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d packaging/tmpfiles.d/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d packaging/sysusers.d/*
-	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost docs/*.schema.json
+	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost docs/*.schema.json packaging/examples/policy.yaml.example
 	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost/cloud-init packaging/cloud-init/dockhost.py
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/cloud-init.service.d packaging/cloud-init/50-dockhost.conf
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/cloud-init-network.service.d packaging/cloud-init/50-dockhost.conf

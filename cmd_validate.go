@@ -8,6 +8,7 @@ import (
 
 	"github.com/dockhost/dockhost/intake"
 	"github.com/dockhost/dockhost/preview"
+	"github.com/dockhost/dockhost/spec/gce"
 )
 
 // exitMisuse is the exit status of validate and render for a command line that
@@ -56,7 +57,7 @@ func misuse(cmd *cobra.Command, err error) error {
 
 // previewOptions are those of the agent, as far as they are the same on every
 // host.
-func previewOptions() intake.Options { return intake.Options{} }
+func previewOptions() intake.Options { return intake.Options{Declaration: gce.Read} }
 
 func validateCommand() *cobra.Command {
 	var flags inputFlags

@@ -72,7 +72,7 @@ func (a *Agent) putInForce(ctx context.Context, force *accepted, changed []*spec
 	a.force.Lock()
 	defer a.force.Unlock()
 	errs := []error{a.store.save(force)}
-	errs = append(errs, a.writeLogins(force.Assignment.Registries), a.stopUnassigned(ctx, force))
+	errs = append(errs, a.writeLogins(force.Assignment.Registries), a.stopUnassigned(ctx, force), a.sweepMounts(ctx, force))
 	var settled []*spec.Container
 	for i := range force.Assignment.Containers {
 		c := &force.Assignment.Containers[i]
@@ -89,7 +89,7 @@ func (a *Agent) putInForce(ctx context.Context, force *accepted, changed []*spec
 func (a *Agent) writeLogins(registries map[string]spec.Registry) error {
 	logins := make(map[string]engine.Login, len(registries))
 	for host, r := range registries {
-		logins[host] = engine.Login{Username: r.Username, Password: r.Password}
+		logins[host] = engine.Login(r)
 	}
 	var config bytes.Buffer
 	if err := engine.WriteLogins(&config, logins); err != nil {
@@ -156,11 +156,15 @@ func (a *Agent) apply(ctx context.Context, containers ...*spec.Container) error 
 		if err := a.Dir.WriteContainer(c); err != nil {
 			return err
 		}
+		mounts, err := mountUnits{a.Root}.write(c, a.stopMount(ctx))
+		if err != nil {
+			return err
+		}
 		changed, err := a.dropIns.write(c, version)
 		if err != nil {
 			return err
 		}
-		reload = reload || changed
+		reload = reload || changed || mounts
 	}
 	if reload {
 		if err := a.Units.Reload(ctx); err != nil {

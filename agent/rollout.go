@@ -132,6 +132,9 @@ func (a *Agent) replace(ctx context.Context, next *spec.Container) error {
 		return err
 	}
 	a.settle(force, next.Name)
+	if err := a.sweepMounts(ctx, force); err != nil {
+		a.Log.Warn("old mounts not removed", zap.Error(err))
+	}
 	return nil
 }
 

@@ -12,7 +12,9 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/policy"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/gce"
 )
 
 // target is what the host is to run, and what was accepted before.
@@ -64,7 +66,7 @@ func (a *Agent) readUserData(ctx context.Context, kept *accepted) target {
 		a.drop()
 		kept = nil
 	}
-	assignment, note, err := parse(ctx, f.data, kept)
+	assignment, note, err := a.parse(ctx, f.data, kept)
 	source.Note = note
 	if err != nil {
 		return a.lastKnownGood(source, kept, err)
@@ -90,18 +92,22 @@ func (a *Agent) newAccepted(source api.Source) *accepted {
 	}
 }
 
-// parse returns what the user data assigns, and what is worth knowing about
-// it. User data that may well hold an assignment, but of a kind that is not
-// understood, must not end what was assigned before.
-func parse(ctx context.Context, data *cloudinit.UserData, kept *accepted) (*spec.Assignment, string, error) {
-	result, err := intake.Read(ctx, data, intake.Options{})
+// parse returns what the user data, or the declaration beside it, assigns, and
+// what is worth knowing about it. User data that may well hold an assignment,
+// but of a kind that is not understood, must not end what was assigned before.
+func (a *Agent) parse(ctx context.Context, data *cloudinit.UserData, kept *accepted) (*spec.Assignment, string, error) {
+	rules, err := policy.Load(a.Root)
+	if err != nil {
+		return nil, "", err
+	}
+	result, err := intake.Read(ctx, data, intake.Options{Policy: rules, Declaration: gce.Read})
 	switch {
 	case err != nil:
 		return nil, "", err
 	case result.Unread != nil && kept.assigns():
 		return nil, "", result.Unread
 	}
-	return result.Assignment, result.Note, nil
+	return result.Assignment, a.notes(data, result), nil
 }
 
 // withoutUserData is for a host whose user data is not there (yet). A clone of

@@ -3,6 +3,8 @@ package engine
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,22 +56,19 @@ func ConfigFile(dir string) LoginFile {
 }
 
 // loginFor returns the login for the registry of ref, from the first file that
-// has one; credential helpers are asked as the docker command asks them.
-func (c *Client) loginFor(ref reference.Named) (login, error) {
+// has one. Whoever must be asked for it is asked now, so that a password may
+// change while the program runs.
+func (c *Client) loginFor(ctx context.Context, ref reference.Named) (login, error) {
 	host := reference.Domain(ref)
-	key := host
-	if host == "docker.io" {
-		key = dockerHub
-	}
+	key := configKey(host)
 	for _, source := range c.logins {
 		file, err := source.load()
 		if err != nil {
 			return login{}, err
 		}
-		auth, err := file.GetAuthConfig(key)
+		auth, err := c.ask(ctx, file, key)
 		if err != nil {
-			return login{}, fmt.Errorf("ask %s, which %s names, for the login for %s: %w",
-				helper(file, key), source.Path, host, err)
+			return login{}, fmt.Errorf("the login for %s, as %s has it: %w", host, source.Path, err)
 		}
 		if auth != (configtypes.AuthConfig{ServerAddress: auth.ServerAddress}) {
 			return encodeLogin(host, auth)
@@ -78,18 +77,56 @@ func (c *Client) loginFor(ref reference.Named) (login, error) {
 	return login{registry: host}, nil
 }
 
-// helper is the program that has the login for a registry.
-func helper(file *configfile.ConfigFile, key string) string {
-	return "docker-credential-" + cmp.Or(file.CredentialHelpers[key], file.CredentialsStore)
+// configKey is what a config.json calls a registry.
+func configKey(host string) string {
+	if host == "docker.io" {
+		return dockerHub
+	}
+	return host
+}
+
+// ask returns the login that a file has for a registry, which may be none.
+func (c *Client) ask(ctx context.Context, file *loginFile, key string) (configtypes.AuthConfig, error) {
+	own := file.Dockhost[key]
+	switch {
+	case own.PasswordFile != "":
+		password, err := passwordFromFile(own.PasswordFile)
+		return configtypes.AuthConfig{Username: own.Username, Password: password}, err
+	case own.PasswordCredential != "":
+		password, err := c.passwordFromCredential(own.PasswordCredential)
+		return configtypes.AuthConfig{Username: own.Username, Password: password}, err
+	case own.Identity != "":
+		return c.identity(ctx, own.Identity)
+	}
+	helper := cmp.Or(file.CredentialHelpers[key], file.CredentialsStore)
+	plain := *file.ConfigFile
+	plain.CredentialHelpers, plain.CredentialsStore = nil, ""
+	if helper != "" {
+		plain.AuthConfigs = nil
+	}
+	// docker/cli would start a helper without a deadline: it is left with the
+	// file, and with DOCKER_AUTH_CONFIG.
+	auth, err := plain.GetAuthConfig(key)
+	if err != nil || helper == "" || auth != (configtypes.AuthConfig{}) {
+		return auth, err
+	}
+	return askHelper(ctx, helper, key, own.Environment)
+}
+
+// loginFile is a config.json, and in it the logins that are this program's own.
+// Docker's command takes no notice of these.
+type loginFile struct {
+	*configfile.ConfigFile
+	Dockhost map[string]Login
 }
 
 // load reads the file. The parser's own errors quote what they could not read,
 // so they are left out.
-func (l LoginFile) load() (*configfile.ConfigFile, error) {
+func (l LoginFile) load() (*loginFile, error) {
 	raw, err := os.ReadFile(l.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return configfile.New(l.Path), nil
+		return &loginFile{ConfigFile: configfile.New(l.Path)}, nil
 	case err != nil:
 		return nil, fmt.Errorf("read registry logins: %w", err)
 	}
@@ -97,10 +134,16 @@ func (l LoginFile) load() (*configfile.ConfigFile, error) {
 		raw = slices.Concat([]byte(`{"auths":`), raw, []byte("}"))
 	}
 	file, err := config.LoadFromReader(bytes.NewReader(raw))
+	own := loginFile{ConfigFile: file}
+	if err == nil {
+		err = json.Unmarshal(raw, &struct {
+			Dockhost *map[string]Login `json:"dockhost"`
+		}{&own.Dockhost})
+	}
 	switch {
 	case err == nil:
 		file.Filename = l.Path
-		return file, nil
+		return &own, nil
 	case l.Old:
 		return nil, fmt.Errorf("read registry logins: %s is not a .dockercfg (remove it, and run: docker login)", l.Path)
 	default:
@@ -129,21 +172,50 @@ func encodeLogin(host string, auth configtypes.AuthConfig) (login, error) {
 }
 
 // WriteLogins writes a config.json with these logins, by registry host, to w.
-// The result is a secret.
+// Docker's command understands those with a password or a helper, and ignores
+// the others. The result is a secret.
 func WriteLogins(w io.Writer, logins map[string]Login) error {
 	file := configfile.New("")
+	file.CredentialHelpers = map[string]string{}
+	own := map[string]Login{}
 	for host, l := range logins {
-		key := host
-		if host == "docker.io" {
-			key = dockerHub
+		key := configKey(host)
+		switch {
+		case l.Password != "":
+			file.AuthConfigs[key] = configtypes.AuthConfig{Username: l.Username, Password: l.Password}
+		case l.CredentialHelper != "":
+			file.CredentialHelpers[key] = l.CredentialHelper
+			own[key] = Login{Environment: l.Environment}
+		default:
+			own[key] = l
 		}
-		file.AuthConfigs[key] = configtypes.AuthConfig{Username: l.Username, Password: l.Password}
 	}
-	return file.SaveToWriter(w)
+	var plain bytes.Buffer
+	if err := file.SaveToWriter(&plain); err != nil {
+		return err
+	}
+	all := map[string]any{}
+	if err := json.Unmarshal(plain.Bytes(), &all); err != nil {
+		return err
+	}
+	if len(own) > 0 {
+		all["dockhost"] = own
+	}
+	return json.NewEncoder(w).Encode(all)
 }
 
-// Login is a user's name and password at a registry.
+// Login is how to log in to a registry: as Username with one of the passwords,
+// or with what is asked for.
 type Login struct {
-	Username string
-	Password string
+	Username string `json:"username,omitempty"`
+	Password string `json:"-"`
+	// PasswordFile is read, and PasswordCredential looked for, at each pull.
+	PasswordFile       string `json:"password_file,omitempty"`
+	PasswordCredential string `json:"password_credential,omitempty"`
+	// CredentialHelper is NAME of docker-credential-NAME, which gets
+	// Environment beside this program's own.
+	CredentialHelper string            `json:"-"`
+	Environment      map[string]string `json:"environment,omitempty"`
+	// Identity is the cloud that says who this instance is: "gce".
+	Identity string `json:"identity,omitempty"`
 }

@@ -18,8 +18,8 @@ import (
 
 func TestLoginFor(t *testing.T) {
 	assigned, own := t.TempDir(), t.TempDir()
-	writeConfig(t, assigned, map[string]Login{"localhost:5000": {"deploy", "from-user-data"}})
-	writeConfig(t, own, map[string]Login{"localhost:5000": {"root", "from-home"}, "docker.io": {"hub", "hub-secret"}})
+	writeConfig(t, assigned, map[string]Login{"localhost:5000": {Username: "deploy", Password: "from-user-data"}})
+	writeConfig(t, own, map[string]Login{"localhost:5000": {Username: "root", Password: "from-home"}, "docker.io": {Username: "hub", Password: "hub-secret"}})
 	c := &Client{logins: []LoginFile{ConfigFile(assigned), ConfigFile(own), ConfigFile(t.TempDir())}}
 	tests := []struct{ ref, user, password, who string }{
 		{"localhost:5000/nginx", "deploy", "from-user-data", `as "deploy" at localhost:5000`},
@@ -31,7 +31,7 @@ func TestLoginFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.loginFor(named)
+		got, err := c.loginFor(t.Context(), named)
 		if err != nil {
 			t.Fatalf("loginFor(%q) = %v", test.ref, err)
 		}
@@ -65,7 +65,7 @@ func TestLoginForKeepsSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &Client{logins: []LoginFile{ConfigFile(dir)}}
-	_, err = c.loginFor(named)
+	_, err = c.loginFor(t.Context(), named)
 	if err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("loginFor() = %v, want an error without the secret", err)
 	}
@@ -92,12 +92,12 @@ func TestFromEnvironment(t *testing.T) {
 		{Path: "/run/credentials/app.service/docker-config"},
 		{Path: "/home/app/.docker/config.json"},
 		{Path: "/home/app/.dockercfg", Old: true},
-	}}
+	}, Credentials: append([]string{"/run/credentials/app.service"}, credentialStores()...)}
 	if diff := cmp.Diff(want, FromEnvironment(getenv, "/run/dockhost/logins")); diff != "" {
 		t.Errorf("FromEnvironment() (-want +got):\n%s", diff)
 	}
 	env = map[string]string{"DOCKER_CONFIG": "/etc/app/docker", "HOME": "/home/app"}
-	want = Options{Logins: []LoginFile{{Path: "/etc/app/docker/config.json"}, {Path: "/home/app/.dockercfg", Old: true}}}
+	want = Options{Logins: []LoginFile{{Path: "/etc/app/docker/config.json"}, {Path: "/home/app/.dockercfg", Old: true}}, Credentials: credentialStores()}
 	if diff := cmp.Diff(want, FromEnvironment(getenv)); diff != "" {
 		t.Errorf("FromEnvironment() with DOCKER_CONFIG (-want +got):\n%s", diff)
 	}
@@ -119,7 +119,7 @@ func TestLoginsInOrder(t *testing.T) {
 		if step.file != "" {
 			write(t, step.file, step.content)
 		}
-		got, err := client.loginFor(named(t, "registry.test:5000/app"))
+		got, err := client.loginFor(t.Context(), named(t, "registry.test:5000/app"))
 		if err != nil || got.who() != step.who {
 			t.Errorf("after %s: loginFor().who() = %q, %v, want %q", step.file, got.who(), err, step.who)
 		}
@@ -129,14 +129,14 @@ func TestLoginsInOrder(t *testing.T) {
 // User= in a unit may name someone who cannot read the logins of root's.
 func TestUnreadableIsNoLogin(t *testing.T) {
 	dir, own := t.TempDir(), t.TempDir()
-	writeConfig(t, dir, map[string]Login{"registry.test": {"root", "s3cret"}})
+	writeConfig(t, dir, map[string]Login{"registry.test": {Username: "root", Password: "s3cret"}})
 	if err := os.Chmod(dir, 0); err != nil {
 		t.Fatal(err)
 	}
 	client := &Client{logins: []LoginFile{ConfigFile(dir), ConfigFile(own)}}
 	var got login
 	var err error
-	asNobody(t, func() { got, err = client.loginFor(named(t, "registry.test/app")) })
+	asNobody(t, func() { got, err = client.loginFor(t.Context(), named(t, "registry.test/app")) })
 	if err != nil || got.who() != "without a login for registry.test" {
 		t.Errorf("loginFor() = %q, %v, want no login and no error", got.who(), err)
 	}
@@ -169,10 +169,10 @@ func TestCredentialHelper(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := &Client{logins: []LoginFile{ConfigFile(dir)}}
-	if got, err := client.loginFor(named(t, "ecr.test/app")); err != nil || got.who() != `as "AWS" at ecr.test` {
+	if got, err := client.loginFor(t.Context(), named(t, "ecr.test/app")); err != nil || got.who() != `as "AWS" at ecr.test` {
 		t.Errorf("loginFor() with a helper = %q, %v", got.who(), err)
 	}
-	_, err := client.loginFor(named(t, "gone.test/app"))
+	_, err := client.loginFor(t.Context(), named(t, "gone.test/app"))
 	if err == nil || !strings.Contains(err.Error(), "docker-credential-no-such-helper") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("loginFor() with a missing helper = %v, want an error that names it and the file", err)
 	}
@@ -182,7 +182,7 @@ func TestBadDockercfgKeepsSecrets(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".dockercfg")
 	write(t, path, `{"registry.test": {"auth": "s3cret-canary"}}`)
 	client := &Client{logins: []LoginFile{{Path: path, Old: true}}}
-	_, err := client.loginFor(named(t, "registry.test/app"))
+	_, err := client.loginFor(t.Context(), named(t, "registry.test/app"))
 	if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), path) {
 		t.Errorf("loginFor() = %v, want an error that names the file, without the secret", err)
 	}
@@ -201,7 +201,7 @@ func named(t *testing.T, ref string) reference.Named {
 func configFile(t *testing.T, user string) string {
 	t.Helper()
 	var b strings.Builder
-	if err := WriteLogins(&b, map[string]Login{"registry.test:5000": {user, "s3cret"}}); err != nil {
+	if err := WriteLogins(&b, map[string]Login{"registry.test:5000": {Username: user, Password: "s3cret"}}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

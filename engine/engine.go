@@ -28,6 +28,8 @@ type Options struct {
 	// Logins are asked in this order. The first one that has a login for a
 	// registry is taken.
 	Logins []LoginFile
+	// Credentials are directories with systemd credentials, asked in this order.
+	Credentials []string
 }
 
 // FromEnvironment returns the options that the docker command would take from
@@ -40,7 +42,9 @@ func FromEnvironment(getenv func(string) string, first ...string) Options {
 	for _, dir := range first {
 		o.Logins = append(o.Logins, ConfigFile(dir))
 	}
+	o.Credentials = credentialStores()
 	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" {
+		o.Credentials = append([]string{dir}, o.Credentials...)
 		o.Logins = append(o.Logins, LoginFile{Path: filepath.Join(dir, "docker-config")})
 	}
 	o.Logins = append(o.Logins, ConfigFile(ConfigDir(getenv)))
@@ -71,8 +75,11 @@ func homeDir(getenv func(string) string) string {
 
 // Client talks to one Engine. It is safe for concurrent use.
 type Client struct {
-	api    *client.Client
-	logins []LoginFile
+	api         *client.Client
+	logins      []LoginFile
+	credentials []string
+	// metadata is the URL of Google's metadata server.
+	metadata string
 }
 
 // New returns a client. It does not connect: the API version is negotiated by
@@ -86,7 +93,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use Docker at %q: %w", o.Host, err)
 	}
-	return &Client{api: api, logins: o.Logins}, nil
+	return &Client{api: api, logins: o.Logins, credentials: o.Credentials, metadata: googleMetadata}, nil
 }
 
 // Close gives idle connections back.

@@ -47,7 +47,7 @@ func (c *Client) Pull(ctx context.Context, req PullRequest, progress func(Progre
 	if err != nil {
 		return fmt.Errorf("pull %q: %w", req.Ref, err)
 	}
-	login, err := c.loginFor(named)
+	login, err := c.loginFor(ctx, named)
 	if err != nil {
 		return fmt.Errorf("pull %q: %w", req.Ref, err)
 	}

@@ -25,10 +25,22 @@ type Assignment struct {
 	Registries map[string]Registry `json:"registries,omitempty"`
 }
 
-// Registry is a login. It is a secret: it is never logged or shown.
+// Registry is a login. It is a secret: it is never logged or shown. The password
+// is one of Password, PasswordFile and PasswordCredential; or the whole login is
+// asked for, of CredentialHelper or as Identity.
 type Registry struct {
-	Username string `json:"username"`
-	Password string `json:"password"`
+	Username string `json:"username,omitempty"`
+	Password string `json:"password,omitempty"`
+	// PasswordFile is a file on the host, which is root's alone.
+	PasswordFile string `json:"password_file,omitempty"`
+	// PasswordCredential names a systemd credential.
+	PasswordCredential string `json:"password_credential,omitempty"`
+	// CredentialHelper is NAME of a program docker-credential-NAME, and
+	// Environment what that is given beside its caller's own.
+	CredentialHelper string            `json:"credential_helper,omitempty"`
+	Environment      map[string]string `json:"environment,omitempty"`
+	// Identity is the cloud whose instance identity logs in: "gce".
+	Identity string `json:"identity,omitempty"`
 }
 
 // Container is one container and the unit that supervises it.
@@ -57,6 +69,10 @@ type Container struct {
 	// Restart is the unit's Restart= ("always", "on-failure", "no"), or ""
 	// to leave the unit's own default.
 	Restart string `json:"restart,omitempty"`
+	// Mounts are file systems that the host mounts before the container starts.
+	Mounts []Mount `json:"mounts,omitempty"`
+	// Credentials names the systemd credentials that the unit is given.
+	Credentials []string `json:"credentials,omitempty"`
 	// Unit is what the user wants set in the unit, section by section.
 	Unit []UnitSetting `json:"unit,omitempty"`
 	// Run is what `dockhost run` was asked for beside the container itself; nil
@@ -138,6 +154,19 @@ type Dependency struct {
 	Joined bool `json:"joined,omitempty"`
 }
 
+// Mount is a file system on a block device, in the words of systemd.mount(5).
+type Mount struct {
+	// What is the device, below /dev, and Where the path that it is mounted at.
+	What  string `json:"what"`
+	Where string `json:"where"`
+	// Type is the file system's, "" for the one that is found.
+	Type string `json:"type,omitempty"`
+	// Options are mount options, separated by commas.
+	Options string `json:"options,omitempty"`
+	// Makefs makes the file system where the device is blank.
+	Makefs bool `json:"makefs,omitempty"`
+}
+
 // UnitSetting is one line of a unit file.
 type UnitSetting struct {
 	Section string `json:"section"`
@@ -147,10 +176,11 @@ type UnitSetting struct {
 
 // Hash identifies what the container is made of. Two containers with the same
 // hash need no restart to become each other: unit settings, which systemd
-// takes over on its own, and the order of starting are left out.
+// takes over on its own, the order of starting, and the credentials that a
+// pull needs are left out.
 func (c *Container) Hash() string {
 	made := *c
-	made.Unit, made.DependsOn, made.Restart, made.Run = nil, nil, "", nil
+	made.Unit, made.DependsOn, made.Restart, made.Run, made.Credentials = nil, nil, "", nil, nil
 	raw, err := json.Marshal(made)
 	if err != nil {
 		// Only channels, functions and cycles cannot be marshalled.

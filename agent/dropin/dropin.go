@@ -51,6 +51,9 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 		}
 		fmt.Fprintf(&unit, "After=%s\n%s=%s\n", status.UnitName(dependency.Name), want, status.UnitName(dependency.Name))
 	}
+	for _, m := range c.Mounts {
+		fmt.Fprintf(&unit, "RequiresMountsFor=%s\n", m.Where)
+	}
 	grace := defaultGrace
 	if own := c.Config.StopTimeout; own != nil {
 		grace = time.Duration(*own) * time.Second
@@ -65,6 +68,13 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 	}
 	if systemdVersion >= 254 {
 		service.WriteString(settings254)
+	}
+	for _, name := range c.Credentials {
+		if systemdVersion >= 254 {
+			fmt.Fprintf(&service, "ImportCredential=%s\n", name)
+		} else {
+			fmt.Fprintf(&service, "LoadCredential=%s\n", name)
+		}
 	}
 	for _, setting := range c.Unit {
 		section := &service

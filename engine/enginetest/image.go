@@ -93,7 +93,7 @@ func (s *Server) servePull(w http.ResponseWriter, r *http.Request) {
 	case !found:
 		refuse(w, http.StatusNotFound, "manifest for %s not found: manifest unknown: manifest unknown", ref)
 		return
-	case image.Login != (engine.Login{}) && image.Login != loginOf(r):
+	case image.Login.Username != "" && !sameLogin(image.Login, loginOf(r)):
 		refuse(w, http.StatusInternalServerError, "Head %q: no basic auth credentials", ref)
 		return
 	}
@@ -120,6 +120,8 @@ func (s *Server) servePull(w http.ResponseWriter, r *http.Request) {
 	_ = out.Encode(jsonmessage.JSONMessage{ID: "aaaa", Status: "Pull complete"})
 	_ = out.Encode(jsonmessage.JSONMessage{Status: "Status: Downloaded newer image for " + ref})
 }
+
+func sameLogin(a, b engine.Login) bool { return a.Username == b.Username && a.Password == b.Password }
 
 // halfWay is the beginning of a pull: one layer is there, the other arrives.
 func halfWay(tag string) []jsonmessage.JSONMessage {

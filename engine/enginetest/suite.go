@@ -93,7 +93,7 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 func (s *suite) with(login engine.Login) *suite {
 	s.Helper()
 	var logins []engine.LoginFile
-	if login != (engine.Login{}) {
+	if login.Username != "" {
 		logins = []engine.LoginFile{engine.ConfigFile(ConfigDir(s.T, map[string]engine.Login{s.host.Registry: login}))}
 	}
 	client, err := engine.New(engine.Options{Host: s.host.Address, Logins: logins})

@@ -44,6 +44,7 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
+	giveCredentials(assignment)
 	return assignment, nil
 }
 
@@ -87,6 +88,7 @@ func (r *report) containers(section spot) []spec.Container {
 	}
 	r.checkLinks(declared)
 	r.checkPorts(declared)
+	r.checkMounts(declared, containers)
 	slices.SortFunc(containers, func(a, b spec.Container) int { return cmp.Compare(a.Name, b.Name) })
 	return containers
 }

@@ -1,12 +1,15 @@
 package compose
 
 import (
+	"path"
+	"regexp"
+	"slices"
 	"strings"
-
-	"github.com/dockhost/dockhost/internal/document"
+	"unicode"
 
 	"github.com/distribution/reference"
 
+	"github.com/dockhost/dockhost/internal/document"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -30,13 +33,7 @@ func (r *report) registries(section spot) map[string]spec.Registry {
 			r.Errorf(at, "not a login: write {username: ..., password: ...}")
 			continue
 		}
-		login := spec.Registry{Username: r.credential(at, "username"), Password: r.credential(at, "password")}
-		for name, value := range at.Fields() {
-			if name != "username" && name != "password" {
-				r.UnknownKey(value, name, []string{"username", "password"}, "")
-			}
-		}
-		logins[host] = login
+		logins[host] = r.login(at, host)
 	}
 	return logins
 }
@@ -58,16 +55,156 @@ func (r *report) checkRegistryHost(at spot, host string) {
 	}
 }
 
-// credential returns a required string of a login.
-func (r *report) credential(at spot, name string) string {
-	value := at.Field(name)
-	switch {
-	case !value.Present():
-		r.Errorf(value, "missing: a login has a username and a password")
-	case !isText(value.Node):
-		r.Errorf(value, "not a string: put it in quotes")
-	case value.Text() == "":
-		r.Errorf(value, "empty: a login has a username and a password")
+// ways are the keys of a login of which one is needed.
+func ways() []string {
+	return []string{"password", "password_file", "password_credential", "credential_helper", "identity"}
+}
+
+// login reads one login: a username with a password from somewhere, or what to
+// ask for both.
+func (r *report) login(at spot, host string) spec.Registry {
+	var login spec.Registry
+	var found []string
+	for name, value := range at.Fields() {
+		if slices.Contains(ways(), name) {
+			found = append(found, name)
+		}
+		switch name {
+		case "username":
+			login.Username = r.credential(value)
+		case "password":
+			login.Password = r.credential(value)
+		case "password_file":
+			login.PasswordFile = r.passwordFile(value)
+		case "password_credential":
+			login.PasswordCredential = r.matching(value, credentialName, "write the name of a systemd credential: letters, digits, _ . and -")
+		case "credential_helper":
+			login.CredentialHelper = r.matching(value, helperName, "write NAME of a program docker-credential-NAME: letters, digits, _ . and -")
+		case "environment":
+			login.Environment = r.helperEnvironment(value)
+		case "identity":
+			login.Identity = r.identity(value, host)
+		default:
+			r.UnknownKey(value, name, append(ways(), "environment", "username"), "")
+		}
 	}
-	return value.Text()
+	r.checkWays(at, found)
+	return login
+}
+
+// checkWays notes keys that do not go together.
+func (r *report) checkWays(at spot, found []string) {
+	if len(found) > 1 {
+		r.Errorf(at.Field(found[1]), "there is %s as well: keep one of them", found[0])
+		return
+	}
+	way := ""
+	if len(found) == 1 {
+		way = found[0]
+	}
+	withUser := strings.HasPrefix(way, "password")
+	user := at.Field("username")
+	switch {
+	case way == "":
+		r.Errorf(at.Field("password"), "missing: a login has a username and password, password_file or password_credential; or credential_helper; or identity")
+	case withUser && !user.Present():
+		r.Errorf(user, "missing: a login has a username and a password")
+	case !withUser && user.Present():
+		r.Errorf(user, "%s knows the username: leave this out", way)
+	}
+	if environment := at.Field("environment"); environment.Present() && way != "credential_helper" {
+		r.Errorf(environment, "nothing is started that could have an environment: this goes with credential_helper")
+	}
+}
+
+var (
+	// credentialName is stricter than systemd.exec(5), "Credentials": a name
+	// stands in a unit file, as a pattern.
+	credentialName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+	helperName     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+	// variableName is a name that every program can have in its environment.
+	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// credential returns a string of a login.
+func (r *report) credential(at spot) string {
+	switch {
+	case !isText(at.Node):
+		r.Errorf(at, "not a string: put it in quotes")
+	case at.Text() == "":
+		r.Errorf(at, "empty: a login has a username and a password")
+	}
+	return at.Text()
+}
+
+func (r *report) matching(at spot, pattern *regexp.Regexp, choice string) string {
+	if !isText(at.Node) || len(at.Text()) > 200 || !pattern.MatchString(at.Text()) {
+		r.Errorf(at, "cannot use this: %s", choice)
+		return ""
+	}
+	return at.Text()
+}
+
+func (r *report) passwordFile(at spot) string {
+	if !isText(at.Node) || !path.IsAbs(at.Text()) || strings.ContainsFunc(at.Text(), unicode.IsControl) {
+		r.Errorf(at, "cannot use this: write the absolute path of a file that is root's alone")
+		return ""
+	}
+	return path.Clean(at.Text())
+}
+
+// googleRegistry is a registry that takes the token of a Google instance.
+// Nobody else is to have that.
+var googleRegistry = regexp.MustCompile(`^((.+\.)?gcr\.io|.+\.pkg\.dev)$`)
+
+// identity returns the cloud that the host asks who it is.
+func (r *report) identity(at spot, host string) string {
+	switch {
+	case at.Text() != "gce":
+		r.Errorf(at, "unknown identity: write gce for the default service account of a Google instance")
+	case !googleRegistry.MatchString(host):
+		r.Errorf(at, "this registry must not have the token of a Google instance: gcr.io and pkg.dev alone take it")
+	}
+	return at.Text()
+}
+
+// helperEnvironment reads what a credential helper is given. Its values are
+// secrets.
+func (r *report) helperEnvironment(at spot) map[string]string {
+	if at.IsNull() {
+		return nil
+	}
+	if !at.IsMapping() {
+		r.Errorf(at, "not an environment: write NAME: VALUE below it, indented")
+		return nil
+	}
+	environment := map[string]string{}
+	for name, value := range at.Fields() {
+		switch {
+		case !variableName.MatchString(name): // such as NAME=SECRET: not even the path may show it
+			value.Path = at.Path
+			r.Errorf(value, "no name of a variable: write letters, digits and _")
+		case !isText(value.Node):
+			r.Errorf(value, "not a string: put it in quotes")
+		case strings.Contains(value.Text(), "\x00"):
+			r.Errorf(value, "no variable can hold a zero byte")
+		}
+		environment[name] = value.Text()
+	}
+	return environment
+}
+
+// giveCredentials has the unit of each container be given the systemd
+// credential that its image is pulled with.
+func giveCredentials(assignment *spec.Assignment) {
+	for i := range assignment.Containers {
+		c := &assignment.Containers[i]
+		named, err := reference.ParseNormalizedNamed(c.Image)
+		if err != nil {
+			continue
+		}
+		if name := assignment.Registries[reference.Domain(named)].PasswordCredential; name != "" {
+			c.Credentials = []string{name}
+		}
+	}
 }

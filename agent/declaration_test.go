@@ -1,0 +1,106 @@
+package agent
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/cloudinit"
+)
+
+const podDeclaration = "spec:\n  containers:\n  - name: web\n    image: gcr.io/acme/web\n    ports: []\n"
+
+// Google's declaration counts where the user data has no section of its own.
+func TestDeclaration(t *testing.T) {
+	tests := []struct {
+		name, userData, declaration string
+		// images are what is assigned, note and problem what is said.
+		images        []string
+		note, problem string
+	}{
+		{"alone", "", podDeclaration, []string{"gcr.io/acme/web"}, "taken from gce-container-declaration; gce-container-declaration:5 spec.containers[0].ports: ", ""},
+		{"beside a script", "#!/bin/sh\n", podDeclaration, []string{"gcr.io/acme/web"}, "taken from", ""},
+		{"beside cloud-config", "#cloud-config\nhostname: x\n", podDeclaration, []string{"gcr.io/acme/web"}, "taken from", ""},
+		{"beside a section", "#cloud-config\ndockhost: {containers: {own: {image: own}}}\n", podDeclaration, []string{"own"}, "gce-container-declaration is not used", ""},
+		{"wrong", "", "spec: {containers: [{name: web, imagee: a}]}", nil, "", "gce-container-declaration:1:33 spec.containers[0].imagee: unknown key"},
+		{"no YAML", "", "spec: [", nil, "", "gce-container-declaration:"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			data := &cloudinit.UserData{Path: "http://metadata/user-data", Raw: []byte(test.userData), Declaration: []byte(test.declaration)}
+			assignment, note, err := newTestHost(t).agent().parse(t.Context(), data, nil)
+			if test.problem != "" {
+				if err == nil || !strings.Contains(err.Error(), test.problem) {
+					t.Errorf("parse() = %v, want %q", err, test.problem)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var images []string
+			for _, c := range assignment.Containers {
+				images = append(images, c.Image)
+			}
+			if diff := cmp.Diff(test.images, images); diff != "" {
+				t.Errorf("images (-want +got):\n%s", diff)
+			}
+			if !strings.Contains(note, test.note) {
+				t.Errorf("note = %q, want %q", note, test.note)
+			}
+		})
+	}
+}
+
+// A password that the metadata service gives away is warned of, and not shown.
+func TestPlaintextNote(t *testing.T) {
+	const section = "#cloud-config\ndockhost:\n  containers: {web: {image: r.test/web}}\n  registries: {r.test: "
+	tests := []struct {
+		path, login string
+		want        bool
+	}{
+		{"http://169.254.169.254/latest/user-data", "{username: u, password: hunter2canary}}\n", true},
+		{"/var/lib/cloud/seed/nocloud/user-data", "{username: u, password: hunter2canary}}\n", false},
+		{"http://169.254.169.254/latest/user-data", "{username: u, password_file: /etc/login}}\n", false},
+	}
+	for _, test := range tests {
+		a := newTestHost(t).agent()
+		_, note, err := a.parse(t.Context(), &cloudinit.UserData{Path: test.path, Raw: []byte(section + test.login)}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(note, "every container of this instance can read it"); got != test.want || strings.Contains(note, "canary") {
+			t.Errorf("parse() of %s with %s notes %q, want a warning: %v", test.path, test.login, note, test.want)
+		}
+	}
+}
+
+// What the policy refuses changes nothing, and a policy that is broken refuses
+// everything new.
+func TestPolicy(t *testing.T) {
+	const policyPath = "/etc/dockhost/policy.yaml"
+	h := newTestHost(t)
+	h.userData("i-1", containers("web nginx:1"))
+	h.write(policyPath, "privileged: false\n")
+	h.agent().takeOver(t.Context()).Wait()
+	running := map[string]int{"web": 1}
+	if diff := cmp.Diff(running, h.units.running()); diff != "" {
+		t.Fatalf("running (-want +got):\n%s", diff)
+	}
+	refuse := func(section, problem string) {
+		t.Helper()
+		h.userData("i-1", section)
+		a := h.agent()
+		a.takeOver(t.Context()).Wait()
+		if got := a.source.Problems; len(got) != 1 || !strings.Contains(got[0], problem) || !a.source.LastKnownGood {
+			t.Errorf("source = %+v, want last known good and %q", a.source, problem)
+		}
+		if diff := cmp.Diff(running, h.units.running()); diff != "" {
+			t.Errorf("running (-want +got):\n%s", diff)
+		}
+	}
+	refuse(containers("web nginx:2")+"      privileged: true\n", "containers.web: privileged is not allowed here (rule privileged: false in /etc/dockhost/policy.yaml)")
+	h.write(policyPath, "privilegd: false\n")
+	refuse(containers("web nginx:3"), `/etc/dockhost/policy.yaml:1:1 privilegd: unknown key "privilegd" (did you mean "privileged"?)`)
+}

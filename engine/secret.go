@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// maxPassword bounds a password; tokens have some kilobytes.
+const maxPassword = 64 << 10
+
+// credentialStores are where systemd looks for the credentials that a unit asks
+// for by name (systemd.exec(5), LoadCredential=). They are root's.
+func credentialStores() []string {
+	return []string{"/run/credentials/@system", "/etc/credstore", "/run/credstore", "/usr/lib/credstore"}
+}
+
+// passwordFromFile reads a password that root alone may read.
+func passwordFromFile(path string) (string, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // or a pipe would hold it up
+	if err != nil {
+		return "", fmt.Errorf("read the password_file: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return "", fmt.Errorf("read the password_file: %w", err)
+	}
+	owner, _ := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("the password_file %s is not a regular file", path)
+	case info.Mode().Perm()&0o077 != 0:
+		return "", fmt.Errorf("the password_file %s can be read by others than its owner (run: chmod 600 %s)", path, path)
+	case owner == nil || owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
+		return "", fmt.Errorf("the password_file %s is not root's (run: chown root %s)", path, path)
+	}
+	return password(file, "the password_file "+path)
+}
+
+// passwordFromCredential reads a systemd credential: one that the unit was
+// given, or else one of the system's.
+func (c *Client) passwordFromCredential(name string) (string, error) {
+	for _, dir := range c.credentials {
+		file, err := os.Open(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("read the credential %q: %w", name, err)
+		}
+		defer file.Close()
+		return password(file, fmt.Sprintf("the credential %q", name))
+	}
+	return "", fmt.Errorf("there is no credential %q (looked in %s; an encrypted one must be given to dockhost.service, too: "+
+		"systemctl edit dockhost, LoadCredentialEncrypted=%s)", name, strings.Join(c.credentials, ", "), name)
+}
+
+// password reads a password, without the line break that editors add.
+func password(file io.Reader, what string) (string, error) {
+	raw, err := io.ReadAll(io.LimitReader(file, maxPassword+1))
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", what, err)
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
+	switch {
+	case len(raw) > maxPassword:
+		return "", fmt.Errorf("%s is larger than %d KiB", what, maxPassword>>10)
+	case text == "":
+		return "", fmt.Errorf("%s is empty", what)
+	}
+	return text, nil
+}

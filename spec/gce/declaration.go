@@ -1,0 +1,321 @@
+package gce
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/dockhost/dockhost/internal/document"
+)
+
+// spot is a place in the declaration.
+type spot = document.Spot
+
+// converter reads one declaration, and makes the section of it.
+type converter struct {
+	*document.Report
+	*Conversion
+}
+
+// note tells of a difference.
+func (c *converter) note(at spot, format string, args ...any) {
+	line, _ := at.Position()
+	c.Notes = append(c.Notes, Note{Line: line, Path: at.Path, Text: fmt.Sprintf(format, args...)})
+}
+
+// fields calls read for each key of a mapping that konlet had a meaning for.
+// The keys of a Kubernetes pod it ignored, and so they are here, with a note;
+// any other is a mistake.
+func (c *converter) fields(at spot, known, ignored []string, read func(name string, value spot)) {
+	if at.IsNull() || !at.Present() {
+		return
+	}
+	if !at.IsMapping() {
+		c.Errorf(at, "not a mapping: write KEY: VALUE below it, indented")
+		return
+	}
+	for name, value := range at.Fields() {
+		switch {
+		case slices.Contains(known, name):
+			if !value.IsNull() {
+				read(name, value)
+			}
+		case slices.Contains(ignored, name):
+			c.note(value, "%s had no effect with konlet, and has none here", name)
+		default:
+			c.UnknownKey(value, name, known, "")
+		}
+	}
+}
+
+// items returns the values of a list, of what is missing or null none.
+func (c *converter) items(at spot, of string) []spot {
+	if !at.IsList() && !at.IsNull() {
+		c.Errorf(at, "not a list: write - and %s below it", of)
+	}
+	var items []spot
+	for _, item := range at.Items() {
+		items = append(items, item)
+	}
+	return items
+}
+
+// declaration reads the whole.
+func (c *converter) declaration(top spot) {
+	const missing = "no container: a declaration has spec: with containers: below it"
+	if !top.IsMapping() {
+		c.Errorf(top, missing)
+		return
+	}
+	found := false
+	name := top.Field("metadata").Field("name")
+	c.fields(top, []string{"apiVersion", "kind", "metadata", "spec"}, nil, func(key string, value spot) {
+		if key == "spec" {
+			found = true
+			c.spec(value, name)
+		}
+	})
+	if !found && c.Len() == 0 {
+		c.Errorf(top, missing)
+	}
+}
+
+// podKeys are those of a Kubernetes pod that konlet ignored.
+func podKeys() []string {
+	return []string{
+		"activeDeadlineSeconds", "affinity", "dnsPolicy", "hostNetwork", "hostPID", "hostIPC", "imagePullSecrets", "initContainers",
+		"nodeSelector", "securityContext", "serviceAccountName", "terminationGracePeriodSeconds", "tolerations",
+	}
+}
+
+func (c *converter) spec(at, name spot) {
+	var containers, volumes, restart spot
+	c.fields(at, []string{"containers", "restartPolicy", "volumes"}, podKeys(), func(key string, value spot) {
+		switch key {
+		case "containers":
+			containers = value
+		case "restartPolicy":
+			restart = value
+		case "volumes":
+			volumes = value
+		}
+	})
+	if !at.IsMapping() {
+		return
+	}
+	policy, declared := c.restart(restart), c.volumes(volumes)
+	var list []spot
+	if containers.Present() {
+		list = c.items(containers, "name: and image:")
+	}
+	if len(list) != 1 {
+		if containers.Present() {
+			at = containers
+		}
+		c.Errorf(at, "%d containers: a declaration has exactly one (convert it, and add the others below dockhost:)", len(list))
+		return
+	}
+	c.Section = c.container(list[0], name, policy, declared)
+}
+
+// restart returns the policy in Compose's words. People write "No", which
+// konlet refused, and the host ran nothing.
+func (c *converter) restart(at spot) *yaml.Node {
+	policies := map[string]string{"Always": "always", "OnFailure": "on-failure", "Never": "no"}
+	text := at.Text()
+	switch {
+	case !at.Present():
+		return c.text(at, "always")
+	case at.IsScalar() && slices.Contains([]string{"no", "false"}, strings.ToLower(text)):
+		c.note(at, "konlet refused this policy; it is taken for Never")
+		return c.text(at, "no")
+	case policies[text] == "":
+		near := document.Nearest(text, []string{"Always", "OnFailure", "Never"})
+		if near != "" {
+			near = fmt.Sprintf(" (did you mean %s?)", near)
+		}
+		c.Errorf(at, "unknown policy: use Always, OnFailure or Never%s", near)
+		return nil
+	}
+	return c.text(at, policies[text])
+}
+
+// containerKeys are those of a container in a Kubernetes pod that konlet
+// ignored.
+func containerKeys() []string {
+	return []string{
+		"envFrom", "imagePullPolicy", "lifecycle", "livenessProbe", "ports", "readinessProbe", "resources", "startupProbe",
+		"stdinOnce", "terminationMessagePath", "terminationMessagePolicy", "workingDir",
+	}
+}
+
+// container returns the section with the container, nil where a problem keeps
+// it from being made.
+func (c *converter) container(at, podName spot, restart *yaml.Node, volumes map[string]*volume) *yaml.Node {
+	if !at.IsMapping() {
+		c.Errorf(at, "not a container: write name: and image: below it, indented")
+		return nil
+	}
+	var image, name spot
+	s := &service{mapping: c.mapping(at)}
+	keys := []string{"args", "command", "env", "image", "name", "securityContext", "stdin", "tty", "volumeMounts"}
+	c.fields(at, keys, containerKeys(), func(key string, value spot) {
+		switch key {
+		case "name":
+			name = value
+		case "image":
+			image = value
+		case "command":
+			s.entrypoint = c.strings(value)
+		case "args":
+			s.command = c.strings(value)
+		case "env":
+			s.environment = c.environment(value)
+		case "securityContext":
+			s.privileged = c.privileged(value)
+		case "stdin":
+			s.stdin = c.flag(value)
+		case "tty":
+			s.tty = c.flag(value)
+		case "volumeMounts":
+			c.volumeMounts(value, volumes, s)
+		}
+	})
+	c.unused(volumes)
+	if image.Text() == "" || !image.IsScalar() {
+		if !image.Present() {
+			image = at
+		}
+		c.Errorf(image, "no image: add image: with the reference of an image")
+		return nil
+	}
+	s.image, s.restart = image, restart
+	key := c.name(at, image, name, podName)
+	section := c.mapping(at)
+	containers := c.mapping(at)
+	c.put(containers, key, c.assemble(s))
+	c.put(section, c.key(at, "containers"), containers)
+	if login := c.login(image); login != nil {
+		c.put(section, c.key(image, "registries"), login)
+	}
+	return section
+}
+
+// name returns the name of the container. konlet took a declaration without
+// one, as Terraform's module makes it.
+func (c *converter) name(at, image, name, podName spot) *yaml.Node {
+	switch {
+	case name.Present() && (!name.IsScalar() || name.Text() == ""):
+		c.Errorf(name, "not a name: write a string")
+	case name.Present():
+		return c.text(name, name.Text())
+	case podName.IsScalar() && podName.Text() != "":
+		return c.text(podName, podName.Text())
+	}
+	made := "app"
+	if named, err := reference.ParseNormalizedNamed(image.Text()); err == nil {
+		path := reference.Path(named)
+		made = path[strings.LastIndexByte(path, '/')+1:]
+	}
+	if !name.Present() {
+		c.note(at, "the container has no name: it is called %s here, after its image", made)
+	}
+	return c.text(at, made)
+}
+
+// googleRegistries are those that konlet logged in to.
+var googleRegistries = regexp.MustCompile(`^((.+\.)?gcr\.io|.+\.pkg\.dev)$`)
+
+// login returns the registries section for an image of Google's registries:
+// konlet asked the metadata server for the token of the instance's default
+// service account.
+func (c *converter) login(image spot) *yaml.Node {
+	named, err := reference.ParseNormalizedNamed(image.Text())
+	if err != nil || !googleRegistries.MatchString(reference.Domain(named)) {
+		return nil
+	}
+	login := c.mapping(image)
+	c.put(login, c.key(image, "identity"), c.text(image, "gce"))
+	registries := c.mapping(image)
+	c.put(registries, c.text(image, reference.Domain(named)), login)
+	return registries
+}
+
+func (c *converter) privileged(at spot) *yaml.Node {
+	var privileged *yaml.Node
+	ignored := []string{
+		"allowPrivilegeEscalation", "capabilities", "procMount", "readOnlyRootFilesystem", "runAsGroup", "runAsNonRoot", "runAsUser",
+		"seLinuxOptions", "seccompProfile",
+	}
+	c.fields(at, []string{"privileged"}, ignored, func(_ string, value spot) { privileged = c.flag(value) })
+	return privileged
+}
+
+// flag returns true, or nil for false.
+func (c *converter) flag(at spot) *yaml.Node {
+	var value bool
+	if !at.IsScalar() || at.Node.Tag != "!!bool" || at.Node.Decode(&value) != nil {
+		c.Errorf(at, "neither true nor false")
+		return nil
+	}
+	if !value {
+		return nil
+	}
+	return c.scalar(at, "!!bool", "true")
+}
+
+// strings returns a list of strings, nil for an empty one. Numbers and the like
+// are strings as they are written.
+func (c *converter) strings(at spot) *yaml.Node {
+	items := c.items(at, "a string")
+	if len(items) == 0 {
+		return nil
+	}
+	list := c.list(at)
+	for _, item := range items {
+		if !item.IsScalar() {
+			c.Errorf(item, "not a string")
+			continue
+		}
+		list.Content = append(list.Content, c.value(item, item.Text()))
+	}
+	return list
+}
+
+func (c *converter) environment(at spot) *yaml.Node {
+	environment := c.mapping(at)
+	seen := map[string]bool{}
+	for _, item := range c.items(at, "name: and value:") {
+		var name, value spot
+		c.fields(item, []string{"name", "value"}, nil, func(key string, found spot) {
+			if key == "name" {
+				name = found
+			} else {
+				value = found
+			}
+		})
+		switch {
+		case !item.IsMapping():
+		case name.Text() == "" || strings.ContainsAny(name.Text(), "=\x00"):
+			c.Errorf(item, "no variable: write name: with the name, without =, and value:")
+		case value.Present() && !value.IsScalar():
+			c.Errorf(value, "not a string: a variable has a single value")
+		case seen[name.Text()]:
+			c.Errorf(name, "this variable stands twice: keep one of them")
+		default:
+			seen[name.Text()] = true
+			if !value.Present() {
+				value = item
+			}
+			c.put(environment, c.text(name, name.Text()), c.value(value, value.Text()))
+		}
+	}
+	if len(environment.Content) == 0 {
+		return nil
+	}
+	return environment
+}

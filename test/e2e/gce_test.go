@@ -1,0 +1,207 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// What dockhostctl convert makes of a declaration runs, as konlet ran it.
+func TestConvertedDeclaration(t *testing.T) {
+	h := newHost(t)
+	h.write("/tmp/declaration.yaml", `# DISCLAIMER: not a public API
+spec:
+  containers:
+  - name: app
+    image: localhost:5000/app:1
+    args: [-listen, ":8099"]
+    env:
+    - {name: PRICE, value: "5$ and ${more}"}
+    volumeMounts:
+    - {name: mem, mountPath: /mem}
+    - {name: host, mountPath: /host, readOnly: true}
+  restartPolicy: OnFailure
+  volumes:
+  - {name: mem, emptyDir: {medium: Memory}}
+  - {name: host, hostPath: {path: /var/lib/gce-test}}
+`)
+	h.Cleanup(func() { h.run("rm -rf /var/lib/gce-test /tmp/declaration.yaml") })
+	// As somebody who may do nothing.
+	converted := h.run("setpriv --reuid 65534 --clear-groups dockhostctl convert - </tmp/declaration.yaml")
+	h.userData(converted + registries)
+	h.takeOver()
+	h.ready("app")
+	for what, want := range map[string]string{
+		"docker inspect -f '{{.HostConfig.NetworkMode}}' app":                                    "host",
+		"docker inspect -f '{{index .Config.Env 0}}' app":                                        "PRICE=5$ and ${more}",
+		"systemctl show --value -p Restart dockhost@app":                                         "on-failure",
+		"awk '$2 == \"/mem\" {print $3}' /proc/$(docker inspect -f '{{.State.Pid}}' app)/mounts": "tmpfs",
+		"stat -c %F /var/lib/gce-test":                                                           "directory",
+	} {
+		if got := h.output(what); got != want {
+			t.Errorf("%s = %q, want %q", what, got, want)
+		}
+	}
+	h.eventually("it listens in the host's network", func() error {
+		if out, code := h.try("ss -ltnH 'sport = :8099' | grep -q ."); code != 0 {
+			return fmt.Errorf("nobody listens at port 8099: %s", out)
+		}
+		return nil
+	})
+	if out, code := h.try("echo 'spec: {containers: []}' | dockhostctl convert"); code != 1 || !strings.Contains(out, "stdin:1:8 spec.containers: 0 containers") {
+		t.Errorf("a wrong declaration exits %d: %s", code, out)
+	}
+}
+
+// The units that mount a disk are right in systemd's own eyes, and without the
+// disk the container does not start. A test host is a container, in which
+// systemd knows no devices: what makes a file system is tried on files.
+func TestMountUnits(t *testing.T) {
+	h := newHost(t)
+	h.assign(app("x-dockhost: {mounts: [{what: /dev/disk/by-id/google-e2e-data, where: /mnt/e2e/data, type: ext4, makefs: true}]}"))
+	const dir = "/run/systemd/system/"
+	maker := `dockhost-makefs@dev-disk-by\x2did-google\x2de2e\x2ddata.service`
+	h.eventually("the units are written", func() error {
+		if out, code := h.try("ls '" + dir + "mnt-e2e-data.mount' '" + dir + maker + "' && systemctl show -p LoadState mnt-e2e-data.mount | grep -x LoadState=loaded"); code != 0 {
+			return fmt.Errorf("%s", out)
+		}
+		return nil
+	})
+	if out, code := h.try("systemd-analyze verify '" + dir + "mnt-e2e-data.mount' '" + dir + maker + "' 2>&1 | grep -E 'e2e|makefs'"); code == 0 {
+		t.Errorf("systemd-analyze verify: %s", out)
+	}
+	for property, want := range map[string]string{
+		"Requires": maker, "After": `systemd-fsck@dev-disk-by\x2did-google\x2de2e\x2ddata.service`,
+		"Where": "/mnt/e2e/data", "Type": "ext4",
+	} {
+		if got := strings.ReplaceAll(h.property("mnt-e2e-data.mount", property), `\\`, `\`); !strings.Contains(got, want) {
+			t.Errorf("%s of the mount = %q, want %q in it", property, got, want)
+		}
+	}
+	if got := h.property("dockhost@app.service", "Requires"); !strings.Contains(got, "mnt-e2e-data.mount") {
+		t.Errorf("Requires of dockhost@app = %q, want the mount", got)
+	}
+	if got := h.property("dockhost@app.service", "ActiveState"); got != "inactive" {
+		t.Errorf("dockhost@app is %s without its disk, want inactive", got)
+	}
+	// As systemd starts it, but with a file for the device.
+	ask := `line=$(sed -n 's/^ExecCondition=//p' '` + dir + maker + `'); line=${line//\$\$/\$}; eval "${line//%f/$disk}"`
+	for disk, want := range map[string]int{
+		"truncate -s 16M $disk":                                                                 0,
+		"truncate -s 16M $disk && mkswap $disk >/dev/null":                                      1,
+		"truncate -s 16M $disk && echo ',,L' | sfdisk -q $disk":                                 1,
+		"truncate -s 16M $disk && dd status=none if=/bin/sh of=$disk seek=1 bs=1M conv=notrunc": 0,
+	} {
+		if out, code := h.try("disk=/var/tmp/e2e-disk; rm -f $disk; (" + disk + ") || exit 9; " + ask); code != want {
+			t.Errorf("%s: to make a file system there exits %d, want %d: %s", disk, code, want, out)
+		}
+	}
+	h.run("rm -f /var/tmp/e2e-disk")
+	h.assign(app())
+	h.ready("app")
+	if out, code := h.try("ls -d " + dir + "*e2e*"); code == 0 {
+		t.Errorf("left behind: %s", out)
+	}
+}
+
+// What the policy refuses is told by its rule, and what runs goes on; a policy
+// that is broken refuses everything new.
+func TestPolicy(t *testing.T) {
+	const path = "/etc/dockhost/policy.yaml"
+	h := newHost(t)
+	h.Cleanup(func() { h.run("rm -f " + path) })
+	h.assign(good())
+	h.ready("app")
+	pid := h.pid("app")
+	tests := []struct{ policy, section, problem string }{
+		{"privileged: false\n", app("privileged: true"), "containers.app: privileged is not allowed here (rule privileged: false in " + path + ")"},
+		{"host_mounts: [/srv]\n", app(`volumes: ["/srv/../etc:/x"]`), "containers.app: a mount of /etc is not allowed here (rule host_mounts: [/srv] in " + path + ")"},
+		{"privilegd: false\n", app(`command: ["-crash"]`), path + ":1:1 privilegd: unknown key"},
+	}
+	for _, test := range tests {
+		h.write(path, test.policy)
+		h.assign(test.section)
+		h.eventually("the rule is told", func() error {
+			if s, code := h.status(); code != 3 || !s.Source.LastKnownGood || !strings.Contains(strings.Join(s.Source.Problems, "\n"), test.problem) {
+				return fmt.Errorf("status exits %d with %+v, want %q", code, s.Source, test.problem)
+			}
+			return nil
+		})
+		if log := h.journal("dockhost"); !strings.Contains(log, test.problem) {
+			t.Errorf("the journal lacks %q:\n%s", test.problem, log)
+		}
+		h.runsStill(pid)
+	}
+	// The example that is shipped is one, and root is not bound.
+	h.run("cp /usr/share/dockhost/policy.yaml.example " + path)
+	h.run("docker image inspect localhost:5000/app:1 >/dev/null && dockhostctl run --name local --privileged=false --network host localhost:5000/app:1 -listen :8098")
+	h.run("dockhostctl rm local")
+}
+
+// Logins whose password is not in the user data.
+func TestLogins(t *testing.T) {
+	tests := []struct{ name, login, prepare, undo string }{
+		{
+			"a file", "{username: deploy, password_file: /etc/dockhost/e2e-password}",
+			"mkdir -p /etc/dockhost && (umask 077 && echo s3cret >/etc/dockhost/e2e-password)", "rm -f /etc/dockhost/e2e-password",
+		},
+		{
+			"a systemd credential", "{username: deploy, password_credential: e2e.password}",
+			"mkdir -p -m 0700 /etc/credstore && (umask 077 && echo s3cret >/etc/credstore/e2e.password)", "rm -f /etc/credstore/e2e.password",
+		},
+		{
+			"a helper with an environment", "{credential_helper: e2e, environment: {WHO: deploy, TOKEN: s3cret}}",
+			`cat >/usr/local/bin/docker-credential-e2e <<'END'
+#!/bin/sh
+[ "$1 $(cat)" = "get localhost:5000" ] && echo "{\"Username\":\"$WHO\",\"Secret\":\"$TOKEN\"}"
+END
+chmod 755 /usr/local/bin/docker-credential-e2e`, "rm -f /usr/local/bin/docker-credential-e2e",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			h.Cleanup(func() { h.run(test.undo) })
+			h.run(test.prepare)
+			h.run("docker rmi -f localhost:5000/app:1 localhost:5000/app:2 >/dev/null 2>&1 || true")
+			section := "dockhost:\n  containers:\n    app: {image: 'localhost:5000/app:1'}\n  registries:\n    localhost:5000: " + test.login + "\n"
+			h.assign(section)
+			h.ready("app") // which the supervisor pulled
+			h.assign(strings.Replace(section, "app:1", "app:2", 1))
+			h.eventually("the new image runs, which the agent pulled", func() error {
+				if c, err := h.container("app"); err != nil || c.Image != "localhost:5000/app:2" || !c.Ready || c.Pending != nil {
+					return fmt.Errorf("it is %+v: %w", c, errors.Join(err, errors.New("want it ready")))
+				}
+				return nil
+			})
+			if mode := h.output("stat -c %a /run/dockhost/logins/config.json"); mode != "600" {
+				t.Errorf("config.json has mode %s, want 600", mode)
+			}
+			shown, _ := h.try("dockhostctl status --json; cat /run/systemd/system/dockhost@app.service.d/50-dockhost.conf; journalctl --no-pager -b -u dockhost -u dockhost@app -n 500")
+			if strings.Contains(shown, "s3cret") {
+				t.Error("the password is shown")
+			}
+		})
+	}
+}
+
+// A file that others may read is not used, and what to do is said.
+func TestPasswordFileMode(t *testing.T) {
+	h := newHost(t)
+	h.Cleanup(func() { h.run("rm -f /etc/dockhost/e2e-password") })
+	h.write("/etc/dockhost/e2e-password", "s3cret")
+	h.run("chmod 644 /etc/dockhost/e2e-password; docker rmi -f localhost:5000/app:1 >/dev/null 2>&1 || true")
+	h.assign("dockhost:\n  containers:\n    app: {image: 'localhost:5000/app:1'}\n" +
+		"  registries:\n    localhost:5000: {username: deploy, password_file: /etc/dockhost/e2e-password}\n")
+	h.eventually("the reason is told", func() error {
+		if c, err := h.container("app"); err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, "chmod 600 /etc/dockhost/e2e-password") {
+			return fmt.Errorf("app is %+v: %w", c, errors.Join(err, errors.New("want the cure")))
+		}
+		return nil
+	})
+	h.run("chmod 600 /etc/dockhost/e2e-password")
+	h.ready("app")
+}
