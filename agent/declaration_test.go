@@ -1,17 +1,26 @@
 package agent
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/cloudinit/datasource"
+	"github.com/dockhost/dockhost/spec"
 )
 
 const podDeclaration = "spec:\n  containers:\n  - name: web\n    image: gcr.io/acme/web\n    ports: []\n"
 
 // Google's declaration counts where the user data has no section of its own.
+// taken is what user data assigns, and what is said of it.
+func (a *Agent) taken(ctx context.Context, data *cloudinit.UserData) (*spec.Assignment, string, error) {
+	result, err := a.take(ctx, data, false, datasource.Options{})
+	return a.judge(fetch{data: data, result: result, wrong: err}, nil)
+}
+
 func TestDeclaration(t *testing.T) {
 	tests := []struct {
 		name, userData, declaration string
@@ -29,10 +38,10 @@ func TestDeclaration(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			data := &cloudinit.UserData{Path: "http://metadata/user-data", Raw: []byte(test.userData), Declaration: []byte(test.declaration)}
-			assignment, note, err := newTestHost(t).agent().parse(t.Context(), data, nil)
+			assignment, note, err := newTestHost(t).agent().taken(t.Context(), data)
 			if test.problem != "" {
 				if err == nil || !strings.Contains(err.Error(), test.problem) {
-					t.Errorf("parse() = %v, want %q", err, test.problem)
+					t.Errorf("taken() = %v, want %q", err, test.problem)
 				}
 				return
 			}
@@ -66,12 +75,12 @@ func TestPlaintextNote(t *testing.T) {
 	}
 	for _, test := range tests {
 		a := newTestHost(t).agent()
-		_, note, err := a.parse(t.Context(), &cloudinit.UserData{Path: test.path, Raw: []byte(section + test.login)}, nil)
+		_, note, err := a.taken(t.Context(), &cloudinit.UserData{Path: test.path, Raw: []byte(section + test.login)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(note, "every container of this instance can read it"); got != test.want || strings.Contains(note, "canary") {
-			t.Errorf("parse() of %s with %s notes %q, want a warning: %v", test.path, test.login, note, test.want)
+			t.Errorf("taken() of %s with %s notes %q, want a warning: %v", test.path, test.login, note, test.want)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -14,7 +13,7 @@ import (
 
 // getUserData tells what user data was found, and what was made of it.
 func (a *Agent) getUserData(w http.ResponseWriter, _ *http.Request) {
-	a.send(w, http.StatusOK, a.userData()) //nolint:contextcheck // without includes nothing is waited for
+	a.send(w, http.StatusOK, a.userData())
 }
 
 // postFetch has the user data asked for anew, and tells what was found.
@@ -27,7 +26,7 @@ func (a *Agent) postFetch(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case <-done:
-		a.send(w, http.StatusOK, a.userData()) //nolint:contextcheck // without includes nothing is waited for
+		a.send(w, http.StatusOK, a.userData())
 	case <-r.Context().Done():
 	}
 }
@@ -67,10 +66,13 @@ func (a *Agent) userData() api.UserData {
 		return u
 	}
 	u.How, u.Size = f.data.How, len(f.data.Raw)
-	// Includes are not fetched for this; what is wrong, the source tells.
-	section, _ := f.data.Section(context.Background(), cloudinit.Options{})
-	u.Parts = append(u.Parts, parts(section)...)
-	u.Warnings = section.Warnings
+	if section := f.result.Section; section != nil {
+		u.Parts = append(u.Parts, parts(section)...)
+		u.Warnings = section.Warnings
+	}
+	if f.wrong == nil {
+		u.Warnings = f.result.Warnings
+	}
 	return u
 }
 

@@ -9,12 +9,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
-	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
-	"github.com/dockhost/dockhost/intake"
 	"github.com/dockhost/dockhost/policy"
 	"github.com/dockhost/dockhost/spec"
-	"github.com/dockhost/dockhost/spec/gce"
 )
 
 // target is what the host is to run, and what was accepted before.
@@ -35,7 +32,7 @@ func (a *Agent) readTarget(ctx context.Context) target {
 	if err != nil {
 		a.Log.Warn("starting without the last known good", zap.Error(err))
 	}
-	t := a.readUserData(ctx, kept)
+	t := a.readUserData(kept)
 	files, wrong := a.readFiles(ctx, t.kept)
 	a.logRefused("file refused", wrong)
 	if t.next == nil && t.kept != nil {
@@ -55,7 +52,7 @@ func (a *Agent) readTarget(ctx context.Context) target {
 // readUserData decides about last known good: user data that cannot be read,
 // or is wrong anywhere, changes nothing; what was accepted for another instance
 // is dropped.
-func (a *Agent) readUserData(ctx context.Context, kept *accepted) target {
+func (a *Agent) readUserData(kept *accepted) target {
 	f := a.lastFetch()
 	if f.err != nil || f.data == nil {
 		return a.withoutUserData(kept, f)
@@ -66,7 +63,7 @@ func (a *Agent) readUserData(ctx context.Context, kept *accepted) target {
 		a.drop()
 		kept = nil
 	}
-	assignment, note, err := a.parse(ctx, f.data, kept)
+	assignment, note, err := a.judge(f, kept)
 	source.Note = note
 	if err != nil {
 		return a.lastKnownGood(source, kept, err)
@@ -92,22 +89,25 @@ func (a *Agent) newAccepted(source api.Source) *accepted {
 	}
 }
 
-// parse returns what the user data, or the declaration beside it, assigns, and
-// what is worth knowing about it. User data that may well hold an assignment,
-// but of a kind that is not understood, must not end what was assigned before.
-func (a *Agent) parse(ctx context.Context, data *cloudinit.UserData, kept *accepted) (*spec.Assignment, string, error) {
+// judge returns what the user data, or the declaration beside it, assigns, and
+// what is worth knowing about it, where the policy allows it. User data that may
+// well hold an assignment, but was not understood, must not end what was
+// assigned before.
+func (a *Agent) judge(f fetch, kept *accepted) (*spec.Assignment, string, error) {
+	if f.wrong != nil {
+		return nil, "", f.wrong
+	}
+	if f.result.Unread != nil && kept.assigns() {
+		return nil, "", f.result.Unread
+	}
 	rules, err := policy.Load(a.Root)
 	if err != nil {
 		return nil, "", err
 	}
-	result, err := intake.Read(ctx, data, intake.Options{Policy: rules, Declaration: gce.Read})
-	switch {
-	case err != nil:
+	if err := rules.Check(f.result.Assignment); err != nil {
 		return nil, "", err
-	case result.Unread != nil && kept.assigns():
-		return nil, "", result.Unread
 	}
-	return result.Assignment, a.notes(data, result), nil
+	return f.result.Assignment, a.notes(f.data, f.result), nil
 }
 
 // withoutUserData is for a host whose user data is not there (yet). A clone of

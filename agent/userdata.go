@@ -12,8 +12,10 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/config"
+	"github.com/dockhost/dockhost/intake"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/internal/dirwatch"
+	"github.com/dockhost/dockhost/spec/gce"
 )
 
 // reloadPatience bounds how long a reload waits for a metadata service; what
@@ -30,6 +32,9 @@ type fetch struct {
 	source datasource.Source
 	data   *cloudinit.UserData
 	err    error
+	// result is what the data comes to, and wrong what is wrong with it.
+	result *intake.Result
+	wrong  error
 	// asked says that it was begun after somebody asked for it.
 	asked bool
 }
@@ -40,7 +45,16 @@ func (f fetch) same(g fetch) bool {
 		return f.err != nil && g.err != nil && f.err.Error() == g.err.Error()
 	}
 	return f.data != nil && g.data != nil && f.data.Datasource == g.data.Datasource && f.data.InstanceID == g.data.InstanceID &&
-		bytes.Equal(f.data.Raw, g.data.Raw) && bytes.Equal(f.data.Declaration, g.data.Declaration)
+		bytes.Equal(f.data.Raw, g.data.Raw) && bytes.Equal(f.data.Declaration, g.data.Declaration) && f.comesToSame(g)
+}
+
+// comesToSame says whether two fetches come to the same, which includes need
+// not, though the user data is the same.
+func (f fetch) comesToSame(g fetch) bool {
+	if f.wrong != nil || g.wrong != nil {
+		return f.wrong != nil && g.wrong != nil && f.wrong.Error() == g.wrong.Error()
+	}
+	return equal(*f.result.Assignment, *g.result.Assignment)
 }
 
 // readConfig reads the agent's configuration. One that is wrong changes nothing
@@ -72,13 +86,27 @@ func (a *Agent) find(ctx context.Context) fetch {
 		Fetched: !a.Dir.Fetched(), Asking: a.beginWithout, Waiting: a.setAwaited,
 	}
 	source, data, err := a.Find(ctx, options)
+	f := fetch{source: source, data: data, err: err}
+	if err == nil {
+		f.result, f.wrong = a.take(ctx, data, c.Include, options)
+	}
+	f.at = time.Now()
 	a.setAwaited("")
 	if err == nil {
 		if err := a.Dir.SetFetched(); err != nil {
 			a.Log.Warn("what cloud-init fetched may be used again", zap.Error(err))
 		}
 	}
-	return fetch{at: time.Now(), source: source, data: data, err: err}
+	return f
+}
+
+// take reads user data, and what it includes, where that is allowed.
+func (a *Agent) take(ctx context.Context, data *cloudinit.UserData, includes bool, o datasource.Options) (*intake.Result, error) {
+	options := intake.Options{Declaration: gce.Read}
+	if includes {
+		options.Include = func(ctx context.Context, address string) ([]byte, error) { return datasource.Include(ctx, o, address) }
+	}
+	return intake.Read(ctx, data, options)
 }
 
 // setAwaited notes what user data is being waited for, "" when for nothing.

@@ -50,11 +50,12 @@ type Result struct {
 }
 
 // Read returns what user data assigns. The error holds everything that is
-// wrong: [document.Problems] or a [*document.Problem] where it has a place.
+// wrong: [document.Problems] or a [*document.Problem] where it has a place. With
+// an error the result has nothing but the Section, as far as that was read.
 func Read(ctx context.Context, data *cloudinit.UserData, o Options) (*Result, error) {
 	section, err := data.Section(ctx, cloudinit.Options{Include: o.Include})
 	if err != nil {
-		return nil, err
+		return &Result{Section: section}, err
 	}
 	result := &Result{Section: section, Assignment: &spec.Assignment{}, Warnings: section.Warnings}
 	switch {
@@ -101,13 +102,11 @@ func ReadFile(_ context.Context, name string, text []byte) (*Result, error) {
 // allowedBy returns the result of a reading that gave err, when the policy
 // allows it.
 func (r *Result) allowedBy(policy Policy, err error) (*Result, error) {
-	if err != nil {
-		return nil, err
+	if err == nil && policy != nil {
+		err = policy.Check(r.Assignment)
 	}
-	if policy != nil {
-		if err := policy.Check(r.Assignment); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return &Result{Section: r.Section}, err
 	}
 	return r, nil
 }

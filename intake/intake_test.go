@@ -66,7 +66,7 @@ func TestReadErrors(t *testing.T) {
 	text := "#cloud-config\ndockhost:\n  containers:\n    web: {image: nginx, port: " + canary + "}\n  registrys: {}\n"
 	result, err := Read(t.Context(), userData(text), Options{})
 	var problems document.Problems
-	if !errors.As(err, &problems) || result != nil {
+	if !errors.As(err, &problems) || result.Assignment != nil {
 		t.Fatalf("Read() = %v, %v, want problems", result, err)
 	}
 	want := `user-data:4:25 containers.web.port: unknown key "port" (did you mean "ports"?)

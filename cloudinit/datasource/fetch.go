@@ -17,6 +17,17 @@ const (
 	fetchLongest = 30 * time.Second
 )
 
+// includeTimeout bounds how long one include is tried for: at a boot the network
+// comes up meanwhile.
+const includeTimeout = 2 * time.Minute
+
+// Include gets user data that other user data names by its address.
+func Include(ctx context.Context, o Options, address string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, includeTimeout)
+	defer cancel()
+	return fetch(ctx, o, address)
+}
+
 // fetch gets a URL that the host's own marks name: without a proxy and without
 // following a redirect, again and again until there is an answer, or ctx ends.
 func fetch(ctx context.Context, o Options, from string) ([]byte, error) {

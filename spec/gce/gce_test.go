@@ -69,7 +69,7 @@ func node(tb testing.TB, text string) *yaml.Node {
 func fromUserData(tb testing.TB, text []byte) *spec.Assignment {
 	tb.Helper()
 	data := cloudinit.UserData{Path: "user-data", Raw: text}
-	section, err := data.Section()
+	section, err := data.Section(tb.Context(), cloudinit.Options{})
 	if err != nil {
 		tb.Fatalf("%v in:\n%s", err, text)
 	}
