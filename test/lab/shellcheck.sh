@@ -7,5 +7,7 @@ if ! command -v shellcheck >/dev/null; then
 	echo "installing shellcheck" >&2
 	apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends shellcheck >/dev/null
 fi
-mapfile -t scripts < <(git ls-files -z --cached --others --exclude-standard | xargs -0 grep -lE '^#!.*\b(ba)?sh$')
+# A script is what begins with #!, but for what tests hand to cloud-init.
+mapfile -t scripts < <(git ls-files -z --cached --others --exclude-standard -- ':!cloudinit/testdata/merge' |
+	xargs -0 awk 'FNR == 1 { if (/^#!.*[\/ ](ba)?sh$/) print FILENAME; nextfile }')
 shellcheck --external-sources "${scripts[@]}"
