@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // others is what the user data of these tests has beside dockhost.
-const others = "write_files: [{path: /run/dockhost-e2e-written, content: x}]\nruncmd: [touch /run/dockhost-e2e-run]\n"
+const others = "write_files: [{path: /run/e2e-cloud-init-written, content: x}]\nruncmd: [touch /run/e2e-cloud-init-run]\n"
 
 // cloudInit has cloud-init run all of its stages with user data, as on a first
 // boot, and returns what it warned of and the exit status of its status.
@@ -21,13 +22,13 @@ func (h *host) cloudInit(userData string) (warnings []string, status int) {
 	h.Helper()
 	h.userData(userData)
 	h.run(`
-		rm -f /run/dockhost-e2e-*
+		rm -f /run/e2e-cloud-init-*
 		cloud-init clean --logs
 		systemd-tmpfiles --create dockhost.conf
 		for stage in "init --local" init "modules --mode=config" "modules --mode=final"; do
 			cloud-init $stage >/dev/null
 		done
-		ls /run/dockhost-e2e-written /run/dockhost-e2e-run`)
+		ls /run/e2e-cloud-init-written /run/e2e-cloud-init-run`)
 	out := h.run("grep -hoP '(?<=\\[WARNING\\]: ).*' /var/log/cloud-init.log | sort -u || true")
 	_, status = h.try("cloud-init status")
 	return strings.Split(strings.TrimSpace(out), "\n"), status
@@ -38,13 +39,13 @@ func (h *host) keepCloudInit() {
 	h.Helper()
 	// The sockets below share are those of a process that runs.
 	const paths = "var/lib/cloud var/log/cloud-init.log var/log/cloud-init-output.log run/cloud-init"
-	h.run("tar -C / -cf /run/dockhost-e2e.tar --exclude=run/cloud-init/share --ignore-failed-read " + paths)
+	h.run("tar -C / -cf /run/e2e-cloud-init.tar --exclude=run/cloud-init/share --ignore-failed-read " + paths)
 	h.Cleanup(func() {
 		h.run(`
 			find /run/cloud-init -mindepth 1 -maxdepth 1 ! -name share -exec rm -rf {} +
 			rm -rf /var/lib/cloud /var/log/cloud-init.log /var/log/cloud-init-output.log
-			tar -C / -xf /run/dockhost-e2e.tar
-			rm -f /run/dockhost-e2e*
+			tar -C / -xf /run/e2e-cloud-init.tar
+			rm -f /run/e2e-cloud-init*
 			systemd-tmpfiles --create dockhost.conf`)
 	})
 }
@@ -107,15 +108,15 @@ func TestCloudInitTakesOurUserData(t *testing.T) {
 // one that Debian 12 has does not.
 func (h *host) checksKeys() bool {
 	h.Helper()
-	h.write("/run/dockhost-e2e.yaml", "#cloud-config\nno_such_key: 1\n")
-	_, code := h.try("cloud-init schema --config-file /run/dockhost-e2e.yaml")
+	h.write("/run/e2e-cloud-init.yaml", "#cloud-config\nno_such_key: 1\n")
+	_, code := h.try("cloud-init schema --config-file /run/e2e-cloud-init.yaml")
 	return code != 0
 }
 
 // cloud-init schema names the key dockhost and nothing else.
 func TestCloudInitSchema(t *testing.T) {
 	h := newHost(t)
-	const path = "/run/dockhost-e2e.yaml"
+	const path = "/run/e2e-cloud-init.yaml"
 	t.Cleanup(func() { h.run("rm -f " + path) })
 	checks := h.checksKeys()
 	h.write(path, "#cloud-config\n"+others+app())
@@ -147,4 +148,47 @@ func indented(text string) string {
 		fmt.Fprintf(&out, "    %s", line)
 	}
 	return out.String()
+}
+
+// The host boots the same with cloud-init and without, and the container is
+// started before cloud-init's final stage.
+func TestBootWithAndWithoutCloudInit(t *testing.T) {
+	h := newHost(t)
+	h.Cleanup(func() { h.run("cloud-init clean --logs; systemd-tmpfiles --create dockhost.conf") })
+	h.run("systemctl enable --quiet dockhost.socket dockhost.service; cloud-init clean --logs")
+	h.userData("#cloud-config\n" + app())
+	at := func(unit, event string) int {
+		stamp, err := strconv.Atoi(h.property(unit, event+"Monotonic"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stamp
+	}
+	t.Run("with", func(t *testing.T) {
+		h := &host{t}
+		h.reboots()
+		h.ready("app")
+		h.run("cloud-init status --wait || true")
+		agent, container, final := at("dockhost.service", "ActiveEnterTimestamp"), at("dockhost@app.service", "InactiveExitTimestamp"), at("cloud-final.service", "InactiveExitTimestamp")
+		if agent == 0 || final == 0 || agent > final || container > final {
+			t.Errorf("the agent is ready at %d, the container starts at %d, cloud-init's final stage at %d: want that last", agent, container, final)
+		}
+	})
+	t.Run("without", func(t *testing.T) {
+		h := &host{t}
+		const units = "cloud-init.service cloud-init-main.service cloud-init-local.service cloud-init-network.service cloud-config.service cloud-final.service"
+		const modules = "/usr/lib/python3/dist-packages/cloudinit"
+		h.run("systemctl mask --quiet " + units + "; mv /usr/bin/cloud-init /usr/bin/cloud-init.away; mv " + modules + " " + modules + ".away")
+		h.Cleanup(func() {
+			h.run("systemctl unmask --quiet " + units + "; mv /usr/bin/cloud-init.away /usr/bin/cloud-init; mv " + modules + ".away " + modules)
+			h.reboots()
+		})
+		h.run("cp -a /var/lib/cloud/seed /root/seed && rm -rf /var/lib/cloud && mkdir /var/lib/cloud && mv /root/seed /var/lib/cloud/seed")
+		h.reboots()
+		h.ready("app")
+		if s, code := h.status(); code != 0 || s.Source.InstanceID != "i-first" {
+			t.Errorf("status exits %d with %+v, want 0 and i-first", code, s.Source)
+		}
+		h.run("[ ! -e /run/cloud-init/status.json ]")
+	})
 }
