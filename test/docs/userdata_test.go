@@ -11,6 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/policy"
 	"github.com/dockhost/dockhost/spec/compose"
 )
 
@@ -41,6 +42,25 @@ func TestUserData(t *testing.T) {
 	}
 	if count < 3 {
 		t.Errorf("found %d pieces of user data, want the README's at least", count)
+	}
+}
+
+// TestPolicies has each policy in the pages read as the agent reads it.
+func TestPolicies(t *testing.T) {
+	count := 0
+	for _, page := range pages(t) {
+		for _, b := range blocks(read(t, page)) {
+			if !slices.Contains(b.marks, "policy") {
+				continue
+			}
+			count++
+			if _, err := policy.Parse(page, []byte(b.text)); err != nil {
+				t.Errorf("%s:%d: %v", page, b.line, err)
+			}
+		}
+	}
+	if count == 0 {
+		t.Error("found no policy, want the README's at least")
 	}
 }
 
