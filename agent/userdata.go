@@ -155,7 +155,7 @@ func (a *Agent) keepFetching(ctx context.Context) {
 			case a.fetches <- f:
 			}
 		}
-		asked = a.untilChange(ctx, f.source, files)
+		asked = a.untilChange(ctx, f, files)
 	}
 }
 
@@ -179,15 +179,15 @@ func (a *Agent) fetchOnce(ctx context.Context, files <-chan struct{}) (f fetch, 
 
 // untilChange returns when the user data may be another one, and whether
 // somebody asked for it.
-func (a *Agent) untilChange(ctx context.Context, source datasource.Source, files <-chan struct{}) (asked bool) {
+func (a *Agent) untilChange(ctx context.Context, f fetch, files <-chan struct{}) (asked bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var told chan struct{}
 	var poll <-chan time.Time
-	if watcher, does := source.(datasource.Watcher); does {
+	if watcher, does := f.source.(datasource.Watcher); does {
 		told = make(chan struct{})
 		go a.awaitChange(ctx, watcher, told)
-	} else if every := a.pollInterval(); every > 0 {
+	} else if every := a.pollInterval(f); every > 0 {
 		timer := time.NewTimer(jittered(every))
 		defer timer.Stop()
 		poll = timer.C
@@ -219,10 +219,13 @@ func (a *Agent) awaitChange(ctx context.Context, watcher datasource.Watcher, tol
 	}
 }
 
-func (a *Agent) pollInterval() time.Duration {
+// pollInterval is how often to ask again, 0 for never: what is in a directory
+// that is watched tells of its changes, and a host that no datasource has data
+// for runs what is declared on it.
+func (a *Agent) pollInterval(f fetch) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.config == nil {
+	if a.config == nil || errors.Is(f.err, datasource.ErrNotFound) || f.data != nil && datasource.Watched(f.data.Path) {
 		return 0
 	}
 	return a.config.Poll

@@ -257,3 +257,32 @@ func TestCloneWithTheSameMachineID(t *testing.T) {
 	h.says("waiting for the metadata service; 0 containers assigned")
 	h.runs(map[string]int{})
 }
+
+// Only what nobody tells the changes of is asked for again and again.
+func TestPollInterval(t *testing.T) {
+	h := newTestHost(t)
+	a := h.agent()
+	a.readConfig()
+	network := fetch{data: &cloudinit.UserData{Path: "http://169.254.169.254/latest/user-data"}}
+	tests := []struct {
+		name string
+		f    fetch
+		want bool
+	}{
+		{"a metadata service", network, true},
+		{"a disc", fetch{data: &cloudinit.UserData{Path: "/dev/sr0:/user-data"}}, true},
+		{"a seed directory", fetch{data: &cloudinit.UserData{Path: seedDir + "/user-data"}}, false},
+		{"nothing", fetch{err: datasource.ErrNotFound}, false},
+		{"a service that refuses", fetch{err: errors.New("400")}, true},
+	}
+	for _, test := range tests {
+		if every := a.pollInterval(test.f); (every > 0) != test.want {
+			t.Errorf("%s is asked every %s, want it polled: %v", test.name, every, test.want)
+		}
+	}
+	h.write("/etc/dockhost/dockhost.yaml", "datasource: {poll: off}\n")
+	a.readConfig()
+	if every := a.pollInterval(network); every != 0 {
+		t.Errorf("with poll: off it is asked every %s", every)
+	}
+}

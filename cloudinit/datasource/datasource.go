@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dockhost/dockhost/cloudinit"
@@ -78,6 +79,10 @@ func Dirs(root string) []string {
 	}
 	return dirs
 }
+
+// Watched says whether a file lies in one of [Dirs], so that its changes are
+// seen.
+func Watched(path string) bool { return slices.Contains(Dirs(""), filepath.Dir(path)) }
 
 // Find returns the source of this host's user data, and what it has. It
 // returns at once for data on the host; for a metadata service it tries again
