@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/policy"
 	"github.com/dockhost/dockhost/preview"
 	"github.com/dockhost/dockhost/spec/gce"
 )
@@ -59,8 +61,18 @@ func misuse(cmd *cobra.Command, err error) error {
 // host.
 func previewOptions() intake.Options { return intake.Options{Declaration: gce.Read} }
 
+// readPolicy reads the policy that a host has, or is to have.
+func readPolicy(file string) (*policy.Policy, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Parse(file, text)
+}
+
 func validateCommand() *cobra.Command {
 	var flags inputFlags
+	var policyFile string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "validate {FILE... | - | --seed DIR}",
@@ -77,7 +89,13 @@ command line is wrong or a file cannot be read.`,
 			if err != nil {
 				return misuse(cmd, err)
 			}
-			report := preview.Validate(cmd.Context(), previewOptions(), inputs...)
+			options := previewOptions()
+			if policyFile != "" {
+				if options.Policy, err = readPolicy(policyFile); err != nil {
+					return misuse(cmd, err)
+				}
+			}
+			report := preview.Validate(cmd.Context(), options, inputs...)
 			if asJSON {
 				err = report.PrintJSON(cmd.OutOrStdout())
 			} else {
@@ -90,6 +108,7 @@ command line is wrong or a file cannot be read.`,
 		},
 	}
 	flags.add(cmd)
+	cmd.Flags().StringVar(&policyFile, "policy", "", "judge user data by the policy in FILE, as a host does by /etc/dockhost/policy.yaml")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (its fields: man dockhostctl)")
 	return cmd
 }

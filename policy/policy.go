@@ -27,6 +27,8 @@ const maxSize = 1 << 20
 
 // Policy is what is allowed. A nil Policy allows everything.
 type Policy struct {
+	// file is what it was read from.
+	file  string
 	rules map[string]rule
 	// deny says that what no rule names is not allowed.
 	deny bool
@@ -81,7 +83,7 @@ func Parse(file string, text []byte) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{rules: map[string]rule{}}
+	p := &Policy{file: file, rules: map[string]rule{}}
 	if top == nil || document.IsNull(top) {
 		// More likely an accident than a policy.
 		return nil, &document.Problem{File: file, Line: 1, Column: 1, Message: "empty: write default: allow, or remove the file"}
@@ -214,10 +216,10 @@ func (p *Policy) why(name string) string {
 	r, set := p.rules[name]
 	switch {
 	case !set:
-		return fmt.Sprintf("default: deny, and no rule %s, in %s", name, Path)
+		return fmt.Sprintf("default: deny, and no rule %s, in %s", name, p.file)
 	case len(r.entries) == 0:
-		return fmt.Sprintf("rule %s: false in %s", name, Path)
+		return fmt.Sprintf("rule %s: false in %s", name, p.file)
 	default:
-		return fmt.Sprintf("rule %s: [%s] in %s", name, document.Shorten(strings.Join(r.entries, ", ")), Path)
+		return fmt.Sprintf("rule %s: [%s] in %s", name, document.Shorten(strings.Join(r.entries, ", ")), p.file)
 	}
 }

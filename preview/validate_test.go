@@ -13,6 +13,7 @@ import (
 
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/policy"
 	"github.com/dockhost/dockhost/internal/document"
 )
 
@@ -97,6 +98,25 @@ func TestValidate(t *testing.T) {
 				t.Errorf("warnings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The policy of a host judges user data, and not what root has on the host.
+func TestValidateByPolicy(t *testing.T) {
+	rules, err := policy.Parse("policy.yaml", []byte("privileged: false\nhost_network: false\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const service = "{image: nginx, privileged: true, network_mode: host}"
+	for text, want := range map[string]int{"#cloud-config\ndockhost: {containers: {web: " + service + "}}\n": 2, "services: {web: " + service + "}\n": 0} {
+		in, err := Open("-", strings.NewReader(text), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := Validate(t.Context(), intake.Options{Policy: rules}, in)
+		if len(report.Findings) != want || report.Well != (want == 0) {
+			t.Errorf("Validate(%q) = %+v, want %d findings", text, report, want)
+		}
 	}
 }
 
