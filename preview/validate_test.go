@@ -13,8 +13,8 @@ import (
 
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/intake"
-	"github.com/dockhost/dockhost/policy"
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/policy"
 )
 
 // validate returns what is printed about a text: the errors and the result,
