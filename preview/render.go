@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -142,6 +143,12 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 			{Path: dropin.Path(c.Name), Text: string(dropin.Render(c, o.SystemdVersion))},
 		},
 		Create: Create{Path: createPath(made), Body: body},
+	}
+	for _, m := range c.Mounts {
+		files := dropin.Mount(m)
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			rendered.Files = append(rendered.Files, UnitFile{Path: dropin.UnitDir + name, Text: files[name]})
+		}
 	}
 	for _, file := range c.EnvFiles {
 		rendered.EnvFiles = append(rendered.EnvFiles, file.Path)

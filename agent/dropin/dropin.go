@@ -1,5 +1,5 @@
-// Package dropin renders the drop-in of dockhost@NAME.service: what is one
-// container's own in its unit. It is pure, for the agent, which writes it, and
+// Package dropin renders the drop-in of dockhost@NAME.service, what is one
+// container's own in its unit, and the units that mount what it needs. It is pure, for the agent, which writes it, and
 // for `dockhostctl render`, which shows it.
 package dropin
 
@@ -34,9 +34,12 @@ const (
 	settingsV1 = "Delegate=cpuacct blkio devices\n"
 )
 
+// UnitDir is where the agent writes unit files.
+const UnitDir = "/run/systemd/system/"
+
 // Path is where the drop-in of a container lies.
 func Path(container string) string {
-	return "/run/systemd/system/" + status.UnitName(container) + ".d/" + name
+	return UnitDir + status.UnitName(container) + ".d/" + name
 }
 
 // Render returns the drop-in of a container for a version of systemd. What the

@@ -1,0 +1,77 @@
+package dropin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/unit"
+
+	"github.com/dockhost/dockhost/spec"
+)
+
+// MountMark is the first line of each unit file that is written for mounts, by
+// which it is known again.
+const MountMark = "# Written by dockhost.service for the mounts of containers.\n"
+
+// MakefsTemplate is what makes a file system. The name is not that of
+// systemd-makefs@.service, whose instances are those of /etc/fstab.
+const MakefsTemplate = "dockhost-makefs"
+
+// Mount returns the unit files of a mount, by name: the .mount unit, and where
+// one is to be made, the service that makes the file system.
+func Mount(m spec.Mount) map[string]string {
+	var top, mount strings.Builder
+	before := func(name string) { fmt.Fprintf(&top, "Requires=%s\nAfter=%s\n", name, name) }
+	fmt.Fprintf(&top, "Description=%s for containers\n", m.What)
+	fmt.Fprintf(&mount, "What=%s\nWhere=%s\n", m.What, m.Where)
+	files := map[string]string{}
+	if m.Makefs {
+		name := instance(MakefsTemplate, m.What)
+		files[name] = MountMark + makefs(m)
+		before(name)
+	}
+	if !slices.Contains(strings.Split(m.Options, ","), "ro") {
+		before(instance("systemd-fsck", m.What))
+	}
+	if m.Type != "" {
+		fmt.Fprintf(&mount, "Type=%s\n", m.Type)
+	}
+	if m.Options != "" {
+		fmt.Fprintf(&mount, "Options=%s\n", m.Options)
+	}
+	files[unit.UnitNamePathEscape(m.Where)+".mount"] = MountMark + "[Unit]\n" + top.String() + "\n[Mount]\n" + mount.String()
+	return files
+}
+
+// makefs renders the service that makes a file system on a blank device.
+// systemd-makefs leaves a device alone that has a file system. One that has
+// partitions it would overwrite: blkid's exit status 2 says that there is
+// nothing at all.
+func makefs(m spec.Mount) string {
+	fsck := instance("systemd-fsck", m.What)
+	return `[Unit]
+Description=make a file system on %f where it is blank
+DefaultDependencies=no
+BindsTo=%i.device
+After=%i.device
+Before=` + strings.ReplaceAll(fsck, "%", "%%") + ` shutdown.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecCondition=/bin/sh -c 'blkid --probe "$$0" >/dev/null; test $$? -eq 2' %f
+ExecStart=/usr/lib/systemd/systemd-makefs ` + m.Type + ` %f
+TimeoutSec=infinity
+`
+}
+
+// Device is the unit that stands for the device of a mount.
+func Device(m spec.Mount) string { return unit.UnitNamePathEscape(m.What) + ".device" }
+
+// instance is the name of a template's instance for a path:
+// "systemd-fsck@dev-sdb.service".
+func instance(template, path string) string {
+	return template + "@" + unit.UnitNamePathEscape(path) + ".service"
+}
