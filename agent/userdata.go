@@ -268,18 +268,16 @@ func (a *Agent) firstFetch(ctx context.Context) {
 func (a *Agent) fetchAgain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
 	defer cancel()
-	select {
-	case a.refetch <- struct{}{}:
-	case <-ctx.Done():
-		return
-	}
+	ask := a.refetch
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case f := <-a.fetches:
+		case ask <- struct{}{}:
+			ask = nil
+		case f := <-a.fetches: // also what was on its way before
 			a.logFetch(f)
-			if f.asked {
+			if ask == nil && f.asked {
 				return
 			}
 		}

@@ -239,6 +239,33 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// A reload gets what is there now, also when something older was on its way.
+func TestReloadOvertakes(t *testing.T) {
+	h := newTestHost(t)
+	a := h.agent()
+	service := &fakeService{}
+	service.set(containers("web nginx:1"))
+	a.Find = service.find
+	a.readConfig()
+	ctx, cancel := context.WithCancel(t.Context())
+	var fetching sync.WaitGroup
+	fetching.Go(func() { a.keepFetching(ctx) })
+	<-a.patient // the first answer is about to be handed over, and nobody takes it
+	h.eventually("the first answer", func() error {
+		if a.lastFetch().data == nil {
+			return errors.New("none yet")
+		}
+		return nil
+	})
+	service.set(containers("db postgres:1"))
+	a.fetchAgain(ctx)
+	if ctx.Err() != nil || !strings.Contains(string(a.lastFetch().data.Raw), "postgres:1") {
+		t.Errorf("a reload got %q", a.lastFetch().data.Raw)
+	}
+	cancel()
+	fetching.Wait()
+}
+
 // A clone of a machine does not run what its original was assigned, also where
 // their machine-ids are the same.
 func TestCloneWithTheSameMachineID(t *testing.T) {
