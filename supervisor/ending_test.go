@@ -271,3 +271,20 @@ func TestStopSignal(t *testing.T) {
 		}
 	}
 }
+
+// On cgroup v1 a process that ends is in the root cgroup before it has ended.
+func TestEndsAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.runs("echo; sleep 0.2")
+	r.bornIn("/")
+	r.program(func(ctx context.Context, _ *enginetest.Process) int {
+		select {
+		case <-ctx.Done():
+		case <-time.After(500 * time.Millisecond):
+		}
+		return 7
+	})
+	l := r.start()
+	l.exits(7, "container ended with exit code 7")
+	l.leftNothing()
+}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/dockhost/dockhost/engine"
 )
@@ -32,10 +33,27 @@ func (s *Supervisor) verifyPlace(ctx context.Context, c *running) error {
 	if err != nil {
 		return nil //nolint:nilerr // as above
 	}
-	if !held {
+	if !held && !(at == "/" && isEnding(ctx, c.gone)) {
 		return fmt.Errorf("container was born in cgroup %q and not below %q, so it was stopped (is the runtime right? run: dockhost setup --check)", at, s.cgroup)
 	}
 	return nil
+}
+
+// endingFor bounds how long a process may take from the cgroup to its end.
+const endingFor = time.Second
+
+// isEnding says whether a process in the root cgroup is only about to end: on
+// cgroup v1 the kernel takes it there a moment before.
+func isEnding(ctx context.Context, gone <-chan struct{}) bool {
+	timer := time.NewTimer(endingFor)
+	defer timer.Stop()
+	select {
+	case <-gone:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // The exit statuses of docker run for a command that could not be run.

@@ -322,6 +322,7 @@ func TestNotRun(t *testing.T) {
 			r.server.AddImage("app:1", image)
 		}, "exec: no such file"},
 		{"born elsewhere", func(r *rig) { r.bornIn("/system.slice/docker-0123.scope") }, `container was born in cgroup "/system.slice/docker-0123.scope" and not below "` + unitCgroup + `"`},
+		{"born in the root", func(r *rig) { r.bornIn("/") }, `container was born in cgroup "/"`},
 		{"born in the unit itself", func(r *rig) { r.bornIn(unitCgroup) }, "run: dockhost setup --check"},
 	}
 	for _, test := range tests {
