@@ -19,8 +19,14 @@ GOBUILD := CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=
 
 GOLANGCI         := build/tools/golangci-lint
 GOLANGCI_VERSION := v2.15.0
+NFPM             := build/tools/nfpm
+NFPM_VERSION     := v2.45.0
 
-.PHONY: help build build-all install unit lint e2e test bench demo lab-up lab-shell lab-down clean FORCE
+# What runs here, whatever ARCH is built for: it writes the completions.
+NATIVE_ARCH := $(shell go env GOHOSTARCH)
+NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
+
+.PHONY: help build build-all install packages unit lint e2e test bench demo lab-up lab-shell lab-down clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +47,12 @@ $(BIN)/dockhost-supervise: FORCE
 $(BIN)/dockhost-runtime: FORCE
 	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/runtime
 
-install: build ## install under DESTDIR (build/root) what a package holds
+ifneq ($(BIN)/dockhost,$(NATIVE))
+$(NATIVE): FORCE
+	$(MAKE) $@ ARCH=$(NATIVE_ARCH)
+endif
+
+install: build $(NATIVE) ## install under DESTDIR (build/root) what a package holds
 	install -D -m 0755 $(BIN)/dockhost $(DESTDIR)/usr/bin/dockhost
 	ln -sf dockhost $(DESTDIR)/usr/bin/dockhostctl
 	install -D -m 0755 -t $(DESTDIR)/usr/libexec/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime
@@ -57,6 +68,11 @@ install: build ## install under DESTDIR (build/root) what a package holds
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man5 docs/man/*.5
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man7 docs/man/*.7
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man8 docs/man/*.8
+	ln -sf ../../bin/dockhost $(DESTDIR)/usr/libexec/dockhost/systemd-docker
+	packaging/completions.sh $(NATIVE) $(DESTDIR)
+
+packages: $(NFPM) ## deb and rpm for linux/amd64 and linux/arm64, in build/packages
+	VERSION=$(VERSION) NFPM=$(NFPM) packaging/build.sh build/packages amd64 arm64
 
 unit: ## unit tests, with the race detector
 	go test -race ./...
@@ -67,6 +83,9 @@ lint: $(GOLANGCI) ## golangci-lint and shellcheck
 
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(NFPM):
+	GOBIN=$(CURDIR)/build/tools go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
 
 lab-up: install ## boot the test host of SUITE (trixie, bookworm, or any of Debian's)
 	test/lab/lab.sh up $(SUITE)

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# completions.sh DOCKHOST DESTDIR installs what DOCKHOST, a program that runs here, prints for each shell.
+set -euo pipefail
+
+# complete NAME SHELL FILE
+complete() {
+	mkdir -p "$(dirname "$3")"
+	(exec -a "$1" "$dockhost" completion "$2") >"$3"
+	chmod 0644 "$3"
+}
+
+dockhost=$1 share=$2/usr/share
+for name in dockhost dockhostctl; do
+	complete "$name" bash "$share/bash-completion/completions/$name"
+	complete "$name" zsh "$share/zsh/site-functions/_$name"
+	complete "$name" fish "$share/fish/vendor_completions.d/$name.fish"
+done
