@@ -37,14 +37,15 @@ package_version() {
 	fi
 }
 
-# stage DIR ARCH leaves in DIR/root what both packages hold, and in DIR what the deb has of its own.
+# stage DIR ARCH leaves in DIR what nfpm.yaml names.
 stage() {
 	local dir=$1 arch=$2
 	rm -rf "$dir"
 	make --no-print-directory -s install ARCH="$arch" VERSION="$VERSION" DESTDIR="$dir/root"
 	find "$dir/root/usr/share/man" -type f -exec gzip -9n {} +
-	gzip -9nc CHANGELOG.md >"$dir/changelog.gz"
-	debian_changelog | gzip -9nc >"$dir/changelog.Debian.gz"
+	cp -r packaging/deb packaging/rpm LICENSE CHANGELOG.md "$dir"
+	gzip -9nc CHANGELOG.md >"$dir/deb/changelog.gz"
+	debian_changelog | gzip -9nc >"$dir/deb/changelog.Debian.gz"
 	find "$dir" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 }
 
@@ -60,15 +61,16 @@ debian_changelog() {
 
 main() {
 	[ "$#" -ge 2 ] || usage
-	local out=$1 arch format
+	local out arch format
+	mkdir -p "$1"
+	out=$(realpath "$1") NFPM=$(realpath "${NFPM:-build/tools/nfpm}")
 	shift
-	mkdir -p "$out"
 	PACKAGE_VERSION=$(package_version "$VERSION")
 	export PACKAGE_VERSION
 	for arch in "$@"; do
 		stage "$out/.stage" "$arch"
 		for format in deb rpm; do
-			ARCH=$arch STAGE=$out/.stage "${NFPM:-build/tools/nfpm}" package -f packaging/nfpm.yaml -p "$format" -t "$out"
+			(cd "$out/.stage" && ARCH=$arch "$NFPM" package -f "$TOP/packaging/nfpm.yaml" -p "$format" -t "$out")
 		done
 	done
 	rm -rf "$out/.stage"
