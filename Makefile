@@ -26,7 +26,7 @@ NFPM_VERSION     := v2.45.0
 NATIVE_ARCH := $(shell go env GOHOSTARCH)
 NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
 
-.PHONY: help build build-all install packages unit lint e2e test bench demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages unit lint e2e test bench demo lab-up lab-shell lab-down clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,7 +96,13 @@ lab-shell: ## a shell in the test host of SUITE
 lab-down: ## remove all test hosts, and stop what was started for them
 	test/lab/lab.sh down
 
-e2e: install ## end-to-end tests on the test hosts of SUITES
+# Two versions, for the end-to-end tests to go from one to the other. They replace the programs in build.
+test-packages: $(NFPM)
+	VERSION=v0.0.1 NFPM=$(NFPM) packaging/build.sh build/test-packages/previous $(NATIVE_ARCH)
+	VERSION=v0.0.2 NFPM=$(NFPM) packaging/build.sh build/test-packages/current $(NATIVE_ARCH)
+
+e2e: test-packages ## end-to-end tests on the test hosts of SUITES
+	$(MAKE) install
 	test/e2e/run.sh $(SUITES)
 
 test: lint unit e2e ## everything: lint, unit tests, e2e on both test hosts
