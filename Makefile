@@ -26,7 +26,7 @@ NFPM_VERSION     := v2.45.0
 NATIVE_ARCH := $(shell go env GOHOSTARCH)
 NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
 
-.PHONY: help build build-all install packages test-packages unit lint e2e test bench demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages repo unit lint e2e test bench demo lab-up lab-shell lab-down clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,12 @@ lint: $(GOLANGCI) ## golangci-lint and shellcheck
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
+check-packages: test-packages ## lintian, rpmlint, and the same files in deb and rpm
+	test/package/check.sh build/test-packages/current $(NATIVE_ARCH)
+
+repo: packages ## a signed apt repository of the packages, in build/repo; SIGN_KEY names the key of gpg's
+	SIGN_KEY="$(SIGN_KEY)" packaging/repo.sh build/packages build/repo
+
 $(NFPM):
 	GOBIN=$(CURDIR)/build/tools go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
 
@@ -105,7 +111,7 @@ e2e: test-packages ## end-to-end tests on the test hosts of SUITES
 	$(MAKE) install
 	test/e2e/run.sh $(SUITES)
 
-test: lint unit e2e ## everything: lint, unit tests, e2e on both test hosts
+test: lint unit check-packages e2e ## everything: lint, unit tests, packages, e2e on both test hosts
 
 bench: install ## times, memory and output, beside Docker's own and Podman's
 	test/bench/run.sh $(SUITES)

@@ -82,6 +82,9 @@ ensure_packages() {
 	command -v genisoimage >/dev/null || missing+=(genisoimage)
 	{ command -v mkfs.vfat || [ -x /usr/sbin/mkfs.vfat ]; } >/dev/null || missing+=(dosfstools)
 	command -v mcopy >/dev/null || missing+=(mtools)
+	# What makes and signs the repository that the tests install from.
+	command -v apt-ftparchive >/dev/null || missing+=(apt-utils)
+	command -v gpg >/dev/null || missing+=(gpg gpg-agent)
 	[ -e "$DEBIAN_KEYRING" ] || missing+=(debian-archive-keyring)
 	[ "${#missing[@]}" = 0 ] && return
 	say "installing ${missing[*]}"

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Makes a signed apt repository of packages, as it is put onto a web server or mirrored by a fleet:
+# dists/stable/main, with the packages in pool/.
+#
+#   repo.sh PACKAGES OUT   of the *.deb in the directory PACKAGES; what OUT/pool holds already stays in the repository
+#
+# Environment:
+#   SIGN_KEY            the key of gpg's that signs; its public half goes to OUT/dockhost.gpg
+#   SOURCE_DATE_EPOCH   the time of the repository (default: now)
+set -euo pipefail
+
+usage() {
+	sed -nE '2,/^set /{/^#/s/^# ?//p}' "${BASH_SOURCE[0]}" >&2
+	exit 2
+}
+
+# index ARCH writes the list of the packages for it.
+index() {
+	local dir=dists/stable/main/binary-$1
+	mkdir -p "$dir"
+	apt-ftparchive --arch "$1" packages pool >"$dir/Packages"
+	gzip -9nkf "$dir/Packages"
+}
+
+release() {
+	apt-ftparchive -o APT::FTPArchive::Release::Origin=dockhost -o APT::FTPArchive::Release::Label=dockhost \
+		-o APT::FTPArchive::Release::Suite=stable -o APT::FTPArchive::Release::Codename=stable \
+		-o APT::FTPArchive::Release::Components=main -o APT::FTPArchive::Release::Architectures="amd64 arm64" \
+		release dists/stable >Release.new
+	mv Release.new dists/stable/Release
+}
+
+sign() {
+	local gpg=(gpg --batch --yes --local-user "$SIGN_KEY")
+	[ -z "${SOURCE_DATE_EPOCH:-}" ] || gpg+=(--faked-system-time "$SOURCE_DATE_EPOCH!")
+	"${gpg[@]}" --clearsign -o dists/stable/InRelease dists/stable/Release
+	"${gpg[@]}" --armor --detach-sign -o dists/stable/Release.gpg dists/stable/Release
+	gpg --batch --yes --export -o dockhost.gpg "$SIGN_KEY"
+}
+
+main() {
+	[ "$#" = 2 ] || usage
+	[ -n "${SIGN_KEY:-}" ] || { echo "repo: SIGN_KEY is missing: apt takes nothing that is not signed (set it to a key of gpg --list-secret-keys)" >&2 && exit 2; }
+	mkdir -p "$2/pool"
+	cp -p "$1"/*.deb "$2/pool"
+	cd "$2"
+	index amd64
+	index arm64
+	release
+	sign
+}
+
+main "$@"

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Checks the packages in a directory: lintian and rpmlint have nothing to say, and the deb and the rpm of an architecture
+# hold the same files. Installs the two linters where they are missing.
+#
+#   check.sh PACKAGES ARCH...
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly TOP
+
+say() { echo "package: $*" >&2; }
+
+die() {
+	say "$*"
+	exit 1
+}
+
+ensure_linters() {
+	command -v lintian >/dev/null && command -v rpmlint >/dev/null && command -v rpm >/dev/null && return
+	say "installing lintian, rpmlint and rpm"
+	apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends lintian rpmlint rpm >/dev/null
+}
+
+# only FILE... prints the one file that there is.
+only() {
+	if [ "$#" != 1 ] || [ ! -e "$1" ]; then die "$*: should be one file"; fi
+	echo "$1"
+}
+
+lint() {
+	lintian --allow-root -I --pedantic --display-experimental --fail-on error,warning,info,pedantic,experimental "$1"
+	# It exits with 0 when it only warns.
+	rpmlint -c "$TOP/packaging/rpm/rpmlint.toml" "$2" | tee "$scratch/rpmlint" | grep -q ' 0 errors, 0 warnings' ||
+		die "rpmlint: $(cat "$scratch/rpmlint")"
+}
+
+# What each says of its files, but for documents and lintian's file: mode, owner, link and path.
+deb_files() { dpkg-deb --fsys-tarfile "$1" | tar -tv | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print $1, $2, $6, $8 }'; }
+rpm_files() { rpm -qp --qf '[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES} %{FILELINKTOS}\n]' "$1" | awk '$1 !~ /^d/ { print $1, $2, $3, $4 }'; }
+shared() { grep -vE ' /usr/share/(doc|licenses|lintian)/' | sed -E 's/^l.........? /l /; s/ +$//' | sort; }
+
+same_files() {
+	deb_files "$1" | shared >"$scratch/deb"
+	rpm_files "$2" | shared >"$scratch/rpm"
+	[ -s "$scratch/deb" ] || die "$1 holds nothing"
+	diff -u "$scratch/deb" "$scratch/rpm" || die "$1 and $2 do not hold the same files"
+}
+
+[ "$#" -ge 2 ] || die "which packages, and which architectures?"
+packages=$1
+shift
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+ensure_linters
+for arch in "$@"; do
+	case $arch in amd64) machine=x86_64 ;; arm64) machine=aarch64 ;; *) die "$arch: no such architecture" ;; esac
+	deb=$(only "$packages"/dockhost_*_"$arch".deb)
+	rpm=$(only "$packages"/dockhost-*."$machine".rpm)
+	lint "$deb" "$rpm"
+	same_files "$deb" "$rpm"
+	say "$arch: $(basename "$deb") and $(basename "$rpm") are well"
+done
