@@ -103,7 +103,7 @@ lab-down: ## remove all test hosts, and stop what was started for them
 	test/lab/lab.sh down
 
 # Two versions, for the end-to-end tests to go from one to the other. They replace the programs in build.
-test-packages: $(NFPM)
+test-packages: $(NFPM) ## two versions for this machine, which the tests go between
 	VERSION=v0.0.1 NFPM=$(NFPM) packaging/build.sh build/test-packages/previous $(NATIVE_ARCH)
 	VERSION=v0.0.2 NFPM=$(NFPM) packaging/build.sh build/test-packages/current $(NATIVE_ARCH)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# completions.sh DOCKHOST DESTDIR installs what DOCKHOST, a program that runs here, prints for each shell.
+# completions.sh DOCKHOST DESTDIR installs what DOCKHOST, a program that runs here, prints for each shell, where Debian has it.
 set -euo pipefail
 
 # complete NAME SHELL FILE
@@ -12,6 +12,6 @@ complete() {
 dockhost=$1 share=$2/usr/share
 for name in dockhost dockhostctl; do
 	complete "$name" bash "$share/bash-completion/completions/$name"
-	complete "$name" zsh "$share/zsh/site-functions/_$name"
+	complete "$name" zsh "$share/zsh/vendor-completions/_$name"
 	complete "$name" fish "$share/fish/vendor_completions.d/$name.fish"
 done

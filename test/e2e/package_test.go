@@ -46,10 +46,10 @@ func newPackageHost(t *testing.T) *host {
 		systemctl disable --now --quiet dockhost.socket dockhost.service
 		dockhost setup --remove
 		xargs rm -f <` + onHost + `/files
-		rm -rf /usr/libexec/dockhost /usr/share/dockhost /etc/dockhost /var/lib/dockhost /run/dockhost /etc/docker/daemon.json.dockhost-backup
+		xargs dirname <` + onHost + `/files | sort -u | xargs rmdir -p --ignore-fail-on-non-empty 2>/dev/null || true
+		rm -rf /etc/dockhost /var/lib/dockhost /run/dockhost /etc/docker/daemon.json.dockhost-backup
 		rm -rf /run/systemd/system/dockhost@*.service.d
 		rm -f /var/lib/cloud/handlers/dockhost.py
-		rmdir /usr/lib/systemd/system/cloud-init*.service.d
 		systemctl daemon-reload; systemctl restart docker.service`)
 	return h
 }

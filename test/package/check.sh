@@ -34,10 +34,10 @@ lint() {
 		die "rpmlint: $(cat "$scratch/rpmlint")"
 }
 
-# What each says of its files, but for documents and lintian's file: mode, owner, link and path.
+# What each says of its files, but for documents, lintian's and zsh's: mode, owner, link and path.
 deb_files() { dpkg-deb --fsys-tarfile "$1" | tar -tv | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print $1, $2, $6, $8 }'; }
 rpm_files() { rpm -qp --qf '[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES} %{FILELINKTOS}\n]' "$1" | awk '$1 !~ /^d/ { print $1, $2, $3, $4 }'; }
-shared() { grep -vE ' /usr/share/(doc|licenses|lintian)/' | sed -E 's/^l.........? /l /; s/ +$//' | sort; }
+shared() { grep -vE ' /usr/share/(doc|licenses|lintian|zsh)/' | sed -E 's/^l.........? /l /; s/ +$//' | sort; }
 
 same_files() {
 	deb_files "$1" | shared >"$scratch/deb"
