@@ -17,9 +17,6 @@ import (
 	"github.com/dockhost/dockhost/supervisor"
 )
 
-// supervisePath is where the packages put dockhost-supervise.
-const supervisePath = "/usr/libexec/dockhost/dockhost-supervise"
-
 func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
@@ -105,9 +102,9 @@ func become(c *spec.Container) error {
 	if _, err := unix.Write(fd, raw); err != nil {
 		return fmt.Errorf("hand over the container: %w", err)
 	}
-	argv := []string{supervisePath, "/proc/self/fd/" + strconv.Itoa(fd)}
-	if err := syscall.Exec(supervisePath, argv, os.Environ()); err != nil {
-		return fmt.Errorf("run %s (is dockhost installed whole?): %w", supervisePath, err)
+	argv := []string{libexec("dockhost-supervise"), "/proc/self/fd/" + strconv.Itoa(fd)}
+	if err := syscall.Exec(libexec("dockhost-supervise"), argv, os.Environ()); err != nil {
+		return fmt.Errorf("run %s (is dockhost installed whole?): %w", libexec("dockhost-supervise"), err)
 	}
 	return nil
 }

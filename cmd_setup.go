@@ -10,9 +10,6 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// runtimePath is where the packages put dockhost-runtime.
-const runtimePath = "/usr/libexec/dockhost/dockhost-runtime"
-
 func setupCommand() *cobra.Command {
 	var check, remove bool
 	cmd := &cobra.Command{
@@ -38,7 +35,7 @@ func runSetup(cmd *cobra.Command, check, remove bool) error {
 	defer docker.Close()
 	units := &systemd.Manager{}
 	defer units.Close()
-	s := setup.New(setup.Options{RuntimePath: runtimePath, Log: newLogger("dockhost")}, docker, units)
+	s := setup.New(setup.Options{RuntimePath: libexec("dockhost-runtime"), Log: newLogger("dockhost")}, docker, units)
 	switch {
 	case check:
 		return checkSetup(cmd.Context(), cmd, s)

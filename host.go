@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 
 	"go.uber.org/zap"
 
@@ -16,6 +17,18 @@ import (
 
 // runDir is the directory by which the programs meet.
 const runDir = rundir.Dir(rundir.Path)
+
+// libexec is the path of a program that systemd and Docker call: for
+// /usr/bin/dockhost below /usr/libexec/dockhost, and for /opt/bin/dockhost, on
+// hosts whose /usr is read-only, below /opt/libexec/dockhost.
+func libexec(program string) string {
+	prefix := "/usr"
+	// There is no /proc to tell in some builds of images.
+	if own, err := os.Executable(); err == nil {
+		prefix = filepath.Dir(filepath.Dir(own))
+	}
+	return filepath.Join(prefix, "libexec/dockhost", program)
+}
 
 // newEngine connects the programs to Docker as the docker command would be. The
 // logins of the assignment come first.

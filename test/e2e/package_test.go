@@ -232,6 +232,8 @@ func TestRepository(t *testing.T) {
 	h.run(apt + "upgrade")
 	h.agentIs(currentVersion)
 
+	h.run("rm -rf " + onHost + "/lists && mkdir -p " + onHost + "/lists/partial && " + apt + "update")
+	h.run("rm -rf " + onHost + "/lists && mkdir -p " + onHost + "/lists/partial")
 	h.run("sed -i 's/^Version: 0.0.2-1/Version: 0.0.3-1/' " + onHost + "/dists/stable/main/binary-*/Packages && rm " + onHost + "/dists/stable/main/binary-*/Packages.gz")
 	if out, code := h.try(apt + "update -o APT::Update::Error-Mode=any"); code == 0 {
 		t.Errorf("apt takes a list that is not the signed one: %s", out)
