@@ -102,9 +102,10 @@ func become(c *spec.Container) error {
 	if _, err := unix.Write(fd, raw); err != nil {
 		return fmt.Errorf("hand over the container: %w", err)
 	}
-	argv := []string{libexec("dockhost-supervise"), "/proc/self/fd/" + strconv.Itoa(fd)}
-	if err := syscall.Exec(libexec("dockhost-supervise"), argv, os.Environ()); err != nil {
-		return fmt.Errorf("run %s (is dockhost installed whole?): %w", libexec("dockhost-supervise"), err)
+	supervise := libexec("dockhost-supervise")
+	argv := []string{supervise, "/proc/self/fd/" + strconv.Itoa(fd)}
+	if err := syscall.Exec(supervise, argv, os.Environ()); err != nil {
+		return fmt.Errorf("run %s (is dockhost installed whole?): %w", supervise, err)
 	}
 	return nil
 }
