@@ -29,7 +29,7 @@ NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
 .PHONY: help build build-all install packages test-packages check-packages repo unit lint e2e test bench demo lab-up lab-shell lab-down clean FORCE
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(BIN)/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime ## build the programs for ARCH (this machine's, or arm64)
 
@@ -71,7 +71,7 @@ install: build $(NATIVE) ## install under DESTDIR (build/root) what a package ho
 	ln -sf ../../bin/dockhost $(DESTDIR)/usr/libexec/dockhost/systemd-docker
 	packaging/completions.sh $(NATIVE) $(DESTDIR)
 
-packages: $(NFPM) ## deb and rpm for linux/amd64 and linux/arm64, in build/packages
+packages: $(NFPM) ## deb, rpm, tarball and system extension of both architectures, in build/packages
 	VERSION=$(VERSION) NFPM=$(NFPM) packaging/build.sh build/packages amd64 arm64
 
 unit: ## unit tests, with the race detector

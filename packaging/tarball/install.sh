@@ -45,7 +45,10 @@ remove_all() {
 	for unit in $units; do rm -f "/etc/systemd/system/$unit"; done
 	rm -f /etc/tmpfiles.d/dockhost.conf /etc/sysusers.d/dockhost.conf /opt/bin/dockhost /opt/bin/dockhostctl
 	rm -rf /opt/libexec/dockhost /opt/share/dockhost /run/dockhost
-	rm -f /var/lib/cloud/handlers/dockhost.py
+	rm -f /var/lib/cloud/handlers/dockhost.py /run/systemd/system/*.device.wants/dockhost@*.service
+	# What the agent wrote for this boot, and nobody else.
+	grep -lsr '^# Written by dockhost.service' /run/systemd/system | while read -r file; do rm -f "$file"; done
+	rmdir --ignore-fail-on-non-empty /run/systemd/system/dockhost@*.service.d 2>/dev/null || true
 	if booted; then systemctl daemon-reload; fi
 }
 
