@@ -33,7 +33,7 @@ func (s *Supervisor) verifyPlace(ctx context.Context, c *running) error {
 	if err != nil {
 		return nil //nolint:nilerr // as above
 	}
-	if !held && !(at == "/" && isEnding(ctx, c.gone)) {
+	if !held && (at != "/" || !isEnding(ctx, c.gone)) {
 		return fmt.Errorf("container was born in cgroup %q and not below %q, so it was stopped (is the runtime right? run: dockhost setup --check)", at, s.cgroup)
 	}
 	return nil

@@ -171,7 +171,9 @@ func TestPackageRemovalStopsOthers(t *testing.T) {
 	const unit = "/run/systemd/system/own.service"
 	h.write(unit, "[Service]\nType=notify\nDelegate=yes\nKillMode=mixed\nRestart=always\nEnvironment=HOME=/root\n"+
 		"ExecStart=/usr/bin/dockhost run --rm --name own localhost:5000/app:1\n")
-	t.Cleanup(func() { h.try("systemctl stop own; rm -f " + unit + "; systemctl reset-failed own; systemctl daemon-reload") })
+	t.Cleanup(func() {
+		h.try("systemctl stop own; rm -f " + unit + "; systemctl reset-failed own; systemctl daemon-reload")
+	})
 	h.run("docker login -u deploy -p s3cret localhost:5000 && systemctl daemon-reload && systemctl start own")
 	t.Cleanup(func() { h.try("docker logout localhost:5000") })
 	if out := h.run("dpkg -P dockhost 2>&1"); !strings.Contains(out, "stopping own.service") {
@@ -193,9 +195,9 @@ func TestPackageInImage(t *testing.T) {
 		mount -t tmpfs tmpfs ` + image + `.work
 		mkdir ` + image + `.work/upper ` + image + `.work/work
 		mount -t overlay -o lowerdir=/,upperdir=` + image + `.work/upper,workdir=` + image + `.work/work image ` + image)
-	in := func(command string) string {
+	in := func(command string) {
 		h.Helper()
-		return h.run("chroot " + image + " " + command)
+		h.run("chroot " + image + " " + command)
 	}
 	for _, proc := range []bool{false, true} {
 		if proc {
