@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes of what `make install` makes, for each architecture, a deb, an rpm, a tarball for hosts whose /usr is read-only, a
-# system extension (squashfs, for systemd-sysext) and a bill of materials (CycloneDX), and SHA256SUMS over all of them.
-# Installs squashfs-tools where they are missing.
+# Makes of what `make install` makes, for each architecture, a deb, an rpm, a tarball for hosts whose /usr is read-only,
+# a system extension (squashfs, for systemd-sysext) and a bill of materials (CycloneDX), and SHA256SUMS over all of
+# them. Installs squashfs-tools where they are missing.
 #
 #   build.sh OUT ARCH...   into the directory OUT, for these architectures (amd64, arm64)
 #
@@ -24,8 +24,8 @@ usage() {
 	exit 2
 }
 
-# package_version VERSION prints it as dpkg and rpm sort it: a candidate before its version, what came after a tag behind
-# it, and a commit without any tag by its date, before all versions.
+# package_version VERSION prints it as dpkg and rpm sort it: a candidate before its version, what came after a tag
+# behind it, and a commit without any tag by its date, before all versions.
 package_version() {
 	local version=${1#v} dirty=
 	[[ $version != *-dirty ]] || dirty=+dirty
@@ -95,7 +95,8 @@ sysext() {
 ensure_squashfs() {
 	command -v mksquashfs >/dev/null && return
 	echo "installing squashfs-tools" >&2
-	apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends squashfs-tools >/dev/null
+	apt-get -q update >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends squashfs-tools >/dev/null
 }
 
 main() {
@@ -114,7 +115,7 @@ main() {
 		done
 		tarball "$out/.stage" "$out/dockhost-$PACKAGE_VERSION-linux-$arch.tar.gz"
 		sysext "$out/.stage" "$arch" "$out/dockhost-$PACKAGE_VERSION-$arch.raw"
-		go run ./packaging/sbom dockhost "$PACKAGE_VERSION" "$out/.stage/root/usr/bin/dockhost" "$out"/.stage/root/usr/libexec/dockhost/dockhost-* \
+		go run ./packaging/sbom dockhost "$PACKAGE_VERSION" "$out"/.stage/root/usr/{bin/dockhost,libexec/dockhost/dockhost-*} \
 			>"$out/dockhost-$PACKAGE_VERSION-linux-$arch.cdx.json"
 	done
 	rm -rf "$out/.stage"

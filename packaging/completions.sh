@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# completions.sh DOCKHOST DESTDIR installs what DOCKHOST, a program that runs here, prints for each shell, where Debian has it.
+# completions.sh DOCKHOST DESTDIR installs what DOCKHOST, a program that runs here, prints for each shell, where Debian
+# has it.
 set -euo pipefail
 
 # complete NAME SHELL FILE

@@ -40,7 +40,10 @@ sign() {
 
 main() {
 	[ "$#" = 2 ] || usage
-	[ -n "${SIGN_KEY:-}" ] || { echo "repo: SIGN_KEY is missing: apt takes nothing that is not signed (set it to a key of gpg --list-secret-keys)" >&2 && exit 2; }
+	if [ -z "${SIGN_KEY:-}" ]; then
+		echo "repo: SIGN_KEY is missing, and apt takes nothing unsigned (set it to a key of gpg --list-secret-keys)" >&2
+		exit 2
+	fi
 	mkdir -p "$2/pool"
 	cp -p "$1"/*.deb "$2/pool"
 	cd "$2"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs dockhost on a host whose /usr is read-only, as Flatcar: programs in /opt, units and the like in /etc. Run again,
-# it upgrades: the agent is restarted, and no container.
+# Installs dockhost on a host whose /usr is read-only, as Flatcar: programs in /opt, units and the like in /etc. Run
+# again, it upgrades: the agent is restarted, and no container.
 #
 #   install.sh            install
 #   install.sh --remove   stop all containers of dockhost and remove it; what was configured and assigned stays

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the packages in a directory: lintian and rpmlint have nothing to say, and the deb and the rpm of an architecture
+# Checks the packages in a directory: lintian and rpmlint have nothing to say, and deb and rpm of an architecture
 # hold the same files. Installs the two linters where they are missing.
 #
 #   check.sh PACKAGES ARCH...
@@ -18,7 +18,8 @@ die() {
 ensure_linters() {
 	command -v lintian >/dev/null && command -v rpmlint >/dev/null && command -v rpm >/dev/null && return
 	say "installing lintian, rpmlint and rpm"
-	apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends lintian rpmlint rpm >/dev/null
+	apt-get -q update >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends lintian rpmlint rpm >/dev/null
 }
 
 # only FILE... prints the one file that there is.
@@ -36,7 +37,9 @@ lint() {
 
 # What each says of its files, but for documents, lintian's and zsh's: mode, owner, link and path.
 deb_files() { dpkg-deb --fsys-tarfile "$1" | tar -tv | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print $1, $2, $6, $8 }'; }
-rpm_files() { rpm -qp --qf '[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES} %{FILELINKTOS}\n]' "$1" | awk '$1 !~ /^d/ { print $1, $2, $3, $4 }'; }
+rpm_files() {
+	rpm -qp --qf '[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES} %{FILELINKTOS}\n]' "$1" | grep -v '^d'
+}
 shared() { grep -vE ' /usr/share/(doc|licenses|lintian|zsh)/' | sed -E 's/^l.........? /l /; s/ +$//' | sort; }
 
 same_files() {
