@@ -37,11 +37,13 @@ func newPackageHost(t *testing.T) *host {
 		}
 	}
 	t.Cleanup(func() {
-		h.try("dpkg -P dockhost; tar -C / -xf " + onHost + "/lab.tar && rm -rf " + onHost + "; dockhost-lab-install; systemctl start dockhost.socket")
+		h.try("dpkg -P dockhost; tar -C / -xf " + onHost + "/lab.tar && rm -rf " + onHost)
+		h.try("dockhost-lab-install; systemctl start dockhost.socket")
 	})
 	h.run(`
 		cd /
-		for package in ` + onHost + `/*.deb; do dpkg --fsys-tarfile $package | tar -t; done | grep -v '/$' | sort -u | sed 's,^\./,,' >` + onHost + `/files
+		for package in ` + onHost + `/*.deb; do dpkg --fsys-tarfile $package | tar -t; done |
+			grep -v '/$' | sort -u | sed 's,^\./,,' >` + onHost + `/files
 		tar -cf ` + onHost + `/lab.tar --ignore-failed-read -T ` + onHost + `/files 2>/dev/null
 		systemctl disable --now --quiet dockhost.socket dockhost.service
 		dockhost setup --remove
@@ -96,7 +98,9 @@ func TestPackage(t *testing.T) {
 	pid, supervisor := h.pid("app"), h.property("dockhost@app", "MainPID")
 	h.write("/etc/dockhost/policy.yaml", "default: allow\n")
 
-	for _, step := range []struct{ to, version string }{{"current", currentVersion}, {"previous", previousVersion}, {"current", currentVersion}} {
+	for _, step := range []struct{ to, version string }{
+		{"current", currentVersion}, {"previous", previousVersion}, {"current", currentVersion},
+	} {
 		h.dpkg(step.to)
 		h.agentIs(step.version)
 		if got := h.pid("app"); got != pid {
@@ -211,8 +215,10 @@ func TestPackageInImage(t *testing.T) {
 		in("test ! -e /run/dockhost")
 		in("dpkg -P dockhost")
 	}
-	if out, code := h.try("cd " + image + ".work/upper && find . -name '*dockhost*' -type f ! -path './var/log/*' ! -path './var/lib/dpkg/*'"); code != 0 || out != "" {
-		t.Errorf("the purge left %s", out)
+	left, code := h.try("cd " + image + ".work/upper && " +
+		"find . -name '*dockhost*' -type f ! -path './var/log/*' ! -path './var/lib/dpkg/*'")
+	if code != 0 || left != "" {
+		t.Errorf("the purge left %s", left)
 	}
 }
 
@@ -227,7 +233,8 @@ func TestRepository(t *testing.T) {
 		t.Fatalf("copy the repository: %v: %s", err, out)
 	}
 	h.write(onHost+"/test.list", "deb [signed-by="+onHost+"/dockhost.gpg] file:"+onHost+" stable main\n")
-	apt := "apt-get -q -y -o Dir::Etc::SourceList=" + onHost + "/test.list -o Dir::Etc::SourceParts=- -o Dir::State::Lists=" + onHost + "/lists "
+	apt := "apt-get -q -y -o Dir::Etc::SourceList=" + onHost + "/test.list -o Dir::Etc::SourceParts=-" +
+		" -o Dir::State::Lists=" + onHost + "/lists "
 	h.run("mkdir -p " + onHost + "/lists/partial && chmod -R a+rX " + onHost + " && " + apt + "update")
 	h.run(apt + "install dockhost=0.0.1-1")
 	h.agentIs(previousVersion)
@@ -236,7 +243,8 @@ func TestRepository(t *testing.T) {
 
 	h.run("rm -rf " + onHost + "/lists && mkdir -p " + onHost + "/lists/partial && " + apt + "update")
 	h.run("rm -rf " + onHost + "/lists && mkdir -p " + onHost + "/lists/partial")
-	h.run("sed -i 's/^Version: 0.0.2-1/Version: 0.0.3-1/' " + onHost + "/dists/stable/main/binary-*/Packages && rm " + onHost + "/dists/stable/main/binary-*/Packages.gz")
+	lists := onHost + "/dists/stable/main/binary-*/Packages"
+	h.run("sed -i 's/^Version: 0.0.2-1/Version: 0.0.3-1/' " + lists + " && rm " + lists + ".gz")
 	if out, code := h.try(apt + "update -o APT::Update::Error-Mode=any"); code == 0 {
 		t.Errorf("apt takes a list that is not the signed one: %s", out)
 	}
@@ -311,8 +319,11 @@ func TestTarball(t *testing.T) {
 	}
 	h.run("cd " + onHost + " && dockhost-*/install.sh --remove")
 	h.run("umount -l /usr")
+	kept := []string{
+		"/etc/sysusers.d", "/opt/bin", "/opt/libexec", "/opt/share", "/var/lib/dockhost", "/var/lib/dockhost/assignment.json",
+	}
 	for _, path := range h.tree() {
-		if !slices.Contains(before, path) && !slices.Contains([]string{"/etc/sysusers.d", "/opt/bin", "/opt/libexec", "/opt/share", "/var/lib/dockhost", "/var/lib/dockhost/assignment.json"}, path) {
+		if !slices.Contains(before, path) && !slices.Contains(kept, path) {
 			t.Errorf("the removal left %s", path)
 		}
 	}
@@ -327,12 +338,14 @@ func TestSystemExtension(t *testing.T) {
 		t.Fatalf("%d extensions in %s/current (run: make test-packages)", len(found), packages)
 	}
 	unpacked := filepath.Join(t.TempDir(), "dockhost")
-	if out, err := exec.CommandContext(t.Context(), "unsquashfs", "-q", "-n", "-d", unpacked, found[0]).CombinedOutput(); err != nil {
+	unpack := exec.CommandContext(t.Context(), "unsquashfs", "-q", "-n", "-d", unpacked, found[0])
+	if out, err := unpack.CombinedOutput(); err != nil {
 		t.Fatalf("unpack %s: %v: %s", found[0], err, out)
 	}
 	h.run("mkdir -p /var/lib/extensions")
 	t.Cleanup(func() {
-		h.try("systemctl stop dockhost.socket dockhost.service 'dockhost@*'; dockhost setup --remove; systemd-sysext unmerge; rm -rf /var/lib/extensions; systemctl daemon-reload")
+		h.try("systemctl stop dockhost.socket dockhost.service 'dockhost@*'; dockhost setup --remove")
+		h.try("systemd-sysext unmerge; rm -rf /var/lib/extensions; systemctl daemon-reload")
 	})
 	if out, err := dockerOutside("cp", unpacked, hostName()+":/var/lib/extensions/dockhost"); err != nil {
 		t.Fatalf("copy the extension: %v: %s", err, out)
@@ -385,7 +398,8 @@ func TestScriptsOfRPM(t *testing.T) {
 	script("preun", "0")
 	h.run("cd / && xargs rm -f <" + onHost + "/files")
 	script("postun", "0")
-	out, _ := h.try("docker ps -aq; ls -d /run/dockhost /run/systemd/system/dockhost* /etc/systemd/system/*/dockhost* 2>/dev/null; grep dockhost /etc/docker/daemon.json 2>/dev/null")
+	out, _ := h.try(`docker ps -aq; grep dockhost /etc/docker/daemon.json 2>/dev/null
+		ls -d /run/dockhost /run/systemd/system/dockhost* /etc/systemd/system/*/dockhost* 2>/dev/null`)
 	if out != "" {
 		t.Errorf("after the removal there is still: %s", out)
 	}
