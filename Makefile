@@ -26,7 +26,7 @@ NFPM_VERSION     := v2.45.0
 NATIVE_ARCH := $(shell go env GOHOSTARCH)
 NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
 
-.PHONY: help build build-all install packages test-packages check-packages repo unit lint e2e test bench demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages repo unit lint e2e test bench vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,16 @@ test: lint unit check-packages e2e ## everything: lint, unit tests, packages, e2
 
 bench: install ## times, memory and output, beside Docker's own and Podman's
 	test/bench/run.sh $(SUITES)
+
+vm: vm-package ## boot baked disk images of SUITES in virtual machines, once each
+	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/vm/run.sh $(SUITES)
+
+vm-full: vm-package ## all tests in virtual machines: reboots, power cuts, limits (hours where software emulates the CPU)
+	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/vm/run.sh --full $(SUITES)
+
+vm-package: install $(NFPM)
+	rm -rf build/vm-package
+	VERSION=$(VERSION) NFPM=$(NFPM) packaging/build.sh build/vm-package $(NATIVE_ARCH)
 
 demo: install ## boot a host that runs the container its user data assigns
 	test/demo.sh

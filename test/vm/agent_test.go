@@ -1,0 +1,177 @@
+//go:build vm
+
+package vm
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"time"
+)
+
+// errClosed is the end of a connection that qemu has closed.
+var errClosed = errors.New("connection closed")
+
+// line is a connection to a socket of qemu's that speaks JSON line by line: its
+// own monitor, or the guest agent.
+type line struct {
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func dial(ctx context.Context, socket string) (*line, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	return &line{conn: conn, in: bufio.NewReader(conn)}, nil
+}
+
+func (l *line) close() { _ = l.conn.Close() }
+
+// reply is one message of qemu's; an event has none of these.
+type reply struct {
+	Return json.RawMessage `json:"return"`
+	Error  *struct {
+		Desc string `json:"desc"`
+	} `json:"error"`
+}
+
+func (l *line) read() (reply, error) {
+	var r reply
+	raw, err := l.in.ReadBytes('\n')
+	if errors.Is(err, io.EOF) {
+		return r, errClosed
+	}
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(bytes.TrimLeft(raw, "\xff"), &r)
+}
+
+// call has a command carried out, and passes over events.
+func (l *line) call(command string, arguments any) (json.RawMessage, error) {
+	request := map[string]any{"execute": command}
+	if arguments != nil {
+		request["arguments"] = arguments
+	}
+	raw, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := l.conn.Write(append(raw, '\n')); err != nil {
+		return nil, err
+	}
+	for {
+		r, err := l.read()
+		switch {
+		case err != nil:
+			return nil, err
+		case r.Error != nil:
+			return nil, fmt.Errorf("%s: %s", command, r.Error.Desc)
+		case r.Return != nil:
+			return r.Return, nil
+		}
+	}
+}
+
+// guestAgent is qemu-guest-agent in the machine.
+type guestAgent struct {
+	socket string
+}
+
+// dialAgent returns the agent, if it answers now. Every call has a connection
+// of its own: what was sent before an agent was there would stay in the way.
+func dialAgent(socket string) (*guestAgent, error) {
+	a := &guestAgent{socket: socket}
+	l, err := a.dial(2 * time.Second)
+	if err != nil {
+		return nil, err
+	}
+	l.close()
+	return a, nil
+}
+
+// dial connects, and passes over what was meant for somebody else.
+func (a *guestAgent) dial(timeout time.Duration) (*line, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	l, err := dial(ctx, a.socket)
+	if err != nil {
+		return nil, err
+	}
+	id := time.Now().UnixNano() % (1 << 40)
+	if _, err := fmt.Fprintf(l.conn, "\xff{\"execute\": \"guest-sync-delimited\", \"arguments\": {\"id\": %d}}\n", id); err != nil {
+		l.close()
+		return nil, err
+	}
+	for {
+		r, err := l.read()
+		var torn *json.SyntaxError
+		switch {
+		case errors.As(err, &torn):
+		case err != nil:
+			l.close()
+			return nil, err
+		case string(bytes.TrimSpace(r.Return)) == strconv.FormatInt(id, 10):
+			return l, nil
+		}
+	}
+}
+
+// exec runs a shell script, and returns what it prints and its exit status.
+func (a *guestAgent) exec(script string, timeout time.Duration) (string, int, error) {
+	l, err := a.dial(30 * time.Second)
+	if err != nil {
+		return "", 0, err
+	}
+	defer l.close()
+	_ = l.conn.SetDeadline(time.Now().Add(timeout))
+	raw, err := l.call("guest-exec", map[string]any{
+		"path": "/bin/bash", "arg": []string{"-c", "exec 2>&1\n" + script}, "capture-output": true,
+		"env": []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"},
+	})
+	if err != nil {
+		return "", 0, err
+	}
+	var process struct {
+		PID int `json:"pid"`
+	}
+	if err := json.Unmarshal(raw, &process); err != nil {
+		return "", 0, err
+	}
+	return l.await(process.PID, timeout)
+}
+
+// await asks until the process has ended; the agent has no way to tell.
+func (l *line) await(pid int, timeout time.Duration) (string, int, error) {
+	var status struct {
+		Exited   bool   `json:"exited"`
+		ExitCode int    `json:"exitcode"`
+		Signal   int    `json:"signal"`
+		Out      []byte `json:"out-data"` // base64, as encoding/json has bytes
+	}
+	for deadline, wait := time.Now().Add(timeout), 10*time.Millisecond; time.Now().Before(deadline); wait = min(2*wait, time.Second) {
+		raw, err := l.call("guest-exec-status", map[string]any{"pid": pid})
+		if err != nil {
+			return "", 0, err
+		}
+		if err := json.Unmarshal(raw, &status); err != nil {
+			return "", 0, err
+		}
+		if status.Exited {
+			return string(status.Out), status.ExitCode + 128*min(status.Signal, 1) + status.Signal, nil
+		}
+		<-time.After(wait)
+	}
+	return "", 0, fmt.Errorf("script still runs after %v", timeout)
+}

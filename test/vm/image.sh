@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Makes what the virtual machines boot: a disk image of a Debian suite, baked by packaging/bake as any other, its kernel,
+# and an initrd.
+#
+#   image.sh SUITE        makes it, where nothing has changed finds it, and prints its directory
+#
+# The directory, .cache/vm/SUITE-HASH, has disk.raw (ext4, without a partition table), vmlinuz,
+# initrd, app.tar, the container image that is preloaded, and base.tar, what was baked.
+#
+# Environment:
+#   DOCKHOST_PACKAGE   a deb to install in place of the tree in build/root
+#   LAB_MIRROR         Debian mirror, where the machine's apt sources name none; LAB_KEYRING: its keyring
+#
+# Only root can. No loop device is needed.
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+CACHE=$TOP/.cache/vm
+readonly TOP CACHE
+readonly DISK_SIZE=4G
+readonly IMAGE=localhost:5000/app:1 # no such registry is in the machine: it runs only where it is preloaded
+# The base is all that is in the image but for what bake puts there.
+readonly VM_PACKAGES=systemd,systemd-sysv,systemd-resolved,udev,dbus,linux-image-cloud-amd64,initramfs-tools,cloud-init,busybox-static,iproute2,qemu-guest-agent,ca-certificates,procps,kmod,e2fsprogs,curl
+
+say() { echo "vm: $*" >&2; }
+
+die() {
+	say "$*"
+	exit 1
+}
+
+# shellcheck source=test/lab/images.sh
+source "$TOP/test/lab/images.sh" # for the machine's Debian mirror, and hashes
+
+usage() {
+	sed -nE '2,/^set /{/^#/s/^# ?//p}' "${BASH_SOURCE[0]}" >&2
+	exit 2
+}
+
+# base SUITE prints the file that holds the file system before it is baked.
+base() {
+	local suite=$1 hash file uri=${ARCHIVE% *} keyring=${ARCHIVE#* }
+	hash=$({ echo "$suite $VM_PACKAGES $ARCHIVE" && declare -f base; } | sha256sum | cut -c1-12)
+	file=$CACHE/base-$suite-$hash.tar
+	if [ ! -e "$file" ]; then
+		say "$suite: fetching a Debian with a kernel and cloud-init (a minute or two; log: $CACHE/base-$suite.log)"
+		# The image's own initrd would not be used.
+		INITRD=No mmdebstrap --variant=minbase --include="$VM_PACKAGES" \
+			--aptopt='Acquire::Retries "3"' --aptopt='Acquire::Check-Valid-Until "false"' --dpkgopt=force-unsafe-io \
+			--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+			--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+			--setup-hook="install -D -m 644 '$keyring' \"\$1/$keyring\"" \
+			"$suite" "${file%.tar}.new.tar" "deb [signed-by=$keyring] $uri $suite main" >"$CACHE/base-$suite.log" 2>&1 </dev/null ||
+			die "$suite: mmdebstrap failed (see $CACHE/base-$suite.log)"
+		mv "${file%.tar}.new.tar" "$file"
+	fi
+	echo "$file"
+}
+
+# make_app leaves test/app as a file that `docker load` takes, made without Docker; it changes when its code does.
+make_app() {
+	local dir=$1 layer config
+	mkdir -p "$dir/layer"
+	(cd "$TOP" && CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$dir/layer/app" ./test/app)
+	pack -C "$dir/layer" . >"$dir/layer.tar"
+	layer=$(sha256sum <"$dir/layer.tar" | cut -d' ' -f1)
+	cat >"$dir/config.json" <<-END
+		{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:00Z","config":{"Entrypoint":["/app"],
+		"Env":["APP_VERSION=1"],"Healthcheck":{"Test":["CMD","/app","-check",":8080"],"Interval":1000000000,
+		"Timeout":10000000000,"StartPeriod":60000000000,"Retries":5}},"rootfs":{"type":"layers","diff_ids":["sha256:$layer"]},
+		"history":[{"created":"1970-01-01T00:00:00Z"}]}
+	END
+	config=$(sha256sum <"$dir/config.json" | cut -d' ' -f1)
+	mv "$dir/config.json" "$dir/$config.json"
+	echo '[{"Config":"'"$config"'.json","RepoTags":["'"$IMAGE"'"],"Layers":["layer.tar"]}]' >"$dir/manifest.json"
+	pack -C "$dir" manifest.json "$config.json" layer.tar >"$dir/app.tar"
+}
+
+# pack ARGUMENT... is tar, with the same output for the same files.
+pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -c "$@"; }
+
+# settle ROOT makes the machine usable by the tests: it has a network without cloud-init, answers through the guest agent,
+# and leaves out what a machine that lives for minutes has no use for.
+settle() {
+	local root=$1 unit
+	cp -a "$TOP/test/vm/rootfs/." "$root/"
+	echo vm >"$root/etc/hostname"
+	chroot "$root" passwd -qd root
+	SYSTEMD_LOG_LEVEL=err chroot "$root" systemctl --quiet enable systemd-networkd.service systemd-resolved.service
+	ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
+	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
+		fstrim.timer systemd-networkd-wait-online.service systemd-hwdb-update.service ldconfig.service; do
+		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
+}
+
+# make_initrd ROOT FILE makes an initrd that knows one way to the root file system: a virtio disk with ext4. It is not
+# compressed, for a slow CPU has to unpack it.
+make_initrd() {
+	local root=$1 file=$2 dir=$2.d kernel module path
+	kernel=$(basename "$root"/lib/modules/*)
+	mkdir -p "$dir"/{bin,dev,proc,modules,root}
+	cp "$root/bin/busybox" "$dir/bin/"
+	# The kernel as it is packaged may have some of them built in.
+	for module in virtio_pci virtio_blk ext4; do
+		chroot "$root" modprobe -S "$kernel" --show-depends "$module" | awk '$1 == "insmod" { print $2 }'
+	done | awk '!seen[$0]++' | while read -r path; do
+		module=$(basename "${path%.xz}")
+		if [[ $path = *.xz ]]; then xz -dc "$root$path"; else cat "$root$path"; fi >"$dir/modules/$module"
+		echo "$module" >>"$dir/modules/in-order"
+	done
+	install -m 0755 "$TOP/test/vm/initrd-init" "$dir/init"
+	(cd "$dir" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) >"$file"
+	rm -rf "$dir"
+}
+
+# make_image SUITE DIR
+make_image() {
+	local suite=$1 dir=$2 root=$2/root source=(--tree "$TOP/build/root")
+	[ -z "${DOCKHOST_PACKAGE:-}" ] || source=(--package "$DOCKHOST_PACKAGE")
+	mkdir -p "$root"
+	tar -C "$root" --xattrs --xattrs-include='*' -xf "$BASE"
+	settle "$root"
+	say "$suite: baking (log: $CACHE/bake-$suite.log)"
+	"$TOP/packaging/bake" "${source[@]}" --apt-option Acquire::Check-Valid-Until=false --preload "$APP/app.tar" "$root" \
+		>"$CACHE/bake-$suite.log" 2>&1 || { tail -n 20 "$CACHE/bake-$suite.log" >&2 && die "$suite: cannot be baked"; }
+	cp "$APP/app.tar" "$dir/"
+	ln -s "$BASE" "$dir/base.tar"
+	cp -L "$root"/boot/vmlinuz-* "$dir/vmlinuz"
+	make_initrd "$root" "$dir/initrd"
+	truncate -s "$DISK_SIZE" "$dir/disk.raw"
+	/usr/sbin/mke2fs -q -t ext4 -L root -E lazy_itable_init=1 -d "$root" "$dir/disk.raw"
+	rm -rf "$root"
+}
+
+image() {
+	local suite=$1 hash dir
+	hash=$({ echo "$BASE" && sha256sum <"$APP/app.tar" && declare -f make_image settle make_initrd; } | hash_inputs \
+		"$TOP/packaging/bake" "$TOP/test/vm/rootfs" "$TOP/test/vm/initrd-init" "${DOCKHOST_PACKAGE:-$TOP/build/root}")
+	dir=$CACHE/$suite-$hash
+	if [ ! -d "$dir" ]; then
+		remove_tree "$dir.new"
+		make_image "$suite" "$dir.new"
+		mv "$dir.new" "$dir"
+		forget_others "$suite" "$dir"
+	fi
+	echo "$dir"
+}
+
+remove_tree() { rm -rf --one-file-system "$1"; }
+
+# forget_others SUITE DIR removes the images that DIR has replaced.
+forget_others() {
+	local old
+	for old in "$CACHE/$1"-* "$CACHE/base-$1"-*.tar*; do
+		if [ -e "$old" ] && [ "$old" != "$2" ] && [ "$old" != "$BASE" ]; then remove_tree "$old"; fi
+	done
+}
+
+main() {
+	local suite=${1:-}
+	[[ $suite =~ ^[a-z]+$ ]] || usage
+	[ "$(id -u)" = 0 ] || die "only root can"
+	[ "$(uname -m)" = x86_64 ] || die "$(uname -m): the images are for x86_64"
+	[ -d "$TOP/build/root" ] || [ -n "${DOCKHOST_PACKAGE:-}" ] || die "no directory $TOP/build/root to install dockhost from (run: make install)"
+	mkdir -p "$CACHE"
+	exec 9>"$CACHE/$suite.lock"
+	flock 9
+	ARCHIVE=$(find_archive)
+	APP=$(mktemp -d)
+	trap 'rm -rf "$APP"' EXIT
+	make_app "$APP"
+	BASE=$(base "$suite" 9>&-)
+	image "$suite" 9>&-
+}
+
+main "$@"

@@ -1,0 +1,193 @@
+//go:build vm
+
+package vm
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// registry is one that machines pull from: as much of the distribution API as
+// a pull needs. It listens on this machine's loopback, which a machine reaches
+// at 10.0.2.2.
+type registry struct {
+	server    *httptest.Server
+	manifests map[string][]byte // by tag and digest
+	blobs     map[string][]byte // by digest
+	// stalled gets a value for each download of the ballast, which stops half
+	// way until release is closed. Both nil: nothing stops.
+	stalled, release chan struct{}
+	ballast          string
+}
+
+// The media types of an image's parts.
+const (
+	manifestType = "application/vnd.docker.distribution.manifest.v2+json"
+	configType   = "application/vnd.docker.container.image.v1+json"
+	layerType    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+)
+
+// newRegistry serves app:2, which has layers that no machine has yet.
+func newRegistry(t *testing.T) *registry {
+	t.Helper()
+	r := &registry{manifests: map[string][]byte{}, blobs: map[string][]byte{}}
+	r.server = httptest.NewServer(r)
+	t.Cleanup(r.server.Close)
+	r.add(t, "2")
+	return r
+}
+
+// image is how a machine names the image.
+func (r *registry) image() string {
+	_, port, _ := net.SplitHostPort(r.server.Listener.Addr().String())
+	return "10.0.2.2:" + port + "/app:2"
+}
+
+// stall has each download of the ballast stop half way from now on.
+func (r *registry) stall() { r.stalled, r.release = make(chan struct{}, 100), make(chan struct{}) }
+
+// add makes an image of the one that is preloaded: another version, and a
+// layer of random bytes on top.
+func (r *registry) add(t *testing.T, version string) {
+	t.Helper()
+	config, layer := readArchive(t)
+	ballast := make([]byte, 8<<20)
+	_, _ = rand.Read(ballast)
+	second := tarOf(t, "ballast", ballast)
+
+	var c map[string]any
+	if err := json.Unmarshal(bytes.ReplaceAll(config, []byte("APP_VERSION=1"), []byte("APP_VERSION="+version)), &c); err != nil {
+		t.Fatal(err)
+	}
+	c["rootfs"] = map[string]any{"type": "layers", "diff_ids": []string{digest(layer), digest(second)}}
+	delete(c, "history")
+	raw, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, top := r.blob(zip(t, layer), layerType), r.blob(zip(t, second), layerType)
+	r.ballast = top["digest"].(string)
+	manifest, err := json.Marshal(map[string]any{
+		"schemaVersion": 2, "mediaType": manifestType,
+		"config": r.blob(raw, configType),
+		"layers": []any{first, top},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.manifests[version], r.manifests[digest(manifest)] = manifest, manifest
+}
+
+// blob keeps data, and returns its descriptor.
+func (r *registry) blob(data []byte, kind string) map[string]any {
+	r.blobs[digest(data)] = data
+	return map[string]any{"mediaType": kind, "size": len(data), "digest": digest(data)}
+}
+
+func digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }
+
+// ServeHTTP answers /v2/, /v2/app/manifests/REFERENCE and /v2/app/blobs/DIGEST.
+func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	name := filepath.Base(req.URL.Path)
+	data, kind := r.blobs[name], "application/octet-stream"
+	if strings.Contains(req.URL.Path, "/manifests/") {
+		data, kind = r.manifests[name], manifestType
+	}
+	switch {
+	case req.URL.Path == "/v2/":
+		return
+	case data == nil:
+		http.NotFound(w, req)
+		return
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+	w.Header().Set("Docker-Content-Digest", digest(data))
+	if req.Method == http.MethodHead {
+		return
+	}
+	if r.release != nil && name == r.ballast {
+		_, _ = w.Write(data[:len(data)/2])
+		_ = http.NewResponseController(w).Flush()
+		r.stalled <- struct{}{}
+		select {
+		case <-r.release:
+		case <-req.Context().Done():
+			return
+		}
+		data = data[len(data)/2:]
+	}
+	_, _ = w.Write(data)
+}
+
+// readArchive returns the configuration and the layer of the preloaded image.
+func readArchive(t *testing.T) (config, layer []byte) {
+	t.Helper()
+	file, err := os.Open(filepath.Join(*image, "app.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for in := tar.NewReader(file); ; {
+		header, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return config, layer
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case header.Name == "layer.tar":
+			layer = data
+		case header.Name != "manifest.json":
+			config = data
+		}
+	}
+}
+
+func tarOf(t *testing.T, name string, data []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func zip(t *testing.T, data []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
