@@ -11,6 +11,8 @@ DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
 ARCH    ?= $(shell go env GOARCH)
 SUITE   ?= trixie
 SUITES  ?= trixie bookworm
+# What packages and a release are made for.
+ARCHES  ?= amd64 arm64
 DESTDIR ?= build/root
 
 BIN     := build/linux-$(ARCH)
@@ -26,7 +28,7 @@ NFPM_VERSION     := v2.45.0
 NATIVE_ARCH := $(shell go env GOHOSTARCH)
 NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
 
-.PHONY: help build build-all install packages test-packages check-packages repo unit lint e2e test bench vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages repo release unit lint e2e test bench vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,7 +74,10 @@ install: build $(NATIVE) ## install under DESTDIR (build/root) what a package ho
 	packaging/completions.sh $(NATIVE) $(DESTDIR)
 
 packages: $(NFPM) ## deb, rpm, tarball and system extension of both architectures, in build/packages
-	VERSION=$(VERSION) NFPM=$(NFPM) packaging/build.sh build/packages amd64 arm64
+	VERSION=$(VERSION) NFPM=$(NFPM) packaging/build.sh build/packages $(ARCHES)
+
+release: $(NFPM) ## all that a release has, of a clean tree, in build/release/VERSION (vX.Y.Z); SIGN_KEY signs the checksums
+	SIGN_KEY="$(SIGN_KEY)" NFPM=$(NFPM) packaging/release.sh "$(VERSION)" build/release/"$(VERSION)" $(ARCHES)
 
 unit: ## unit tests, with the race detector
 	go test -race ./...
@@ -84,8 +89,9 @@ lint: $(GOLANGCI) ## golangci-lint and shellcheck
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
-check-packages: test-packages ## lintian, rpmlint, and the same files in deb and rpm
+check-packages: test-packages ## lintian, rpmlint, the same files in deb and rpm, and a release that is the same twice
 	test/package/check.sh build/test-packages/current $(NATIVE_ARCH)
+	NFPM=$(NFPM) test/package/release.sh $(NATIVE_ARCH)
 
 repo: packages ## a signed apt repository of the packages, in build/repo; SIGN_KEY names the key of gpg's
 	SIGN_KEY="$(SIGN_KEY)" packaging/repo.sh build/packages build/repo

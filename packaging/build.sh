@@ -17,6 +17,8 @@ readonly TOP
 cd "$TOP"
 VERSION=${VERSION:-$(git describe --tags --always --dirty)}
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+# Neither who has cloned the repository nor how shows in what is made.
+export LC_ALL=C TZ=UTC
 umask 022
 
 usage() {
@@ -49,6 +51,7 @@ stage() {
 	gzip -9nc CHANGELOG.md >"$dir/deb/changelog.gz"
 	debian_changelog | gzip -9nc >"$dir/deb/changelog.Debian.gz"
 	find "$dir" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
+	chmod -R u=rwX,go=rX "$dir"
 }
 
 debian_changelog() {
@@ -73,6 +76,7 @@ tarball() {
 	cp "$from"/lib/systemd/system/dockhost* "$tree/etc/systemd/system"
 	cp "$from/lib/tmpfiles.d/dockhost.conf" "$tree/etc/tmpfiles.d"
 	cp "$from/lib/sysusers.d/dockhost.conf" "$tree/etc/sysusers.d"
+	chmod -R u=rwX,go=rX "$tree"
 	find "$tree/etc" -type f -exec sed -i -E 's,/usr/(bin/dockhost|libexec/dockhost|share/dockhost),/opt/\1,g' {} +
 	tar -C "$1/tarball" --sort=name --owner=0 --group=0 --numeric-owner --mtime "@$SOURCE_DATE_EPOCH" -c . | gzip -9n >"$2"
 }
