@@ -91,6 +91,7 @@ $(GOLANGCI):
 
 check-packages: test-packages ## lintian, rpmlint, the same files in deb and rpm, and a release that is the same twice
 	test/package/check.sh build/test-packages/current $(NATIVE_ARCH)
+	test/package/rpm.sh build/test-packages/previous/*.rpm build/test-packages/current/*.rpm
 	NFPM=$(NFPM) test/package/release.sh $(NATIVE_ARCH)
 
 repo: packages ## a signed apt repository of the packages, in build/repo; SIGN_KEY names the key of gpg's
