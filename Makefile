@@ -82,9 +82,10 @@ release: $(NFPM) ## all that a release has, of a clean tree, in build/release/VE
 unit: ## unit tests, with the race detector
 	go test -race ./...
 
-lint: $(GOLANGCI) ## golangci-lint and shellcheck
+lint: $(GOLANGCI) ## golangci-lint, shellcheck, and ansible-lint
 	$(GOLANGCI) run ./...
 	test/lab/shellcheck.sh
+	test/ansible/lint.sh
 
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)

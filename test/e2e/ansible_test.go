@@ -1,0 +1,115 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// onAnsible is where the host has the example, and a playbook of the test's.
+const onAnsible = onHost + "/ansible"
+
+// newAnsibleHost is a host without dockhost, with the Ansible of its own
+// distribution, and the example of ours.
+func newAnsibleHost(t *testing.T) *host {
+	t.Helper()
+	h := newPackageHost(t)
+	h.run(`
+		command -v ansible-playbook >/dev/null && python3 -c 'import apt' && exit
+		apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends ansible-core python3-apt`)
+	if out, err := dockerOutside("cp", "../../packaging/examples/ansible", hostName()+":"+onAnsible); err != nil {
+		t.Fatalf("copy the example: %v: %s", err, out)
+	}
+	h.write(onAnsible+"/test.yml", "- hosts: all\n  gather_subset: [min, pkg_mgr]\n  roles: [dockhost]\n")
+	return h
+}
+
+// play runs the role with these containers, and returns what Ansible prints and
+// exits with.
+func (h *host) play(containers string) (string, int) {
+	h.Helper()
+	h.write(onAnsible+"/vars.yml", `
+dockhost_package_file: `+onHost+`/current.deb
+dockhost_config: {datasource: NoCloud}
+dockhost_policy: {default: deny}
+dockhost_registry_passwords: {local: s3cret}
+dockhost_wait: 120
+dockhost_containers: `+containers)
+	return h.try("cd " + onAnsible + " && ansible-playbook -v -i localhost, -c local -e @vars.yml test.yml")
+}
+
+var changedTasks = regexp.MustCompile(`changed=(\d+) .* failed=0`)
+
+// changes is play, which must succeed, and the number of tasks that changed
+// anything.
+func (h *host) changes(containers string) string {
+	h.Helper()
+	out, code := h.play(containers)
+	m := changedTasks.FindStringSubmatch(out)
+	if code != 0 || m == nil {
+		h.Fatalf("ansible-playbook exits %d: %s", code, out)
+	}
+	if strings.Contains(out, "s3cret") {
+		h.Errorf("ansible-playbook prints a password: %s", out)
+	}
+	return m[1]
+}
+
+// ansibleApp is the test application in a Compose file of the role's, and what
+// else there is beside it.
+func ansibleApp(unit string, others ...string) string {
+	const compose = `{services: {%s: {image: "localhost:5000/app:1", environment: {TOKEN: s3cret}, ` +
+		`x-dockhost: {notify: "http://:8080/", unit: {Service: %s}}}}, ` +
+		`x-dockhost: {registries: {"localhost:5000": {username: deploy, password_file: /etc/dockhost/registries/local}}}}`
+	files := []string{"app: " + fmt.Sprintf(compose, "app", unit)}
+	for _, name := range others {
+		files = append(files, name+": "+fmt.Sprintf(compose, name, "{}"))
+	}
+	return "{" + strings.Join(files, ", ") + "}\n"
+}
+
+// TestAnsibleRole has the role of the examples make a host of a bare one, do
+// nothing the second time, and touch no container needlessly.
+func TestAnsibleRole(t *testing.T) {
+	h := newAnsibleHost(t)
+	first := ansibleApp("{CPUWeight: 100}", "other")
+	if n := h.changes(first); n == "0" {
+		t.Error("the first run changed nothing")
+	}
+	// The role has waited until they are.
+	for _, name := range []string{"app", "other"} {
+		if c, err := h.container(name); err != nil || !c.Ready {
+			t.Errorf("status of %s = %+v, %v, want it ready", name, c, err)
+		}
+	}
+	pid := h.pid("app")
+
+	if n := h.changes(first); n != "0" {
+		t.Errorf("the same again changed %s", n)
+	}
+
+	if n := h.changes(ansibleApp("{CPUWeight: 200}")); n != "2" {
+		t.Errorf("another unit setting, and a container less, changed %s, want 2", n)
+	}
+	h.eventually("other is gone, and app has its setting", func() error {
+		if got := h.output("docker ps -a --format '{{.Names}}'"); got != "app" {
+			return fmt.Errorf("containers: %s", got)
+		}
+		if got := h.property("dockhost@app", "CPUWeight"); got != "200" {
+			return fmt.Errorf("CPUWeight=%s", got)
+		}
+		return nil
+	})
+
+	out, code := h.play(ansibleApp("{ExecStart: s3cret}"))
+	if code == 0 || strings.Contains(out, "s3cret") || !strings.Contains(out, "ExecStart") {
+		t.Errorf("a file that is wrong: exit %d, want a failure that names ExecStart and no value: %s", code, out)
+	}
+	h.run("grep -q 'CPUWeight: 200' /etc/dockhost/containers/app.yaml")
+	if got := h.pid("app"); got != pid {
+		t.Errorf("the container's pid is %s after all this, was %s", got, pid)
+	}
+}
