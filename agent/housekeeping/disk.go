@@ -1,0 +1,92 @@
+package housekeeping
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/docker/go-units"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+// statfs returns how full the file system is on which a directory lies.
+func statfs(root string) (Disk, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(root, &fs); err != nil {
+		return Disk{}, fmt.Errorf("ask how full %s is: %w", root, err)
+	}
+	block := int64(fs.Bsize) //nolint:unconvert // narrower on other processors
+	return Disk{
+		Root: root,
+		Used: int64(fs.Blocks-fs.Bfree) * block, Free: int64(fs.Bavail) * block, //nolint:gosec // far below 2^63
+		Files: int64(fs.Files), FilesFree: int64(fs.Ffree), //nolint:gosec // far below 2^63
+	}, nil
+}
+
+// used is how much of the file system is used, in percent, as df has it: the
+// blocks that are reserved for root count as used.
+func (d Disk) used() int { return percent(d.Used, d.Used+d.Free) }
+
+func (d Disk) filesUsed() int { return percent(d.Files-d.FilesFree, d.Files) }
+
+// percent rounds up, as df does.
+func percent(part, whole int64) int {
+	if whole <= 0 {
+		return 0
+	}
+	return int((100*part + whole - 1) / whole)
+}
+
+// full says whether the high mark is reached, or pulls need more than is free.
+func (d Disk) full(p Policy, need int64) bool {
+	return d.used() >= p.High || d.filesUsed() >= p.High || need > d.Free
+}
+
+// wanted is how many bytes must go, 0 where the disk is not full. Of inodes it
+// is not known how many an image has: they are taken to lie where the bytes do.
+func (d Disk) wanted(p Policy, need int64) int64 {
+	if !d.full(p, need) {
+		return 0
+	}
+	wanted := max(need-d.Free, 0)
+	if d.used() >= p.High {
+		wanted = max(wanted, d.Used-(d.Used+d.Free)/100*int64(p.Low))
+	}
+	if files := d.Files - d.FilesFree; d.filesUsed() >= p.High {
+		wanted = max(wanted, (files-d.Files/100*int64(p.Low))*max(d.Used/max(files, 1), 1))
+	}
+	return wanted
+}
+
+// low says whether there is room again.
+func (d Disk) low(p Policy, need int64) bool {
+	return d.used() <= p.Low && d.filesUsed() <= p.Low && need <= d.Free
+}
+
+func (d Disk) told(p Policy, wanted int64) api.GCDisk {
+	return api.GCDisk{
+		Root: d.Root, Size: d.Used + d.Free, Free: d.Free, Used: d.used(), InodesUsed: d.filesUsed(),
+		High: p.High, Low: p.Low, Wanted: wanted,
+	}
+}
+
+// limit is a time as a policy has it: 1h, 30d.
+func limit(d time.Duration) string {
+	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", days)
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// shown is a time as people say it.
+func shown(d time.Duration) string { return strings.ToLower(units.HumanDuration(max(d, 0))) }
