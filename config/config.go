@@ -8,11 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/housekeeping"
 )
 
 // Path is where the file is.
@@ -40,11 +43,14 @@ type Config struct {
 	// Include allows user data to name further user data by its address
 	// (#include).
 	Include bool
+	// Housekeeping is what is said about it; nil where nothing is.
+	Housekeeping *spec.Housekeeping
 }
 
 // Equal says whether two configurations are the same.
 func (c Config) Equal(d Config) bool {
-	return slices.Equal(c.Datasources, d.Datasources) && c.IMDSv1 == d.IMDSv1 && c.Poll == d.Poll && c.Include == d.Include
+	return slices.Equal(c.Datasources, d.Datasources) && c.IMDSv1 == d.IMDSv1 && c.Poll == d.Poll && c.Include == d.Include &&
+		reflect.DeepEqual(c.Housekeeping, d.Housekeeping)
 }
 
 // Read reads the file below a root, "" on a real host. known are the names of
@@ -76,11 +82,12 @@ func Parse(file string, text []byte, known []string) (Config, error) {
 		r.Errorf(top, "not a mapping: write lines of KEY: VALUE")
 		return c, r.Err()
 	}
-	top = r.Check(top, document.Only("user_data").With("datasource", document.Only("names", "imdsv1", "poll")).With("user_data", document.Only("include")))
+	top = r.Check(top, document.Only("housekeeping", "user_data").With("datasource", document.Only("names", "imdsv1", "poll")).With("user_data", document.Only("include")))
 	r.datasource(&c, top.Field("datasource"), known)
 	if userData := top.Field("user_data"); r.mapping(userData, "include: true") {
 		c.Include = r.boolean(userData.Field("include"))
 	}
+	c.Housekeeping = housekeeping.Parse(r.Report, top.Field("housekeeping"))
 	return c, r.Err()
 }
 

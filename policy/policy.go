@@ -166,7 +166,7 @@ func kinds() map[string]kind {
 	return map[string]kind{
 		"annotations": words, "capabilities": words, "credential_helper_environment": words, "credential_helpers": words,
 		"credentials": words, "devices": words, "disks": words, "env_files": paths, "gpus": flag, "host_cgroup": flag, "host_ipc": flag,
-		"host_mounts": paths, "host_network": flag, "host_pid": flag, "host_userns": flag, "host_uts": flag, "images_without_digest": flag, "log_drivers": words,
+		"host_mounts": paths, "host_network": flag, "host_pid": flag, "host_userns": flag, "host_uts": flag, "housekeeping": flag, "images_without_digest": flag, "log_drivers": words,
 		"networks": words, "other_containers": flag, "password_files": paths, "privileged": flag, "privileged_ports": flag,
 		"registries": words, "runtimes": words, "security_options": words, "unit_settings": words,
 		"volumes": words,
@@ -196,6 +196,8 @@ func (p *Policy) Check(a *spec.Assignment) error {
 		c.container(&a.Containers[i])
 	}
 	c.registries(a.Registries)
+	c.where = "housekeeping"
+	c.flag("housekeeping", a.Housekeeping != nil, "to change what the host removes")
 	if len(c.refusals) == 0 {
 		return nil
 	}

@@ -278,7 +278,7 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[container.Resources](): "DeviceCgroupRules DeviceRequests Devices",
 		reflect.TypeFor[spec.Container]():      "EnvFiles HostConfig Image Mounts Runtime Unit",
 		reflect.TypeFor[spec.Registry]():       "CredentialHelper Environment PasswordCredential PasswordFile",
-		reflect.TypeFor[spec.Assignment]():     "Containers Registries",
+		reflect.TypeFor[spec.Assignment]():     "Containers Housekeeping Registries",
 	}
 	harmless := map[reflect.Type]string{
 		// AutoRemove and RestartPolicy are the supervisor's; ContainerIDFile and

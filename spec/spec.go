@@ -23,6 +23,8 @@ type Assignment struct {
 	// Registries holds the logins by registry host, as an image reference
 	// names it ("localhost:5000", "docker.io").
 	Registries map[string]Registry `json:"registries,omitempty"`
+	// Housekeeping is what is said about it; nil where nothing is.
+	Housekeeping *Housekeeping `json:"housekeeping,omitempty"`
 }
 
 // Registry is a login. It is a secret: it is never logged or shown. The password

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dockhost/dockhost/internal/document"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/housekeeping"
 )
 
 // Parse turns the mapping below `dockhost:` into an assignment. source says
@@ -37,8 +38,10 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 			assignment.Containers = r.containers(section)
 		case "registries":
 			assignment.Registries = r.registries(section)
+		case "housekeeping":
+			assignment.Housekeeping = housekeeping.Parse(r.Report, section)
 		default:
-			r.UnknownKey(section, name, []string{"containers", "registries"}, "")
+			r.UnknownKey(section, name, []string{"containers", "housekeeping", "registries"}, "")
 		}
 	}
 	if err := r.Err(); err != nil {

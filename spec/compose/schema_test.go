@@ -87,6 +87,7 @@ func (m *schemaMaker) section() object {
 				"type":                 []string{"object", "null"},
 				"additionalProperties": object{"$ref": "#/$defs/login"},
 			},
+			"housekeeping": object{"$ref": "#/$defs/housekeeping"},
 		},
 		"additionalProperties": false,
 		"$defs":                defs,
