@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -132,6 +133,10 @@ type Info struct {
 	Version string
 	// Root is where it keeps images and containers, "/var/lib/docker" mostly.
 	Root string
+	// Driver is the storage driver, such as overlay2. Snapshotter says that images
+	// lie in containerd's store, and Driver is one of its snapshotters.
+	Driver      string
+	Snapshotter bool
 	// LiveRestore says whether containers outlive the Engine.
 	LiveRestore bool
 	// Runtimes maps the name of each registered OCI runtime to its path.
@@ -150,7 +155,10 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	for name, runtime := range info.Runtimes {
 		runtimes[name] = runtime.Path
 	}
-	return Info{Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes}, nil
+	return Info{
+		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes,
+		Driver: info.Driver, Snapshotter: slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}),
+	}, nil
 }
 
 // Runtimes maps the name of each OCI runtime that is registered with the

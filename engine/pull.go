@@ -39,6 +39,15 @@ type Progress struct {
 	Downloaded bool
 }
 
+// unpackedFactor is how much larger a layer is than what is downloaded of it,
+// as a rule.
+const unpackedFactor = 2
+
+// Need is how much room what is still to come takes, by rule of thumb: the
+// Engine keeps a layer as it came until it is unpacked, and tells sizes only of
+// those whose download has begun.
+func (p Progress) Need() int64 { return (p.Bytes - p.BytesDone) * (1 + unpackedFactor) }
+
 // Pull fetches an image and calls progress at each message of the Engine's
 // stream, from the goroutine that called Pull. An error inside the stream is
 // an error of Pull, and says as whom the registry was asked.

@@ -44,6 +44,20 @@ func (s *Supervisor) awaitEngine(ctx context.Context) error {
 	}
 }
 
+// claimTimeout bounds the wait for a removal of an image that is going on.
+const claimTimeout = 30 * time.Second
+
+// claimImage says to housekeeping that the image is about to be used.
+func (s *Supervisor) claimImage(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	var err error
+	if s.claim, err = s.Dir.Claim(ctx, s.spec.Image); err != nil {
+		s.claim = nil
+		s.Log.Debug("housekeeping does not know that the image is about to be used", zap.Error(err))
+	}
+}
+
 // ensureImage returns the image that the container is to be made of, as the
 // pull policy has it.
 func (s *Supervisor) ensureImage(ctx context.Context) (engine.Image, error) {
@@ -75,7 +89,7 @@ func (s *Supervisor) ensureImage(ctx context.Context) (engine.Image, error) {
 func (s *Supervisor) refresh(ctx context.Context, cached engine.Image) (engine.Image, error) {
 	err := s.pull(ctx)
 	if err == nil {
-		return s.Engine.Image(ctx, s.spec.Image)
+		return s.pulledImage(ctx)
 	}
 	if ctx.Err() != nil {
 		return engine.Image{}, err
@@ -96,7 +110,7 @@ func (s *Supervisor) pullUntilThere(ctx context.Context) (engine.Image, error) {
 	for {
 		err := s.pull(ctx)
 		if err == nil {
-			return s.Engine.Image(ctx, s.spec.Image)
+			return s.pulledImage(ctx)
 		}
 		if ctx.Err() != nil || time.Since(began) > pullGiveUp {
 			return engine.Image{}, err
@@ -112,6 +126,15 @@ func (s *Supervisor) pullUntilThere(ctx context.Context) (engine.Image, error) {
 	}
 }
 
+// pulledImage is the image that was pulled just now.
+func (s *Supervisor) pulledImage(ctx context.Context) (engine.Image, error) {
+	image, err := s.Engine.Image(ctx, s.spec.Image)
+	if err == nil {
+		s.claim.Pulled(image.ID)
+	}
+	return image, err
+}
+
 // pull pulls once. systemd's patience is extended by what the pull may be
 // silent for, so that a pull of any length is no start timeout as long as
 // bytes arrive.
@@ -121,10 +144,12 @@ func (s *Supervisor) pull(ctx context.Context) error {
 	s.Log.Info("pulling image", zap.String("image", s.spec.Image))
 	shown := progress{image: s.spec.Image}
 	var extended time.Time
-	return s.Engine.Pull(ctx, engine.PullRequest{
+	var need int64
+	err := s.Engine.Pull(ctx, engine.PullRequest{
 		Ref: s.spec.Image, Platform: s.spec.Platform, StallTimeout: s.spec.PullStallTimeout,
 	}, func(p engine.Progress) {
 		now := time.Now()
+		need = max(need, p.Need())
 		s.Notify.Status(shown.status(now, p))
 		switch {
 		case p.Downloaded:
@@ -132,8 +157,13 @@ func (s *Supervisor) pull(ctx context.Context) error {
 		case now.Sub(extended) >= extendInterval:
 			extended = now
 			s.Notify.ExtendTimeout(s.spec.PullStallTimeout + timeoutMargin)
+			s.claim.Need(p.Need())
 		}
 	})
+	if err != nil {
+		s.claim.Need(need) // for the next try, before which housekeeping makes room
+	}
+	return err
 }
 
 // trouble makes an error known that does not end the supervisor. One that

@@ -86,6 +86,9 @@ type Supervisor struct {
 	spec        *spec.Container
 	life        *lifecycle
 	state       rundir.State
+	// claim keeps the image from being removed before its container is made; nil
+	// where none could be had.
+	claim *rundir.Claim
 	// pid is the container's first process, once it runs.
 	pid int
 	// detached says that the container was left to systemd.
@@ -186,6 +189,8 @@ func (s *Supervisor) live(ctx context.Context) (int, error) {
 	}
 	s.life.engineAnswered()
 	s.sweep(context.WithoutCancel(ctx))
+	s.claimImage(ctx)
+	defer s.claim.Release()
 	image, err := s.ensureImage(ctx)
 	if err != nil {
 		return s.unlessStopped(ctx, err)
@@ -198,6 +203,7 @@ func (s *Supervisor) live(ctx context.Context) (int, error) {
 	// From here on a stop is a stop of the container: what was begun with the
 	// Engine is finished first, so that nothing is left half made.
 	id, err := s.create(context.WithoutCancel(ctx), image)
+	s.claim.Release() // the container holds the image from here on
 	if err != nil {
 		return ExitNotRun, err
 	}
