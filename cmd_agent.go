@@ -45,6 +45,7 @@ func runAgent(ctx context.Context) error {
 		Version:     version,
 		RuntimeName: request.RuntimeName,
 		Engine:      docker,
+		Store:       docker,
 		Units:       units,
 		Status:      newGatherer(docker, units),
 		Notify:      systemd.Notifier{},

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/housekeeping"
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/config"
 	"github.com/dockhost/dockhost/engine"
@@ -66,9 +67,11 @@ type Options struct {
 	// RuntimeName is the name under which dockhost-runtime is registered.
 	RuntimeName string
 	Engine      imageSource
-	Units       unitManager
-	Status      status.Gatherer
-	Notify      notifier
+	// Store is the same Engine, as housekeeping uses it; nil is none.
+	Store  *engine.Client
+	Units  unitManager
+	Status status.Gatherer
+	Notify notifier
 	// Find finds the user data.
 	Find Finder
 	// Reload asks for the configuration, the files and the user data to be read
@@ -121,13 +124,16 @@ type Agent struct {
 	// refused is what was wrong when it was logged last, by the message.
 	refused map[string]string
 
+	// keeper keeps the disk from filling; nil where that is not wanted.
+	keeper *housekeeping.Keeper
+
 	// force serializes what changes the host.
 	force sync.Mutex
 }
 
 // New returns an agent that has done nothing yet.
 func New(o Options) *Agent {
-	return &Agent{
+	a := &Agent{
 		Options: o,
 		store:   store{root: o.Root},
 		dropIns: dropIns{root: o.Root},
@@ -140,6 +146,8 @@ func New(o Options) *Agent {
 		patient: make(chan struct{}, 1),
 		refused: map[string]string{},
 	}
+	a.keeper = a.newKeeper()
+	return a
 }
 
 // Run serves until ctx ends. What is assigned is started before systemd is
@@ -153,6 +161,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.readConfig()
 	group.Go(func() error { a.keepFetching(ctx); return nil })
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
+	group.Go(func() error { a.keepHouse(ctx); return nil })
 	return group.Wait()
 }
 
@@ -269,6 +278,11 @@ func (a *Agent) statusLine() string {
 	}
 	for _, problem := range a.kept.clashes() {
 		line += "; " + problem
+	}
+	if a.keeper != nil {
+		if problem := a.keeper.Status().Problem; problem != "" {
+			line += "; " + problem
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.pending)) {
 		if p := a.pending[name]; p.Error != "" {

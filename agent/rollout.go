@@ -108,11 +108,7 @@ func (a *Agent) fetch(ctx context.Context, old, c *spec.Container) (engine.Image
 		return engine.Image{}, err
 	}
 	a.setPending(c, "pulling "+c.Image, nil)
-	pull := engine.PullRequest{Ref: c.Image, Platform: c.Platform, StallTimeout: c.PullStallTimeout}
-	if err := a.Engine.Pull(ctx, pull, func(p engine.Progress) { a.setPending(c, pulling(c.Image, p), nil) }); err != nil {
-		return engine.Image{}, err
-	}
-	return a.Engine.Image(ctx, c.Image)
+	return a.pull(ctx, c)
 }
 
 func pulling(image string, p engine.Progress) string {

@@ -30,6 +30,8 @@ func (a *Agent) serve(ctx context.Context) error {
 	mux.HandleFunc("PUT /v1/containers/{name}", a.putContainer)
 	mux.HandleFunc("DELETE /v1/containers/{name}", a.deleteContainer)
 	mux.HandleFunc("GET /v1/containers/{name}/progress", a.getProgress)
+	mux.HandleFunc("GET /v1/gc", a.getGC)
+	mux.HandleFunc("POST /v1/gc", a.postGC)
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ConnContext: withPeer,
 		// Requests end with the agent: none is left waiting for a container.
@@ -77,6 +79,10 @@ func (a *Agent) status(ctx context.Context) api.Status {
 		}
 	}
 	s.Containers = append([]api.Container{}, containers...)
+	if a.keeper != nil {
+		house := a.keeper.Status()
+		s.Housekeeping = &house
+	}
 	s.Well = status.Well(s)
 	return s
 }

@@ -64,6 +64,10 @@ func printHost(b *strings.Builder, s api.Status, c colors) {
 	for _, problem := range s.Source.Problems {
 		fmt.Fprintf(b, "%sproblem:%s    %s\n", c.bad, c.off, problem)
 	}
+	if h := s.Housekeeping; h != nil && h.Problem != "" {
+		fmt.Fprintf(b, "%sdisk:%s       %s; what fills it:\n", c.bad, c.off, h.Problem)
+		printHolds(b, h.Holds)
+	}
 }
 
 func source(s api.Source) string {

@@ -31,6 +31,9 @@ func (d Dir) LoginsDir() string { return filepath.Join(string(d), "logins") }
 // RuntimeDir is where placements lie.
 func (d Dir) RuntimeDir() string { return filepath.Join(string(d), "runtime") }
 
+// StateDir is where supervisors say how their containers fare.
+func (d Dir) StateDir() string { return filepath.Join(string(d), "state") }
+
 // Socket is the agent's local API.
 func (d Dir) Socket() string { return filepath.Join(string(d), "agent.sock") }
 

@@ -23,6 +23,9 @@ type Status struct {
 	Docker Docker `json:"docker"`
 	// Containers are sorted by name.
 	Containers []Container `json:"containers"`
+	// Housekeeping says whether the disk fills; absent when the agent did not
+	// answer.
+	Housekeeping *Housekeeping `json:"housekeeping,omitempty"`
 }
 
 // Agent is the node agent.

@@ -154,6 +154,9 @@ func Well(s api.Status) bool {
 	if s.Source.LastKnownGood || s.Source.Waiting != "" || len(s.Source.Problems) > 0 || s.Docker.Error != "" {
 		return false
 	}
+	if s.Housekeeping != nil && s.Housekeeping.Problem != "" {
+		return false
+	}
 	for _, c := range s.Containers {
 		if (!c.Ready && !c.Finished) || c.Health == "unhealthy" || c.Cached || c.Pending != nil {
 			return false
