@@ -121,7 +121,7 @@ func (k *Keeper) withLayers(info engine.Info, stored []engine.StoredImage) ([]Im
 		r := k.memory.Images[s.ID]
 		image := Image{
 			ID: s.ID, Parent: s.Parent, Tags: s.Tags, Digests: s.Digests, Labels: s.Labels, Size: s.Size,
-			Arrived: r.Seen, LastUsed: r.Used, Managed: len(r.Pulled) > 0, Pulled: r.Pulled,
+			Arrived: r.Seen, LastUsed: r.Used, Managed: k.memory.managed(s.ID), Pulled: r.Pulled,
 		}
 		keys, arrived, ok := layersOf(files, s)
 		if !ok {

@@ -175,3 +175,6 @@ func (m *memory) rollback() map[string]string {
 	}
 	return back
 }
+
+// managed says whether dockhost pulled an image.
+func (m *memory) managed(id string) bool { return m.Images[id] != nil && len(m.Images[id].Pulled) > 0 }

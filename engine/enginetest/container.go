@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
 )
 
@@ -144,11 +145,20 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 		if (everything || b.state.Running) && wanted.MatchKVList("label", b.config.Labels) {
 			list = append(list, container.Summary{
 				ID: b.id, Names: []string{"/" + b.name}, Image: b.config.Image, ImageID: imageID(b.config.Image),
-				Labels: b.config.Labels, State: b.state.Status,
+				Labels: b.config.Labels, State: b.state.Status, Status: sentence(b.state),
 			})
 		}
 	}
 	answer(w, http.StatusOK, list)
+}
+
+// sentence is what a list says of a container's state.
+func sentence(state container.State) string {
+	at, err := time.Parse(time.RFC3339Nano, state.FinishedAt)
+	if state.Running || err != nil {
+		return "Up"
+	}
+	return fmt.Sprintf("Exited (%d) %s ago", state.ExitCode, units.HumanDuration(time.Since(at)))
 }
 
 func (s *Server) serveStart(w http.ResponseWriter, _ *http.Request, b *box) {
@@ -301,7 +311,8 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request, b *box) {
 
 // emit tells who listens of something that happened. The caller has the lock.
 func (s *Server) emit(b *box, action events.Action, attributes ...string) {
-	m := events.Message{Type: events.ContainerEventType, Action: action, Actor: events.Actor{ID: b.id, Attributes: map[string]string{"name": b.name}}}
+	m := events.Message{Type: events.ContainerEventType, Action: action, Actor: events.Actor{ID: b.id, Attributes: map[string]string{"name": b.name, "image": b.config.Image}}}
+	m.TimeNano = time.Now().UnixNano()
 	for i := 0; i+1 < len(attributes); i += 2 {
 		m.Actor.Attributes[attributes[i]] = attributes[i+1]
 	}

@@ -32,6 +32,9 @@ type Image struct {
 	Pid int
 	// Networks are what inspect says of the container's networks.
 	Networks map[string]*network.EndpointSettings
+	// Size is what a list says of it, Undeletable why it cannot be removed.
+	Size        int64
+	Undeletable string
 	// StartError is why no container of this image can be started.
 	StartError string
 
@@ -42,6 +45,9 @@ type Image struct {
 	// Pace is how long a pull is silent before each of the last nine parts.
 	Pace time.Duration
 }
+
+// digestOf is the registry's digest of an image.
+func digestOf(ref string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(normal(ref)))) }
 
 // normal is the reference in full, with its tag.
 func normal(ref string) string {
@@ -70,12 +76,7 @@ func (s *Server) serveImage(w http.ResponseWriter, r *http.Request) {
 	if image.Healthcheck {
 		config["Healthcheck"] = map[string]any{"Test": []string{"CMD", "check"}}
 	}
-	repository, _, _ := strings.Cut(normal(ref), "@")
-	repository = repository[:strings.LastIndex(repository, ":")]
-	answer(w, http.StatusOK, map[string]any{
-		"Id": imageID(ref), "Config": config,
-		"RepoDigests": []string{fmt.Sprintf("%s@sha256:%x", repository, sha256.Sum256([]byte(normal(ref))))},
-	})
+	answer(w, http.StatusOK, map[string]any{"Id": imageID(ref), "Config": config, "RepoDigests": []string{repoDigest(ref)}})
 }
 
 // servePull answers with an error until the manifest is known, and then with a

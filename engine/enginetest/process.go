@@ -102,6 +102,7 @@ func (s *Server) ended(b *box, code int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.state.Status, b.state.Running, b.state.Pid, b.state.ExitCode = container.StateExited, false, 0, code
+	b.state.FinishedAt = time.Now().Format(time.RFC3339Nano)
 	for _, conn := range b.attached {
 		_ = conn.Close()
 		delete(s.hijacked, conn)

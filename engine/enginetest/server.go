@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type Server struct {
 	tb       testing.TB
 	socket   string
 	programs sync.WaitGroup
+	calls    atomic.Int64
 
 	mu       sync.Mutex
 	http     *http.Server
@@ -250,6 +252,7 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /info", s.serveInfo)
 	mux.HandleFunc("GET /images/{ref...}", s.serveImage)
+	s.routesOfStore(mux)
 	mux.HandleFunc("POST /images/create", s.servePull)
 	mux.HandleFunc("GET /containers/json", s.serveList)
 	mux.HandleFunc("POST /containers/create", s.serveCreate)
@@ -266,6 +269,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("DELETE /containers/{id}", s.withBox(s.serveRemove))
 	mux.HandleFunc("GET /events", s.serveEvents)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.calls.Add(1)
 		if rest, found := strings.CutPrefix(r.URL.Path, "/v1."); found {
 			_, rest, _ = strings.Cut(rest, "/")
 			r.URL.Path = "/" + rest

@@ -79,6 +79,9 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 		{"told", (*suite).told},
 		{"list", (*suite).list},
 		{"events end", (*suite).eventsEnd},
+		{"store", (*suite).store},
+		{"remove image", (*suite).removeImage},
+		{"uses", (*suite).uses},
 		{"unreachable", (*suite).unreachable},
 	}
 	for _, test := range tests {

@@ -1,0 +1,105 @@
+package enginetest
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/dockhost/dockhost/engine"
+)
+
+// store lists images and containers.
+func (s *suite) store() {
+	images, err := s.engine.Images(s.Context(), false)
+	i := slices.IndexFunc(images, func(image engine.StoredImage) bool { return slices.Contains(image.Tags, s.host.App) })
+	if err != nil || i < 0 {
+		s.Fatalf("Images() = %+v, %v, want %s among them", images, err, s.host.App)
+	}
+	if app := images[i]; !strings.HasPrefix(app.ID, "sha256:") || app.Size <= 0 || app.Created.IsZero() {
+		s.Errorf("Images() has %+v, want an id, a size and a time", app)
+	}
+	runs := s.start(container.Config{Labels: map[string]string{"enginetest": "store"}})
+	ended := s.run("-exit-after", "10ms", "-exit-code", "3")
+	s.ends(ended, 3)
+	containers, err := s.engine.Containers(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, c := range containers {
+		switch c.ID {
+		case runs.id:
+			if c.Ended || c.ImageID != images[i].ID || c.Labels["enginetest"] != "store" || !strings.HasPrefix(c.Name, "enginetest-") {
+				s.Errorf("Containers() has %+v, want it running, of %s", c, images[i].ID)
+			}
+		case ended.id:
+			if !c.Ended || c.EndedFor > patience {
+				s.Errorf("Containers() has %+v, want it ended just now", c)
+			}
+		}
+	}
+	if err := s.engine.RemoveEnded(s.Context(), runs.id); !errors.Is(err, engine.ErrConflict) {
+		s.Errorf("RemoveEnded() of a container that runs = %v, want ErrConflict", err)
+	}
+	if err := s.engine.RemoveEnded(s.Context(), ended.id); err != nil {
+		s.Errorf("RemoveEnded() = %v", err)
+	}
+	if _, err := s.engine.Usage(s.Context()); err != nil {
+		s.Errorf("Usage() = %v", err)
+	}
+	if _, err := s.engine.PruneBuildCache(s.Context(), 10000*time.Hour); err != nil {
+		s.Errorf("PruneBuildCache() = %v", err)
+	}
+	if _, err := s.engine.PruneNetworks(s.Context(), 10000*time.Hour); err != nil {
+		s.Errorf("PruneNetworks() = %v", err)
+	}
+	if _, err := s.engine.PruneVolumes(s.Context()); err != nil {
+		s.Errorf("PruneVolumes() = %v", err)
+	}
+}
+
+// removeImage keeps an image that a container was made of, running or not.
+func (s *suite) removeImage() {
+	if err := s.engine.Pull(s.Context(), engine.PullRequest{Ref: s.host.Private, StallTimeout: patience}, func(engine.Progress) {}); err != nil {
+		s.Fatal(err)
+	}
+	image, err := s.engine.Image(s.Context(), s.host.App)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.create(container.Config{})
+	if err := s.engine.RemoveImage(s.Context(), image.ID); !errors.Is(err, engine.ErrConflict) {
+		s.Errorf("RemoveImage() of an image in use = %v, want ErrConflict", err)
+	}
+	if image, err = s.engine.Image(s.Context(), s.host.Private); err != nil {
+		s.Fatal(err)
+	}
+	for range 2 { // the second time there is none
+		if err := s.engine.RemoveImage(s.Context(), image.ID); err != nil {
+			s.Errorf("RemoveImage() = %v", err)
+		}
+	}
+	if _, err := s.engine.Image(s.Context(), s.host.Private); !errors.Is(err, engine.ErrNotFound) {
+		s.Errorf("Image(%q) = %v, want ErrNotFound", s.host.Private, err)
+	}
+}
+
+// uses are told when containers start and end, with the image.
+func (s *suite) uses() {
+	before := time.Now().Add(-time.Second)
+	told := s.engine.Uses(s.Context(), time.Time{})
+	s.ends(s.run("-exit-after", "10ms", "-exit-code", "0"), 0)
+	deadline := time.After(patience)
+	for {
+		select {
+		case use := <-told:
+			if use.Image == s.host.App && use.At.After(before) {
+				return
+			}
+		case <-deadline:
+			s.Fatalf("Uses() did not tell of %s within %s", s.host.App, patience)
+		}
+	}
+}
