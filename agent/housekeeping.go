@@ -115,10 +115,13 @@ func (a *Agent) pull(ctx context.Context, c *spec.Container) (engine.Image, erro
 	defer claim.Release()
 	need, err := a.pullOnce(ctx, c, claim)
 	if err != nil && need > 0 && ctx.Err() == nil && a.keeper != nil && a.keeper.Full(ctx, need) {
-		if roomErr := a.keeper.MakeRoom(ctx, need); roomErr != nil {
-			return engine.Image{}, errors.Join(err, roomErr)
+		freed, roomErr := a.keeper.MakeRoom(ctx, need)
+		if freed > 0 {
+			_, err = a.pullOnce(ctx, c, claim)
 		}
-		_, err = a.pullOnce(ctx, c, claim)
+		if err != nil && roomErr != nil {
+			err = errors.Join(err, roomErr)
+		}
 	}
 	if err != nil {
 		return engine.Image{}, err

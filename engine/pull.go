@@ -86,7 +86,7 @@ func (c *Client) pullCure(ctx context.Context, err error) string {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(info.Root, &fs); err == nil {
 		if free := fs.Bavail * uint64(fs.Bsize); free < lowSpace { //nolint:gosec // a block size is positive
-			return fmt.Sprintf(" (%s has %s left: make room, for example by docker system prune)", info.Root, units.HumanSize(float64(free)))
+			return fmt.Sprintf(" (%s has %s left: make room: see dockhostctl gc --dry-run, and docker system prune)", info.Root, units.HumanSize(float64(free)))
 		}
 	}
 	return " (check that the registry is up and that the login is right)"

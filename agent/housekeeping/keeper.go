@@ -292,26 +292,27 @@ func (k *Keeper) Collect(ctx context.Context, cause string) (api.GC, error) {
 	return k.collect(ctx, cause, 0)
 }
 
-// MakeRoom makes a run for a pull that needs so many bytes. The error says what
-// is missing, and who holds the space.
-func (k *Keeper) MakeRoom(ctx context.Context, need int64) error {
+// MakeRoom makes a run for a pull that needs so many bytes, by rule of thumb, and
+// returns how many bytes it freed. The error says what is missing, and who holds
+// the space.
+func (k *Keeper) MakeRoom(ctx context.Context, need int64) (freed int64, err error) {
 	policy := k.Policy()
 	if policy.Off {
-		return errors.New("housekeeping is off (housekeeping in dockhost.yaml)")
+		return 0, errors.New("housekeeping is off (housekeeping in dockhost.yaml)")
 	}
 	done, err := k.collect(ctx, "a pull does not fit", need)
 	if err != nil {
-		return err
+		return done.Freed, err
 	}
 	disk, err := k.Statfs(done.Disk.Root)
 	if err != nil || disk.Free >= need {
-		return err
+		return done.Freed, err
 	}
 	var holders []string
 	for _, h := range done.Holds {
 		holders = append(holders, fmt.Sprintf("%s (%s)", h.What, units.HumanSize(float64(h.Bytes))))
 	}
-	return fmt.Errorf("%s has %s left, about %s are missing, and nothing more can be removed; most is held by %s (see: dockhostctl gc --dry-run)",
+	return done.Freed, fmt.Errorf("%s has %s left, about %s are missing, and nothing more can be removed; most is held by %s (see: dockhostctl gc --dry-run)",
 		disk.Root, units.HumanSize(float64(disk.Free)), units.HumanSize(float64(need-disk.Free)), strings.Join(holders, ", "))
 }
 

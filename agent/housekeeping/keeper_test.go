@@ -237,7 +237,7 @@ func TestFull(t *testing.T) {
 	if status := k.Status(); !strings.Contains(status.Problem, "90% full") {
 		t.Errorf("Status() = %+v, want the problem", status)
 	}
-	if err := k.MakeRoom(t.Context(), 500*mb); err == nil || !strings.Contains(err.Error(), "419.4MB are missing") || !strings.Contains(err.Error(), "other files") {
+	if _, err := k.MakeRoom(t.Context(), 500*mb); err == nil || !strings.Contains(err.Error(), "419.4MB are missing") || !strings.Contains(err.Error(), "other files") {
 		t.Errorf("MakeRoom() = %v, want what is missing, and who holds the space", err)
 	}
 	r.other.Store(100 * mb)

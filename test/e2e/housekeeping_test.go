@@ -1,0 +1,264 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+// smallDisk has Docker keep everything on a disk of its own, of that size, until
+// the test ends.
+func (h *host) smallDisk(size string) {
+	h.Helper()
+	const small = "/run/dockhost-e2e-disk"
+	h.run("mkdir -p " + small + " && mount -t tmpfs -o size=" + size + " small " + small)
+	h.Cleanup(func() { h.run("umount " + small) })
+	h.configureDocker("data-root", `"`+small+`"`)
+}
+
+// keepsHouse has the agent begin anew with this policy, and without a memory.
+func (h *host) keepsHouse(policy string) {
+	h.Helper()
+	h.write("/etc/dockhost/dockhost.yaml", "housekeeping: {"+policy+"}\n")
+	h.run("systemctl stop dockhost.service dockhost.socket; rm -f /var/lib/dockhost/images.json; systemctl start dockhost.socket")
+}
+
+// makes imports images of one random layer.
+func (h *host) makes(size string, names ...string) {
+	h.Helper()
+	h.run("for name in " + strings.Join(names, " ") + "; do head -c " + size + " /dev/urandom >/run/fill && " +
+		"tar -C /run -c fill | docker import - $name >/dev/null; done; rm -f /run/fill")
+}
+
+// images are those of a repository that Docker has, sorted.
+func (h *host) images(repository string) []string {
+	h.Helper()
+	out := strings.Fields(h.run("docker image ls --format '{{.Repository}}:{{.Tag}}' '" + repository + "'"))
+	slices.Sort(out)
+	return out
+}
+
+// gc is what dockhostctl gc says, and its exit status.
+func (h *host) gc(args string) (api.GC, int) {
+	h.Helper()
+	out, code := h.try("dockhostctl gc --json " + args)
+	var gc api.GC
+	if err := json.Unmarshal([]byte(out), &gc); err != nil {
+		h.Fatalf("dockhostctl gc --json %s printed no JSON: %v: %s", args, err, out)
+	}
+	return gc, code
+}
+
+// used is how full the file system of Docker's root is, in percent.
+func (h *host) used() int {
+	h.Helper()
+	percent, err := strconv.Atoi(strings.Trim(h.output("df --output=pcent $(docker info -f '{{.DockerRootDir}}') | tail -n 1"), " %"))
+	if err != nil {
+		h.Fatal(err)
+	}
+	return percent
+}
+
+// sees waits until housekeeping knows that a container is ready with its image.
+func (h *host) sees(name string) {
+	h.Helper()
+	h.eventually("housekeeping sees "+name, func() error {
+		out, _ := h.try("jq -r .ways." + name + ".container /var/lib/dockhost/images.json; jq -r .container_id /run/dockhost/state/" + name + ".json")
+		if ids := strings.Fields(out); len(ids) != 2 || ids[0] != ids[1] {
+			return fmt.Errorf("it knows %q", out)
+		}
+		return nil
+	})
+}
+
+// A disk over the high mark: the least recently used images go, by themselves,
+// down to the low mark; what is pinned, in use, or the way back stays.
+func TestHousekeepingMarks(t *testing.T) {
+	h := newHost(t)
+	h.smallDisk("400m")
+	h.keepsHouse(`images: all, min_age: 0s, keep_last: 1, high: 80%, low: 50%, keep: "fill:1", interval: 24h, build_cache: off`)
+	h.assign(app())
+	h.ready("app")
+	h.sees("app")
+	h.assign(strings.Replace(app(), "app:1", "app:2", 1))
+	h.ready("app")
+	h.sees("app")
+	h.makes("40M", "fill:1", "fill:2", "fill:3")
+	h.run("docker create --name holds fill:2 x >/dev/null")
+	h.makes("40M", "fill:4", "fill:5", "fill:6")
+	plan, code := h.gc("--dry-run")
+	if code != 0 || plan.Done || plan.Disk.Wanted != 0 || len(h.images("fill")) != 6 {
+		t.Errorf("gc --dry-run exits %d with %+v, want nothing to do", code, plan.Disk)
+	}
+	h.makes("40M", "fill:7", "fill:8")
+	h.within(3*time.Minute, "the right ones go", func() error {
+		want := []string{"fill:1", "fill:2", "fill:7", "fill:8"}
+		if diff := cmp.Diff(want, h.images("fill")); diff != "" {
+			return fmt.Errorf("images (-want +got):\n%s", diff)
+		}
+		return nil
+	})
+	if used := h.used(); used > 50 || used < 40 {
+		t.Errorf("the disk is %d%% full, want the low mark of 50%%, and not much less", used)
+	}
+	if got := h.images("localhost:5000/app"); !slices.Equal(got, []string{"localhost:5000/app:1", "localhost:5000/app:2"}) {
+		t.Errorf("images = %v, want the one that runs and the way back", got)
+	}
+	for image, reason := range map[string]string{
+		"fill:1": "pinned", "fill:2": "in-use: container holds uses it", "localhost:5000/app:1": "rollback: container app goes back to it",
+		"localhost:5000/app:2": "in-use", "fill:8": "room",
+	} {
+		if out, code := h.try("dockhostctl gc --explain " + image); code != 0 || !strings.Contains(out, reason) {
+			t.Errorf("gc --explain %s exits %d: %s, want %q", image, code, out, reason)
+		}
+	}
+	if out, code := h.try("dockhostctl gc --explain fill:3"); code != 1 || !strings.Contains(out, `no image "fill:3"`) {
+		t.Errorf("gc --explain of an image that is gone exits %d: %s", code, out)
+	}
+}
+
+// Ten updates in a row leave as many images as are to be kept, without a full
+// disk, and without what others brought.
+func TestHousekeepingNightly(t *testing.T) {
+	h := newHost(t)
+	h.loggedIn()
+	h.run(`
+		docker pull -q localhost:5000/app:1 >/dev/null
+		for n in 1 2 3 4 5 6 7 8 9 10; do
+			id=$(docker create localhost:5000/app:1) && docker commit -c "LABEL night=$n" $id localhost:5000/nightly:$n >/dev/null
+			docker rm $id >/dev/null && docker push -q localhost:5000/nightly:$n >/dev/null && docker rmi localhost:5000/nightly:$n >/dev/null
+		done`)
+	t.Cleanup(func() { h.run("docker rmi -f localhost:5000/nightly:9 localhost:5000/nightly:10 theirs:1 >/dev/null 2>&1 || true") })
+	h.makes("100K", "theirs:1")
+	h.keepsHouse("min_age: 0s, interval: 24h")
+	for night := 1; night <= 10; night++ {
+		h.assign(strings.Replace(app(), "app:1", fmt.Sprint("nightly:", night), 1))
+		h.ready("app")
+		want := []string{fmt.Sprint("localhost:5000/nightly:", night)}
+		if night > 1 {
+			want = append(want, fmt.Sprint("localhost:5000/nightly:", night-1))
+		}
+		slices.Sort(want)
+		h.eventually("two are left", func() error {
+			if diff := cmp.Diff(want, h.images("localhost:5000/nightly")); diff != "" {
+				return fmt.Errorf("images (-want +got):\n%s", diff)
+			}
+			return nil
+		})
+		h.sees("app")
+	}
+	for _, theirs := range []string{"theirs", "localhost:5000/app"} {
+		if len(h.images(theirs)) == 0 {
+			t.Errorf("%s is gone, which dockhost did not bring", theirs)
+		}
+	}
+}
+
+// A pull that does not fit has room made for it, while the agent, and what runs,
+// go on.
+func TestHousekeepingFullDisk(t *testing.T) {
+	h := newHost(t)
+	h.smallDisk("800m")
+	h.keepsHouse("images: all, min_age: 0s, interval: 24h, build_cache: off")
+	h.assign(app())
+	h.ready("app")
+	h.sees("app")
+	agent := h.property("dockhost", "MainPID")
+	h.makes("100M", "fill:1", "fill:2", "fill:3", "fill:4")
+	h.assign(strings.Replace(app(), "app:1", "app:big", 1))
+	h.within(3*time.Minute, "the large image runs", func() error {
+		c, err := h.container("app")
+		if err != nil || !c.Ready || c.Pending != nil || c.Image != "localhost:5000/app:big" {
+			return fmt.Errorf("app is %+v (%+v), %w", c, c.Pending, err)
+		}
+		return nil
+	})
+	if left := h.images("fill"); len(left) == 4 {
+		t.Errorf("images = %v, want fewer", left)
+	}
+	if now := h.property("dockhost", "MainPID"); now != agent {
+		t.Errorf("the agent has pid %s, want %s as before", now, agent)
+	}
+	h.run("fallocate -l $(df --output=avail -B1 /run/dockhost-e2e-disk | tail -n 1) /run/dockhost-e2e-disk/junk")
+	gc, code := h.gc("")
+	if code != 3 || len(gc.Holds) == 0 {
+		t.Errorf("gc of a disk full of something else exits %d with %+v, want 3 and what fills it", code, gc.Holds)
+	}
+	if s, code := h.status(); code != 3 || s.Housekeeping == nil || !strings.Contains(s.Housekeeping.Problem, "100% full") {
+		t.Errorf("status exits %d with %+v, want 3 and the problem", code, s.Housekeeping)
+	}
+	if out, _ := h.try("dockhostctl status"); !strings.Contains(out, "other files on the file system of /run/dockhost-e2e-disk") {
+		t.Errorf("status = %s, want what fills the disk", out)
+	}
+	h.run("rm /run/dockhost-e2e-disk/junk; dockhostctl gc")
+	if s, code := h.status(); code != 0 || s.Housekeeping.Problem != "" {
+		t.Errorf("status exits %d with %+v, want no problem any more", code, s.Housekeeping)
+	}
+}
+
+// Docker that an operator stopped is not started for a run, and an agent that is
+// killed in the middle of one leaves nothing behind.
+func TestHousekeepingInterrupted(t *testing.T) {
+	h := newHost(t)
+	h.keepsHouse(`images: all, min_age: 0s, max_age: 1ns, interval: 24h`)
+	h.run("systemctl start dockhost && systemctl stop docker.socket docker.service")
+	if out, code := h.try("dockhostctl gc"); code != 1 || !strings.Contains(out, "docker.sock") {
+		t.Errorf("gc without Docker exits %d: %s, want 1 and the reason", code, out)
+	}
+	h.run("systemctl start docker.service")
+	var names []string
+	for n := range 40 {
+		names = append(names, fmt.Sprint("tiny:", n))
+	}
+	h.makes("10K", names...)
+	for range 3 {
+		h.run("dockhostctl gc >/dev/null 2>&1 & systemctl kill -s KILL dockhost.service; wait")
+	}
+	h.eventually("a run goes through", func() error {
+		if out, code := h.try("dockhostctl gc"); code != 0 {
+			return fmt.Errorf("exits %d: %s", code, out)
+		}
+		return nil
+	})
+	if left := h.images("tiny"); len(left) > 0 {
+		t.Errorf("images = %v, want none", left)
+	}
+	h.run("jq -e .version /var/lib/dockhost/images.json; [ -z \"$(find /var/lib/dockhost -name '.images.json*')\" ]")
+}
+
+// TestHousekeepingLoad times a plan and a run over 150 images beside Docker's own
+// commands. It fails only where images stay.
+func TestHousekeepingLoad(t *testing.T) {
+	h := newHost(t)
+	h.keepsHouse(`images: all, min_age: 0s, max_age: 1ns, max_removals: 1000, interval: 24h, build_cache: off`)
+	h.run("systemctl start dockhost; docker image prune -af >/dev/null")
+	var names []string
+	for n := range 150 {
+		names = append(names, fmt.Sprint("load:", n))
+	}
+	took := func(script string) time.Duration {
+		start := time.Now()
+		h.run(script)
+		return time.Since(start).Round(time.Millisecond)
+	}
+	h.makes("50K", names...)
+	t.Logf("dockhostctl gc --dry-run: %s, docker system df: %s", took("dockhostctl gc --dry-run"), took("docker system df"))
+	rss := func() string { return h.output("awk '/^VmHWM/ {print $2, $3}' /proc/$(systemctl show --value -p MainPID dockhost)/status") }
+	before := rss()
+	t.Logf("dockhostctl gc of 150 images: %s; the agent's peak memory %s, and %s before", took("dockhostctl gc"), rss(), before)
+	if left := h.images("load"); len(left) > 0 {
+		t.Errorf("images = %v, want none", left)
+	}
+	h.makes("50K", names...)
+	t.Logf("docker image prune -a of the same: %s", took("docker image prune -af"))
+}
