@@ -99,10 +99,12 @@ func (a *Agent) mayAskDocker(ctx context.Context) bool {
 	return err != nil || unit.ActiveState != "inactive" && unit.ActiveState != "failed" || unit.LoadState == "not-found"
 }
 
+// knowsAssignment says whether it is known what is assigned: a new instance whose
+// metadata service did not answer yet may be assigned anything.
 func (a *Agent) knowsAssignment() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.read
+	return a.read && (a.kept != nil || a.awaited == "")
 }
 
 // pull pulls an image, and has housekeeping make room for it: while it arrives,

@@ -439,3 +439,21 @@ func TestManual(t *testing.T) {
 		t.Errorf("rules (-program +manual):\n%s", diff)
 	}
 }
+
+// What a host removes is for whoever owns it to say.
+func TestCheckHousekeeping(t *testing.T) {
+	asked := assign(t, "containers: {}\nhousekeeping: {images: all}")
+	for text, want := range map[string]string{
+		"housekeeping: true": "", "default: allow": "",
+		"housekeeping: false": "housekeeping: to change what the host removes is not allowed here (rule housekeeping: false in /etc/dockhost/policy.yaml)",
+		"default: deny":       "housekeeping: to change what the host removes is not allowed here (default: deny, and no rule housekeeping, in /etc/dockhost/policy.yaml)",
+	} {
+		got := ""
+		if err := policy(t, text).Check(asked); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("policy %q says %q, want %q", text, got, want)
+		}
+	}
+}

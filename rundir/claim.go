@@ -181,12 +181,13 @@ func (d Dir) LockImages(ctx context.Context) (unlock func(), err error) {
 // lockPause is how long to wait before a lock is asked for again.
 const lockPause = 20 * time.Millisecond
 
-// lockImages locks a file that is never removed.
+// lockImages locks a file that is never removed. Who may only read it may lock it:
+// it has the group of its directory.
 func (d Dir) lockImages(ctx context.Context, how int) (unlock func(), err error) {
 	if err := os.MkdirAll(d.ImagesDir(), 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(d.ImagesDir(), "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o660)
+	file, err := os.OpenFile(filepath.Join(d.ImagesDir(), "lock"), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return nil, err
 	}

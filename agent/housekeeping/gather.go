@@ -27,6 +27,7 @@ const unitLabel = "dockhost.unit"
 // many images there are. It brings the memory up to date on the way, and saves
 // it.
 func (k *Keeper) gather(ctx context.Context) (Input, error) {
+	began := k.Now()
 	info, err := k.Docker.Info(ctx)
 	if err != nil {
 		return Input{}, err
@@ -64,7 +65,7 @@ func (k *Keeper) gather(ctx context.Context) (Input, error) {
 		known[image.ID] = true
 		k.memory.of(image.ID, in.Now)
 	}
-	k.memory.forget(known, assigned.Names)
+	k.memory.forget(known, assigned.Names, began)
 	in.Rollback = k.memory.rollback()
 	in.Images, in.Layers = k.withLayers(info, images)
 	in.Containers = containersOf(containers, in.Now)
@@ -97,13 +98,18 @@ func (k *Keeper) noteContainers(containers []engine.StoredContainer, names []str
 // noteUses remembers the uses that Docker told of. The caller holds mu.
 func (k *Keeper) noteUses(images []engine.StoredImage, now time.Time) {
 	for i := range images {
-		image := Image{ID: images[i].ID, Tags: images[i].Tags, Digests: images[i].Digests}
-		for ref, at := range k.uses {
-			if image.referenceIn(map[string]bool{ref: true}) == "" {
-				continue
-			}
-			if r := k.memory.of(image.ID, now); at.After(r.Used) && !at.After(now) {
+		r := k.memory.of(images[i].ID, now)
+		note := func(at time.Time) {
+			if at.After(r.Used) && !at.After(now) {
 				r.Used = at
+			}
+		}
+		for _, ref := range slices.Concat(images[i].Tags, images[i].Digests) {
+			note(k.uses[normalize(ref)])
+		}
+		for ref, at := range k.uses {
+			if isIDOf(ref, images[i].ID) {
+				note(at)
 			}
 		}
 	}

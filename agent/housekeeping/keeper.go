@@ -29,6 +29,10 @@ const (
 	vainInterval = 10 * time.Minute
 	// firstRun is when the first run begins without a cause: not in a boot.
 	firstRun = 10 * time.Minute
+	// lockTimeout bounds the wait for programs that claim an image just now.
+	lockTimeout = time.Minute
+	// maxUses bounds how many images' uses are kept in mind between two runs.
+	maxUses = 10_000
 	// networkAge is how old a network must be to go.
 	networkAge = time.Hour
 )
@@ -235,8 +239,9 @@ func (k *Keeper) absorb(ctx context.Context) {
 	if err != nil || len(pulled) == 0 {
 		return
 	}
-	unlock, err := k.Dir.LockImages(ctx)
+	unlock, err := k.lock(ctx)
 	if err != nil {
+		k.Log.Warn("pulls not remembered", zap.Error(err))
 		return
 	}
 	defer unlock()
@@ -257,6 +262,13 @@ func (k *Keeper) absorb(ctx context.Context) {
 	}
 }
 
+// lock keeps programs from claiming images.
+func (k *Keeper) lock(ctx context.Context) (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	return k.Dir.LockImages(ctx)
+}
+
 // followUses remembers when images are used, as Docker tells.
 func (k *Keeper) followUses(ctx context.Context) {
 	const first, longest = time.Second, 5 * time.Minute
@@ -267,14 +279,21 @@ func (k *Keeper) followUses(ctx context.Context) {
 			for use := range k.Docker.Uses(ctx, last) {
 				last = use.At
 				tries = backoff.Backoff{Next: first, Cap: longest}
-				k.mu.Lock()
-				k.uses[normalize(use.Image)] = use.At
-				k.mu.Unlock()
+				k.noteUse(use)
 			}
 		}
 		if tries.Wait(ctx, nil) != nil {
 			return
 		}
+	}
+}
+
+func (k *Keeper) noteUse(use engine.Use) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ref := normalize(use.Image)
+	if _, known := k.uses[ref]; known || len(k.uses) < maxUses {
+		k.uses[ref] = use.At
 	}
 }
 
@@ -393,7 +412,7 @@ func (k *Keeper) removeImages(ctx context.Context, plan *api.GC, in Input, polic
 
 // removeImage removes one image, unless somebody uses it by now: why says so.
 func (k *Keeper) removeImage(ctx context.Context, image *Image) (why string, err error) {
-	unlock, err := k.Dir.LockImages(ctx)
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -156,10 +156,10 @@ func (m *memory) noteReady(name, container, image string) {
 	}
 }
 
-// forget drops what is known of images that are gone, and of containers that are
-// no longer assigned.
-func (m *memory) forget(images map[string]bool, names []string) {
-	maps.DeleteFunc(m.Images, func(id string, _ *record) bool { return !images[id] })
+// forget drops what is known of images that were gone when the list of them was
+// begun, and of containers that are no longer assigned.
+func (m *memory) forget(images map[string]bool, names []string, began time.Time) {
+	maps.DeleteFunc(m.Images, func(id string, r *record) bool { return !images[id] && r.Seen.Before(began) })
 	maps.DeleteFunc(m.Ways, func(name string, _ *way) bool { return !slices.Contains(names, name) })
 }
 

@@ -24,21 +24,17 @@ func (s *suite) store() {
 	runs := s.start(container.Config{Labels: map[string]string{"enginetest": "store"}})
 	ended := s.run("-exit-after", "10ms", "-exit-code", "3")
 	s.ends(ended, 3)
-	containers, err := s.engine.Containers(s.Context())
-	if err != nil {
-		s.Fatal(err)
+	if c := s.listed(runs.id); c.Ended || c.ImageID != images[i].ID || c.Labels["enginetest"] != "store" || !strings.HasPrefix(c.Name, "enginetest-") {
+		s.Errorf("Containers() has %+v, want it running, of %s", c, images[i].ID)
 	}
-	for _, c := range containers {
-		switch c.ID {
-		case runs.id:
-			if c.Ended || c.ImageID != images[i].ID || c.Labels["enginetest"] != "store" || !strings.HasPrefix(c.Name, "enginetest-") {
-				s.Errorf("Containers() has %+v, want it running, of %s", c, images[i].ID)
-			}
-		case ended.id:
-			if !c.Ended || c.EndedFor > patience {
-				s.Errorf("Containers() has %+v, want it ended just now", c)
-			}
+	// A list may lag behind whoever waits for the end.
+	for deadline := time.Now().Add(patience); !s.listed(ended.id).Ended; {
+		if time.Now().After(deadline) {
+			s.Fatalf("Containers() has %+v, want it ended", s.listed(ended.id))
 		}
+	}
+	if c := s.listed(ended.id); c.EndedFor > 2*patience {
+		s.Errorf("Containers() has %+v, want it ended just now", c)
 	}
 	if err := s.engine.RemoveEnded(s.Context(), runs.id); !errors.Is(err, engine.ErrConflict) {
 		s.Errorf("RemoveEnded() of a container that runs = %v, want ErrConflict", err)
@@ -58,6 +54,17 @@ func (s *suite) store() {
 	if _, err := s.engine.PruneVolumes(s.Context()); err != nil {
 		s.Errorf("PruneVolumes() = %v", err)
 	}
+}
+
+// listed is what a list says of a container.
+func (s *suite) listed(id string) engine.StoredContainer {
+	s.Helper()
+	containers, err := s.engine.Containers(s.Context())
+	i := slices.IndexFunc(containers, func(c engine.StoredContainer) bool { return c.ID == id })
+	if err != nil || i < 0 {
+		s.Fatalf("Containers() = %+v, %v, want %s among them", containers, err, id)
+	}
+	return containers[i]
 }
 
 // removeImage keeps an image that a container was made of, running or not.

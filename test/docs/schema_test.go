@@ -111,7 +111,7 @@ func typeOf(typ reflect.Type) string {
 		return "string"
 	case typ.Kind() == reflect.Bool:
 		return "boolean"
-	case typ.Kind() == reflect.Int:
+	case typ.Kind() == reflect.Int, typ.Kind() == reflect.Int64:
 		return "integer"
 	case typ.Kind() == reflect.Slice:
 		return "array"
