@@ -105,22 +105,14 @@ func endedFor(status string) time.Duration {
 		n = 1 // "About an hour", which is one at least
 	}
 	const day = 24 * time.Hour
-	count := time.Duration(n)
-	switch match[2] {
-	case "second":
-		return count * time.Second
-	case "minute":
-		return count * time.Minute
-	case "hour":
-		return max(count*time.Hour-30*time.Minute, time.Hour)
-	case "day":
-		return count * day
-	case "week":
-		return count * 7 * day
-	case "month":
-		return count * 30 * day
+	unit := map[string]time.Duration{
+		"second": time.Second, "minute": time.Minute, "hour": time.Hour, "day": day, "week": 7 * day, "month": 30 * day, "year": 365 * day,
+	}[match[2]]
+	age := unit * time.Duration(n)
+	if match[2] == "hour" {
+		age = max(age-30*time.Minute, time.Hour)
 	}
-	return count * 365 * day
+	return age
 }
 
 // RemoveImage removes an image, or one of its tags, and is never forced: the

@@ -187,7 +187,7 @@ func (d Dir) lockImages(ctx context.Context, how int) (unlock func(), err error)
 	if err := os.MkdirAll(d.ImagesDir(), 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(d.ImagesDir(), "lock"), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o640)
+	file, err := os.OpenFile(filepath.Join(d.ImagesDir(), "lock"), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o640) //nolint:gosec // G302: its group is to lock it
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func TestClaimWaits(t *testing.T) {
 // A program that is killed leaves no claim, and its note where it pulled.
 func TestClaimOfTheDead(t *testing.T) {
 	if ref := os.Getenv("TEST_CLAIM"); ref != "" {
-		claim, err := Dir(os.Getenv("TEST_DIR")).Claim(t.Context(), ref)
+		claim, err := Dir(".").Claim(t.Context(), ref)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestClaimOfTheDead(t *testing.T) {
 	}
 	dir := Dir(t.TempDir())
 	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestClaimOfTheDead$")
-	command.Env = append(os.Environ(), "TEST_CLAIM=app:1", "TEST_DIR="+string(dir))
+	command.Env, command.Dir = append(os.Environ(), "TEST_CLAIM=app:1"), string(dir)
 	out, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

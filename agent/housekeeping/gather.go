@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -141,9 +142,7 @@ func (k *Keeper) withLayers(info engine.Info, stored []engine.StoredImage) ([]Im
 		images = append(images, image)
 	}
 	if files != nil {
-		for key, size := range files.Sizes() {
-			sizes[key] = size
-		}
+		maps.Copy(sizes, files.Sizes())
 	}
 	return images, sizes
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,9 +92,10 @@ func (r *rig) id(ref string) string {
 	return image.ID
 }
 
-// runs makes a container of an image, as a supervisor does, that is ready.
-func (r *rig) runs(name, ref string) {
+// runs makes the container app of an image, as a supervisor does, that is ready.
+func (r *rig) runs(ref string) {
 	r.Helper()
+	const name = "app"
 	if err := r.client.Remove(r.Context(), name); err != nil {
 		r.Fatal(err)
 	}
@@ -137,7 +139,7 @@ func TestNightly(t *testing.T) {
 	r.server.AddImage("theirs:1", enginetest.App())
 	for _, tag := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"} {
 		r.pulled("localhost:5000/app:" + tag)
-		r.runs("app", "localhost:5000/app:"+tag)
+		r.runs("localhost:5000/app:" + tag)
 		r.collect(k)
 		r.later(24 * time.Hour)
 		if tag == "5" {
@@ -155,11 +157,11 @@ func TestRollbackTarget(t *testing.T) {
 	r.policy.KeepLast = 1
 	k := r.keeper()
 	r.pulled("app:1")
-	r.runs("app", "app:1")
+	r.runs("app:1")
 	r.collect(k)
 	for _, ref := range []string{"app:2", "app:3"} {
 		r.pulled(ref)
-		r.runs("app", ref)
+		r.runs(ref)
 		if err := r.dir.WriteState("app", rundir.State{Phase: "unready"}); err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +178,7 @@ func TestDamagedMemory(t *testing.T) {
 		r := newRig(t)
 		k := r.keeper()
 		r.pulled("app:1", "app:2", "app:3", "app:4")
-		r.runs("app", "app:4")
+		r.runs("app:4")
 		r.collect(k)
 		path := filepath.Join(r.root, memoryPath)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -290,8 +292,8 @@ func TestDockerAway(t *testing.T) {
 func TestCalls(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
-	for _, n := range strings.Split(strings.Repeat("x", 300), "") {
-		r.server.AddImage("app:"+n+time.Now().Format("150405.000000000"), enginetest.App())
+	for n := range 300 {
+		r.server.AddImage(fmt.Sprint("app:", n), enginetest.App())
 	}
 	if err := r.client.Ping(t.Context()); err != nil {
 		t.Fatal(err)

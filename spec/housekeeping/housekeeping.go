@@ -36,13 +36,13 @@ func Parse(report *document.Report, at document.Spot) *spec.Housekeeping {
 	case !at.Present() || at.IsNull():
 		return nil
 	case at.Text() == "off" || at.Text() == "false":
-		return &spec.Housekeeping{Off: pointer(true)}
+		return &spec.Housekeeping{Off: new(true)}
 	case !at.IsMapping():
 		r.Errorf(at, "not a mapping: write images: managed and the like below it, indented, or off")
 		return nil
 	}
 	at = r.Check(at, Keys())
-	h := &spec.Housekeeping{Off: pointer(false)}
+	h := &spec.Housekeeping{Off: new(false)}
 	h.Images = r.scope(at.Field("images"), spec.ScopeManaged, spec.ScopeAll, spec.ScopeNone)
 	h.Containers = r.scope(at.Field("containers"), spec.ScopeManaged, spec.ScopeAll, spec.ScopeNone)
 	h.High, h.Low = r.marks(at.Field("high"), at.Field("low"))
@@ -58,8 +58,6 @@ func Parse(report *document.Report, at document.Spot) *spec.Housekeeping {
 	return h
 }
 
-func pointer[T any](value T) *T { return &value }
-
 // reader notes what is wrong while it reads.
 type reader struct {
 	*document.Report
@@ -74,7 +72,7 @@ func (r reader) scope(at document.Spot, allowed ...spec.Scope) *spec.Scope {
 	}
 	for _, scope := range allowed {
 		if at.Text() == string(scope) || scope == spec.ScopeNone && at.Text() == "false" {
-			return pointer(scope)
+			return new(scope)
 		}
 	}
 	r.Errorf(at, "unknown: use managed (what dockhost brought), all (whoever brought it) or off")
@@ -87,9 +85,9 @@ func (r reader) only(at document.Spot, value string) *bool {
 	case !said(at):
 		return nil
 	case text == value:
-		return pointer(true)
+		return new(true)
 	case text == "off" || text == "false":
-		return pointer(false)
+		return new(false)
 	}
 	r.Errorf(at, "unknown: use %s or off", value)
 	return nil
@@ -136,7 +134,7 @@ func (r reader) age(at document.Spot, canBeOff bool) *time.Duration {
 	case !said(at):
 		return nil
 	case canBeOff && (text == "off" || text == "false"):
-		return pointer(time.Duration(0))
+		return new(time.Duration(0))
 	}
 	age, ok := duration(text)
 	if !ok || canBeOff && age == 0 {

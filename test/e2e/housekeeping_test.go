@@ -69,11 +69,12 @@ func (h *host) used() int {
 	return percent
 }
 
-// sees waits until housekeeping knows that a container is ready with its image.
-func (h *host) sees(name string) {
+// sees waits until housekeeping knows that the container app is ready with its
+// image.
+func (h *host) sees() {
 	h.Helper()
-	h.eventually("housekeeping sees "+name, func() error {
-		out, _ := h.try("jq -r .ways." + name + ".container /var/lib/dockhost/images.json; jq -r .container_id /run/dockhost/state/" + name + ".json")
+	h.eventually("housekeeping sees app", func() error {
+		out, _ := h.try("jq -r .ways.app.container /var/lib/dockhost/images.json; jq -r .container_id /run/dockhost/state/app.json")
 		if ids := strings.Fields(out); len(ids) != 2 || ids[0] != ids[1] {
 			return fmt.Errorf("it knows %q", out)
 		}
@@ -89,10 +90,10 @@ func TestHousekeepingMarks(t *testing.T) {
 	h.keepsHouse(`images: all, min_age: 0s, keep_last: 1, high: 80%, low: 50%, keep: "fill:1", interval: 24h, build_cache: off`)
 	h.assign(app())
 	h.ready("app")
-	h.sees("app")
+	h.sees()
 	h.assign(strings.Replace(app(), "app:1", "app:2", 1))
 	h.ready("app")
-	h.sees("app")
+	h.sees()
 	h.makes("40M", "fill:1", "fill:2", "fill:3")
 	h.run("docker create --name holds fill:2 x >/dev/null")
 	h.makes("40M", "fill:4", "fill:5", "fill:6")
@@ -138,7 +139,9 @@ func TestHousekeepingNightly(t *testing.T) {
 			id=$(docker create localhost:5000/app:1) && docker commit -c "LABEL night=$n" $id localhost:5000/nightly:$n >/dev/null
 			docker rm $id >/dev/null && docker push -q localhost:5000/nightly:$n >/dev/null && docker rmi localhost:5000/nightly:$n >/dev/null
 		done`)
-	t.Cleanup(func() { h.run("docker rmi -f localhost:5000/nightly:9 localhost:5000/nightly:10 theirs:1 >/dev/null 2>&1 || true") })
+	t.Cleanup(func() {
+		h.run("docker rmi -f localhost:5000/nightly:9 localhost:5000/nightly:10 theirs:1 >/dev/null 2>&1 || true")
+	})
 	h.makes("100K", "theirs:1")
 	h.keepsHouse("min_age: 0s, interval: 24h")
 	for night := 1; night <= 10; night++ {
@@ -155,7 +158,7 @@ func TestHousekeepingNightly(t *testing.T) {
 			}
 			return nil
 		})
-		h.sees("app")
+		h.sees()
 	}
 	for _, theirs := range []string{"theirs", "localhost:5000/app"} {
 		if len(h.images(theirs)) == 0 {
@@ -172,7 +175,7 @@ func TestHousekeepingFullDisk(t *testing.T) {
 	h.keepsHouse("images: all, min_age: 0s, interval: 24h, build_cache: off")
 	h.assign(app())
 	h.ready("app")
-	h.sees("app")
+	h.sees()
 	agent := h.property("dockhost", "MainPID")
 	h.makes("100M", "fill:1", "fill:2", "fill:3", "fill:4")
 	h.assign(strings.Replace(app(), "app:1", "app:big", 1))
@@ -253,7 +256,9 @@ func TestHousekeepingLoad(t *testing.T) {
 	}
 	h.makes("50K", names...)
 	t.Logf("dockhostctl gc --dry-run: %s, docker system df: %s", took("dockhostctl gc --dry-run"), took("docker system df"))
-	rss := func() string { return h.output("awk '/^VmHWM/ {print $2, $3}' /proc/$(systemctl show --value -p MainPID dockhost)/status") }
+	rss := func() string {
+		return h.output("awk '/^VmHWM/ {print $2, $3}' /proc/$(systemctl show --value -p MainPID dockhost)/status")
+	}
 	before := rss()
 	t.Logf("dockhostctl gc of 150 images: %s; the agent's peak memory %s, and %s before", took("dockhostctl gc"), rss(), before)
 	if left := h.images("load"); len(left) > 0 {
