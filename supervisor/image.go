@@ -144,12 +144,16 @@ func (s *Supervisor) pull(ctx context.Context) error {
 	s.Log.Info("pulling image", zap.String("image", s.spec.Image))
 	shown := progress{image: s.spec.Image}
 	var extended time.Time
-	var need int64
+	var need, sized int64
 	err := s.Engine.Pull(ctx, engine.PullRequest{
 		Ref: s.spec.Image, Platform: s.spec.Platform, StallTimeout: s.spec.PullStallTimeout,
 	}, func(p engine.Progress) {
 		now := time.Now()
 		need = max(need, p.Need())
+		if p.Bytes != sized || now.Sub(extended) >= extendInterval { // another layer has begun, or time passed
+			sized = p.Bytes
+			s.claim.Need(p.Need())
+		}
 		s.Notify.Status(shown.status(now, p))
 		switch {
 		case p.Downloaded:
@@ -157,7 +161,6 @@ func (s *Supervisor) pull(ctx context.Context) error {
 		case now.Sub(extended) >= extendInterval:
 			extended = now
 			s.Notify.ExtendTimeout(s.spec.PullStallTimeout + timeoutMargin)
-			s.claim.Need(p.Need())
 		}
 	})
 	if err != nil {

@@ -119,3 +119,25 @@ func saying(word string) func(context.Context, *enginetest.Process) int {
 		return untilSIGTERM(0)(ctx, p)
 	}
 }
+
+// The image is claimed from before it is looked for until the container is made,
+// and what was pulled is noted.
+func TestClaim(t *testing.T) {
+	r := newRig(t)
+	image := r.app()
+	image.Pace = 100 * time.Millisecond
+	r.server.Publish("app:2", image)
+	r.spec.Image, r.spec.Config.Image = "app:2", "app:2"
+	l := r.start()
+	l.until("the claim with what is still to come", func() bool {
+		now, pulled, err := r.dir.Claims()
+		return err == nil && len(now) == 1 && now[0].Ref == "app:2" && now[0].Need > 0 && len(pulled) == 0
+	})
+	l.ready()
+	l.until("the end of the claim", func() bool {
+		now, pulled, err := r.dir.Claims()
+		return err == nil && len(now) == 0 && len(pulled) == 1 && pulled[0].Ref == "app:2" && strings.HasPrefix(pulled[0].Pulled, "sha256:")
+	})
+	l.stop()
+	l.ends(0, "")
+}

@@ -306,3 +306,34 @@ func TestCalls(t *testing.T) {
 		t.Errorf("gathering takes %d calls, want 4 at most", calls)
 	}
 }
+
+// What the host's image was baked with stays, whoever else wants it gone.
+func TestPreloaded(t *testing.T) {
+	r := newRig(t)
+	k := r.keeper()
+	r.pulled("a:1", "b:1")
+	r.collect(k)
+	path := filepath.Join(r.root, preloadedPath)
+	text := `{"version":1,"images":[{"id":"` + r.id("a:1") + `","tags":["a:1"]}]}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.later(2 * time.Hour)
+	r.other.Store(800 * mb)
+	r.collect(k)
+	r.has("docker.io/library/a:1")
+}
+
+// A use that Docker tells of keeps an image longer than one that was not used.
+func TestUses(t *testing.T) {
+	r := newRig(t)
+	k := r.keeper()
+	r.pulled("old:1", "older:1")
+	r.collect(k)
+	r.later(2 * time.Hour)
+	k.noteUse(engine.Use{Image: "old:1", At: k.Now().Add(-time.Minute)})
+	r.other.Store(600 * mb)
+	r.policy.High, r.policy.Low = 80, 75
+	r.collect(k)
+	r.has("docker.io/library/old:1")
+}
