@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -16,6 +17,9 @@ import (
 
 // dockerUnit is Docker's unit, where it is run by systemd under its own name.
 const dockerUnit = "docker.service"
+
+// claimTimeout bounds the wait for a removal of an image that is going on.
+const claimTimeout = 30 * time.Second
 
 // errNotRead refuses to remove anything before it is known what is assigned.
 var errNotRead = errors.New("the agent does not know yet what is assigned to this host (see: dockhostctl status)")
@@ -110,7 +114,7 @@ func (a *Agent) knowsAssignment() bool {
 // pull pulls an image, and has housekeeping make room for it: while it arrives,
 // as far as its size is known by then, and once more when it did not fit.
 func (a *Agent) pull(ctx context.Context, c *spec.Container) (engine.Image, error) {
-	claim, err := a.Dir.Claim(ctx, c.Image)
+	claim, err := a.claim(ctx, c.Image)
 	if err != nil {
 		a.Log.Warn("image not claimed", zap.Error(err))
 	}
@@ -133,6 +137,13 @@ func (a *Agent) pull(ctx context.Context, c *spec.Container) (engine.Image, erro
 		claim.Pulled(image.ID)
 	}
 	return image, err
+}
+
+// claim says to housekeeping, and to others, that an image is being pulled.
+func (a *Agent) claim(ctx context.Context, ref string) (*rundir.Claim, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	return a.Dir.Claim(ctx, ref)
 }
 
 // pullOnce returns the most room that was needed at any time.

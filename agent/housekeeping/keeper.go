@@ -393,6 +393,7 @@ func (k *Keeper) removeImages(ctx context.Context, plan *api.GC, in Input, polic
 			v.Remove, v.Rule, v.Reason = false, ruleRoom, "nothing needs it, but there is room again"
 			continue
 		}
+		giveWay(ctx)
 		why, err := k.removeImage(ctx, byID[v.ID])
 		switch {
 		case err != nil:
@@ -407,6 +408,16 @@ func (k *Keeper) removeImages(ctx context.Context, plan *api.GC, in Input, polic
 			k.Log.Info("image removed", zap.String("image", v.ID), zap.Strings("names", v.Names), zap.String("rule", v.Rule),
 				zap.String("reason", v.Reason), zap.Int64("frees", v.Frees))
 		}
+	}
+}
+
+// giveWay lets programs claim images between two removals.
+func giveWay(ctx context.Context) {
+	timer := time.NewTimer(2 * rundir.LockPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
