@@ -12,6 +12,10 @@ import (
 	"time"
 )
 
+// alone has cloud-init not run: dockhost finds the disc itself, and a test that
+// boots often is done sooner.
+const alone = "cloud-init=disabled"
+
 // TestPull is a first boot whose image has to be pulled, from a registry that
 // is reached once the network is there.
 func TestPull(t *testing.T) {
@@ -20,19 +24,17 @@ func TestPull(t *testing.T) {
 	m.well("2")
 }
 
-// TestLimits has programs in the container's cgroup run against each limit.
+// TestLimits has a container run against each of its limits, and its unit's.
 func TestLimits(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-limits", app(preloaded, limits...))})
 	m.well("1")
 	m.checkPlace()
+	m.eats("it reached its own limit of 96MiB (mem_limit)")
+	m.run("systemctl set-property --runtime dockhost@app.service MemoryMax=64M")
+	m.eats("it reached the limit of dockhost@app.service, 64MiB (MemoryMax=)")
+
 	place := "/sys/fs/cgroup" + m.property("dockhost@app.service", "ControlGroup") + "/container"
 	enter := "echo $BASHPID >" + place + "/cgroup.procs\n"
-	if out, code := m.try("(" + enter + "head -c 200M /dev/zero | tail -c 200M >/dev/null)"); code != 137 {
-		t.Errorf("200M of memory within 96M: exit status %d, want 137: %s", code, out)
-	}
-	if out, _ := m.try("(" + enter + "for i in {1..80}; do sleep 20 & done; kill $(jobs -p)) 2>&1"); !strings.Contains(out, "Resource temporarily unavailable") {
-		t.Errorf("80 processes within 64: %s, want some refused", out)
-	}
 	m.run("(" + enter + "exec timeout 10 sh -c 'while :; do :; done') || [ $? = 124 ]")
 	if stat := m.run("cat " + place + "/cpu.stat"); strings.Contains(stat, "nr_throttled 0\n") {
 		t.Errorf("a busy loop within half a CPU was never throttled: %s", stat)
@@ -42,7 +44,28 @@ func TestLimits(t *testing.T) {
 	if us, err := strconv.Atoi(took); err != nil || us < 4_000_000 {
 		t.Errorf("5 MB were written in %s us, which is faster than 1 MB/s", took)
 	}
+	if out, _ := m.try("(" + enter + "for i in {1..80}; do sleep 20 & done; kill $(jobs -p)) 2>&1"); !strings.Contains(out, "Resource temporarily unavailable") {
+		t.Errorf("80 processes within 64: %s, want some refused", out)
+	}
 	m.well("1")
+}
+
+// eats has the container take more memory than it may: it is killed, the journal
+// says why, and it comes back.
+func (m *machine) eats(why string) {
+	m.Helper()
+	invocation := m.property("dockhost@app.service", "InvocationID")
+	m.run("curl -s -m 60 -X POST 'http://127.0.0.1:8080/eat?mb=150' || true")
+	m.eventually(func() string {
+		if m.property("dockhost@app.service", "InvocationID") == invocation {
+			return "the container has not been started anew"
+		}
+		return m.serves("1")
+	})
+	journal := m.run("journalctl --no-pager -o cat -u dockhost@app.service _SYSTEMD_INVOCATION_ID=" + invocation)
+	if want := "container was killed for want of memory (exit code 137): " + why; !strings.Contains(journal, want) {
+		m.Errorf("the journal does not say %q:\n%s", want, journal)
+	}
 }
 
 // TestReboot has a container come back by itself.
@@ -60,13 +83,13 @@ func TestReboot(t *testing.T) {
 func TestPowerCut(t *testing.T) {
 	disk, disc := newDisk(t), newDisc(t, "i-cut", app(preloaded))
 	for range *cuts {
-		m := boot(t, disk, settings{disc: disc})
+		m := boot(t, disk, settings{disc: disc, kernel: alone})
 		m.well("1")
 		m.checkStore("i-cut")
 		m.pause(rand.N(8 * time.Second))
 		m.cutPower()
 	}
-	m := boot(t, disk, settings{disc: disc})
+	m := boot(t, disk, settings{disc: disc, kernel: alone})
 	m.well("1")
 	m.checkStore("i-cut")
 }
@@ -77,7 +100,7 @@ func TestPowerCutPull(t *testing.T) {
 	r.stall()
 	disk, disc := newDisk(t), newDisc(t, "i-pull", app(r.image()))
 	for range *cuts {
-		m := boot(t, disk, settings{disc: disc})
+		m := boot(t, disk, settings{disc: disc, kernel: alone})
 		select {
 		case <-r.stalled:
 		case <-time.After(patience):
@@ -90,7 +113,7 @@ func TestPowerCutPull(t *testing.T) {
 		}
 	}
 	close(r.release)
-	m := boot(t, disk, settings{disc: disc})
+	m := boot(t, disk, settings{disc: disc, kernel: alone})
 	m.well("2")
 	m.checkStore("i-pull")
 }
@@ -101,15 +124,15 @@ func TestPowerCutTakeover(t *testing.T) {
 	r := newRegistry(t)
 	disk, old := newDisk(t), newDisc(t, "i-takeover", app(preloaded))
 	boots := []string{old, newDisc(t, "i-takeover", app(r.image()))}
-	m := boot(t, disk, settings{disc: old})
+	m := boot(t, disk, settings{disc: old, kernel: alone})
 	m.well("1")
 	m.cutPower()
 	for i := range *cuts {
-		m := boot(t, disk, settings{disc: boots[(i+1)%2]})
+		m := boot(t, disk, settings{disc: boots[(i+1)%2], kernel: alone})
 		m.pause(rand.N(20 * time.Second))
 		m.cutPower()
 	}
-	m = boot(t, disk, settings{disc: boots[1]})
+	m = boot(t, disk, settings{disc: boots[1], kernel: alone})
 	m.well("2")
 	m.checkStore("i-takeover")
 }
@@ -186,7 +209,7 @@ func TestClock(t *testing.T) {
 
 // TestWithoutCloudInit has dockhost need none.
 func TestWithoutCloudInit(t *testing.T) {
-	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-alone", app(preloaded)), kernel: "cloud-init=disabled"})
+	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-alone", app(preloaded)), kernel: alone})
 	m.well("1")
 	if state := m.property("cloud-final.service", "ActiveState"); state != "inactive" {
 		t.Errorf("cloud-final.service is %s, want inactive", state)

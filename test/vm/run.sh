@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the disk images of the given Debian suites, and runs the tests in virtual machines that boot them, one suite
-# after the other. All that a suite's tests print goes to build/vm-SUITE.log; it is shown where a test failed.
+# Makes the disk images of the given Debian suites, and runs the tests in virtual machines that boot them, the suites side
+# by side. All that a suite's tests print goes to build/vm-SUITE.log; it is shown where a test failed.
 #
 #   run.sh SUITE...       the canary: one boot
 #   run.sh --full SUITE...   all tests
@@ -37,20 +37,43 @@ ensure_packages() {
 	apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# compile makes the tests' program once, for all suites.
+compile() { go test -c -tags vm -o build/vm.test ./test/vm; }
+
 # run_suite SUITE PATTERN
 run_suite() {
-	local suite=$1 pattern=$2 image log=build/vm-$1.log status=0
-	image=$(test/vm/image.sh "$suite") || return
-	say "$suite: testing (log: $log)"
-	go test -tags vm -count=1 -timeout 4h -v -run "$pattern" ./test/vm -image "$image" \
-		-accel "${VM_ACCEL:-tcg}" -cuts "${VM_CUTS:-10}" >"$log" 2>&1 || status=$?
-	if [ "$status" = 0 ]; then
-		sed -nE 's/^ *--- /vm: '"$suite"': /p' "$log"
-	else
-		cat "$log"
-		say "$suite: FAILED, all of it above and in $log"
+	local image
+	image=$(test/vm/image.sh "$1") || return
+	say "$1: testing (log: build/vm-$1.log)"
+	(cd test/vm && ../../build/vm.test -test.timeout 4h -test.v -test.run "$2" -image "$image" \
+		-accel "${VM_ACCEL:-tcg}" -cuts "${VM_CUTS:-10}") >"build/vm-$1.log" 2>&1
+}
+
+# noted SUITE PATTERN runs the suite and leaves its status in build/vm-SUITE.result.
+noted() {
+	local status=0
+	run_suite "$@" || status=$?
+	echo "$status" >"build/vm-$1.result"
+}
+
+# report SUITE says how it went, and fails where it did not go well.
+report() {
+	local log=build/vm-$1.log
+	if [ "$(cat "build/vm-$1.result")" = 0 ]; then
+		sed -nE 's/^ *--- /vm: '"$1"': /p' "$log"
+		return
 	fi
-	return "$status"
+	[ ! -e "$log" ] || cat "$log"
+	say "$1: FAILED, all of it above and in $log"
+	return 1
+}
+
+# stop_all ends what still runs: each suite is a process group of its own.
+stop_all() {
+	local group
+	for group in $(jobs -p); do
+		kill -TERM -- "-$group" 2>/dev/null || true
+	done
 }
 
 main() {
@@ -62,8 +85,17 @@ main() {
 	[ "$#" -gt 0 ] || usage
 	ensure_packages
 	mkdir -p build
+	compile
+	set -m
+	trap stop_all EXIT
+	trap 'exit 130' INT TERM
 	for suite in "$@"; do
-		run_suite "$suite" "${VM_RUN:-$pattern}" || failed+=("$suite")
+		rm -f "build/vm-$suite.log" "build/vm-$suite.result"
+		noted "$suite" "${VM_RUN:-$pattern}" </dev/null &
+	done
+	wait
+	for suite in "$@"; do
+		report "$suite" || failed+=("$suite")
 	done
 	[ "${#failed[@]}" = 0 ] || { say "failed: ${failed[*]}" && exit 1; }
 }
