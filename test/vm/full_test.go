@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -249,4 +250,47 @@ func TestDiskFull(t *testing.T) {
 	m.run("rm /filler && systemctl reload dockhost.service")
 	m.well("1")
 	m.checkStore("i-full")
+}
+
+// TestMount has a container keep its files on a disk of their own, which is
+// blank at first, across a reboot.
+func TestMount(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data.raw")
+	run(t, "truncate", "-s", "64M", data)
+	m := boot(t, newDisk(t), settings{
+		disc: newDisc(t, "i-mount", app(preloaded, `volumes: ["/mnt/data:/data"]`,
+			"x-dockhost: {mounts: [{what: /dev/disk/by-id/virtio-data, where: /mnt/data, type: ext4, makefs: true}]}")),
+		data:   data,
+		kernel: alone,
+	})
+	m.well("1")
+	if fs := m.run("findmnt -n -o SOURCE,FSTYPE /mnt/data"); strings.Join(strings.Fields(fs), " ") != "/dev/vdc ext4" {
+		t.Errorf("/mnt/data is %s, want /dev/vdc's ext4", fs)
+	}
+	m.run("echo kept >/mnt/data/file")
+	m.reboot()
+	m.well("1")
+	if got := m.run("mountpoint -q /mnt/data; cat /proc/$(docker inspect -f '{{.State.Pid}}' app)/root/data/file"); got != "kept" {
+		t.Errorf("the container's disk has %q after a reboot, want what was written before", got)
+	}
+}
+
+// TestSystemExtension has the file that is released be merged from the loop
+// device that systemd-sysext makes of it, on a machine without the package.
+func TestSystemExtension(t *testing.T) {
+	found, err := filepath.Glob(*extension)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d extensions are %s (run: make vm-full)", len(found), *extension)
+	}
+	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-extension", app(preloaded)), data: found[0], kernel: alone})
+	m.well("1")
+	m.run("dpkg --purge dockhost && ! command -v dockhost")
+	m.run("mkdir -p /var/lib/extensions && cp /dev/disk/by-id/virtio-data /var/lib/extensions/dockhost.raw")
+	m.run("systemd-sysext merge && systemctl daemon-reload && systemctl start dockhost.socket dockhost.service")
+	if files := m.run("losetup -n -l -O BACK-FILE"); !strings.Contains(files, "dockhost.raw") {
+		t.Errorf("loop devices are of %q, want one of the extension", files)
+	}
+	m.well("1")
+	m.reboot()
+	m.well("1")
 }

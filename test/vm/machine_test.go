@@ -26,6 +26,8 @@ var (
 	image = flag.String("image", "", "the `directory` of a disk image, as test/vm/image.sh makes it")
 	accel = flag.String("accel", "tcg", "qemu's `accelerator`: tcg, or kvm where that works")
 	cuts  = flag.Int("cuts", 10, "how often the power is cut in each test of that")
+	// run.sh has the packages built beforehand.
+	extension = flag.String("extension", "../../build/vm-package/*.raw", "the system extension, as a `pattern`")
 )
 
 // patience bounds every wait. Software emulation on a busy machine is slow; a
@@ -54,6 +56,8 @@ type machine struct {
 type settings struct {
 	// disc is an image of a disc in its drive; "" is none.
 	disc string
+	// data is an image of a second disk, /dev/disk/by-id/virtio-data; "" is none.
+	data string
 	// kernel are arguments for the kernel, beside those that all have.
 	kernel string
 	// clock is what the machine's clock shows; the zero time is now.
@@ -148,6 +152,9 @@ func (m *machine) arguments(disk string, s settings) []string {
 	}
 	if s.disc != "" {
 		args = append(args, "-drive", "if=none,id=disc,format=raw,readonly=on,file="+s.disc, "-device", "virtio-blk-pci,drive=disc")
+	}
+	if s.data != "" {
+		args = append(args, "-drive", "if=none,id=data,format=raw,file="+s.data, "-device", "virtio-blk-pci,drive=data,serial=data")
 	}
 	if !s.clock.IsZero() {
 		args = append(args, "-rtc", "base="+s.clock.UTC().Format("2006-01-02T15:04:05"))
