@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,14 +79,26 @@ func TestReboot(t *testing.T) {
 	}
 }
 
+// moments returns random times below a bound, and logs what they can be had
+// again by.
+func moments(t *testing.T) func(below time.Duration) time.Duration {
+	t.Helper()
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	t.Logf("-seed %d", *seed)
+	source := rand.New(rand.NewPCG(*seed, 0))
+	return func(below time.Duration) time.Duration { return time.Duration(source.Int64N(int64(below))) }
+}
+
 // TestPowerCut cuts it while the container runs, at random moments.
 func TestPowerCut(t *testing.T) {
-	disk, disc := newDisk(t), newDisc(t, "i-cut", app(preloaded))
+	disk, disc, moment := newDisk(t), newDisc(t, "i-cut", app(preloaded)), moments(t)
 	for range *cuts {
 		m := boot(t, disk, settings{disc: disc, kernel: alone})
 		m.well("1")
 		m.checkStore("i-cut")
-		m.pause(rand.N(8 * time.Second))
+		m.pause(moment(8 * time.Second))
 		m.cutPower()
 	}
 	m := boot(t, disk, settings{disc: disc, kernel: alone})
@@ -97,7 +108,7 @@ func TestPowerCut(t *testing.T) {
 
 // TestPowerCutPull cuts it in the middle of a pull.
 func TestPowerCutPull(t *testing.T) {
-	r := newRegistry(t)
+	r, moment := newRegistry(t), moments(t)
 	r.stall()
 	disk, disc := newDisk(t), newDisc(t, "i-pull", app(r.image()))
 	for range *cuts {
@@ -107,7 +118,7 @@ func TestPowerCutPull(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatal("no pull has begun")
 		}
-		m.pause(rand.N(3 * time.Second))
+		m.pause(moment(3 * time.Second))
 		m.cutPower()
 		for len(r.stalled) > 0 { // Docker had asked again
 			<-r.stalled
@@ -122,7 +133,7 @@ func TestPowerCutPull(t *testing.T) {
 // TestPowerCutTakeover cuts it while one assignment is replaced by another:
 // the machine ends with the new one, and never with none.
 func TestPowerCutTakeover(t *testing.T) {
-	r := newRegistry(t)
+	r, moment := newRegistry(t), moments(t)
 	disk, old := newDisk(t), newDisc(t, "i-takeover", app(preloaded))
 	boots := []string{old, newDisc(t, "i-takeover", app(r.image()))}
 	m := boot(t, disk, settings{disc: old, kernel: alone})
@@ -130,7 +141,7 @@ func TestPowerCutTakeover(t *testing.T) {
 	m.cutPower()
 	for i := range *cuts {
 		m := boot(t, disk, settings{disc: boots[(i+1)%2], kernel: alone})
-		m.pause(rand.N(20 * time.Second))
+		m.pause(moment(20 * time.Second))
 		m.cutPower()
 	}
 	m = boot(t, disk, settings{disc: boots[1], kernel: alone})
@@ -250,47 +261,4 @@ func TestDiskFull(t *testing.T) {
 	m.run("rm /filler && systemctl reload dockhost.service")
 	m.well("1")
 	m.checkStore("i-full")
-}
-
-// TestMount has a container keep its files on a disk of their own, which is
-// blank at first, across a reboot.
-func TestMount(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data.raw")
-	run(t, "truncate", "-s", "64M", data)
-	m := boot(t, newDisk(t), settings{
-		disc: newDisc(t, "i-mount", app(preloaded, `volumes: ["/mnt/data:/data"]`,
-			"x-dockhost: {mounts: [{what: /dev/disk/by-id/virtio-data, where: /mnt/data, type: ext4, makefs: true}]}")),
-		data:   data,
-		kernel: alone,
-	})
-	m.well("1")
-	if fs := m.run("findmnt -n -o SOURCE,FSTYPE /mnt/data"); strings.Join(strings.Fields(fs), " ") != "/dev/vdc ext4" {
-		t.Errorf("/mnt/data is %s, want /dev/vdc's ext4", fs)
-	}
-	m.run("echo kept >/mnt/data/file")
-	m.reboot()
-	m.well("1")
-	if got := m.run("mountpoint -q /mnt/data; cat /proc/$(docker inspect -f '{{.State.Pid}}' app)/root/data/file"); got != "kept" {
-		t.Errorf("the container's disk has %q after a reboot, want what was written before", got)
-	}
-}
-
-// TestSystemExtension has the file that is released be merged from the loop
-// device that systemd-sysext makes of it, on a machine without the package.
-func TestSystemExtension(t *testing.T) {
-	found, err := filepath.Glob(*extension)
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%d extensions are %s (run: make vm-full)", len(found), *extension)
-	}
-	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-extension", app(preloaded)), data: found[0], kernel: alone})
-	m.well("1")
-	m.run("dpkg --purge dockhost && ! command -v dockhost")
-	m.run("mkdir -p /var/lib/extensions && cp /dev/disk/by-id/virtio-data /var/lib/extensions/dockhost.raw")
-	m.run("systemd-sysext merge && systemctl daemon-reload && systemctl start dockhost.socket dockhost.service")
-	if files := m.run("losetup -n -l -O BACK-FILE"); !strings.Contains(files, "dockhost.raw") {
-		t.Errorf("loop devices are of %q, want one of the extension", files)
-	}
-	m.well("1")
-	m.reboot()
-	m.well("1")
 }

@@ -26,8 +26,7 @@ var (
 	image = flag.String("image", "", "the `directory` of a disk image, as test/vm/image.sh makes it")
 	accel = flag.String("accel", "tcg", "qemu's `accelerator`: tcg, or kvm where that works")
 	cuts  = flag.Int("cuts", 10, "how often the power is cut in each test of that")
-	// run.sh has the packages built beforehand.
-	extension = flag.String("extension", "../../build/vm-package/*.raw", "the system extension, as a `pattern`")
+	seed  = flag.Uint64("seed", 0, "what the moments of the cuts are made of; 0 is something new")
 )
 
 // patience bounds every wait. Software emulation on a busy machine is slow; a
@@ -56,12 +55,13 @@ type machine struct {
 type settings struct {
 	// disc is an image of a disc in its drive; "" is none.
 	disc string
-	// data is an image of a second disk, /dev/disk/by-id/virtio-data; "" is none.
-	data string
 	// kernel are arguments for the kernel, beside those that all have.
 	kernel string
 	// clock is what the machine's clock shows; the zero time is now.
 	clock time.Time
+	// disks are the files of more disks, by their serial number: the machine has
+	// /dev/disk/by-id/virtio-SERIAL.
+	disks map[string]string
 }
 
 // newDisk returns a disk that begins as the baked image, which stays as it is.
@@ -88,20 +88,25 @@ func copyDisk(t *testing.T, disk string) string {
 func newDisc(t *testing.T, instance, userData string) string {
 	t.Helper()
 	dir := t.TempDir()
-	files := map[string]string{
-		"user-data": userData,
-		"meta-data": "instance-id: " + instance + "\nlocal-hostname: vm\n",
-	}
-	args := []string{"-quiet", "-volid", "cidata", "-joliet", "-rock", "-o", filepath.Join(dir, "disc.iso")}
-	for name, text := range files {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, file)
-	}
-	run(t, "genisoimage", args...)
-	return filepath.Join(dir, "disc.iso")
+	write(t, dir+"/user-data", userData)
+	write(t, dir+"/meta-data", "instance-id: "+instance+"\nlocal-hostname: vm\n")
+	return newISO(t, "cidata", dir)
+}
+
+// newISO returns an image of a disc with what is in a directory.
+func newISO(t *testing.T, label, dir string) string {
+	t.Helper()
+	iso := filepath.Join(t.TempDir(), "disc.iso")
+	run(t, "genisoimage", "-quiet", "-volid", label, "-joliet", "-rock", "-follow-links", "-o", iso, dir)
+	return iso
+}
+
+// newBlank returns a disk that has nothing on it.
+func newBlank(t *testing.T) string {
+	t.Helper()
+	blank := filepath.Join(t.TempDir(), "blank.raw")
+	run(t, "truncate", "-s", "64M", blank)
+	return blank
 }
 
 func run(t *testing.T, name string, args ...string) {
@@ -153,8 +158,9 @@ func (m *machine) arguments(disk string, s settings) []string {
 	if s.disc != "" {
 		args = append(args, "-drive", "if=none,id=disc,format=raw,readonly=on,file="+s.disc, "-device", "virtio-blk-pci,drive=disc")
 	}
-	if s.data != "" {
-		args = append(args, "-drive", "if=none,id=data,format=raw,file="+s.data, "-device", "virtio-blk-pci,drive=data,serial=data")
+	for serial, file := range s.disks {
+		args = append(args, "-drive", "if=none,id="+serial+",format=raw,cache=writeback,file="+file,
+			"-device", "virtio-blk-pci,drive="+serial+",serial="+serial)
 	}
 	if !s.clock.IsZero() {
 		args = append(args, "-rtc", "base="+s.clock.UTC().Format("2006-01-02T15:04:05"))
@@ -226,6 +232,17 @@ func (m *machine) cutPower() {
 		_ = m.qemu.Process.Kill()
 	}
 	<-m.ended
+}
+
+// shutDown has systemd switch the machine off.
+func (m *machine) shutDown() {
+	m.Helper()
+	_, _, _ = m.agent.exec("systemctl poweroff", time.Minute) // may end before it answers
+	select {
+	case <-m.ended:
+	case <-time.After(patience):
+		m.Fatalf("not switched off; the console:\n%s", m.console())
+	}
 }
 
 // reboot has systemd reboot the machine, and returns when it is up again.

@@ -5,10 +5,13 @@ package vm
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +35,9 @@ type registry struct {
 	// way until release is closed. Both nil: nothing stops.
 	stalled, release chan struct{}
 	ballast          string
+	// name is what its certificate is for, user and password who may pull; ""
+	// is no TLS, and everybody.
+	name, user, password string
 }
 
 // The media types of an image's parts.
@@ -51,11 +57,40 @@ func newRegistry(t *testing.T) *registry {
 	return r
 }
 
-// image is how a machine names the image.
-func (r *registry) image() string {
-	_, port, _ := net.SplitHostPort(r.server.Listener.Addr().String())
-	return "10.0.2.2:" + port + "/app:2"
+// newTLSRegistry is one with a certificate, of its own authority, and a login.
+func newTLSRegistry(t *testing.T) *registry {
+	t.Helper()
+	r := &registry{manifests: map[string][]byte{}, blobs: map[string][]byte{},
+		name: "registry.example.com", user: "baker", password: "only-while-baking"}
+	r.server = httptest.NewTLSServer(r)
+	t.Cleanup(r.server.Close)
+	r.add(t, "2")
+	return r
 }
+
+// authority is the certificate that its own is checked by.
+func (r *registry) authority() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.server.Certificate().Raw}))
+}
+
+// login is a config.json of Docker's.
+func (r *registry) login() string {
+	return fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, r.host(), r.auth())
+}
+
+// auth is user and password, as a login has them.
+func (r *registry) auth() string {
+	return base64.StdEncoding.EncodeToString([]byte(r.user + ":" + r.password))
+}
+
+// host is how a machine names the registry.
+func (r *registry) host() string {
+	_, port, _ := net.SplitHostPort(r.server.Listener.Addr().String())
+	return cmp.Or(r.name, "10.0.2.2") + ":" + port
+}
+
+// image is how a machine names the image.
+func (r *registry) image() string { return r.host() + "/app:2" }
 
 // stall has each download of the ballast stop half way from now on.
 func (r *registry) stall() { r.stalled, r.release = make(chan struct{}, 100), make(chan struct{}) }
@@ -102,6 +137,11 @@ func digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(
 
 // ServeHTTP answers /v2/, /v2/app/manifests/REFERENCE and /v2/app/blobs/DIGEST.
 func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if user, password, _ := req.BasicAuth(); user != r.user || password != r.password {
+		w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	name := filepath.Base(req.URL.Path)
 	data, kind := r.blobs[name], "application/octet-stream"
 	if strings.Contains(req.URL.Path, "/manifests/") {

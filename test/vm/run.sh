@@ -9,6 +9,7 @@
 #   VM_RUN     only the tests that match this pattern (go test -run)
 #   VM_ACCEL   qemu's accelerator: tcg (software, the default), or kvm where that works
 #   VM_CUTS    how often each test that cuts the power does so (10)
+#   VM_SEED    what the moments of the cuts are made of, as a failed test printed it
 # and those of image.sh.
 #
 # It installs qemu, genisoimage, mmdebstrap and cpio where they are missing.
@@ -46,7 +47,7 @@ run_suite() {
 	image=$(test/vm/image.sh "$1") || return
 	say "$1: testing (log: build/vm-$1.log)"
 	(cd test/vm && ../../build/vm.test -test.timeout 4h -test.v -test.run "$2" -image "$image" \
-		-accel "${VM_ACCEL:-tcg}" -cuts "${VM_CUTS:-10}") >"build/vm-$1.log" 2>&1
+		-accel "${VM_ACCEL:-tcg}" -cuts "${VM_CUTS:-10}" -seed "${VM_SEED:-0}") >"build/vm-$1.log" 2>&1
 }
 
 # noted SUITE PATTERN runs the suite and leaves its status in build/vm-SUITE.result.

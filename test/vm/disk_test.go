@@ -1,0 +1,85 @@
+//go:build vm
+
+package vm
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// declaration is konlet's, with a persistent disk. The image has no shell of
+// its own.
+const declaration = `spec:
+  containers:
+  - name: app
+    image: ` + preloaded + `
+    volumeMounts:
+    - {name: data, mountPath: /data}
+    - {name: busybox, mountPath: /busybox, readOnly: true}
+  volumes:
+  - name: data
+    gcePersistentDisk: {pdName: data, fsType: ext4}
+  - name: busybox
+    hostPath: {path: /usr/bin/busybox}
+  restartPolicy: Always
+`
+
+// TestDisks has a blank disk be formatted for a declaration of konlet's, and
+// then moved to user data with mounts, beside another blank one. What the
+// container wrote is there after each boot.
+func TestDisks(t *testing.T) {
+	disk, data, more := newDisk(t), newBlank(t), newBlank(t)
+	m := boot(t, disk, settings{disc: newDisc(t, "i-disks", convert(t, declaration)), disks: map[string]string{"google-data": data}})
+	m.well("1")
+	m.checkMount("/mnt/disks/gce-containers-mounts/gce-persistent-disks/data", "google-data")
+	m.run("docker exec app /busybox sh -c 'echo one >/data/file'")
+	id := m.run("blkid -p -o value -s UUID /dev/disk/by-id/google-data")
+	m.shutDown()
+
+	mounts := app(preloaded, `volumes: ["/mnt/data:/data", "/mnt/more:/more", "/usr/bin/busybox:/busybox:ro"]`,
+		"x-dockhost: {mounts: ["+
+			"{what: /dev/disk/by-id/google-data, where: /mnt/data, type: ext4, makefs: true}, "+
+			"{what: /dev/disk/by-id/virtio-more, where: /mnt/more, type: ext4, makefs: true}]}")
+	m = boot(t, disk, settings{
+		disc:  newDisc(t, "i-disks", mounts),
+		disks: map[string]string{"google-data": data, "more": more},
+	})
+	m.well("1")
+	m.checkMount("/mnt/data", "google-data")
+	m.checkMount("/mnt/more", "virtio-more")
+	if now := m.run("blkid -p -o value -s UUID /dev/disk/by-id/google-data"); now != id {
+		t.Errorf("the file system on google-data is %s, was %s: it was made anew", now, id)
+	}
+	m.run("docker exec app /busybox sh -c 'echo two >/more/file'")
+	m.reboot()
+	m.well("1")
+	if got := m.run("docker exec app /busybox cat /data/file /more/file"); got != "one\ntwo" {
+		t.Errorf("the container's files have %q, want one and two", got)
+	}
+	if state := m.property("systemd-fsck@dev-disk-by\\\\x2did-virtio\\\\x2dmore.service", "Result"); state != "success" {
+		t.Errorf("the check of the file system: %s", state)
+	}
+	m.checkClean()
+}
+
+// convert is what dockhostctl makes of a declaration.
+func convert(t *testing.T, declaration string) string {
+	t.Helper()
+	file := t.TempDir() + "/declaration.yaml"
+	write(t, file, declaration)
+	out, err := exec.Command(tree+"/usr/bin/dockhostctl", "convert", file).Output()
+	if err != nil {
+		t.Fatalf("dockhostctl convert: %v", err)
+	}
+	return string(out)
+}
+
+// checkMount has a place be an ext4 file system on the disk of that name.
+func (m *machine) checkMount(place, disk string) {
+	m.Helper()
+	device := m.run("readlink -f /dev/disk/by-id/" + disk)
+	if got := strings.Fields(m.run("findmnt -n -o SOURCE,FSTYPE " + place)); len(got) != 2 || got[0] != device || got[1] != "ext4" {
+		m.Errorf("at %s there is %q, want %s with ext4", place, got, device)
+	}
+}

@@ -1,0 +1,142 @@
+//go:build vm
+
+package vm
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// packages has what make vm-package makes.
+const packages = "../../build/vm-package"
+
+// released returns the one file of that kind that is released.
+func released(t *testing.T, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(packages, pattern))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d files %s in %s (run: make vm-package)", len(found), pattern, packages)
+	}
+	return found[0]
+}
+
+// newTools returns a disc with files for a machine, and a script that mounts it
+// at /run/tools.
+func newTools(t *testing.T, files map[string]string) (disks map[string]string, mount string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, file := range files {
+		at, err := filepath.Abs(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(at, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return map[string]string{"tools": newISO(t, "tools", dir)},
+		"mkdir -p /run/tools && mount -o ro /dev/disk/by-id/virtio-tools /run/tools\n"
+}
+
+// TestSystemExtension has dockhost come from its system extension, as the file
+// that is released, merged by hand and then at a boot.
+func TestSystemExtension(t *testing.T) {
+	disks, mount := newTools(t, map[string]string{"dockhost.raw": released(t, "*.raw")})
+	disk, disc := newDisk(t), newDisc(t, "i-extension", app(preloaded))
+	m := boot(t, disk, settings{disc: disc, disks: disks, kernel: alone})
+	m.well("1")
+	m.run("systemctl stop dockhost.service 'dockhost@*.service' && dpkg --purge dockhost && ! test -e /usr/bin/dockhost")
+	m.run(mount + "mkdir -p /var/lib/extensions && cp /run/tools/dockhost.raw /var/lib/extensions/ && umount /run/tools")
+	m.run("systemd-sysext merge && systemctl daemon-reload && systemctl start dockhost.service")
+	m.well("1")
+	m.checkExtension()
+
+	m.run("systemctl enable systemd-sysext.service")
+	m.reboot()
+	m.well("1")
+	m.checkExtension()
+}
+
+// checkExtension has dockhost's program come from a disk of its own.
+func (m *machine) checkExtension() {
+	m.Helper()
+	if fs := m.run("findmnt -n -o FSTYPE -T /usr/bin/dockhost"); fs != "overlay" {
+		m.Errorf("/usr/bin/dockhost is on %s, want the extension's overlay", fs)
+	}
+	if loops := m.run("losetup -n -O BACK-FILE"); !strings.Contains(loops, "/var/lib/extensions/dockhost.raw") {
+		m.Errorf("loop devices are of %q, want the extension's", loops)
+	}
+}
+
+// TestBakeThisMachine makes an image of a machine that is in use, with a
+// container image from a registry that wants TLS and a login. What it boots
+// afterwards is another machine, which needs no registry.
+func TestBakeThisMachine(t *testing.T) {
+	r := newTLSRegistry(t)
+	secrets := t.TempDir()
+	write(t, secrets+"/config.json", r.login())
+	write(t, secrets+"/ca.crt", r.authority())
+	disks, mount := newTools(t, map[string]string{
+		"bake": bakeScript, "dockhost.deb": released(t, "*.deb"), "ca.crt": secrets + "/ca.crt", "config.json": secrets + "/config.json",
+	})
+	disk := newDisk(t)
+	m := boot(t, disk, settings{disc: newDisc(t, "i-used", app(preloaded)), disks: disks})
+	m.well("1")
+	old := m.run("cat /etc/machine-id")
+	m.run("docker volume create secret && docker run -d --name other -v secret:/data " + preloaded)
+	m.run(mount + `
+		echo 10.0.2.2 ` + r.name + ` >>/etc/hosts
+		install -D -m 644 /run/tools/ca.crt /etc/docker/certs.d/` + r.host() + `/ca.crt
+		sed -i '/insecure-registries/d' /etc/docker/daemon.json # or the certificate would not matter
+		rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* # all packages are there`)
+	m.Log(m.run("bash /run/tools/bake --this-machine --package /run/tools/dockhost.deb --docker-config /run/tools --preload " + r.image() + " /"))
+	m.shutDown()
+	r.server.Close()
+	checkDisk(t, disk, r.auth())
+
+	m = boot(t, disk, settings{disc: newDisc(t, "i-new", app(r.image()))})
+	m.well("2")
+	if now := m.run("cat /etc/machine-id"); now == old {
+		t.Errorf("machine-id is %s as before", now)
+	}
+	if names := m.run("docker ps -a --format '{{.Names}}'; docker volume ls -q; docker image ls -q"); len(strings.Fields(names)) != 2 {
+		t.Errorf("Docker has %q, want app, its image, and nothing else", names)
+	}
+	if record := m.run("cat /var/lib/dockhost/preloaded.json"); !strings.Contains(record, `"digests":["`+r.host()+"/app@sha256:") {
+		t.Errorf("preloaded.json = %s, want the digest that was pulled", record)
+	}
+	m.checkStore("i-new")
+	m.checkClean()
+}
+
+// checkDisk has nothing of one machine be on a disk that was baked.
+func checkDisk(t *testing.T, disk, secret string) {
+	t.Helper()
+	raw := filepath.Join(t.TempDir(), "disk.raw")
+	run(t, "qemu-img", "convert", "-O", "raw", disk, raw)
+	debugfs := func(request string) string {
+		out, err := exec.Command("/usr/sbin/debugfs", "-R", request, raw).CombinedOutput()
+		if err != nil {
+			t.Fatalf("debugfs: %v: %s", err, out)
+		}
+		return string(out)
+	}
+	for _, name := range append(belongings, "/root/.docker/config.json", "/run/dockhost-bake", "/var/lib/cloud/instance",
+		"/var/lib/docker/volumes/secret", "/var/lib/docker/network") {
+		if out := debugfs("stat " + name); !strings.Contains(out, "not found") {
+			t.Errorf("%s is on the disk: %s", name, out)
+		}
+	}
+	if out := debugfs("stat /etc/machine-id"); !strings.Contains(out, " Size: 0\n") {
+		t.Errorf("machine-id is not empty: %s", out)
+	}
+	if out := debugfs("ls -p /var/log/journal"); strings.Count(out, "\n") > 3 { // itself, its parent, and an empty line
+		t.Errorf("the journal is on the disk: %s", out)
+	}
+	if err := exec.Command("grep", "-qaF", secret, raw).Run(); err == nil {
+		t.Error("the login is on the disk")
+	}
+}
