@@ -89,8 +89,16 @@ settle() {
 	SYSTEMD_LOG_LEVEL=err chroot "$root" systemctl --quiet enable systemd-networkd.service systemd-resolved.service
 	ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
-		fstrim.timer systemd-networkd-wait-online.service systemd-hwdb-update.service ldconfig.service; do
+		fstrim.timer systemd-networkd-wait-online.service systemd-timesyncd.service systemd-binfmt.service \
+		systemd-pstore.service systemd-tpm2-setup.service systemd-tpm2-setup-early.service keyboard-setup.service \
+		console-setup.service getty@tty1.service sys-kernel-debug.mount sys-kernel-tracing.mount \
+		modprobe@drm.service modprobe@efi_pstore.service; do
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
+	# Each of them is a process at every daemon-reload.
+	mkdir -p "$root/etc/systemd/system-generators"
+	for unit in gpt-auto ssh hibernate-resume cryptsetup integritysetup veritysetup tpm2 bless-boot rc-local sysv; do
+		ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-$unit-generator"
 	done
 }
 
@@ -124,6 +132,7 @@ make_image() {
 	say "$suite: baking (log: $CACHE/bake-$suite.log)"
 	"$TOP/packaging/bake" "${source[@]}" --apt-option Acquire::Check-Valid-Until=false --preload "$APP/app.tar" "$root" \
 		>"$CACHE/bake-$suite.log" 2>&1 || { tail -n 20 "$CACHE/bake-$suite.log" >&2 && die "$suite: cannot be baked"; }
+	touch "$root/etc/.updated" "$root/var/.updated" # nothing is to be brought up to date by the first boot
 	cp "$APP/app.tar" "$dir/"
 	ln -s "$BASE" "$dir/base.tar"
 	cp -L "$root"/boot/vmlinuz-* "$dir/vmlinuz"

@@ -144,7 +144,8 @@ func (m *machine) arguments(disk string, s settings) []string {
 		cpu, cpus = "Nehalem,cx16=off", "1"
 	}
 	base := func(name string) string { return filepath.Join(*image, name) }
-	kernel := "root=/dev/vda rw console=ttyS0 mitigations=off loglevel=4 random.trust_cpu=on tsc=reliable " + s.kernel
+	kernel := "root=/dev/vda rw console=ttyS0 mitigations=off audit=0 loglevel=4 systemd.show_status=error " +
+		"random.trust_cpu=on tsc=reliable " + s.kernel
 	args := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-M", "pc", "-accel", *accel, "-cpu", cpu, "-smp", cpus, "-m", "1G",
 		"-kernel", base("vmlinuz"), "-initrd", base("initrd"), "-append", kernel,
