@@ -30,7 +30,11 @@ const declaration = `spec:
 // container wrote is there after each boot.
 func TestDisks(t *testing.T) {
 	disk, data, more := newDisk(t), newBlank(t), newBlank(t)
-	m := boot(t, disk, settings{disc: newDisc(t, "i-disks", convert(t, declaration)), disks: map[string]string{"google-data": data}})
+	m := boot(t, disk, settings{
+		disc:   newDisc(t, "i-disks", convert(t, declaration)),
+		kernel: alone,
+		disks:  map[string]string{"google-data": data},
+	})
 	m.well("1")
 	m.checkMount("/mnt/disks/gce-containers-mounts/gce-persistent-disks/data", "google-data")
 	m.run("docker exec app /busybox sh -c 'echo one >/data/file'")
@@ -42,8 +46,9 @@ func TestDisks(t *testing.T) {
 			"{what: /dev/disk/by-id/google-data, where: /mnt/data, type: ext4, makefs: true}, "+
 			"{what: /dev/disk/by-id/virtio-more, where: /mnt/more, type: ext4, makefs: true}]}")
 	m = boot(t, disk, settings{
-		disc:  newDisc(t, "i-disks", mounts),
-		disks: map[string]string{"google-data": data, "more": more},
+		disc:   newDisc(t, "i-disks", mounts),
+		kernel: alone,
+		disks:  map[string]string{"google-data": data, "more": more},
 	})
 	m.well("1")
 	m.checkMount("/mnt/data", "google-data")

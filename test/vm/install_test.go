@@ -83,7 +83,7 @@ func TestBakeThisMachine(t *testing.T) {
 		"bake": bakeScript, "dockhost.deb": released(t, "*.deb"), "ca.crt": secrets + "/ca.crt", "config.json": secrets + "/config.json",
 	})
 	disk := newDisk(t)
-	m := boot(t, disk, settings{disc: newDisc(t, "i-used", app(preloaded)), disks: disks})
+	m := boot(t, disk, settings{disc: newDisc(t, "i-used", app(preloaded)), disks: disks, kernel: alone})
 	m.well("1")
 	old := m.run("cat /etc/machine-id")
 	m.run("docker volume create secret && docker run -d --name other -v secret:/data " + preloaded)
