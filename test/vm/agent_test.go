@@ -160,7 +160,7 @@ func (l *line) await(pid int, timeout time.Duration) (string, int, error) {
 		Signal   int    `json:"signal"`
 		Out      []byte `json:"out-data"` // base64, as encoding/json has bytes
 	}
-	for deadline, wait := time.Now().Add(timeout), 10*time.Millisecond; time.Now().Before(deadline); wait = min(2*wait, time.Second) {
+	for deadline, wait := time.Now().Add(timeout), 50*time.Millisecond; time.Now().Before(deadline); wait = min(2*wait, 2*time.Second) {
 		raw, err := l.call("guest-exec-status", map[string]any{"pid": pid})
 		if err != nil {
 			return "", 0, err

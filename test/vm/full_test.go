@@ -70,7 +70,7 @@ func (m *machine) eats(why string) {
 
 // TestReboot has a container come back by itself.
 func TestReboot(t *testing.T) {
-	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-reboot", app(preloaded))})
+	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-reboot", app(preloaded, "stop_grace_period: 2m"))})
 	m.well("1")
 	m.reboot()
 	m.well("1")

@@ -57,7 +57,8 @@ base() {
 	echo "$file"
 }
 
-# make_app leaves test/app as a file that `docker load` takes, made without Docker; it changes when its code does.
+# make_app leaves test/app as a file that `docker load` takes, made without Docker; it changes when its code does. Its
+# health is asked for seldom: each check starts four programs, for which an emulated CPU needs a second.
 make_app() {
 	local dir=$1 layer config
 	mkdir -p "$dir/layer"
@@ -66,7 +67,7 @@ make_app() {
 	layer=$(sha256sum <"$dir/layer.tar" | cut -d' ' -f1)
 	cat >"$dir/config.json" <<-END
 		{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:00Z","config":{"Entrypoint":["/app"],
-		"Env":["APP_VERSION=1"],"Healthcheck":{"Test":["CMD","/app","-check",":8080"],"Interval":1000000000,
+		"Env":["APP_VERSION=1"],"Healthcheck":{"Test":["CMD","/app","-check",":8080"],"Interval":5000000000,
 		"Timeout":10000000000,"StartPeriod":60000000000,"Retries":5}},"rootfs":{"type":"layers","diff_ids":["sha256:$layer"]},
 		"history":[{"created":"1970-01-01T00:00:00Z"}]}
 	END

@@ -298,7 +298,7 @@ func (m *machine) eventually(condition func() string) {
 		if !m.alive() || time.Now().After(deadline) {
 			m.Fatalf("still: %s", amiss)
 		}
-		m.pause(time.Second)
+		m.pause(3 * time.Second) // what asks takes a CPU its time, too
 	}
 }
 
