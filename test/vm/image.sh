@@ -93,7 +93,7 @@ settle() {
 		fstrim.timer systemd-networkd-wait-online.service systemd-timesyncd.service systemd-binfmt.service \
 		systemd-pstore.service systemd-tpm2-setup.service systemd-tpm2-setup-early.service keyboard-setup.service \
 		console-setup.service getty@tty1.service sys-kernel-debug.mount sys-kernel-tracing.mount \
-		modprobe@drm.service modprobe@efi_pstore.service; do
+		modprobe@drm.service modprobe@efi_pstore.service apparmor.service; do # Docker loads its own profile
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
 	done
 	# Each of them is a process at every daemon-reload.
