@@ -92,8 +92,9 @@ settle() {
 	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
 		fstrim.timer systemd-networkd-wait-online.service systemd-timesyncd.service systemd-binfmt.service \
 		systemd-pstore.service systemd-tpm2-setup.service systemd-tpm2-setup-early.service keyboard-setup.service \
-		console-setup.service getty@tty1.service sys-kernel-debug.mount sys-kernel-tracing.mount \
-		modprobe@drm.service modprobe@efi_pstore.service apparmor.service; do # Docker loads its own profile
+		console-setup.service getty@tty1.service serial-getty@ttyS0.service sys-kernel-debug.mount \
+		sys-kernel-tracing.mount modprobe@drm.service modprobe@efi_pstore.service \
+		apparmor.service; do # Docker loads its own profile
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
 	done
 	# Each of them is a process at every daemon-reload.

@@ -60,8 +60,10 @@ func newRegistry(t *testing.T) *registry {
 // newTLSRegistry is one with a certificate, of its own authority, and a login.
 func newTLSRegistry(t *testing.T) *registry {
 	t.Helper()
-	r := &registry{manifests: map[string][]byte{}, blobs: map[string][]byte{},
-		name: "registry.example.com", user: "baker", password: "only-while-baking"}
+	r := &registry{
+		manifests: map[string][]byte{}, blobs: map[string][]byte{},
+		name: "registry.example.com", user: "baker", password: "only-while-baking",
+	}
 	r.server = httptest.NewTLSServer(r)
 	t.Cleanup(r.server.Close)
 	r.add(t, "2")
