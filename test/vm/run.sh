@@ -12,7 +12,7 @@
 #   VM_SEED    what the moments of the cuts are made of, as a failed test printed it
 # and those of image.sh.
 #
-# It installs qemu, genisoimage, mmdebstrap and cpio where they are missing.
+# It installs qemu, genisoimage, mmdebstrap, cpio and xz where they are missing.
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -33,6 +33,7 @@ ensure_packages() {
 	command -v genisoimage >/dev/null || missing+=(genisoimage)
 	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
 	command -v cpio >/dev/null || missing+=(cpio)
+	command -v xz >/dev/null || missing+=(xz-utils)
 	[ "${#missing[@]}" = 0 ] && return
 	say "installing ${missing[*]}"
 	apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}" >/dev/null
