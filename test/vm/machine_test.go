@@ -197,9 +197,12 @@ func (m *machine) on() bool {
 	}
 }
 
-// alive says whether the machine is switched on, and its kernel runs.
+// alive says whether the machine is switched on, and its kernel and its systemd
+// run. A machine that gets next to no CPU may end as the latter: systemd gives
+// the programs that it starts first 90 seconds.
 func (m *machine) alive() bool {
-	return m.on() && !strings.Contains(m.console(), "Kernel panic - not syncing")
+	console := m.console()
+	return m.on() && !strings.Contains(console, "Kernel panic - not syncing") && !strings.Contains(console, "Freezing execution")
 }
 
 // pause waits, or less when the machine is switched off meanwhile.
