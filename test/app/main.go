@@ -68,6 +68,7 @@ type options struct {
 	reload        string
 	send          string
 	notify        bool
+	firstAnswer   bool
 	readyAfter    time.Duration
 	exitAfter     time.Duration
 	exitCode      int
@@ -85,6 +86,7 @@ func parseOptions(stderr io.Writer, args []string) (options, error) {
 	flags.StringVar(&opts.reload, "reload", "", "have the server at this `port or URL` reload, and exit 0 or 1")
 	flags.StringVar(&opts.send, "send", "", "send this `state` to the service manager, wait until it was taken, and exit 0 or 1")
 	flags.BoolVar(&opts.notify, "notify", false, "tell the service manager when the server is ready, and that it is alive")
+	flags.BoolVar(&opts.firstAnswer, "first-answer", false, "once it serves, have it answer a request, and tell when at /first-answer")
 	flags.DurationVar(&opts.readyAfter, "ready-after", 0, "answer /healthz with 503 for this `time` after the start")
 	flags.DurationVar(&opts.exitAfter, "exit-after", 0, "exit with -exit-code after this `time` (0: never)")
 	flags.IntVar(&opts.exitCode, "exit-code", 0, "`status` to exit with after -exit-after")

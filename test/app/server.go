@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,7 +32,9 @@ type server struct {
 	sick    atomic.Bool
 	hung    atomic.Bool
 	reloads atomic.Int64
-	exit    chan int
+	// firstAnswer is when the server first answered, in seconds since the boot; nil if nobody asked for it.
+	firstAnswer atomic.Pointer[string]
+	exit        chan int
 
 	mu    sync.Mutex
 	eaten [][]byte
@@ -45,8 +49,17 @@ func (s *server) Run(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	web := &http.Server{Addr: s.opts.listen, Handler: s.routes(), ReadHeaderTimeout: headerTimeout}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.opts.listen)
+	if err != nil {
+		return 1, fmt.Errorf("serve %q: %w", s.opts.listen, err)
+	}
 	failed := make(chan error, 1)
-	go func() { failed <- web.ListenAndServe() }()
+	go func() { failed <- web.Serve(listener) }()
+	if s.opts.firstAnswer {
+		if err := s.timeFirstAnswer(ctx, listener); err != nil {
+			return 1, err
+		}
+	}
 	go writeLines(ctx, s.logOutput(), s.opts.logRate)
 	go s.keepNotified(ctx)
 
@@ -55,6 +68,25 @@ func (s *server) Run(ctx context.Context) (int, error) {
 		return 1, err
 	}
 	return code, stop(ctx, web)
+}
+
+// timeFirstAnswer asks the server, and keeps when it had the answer.
+func (s *server) timeFirstAnswer(ctx context.Context, listener net.Listener) error {
+	address, isTCP := listener.Addr().(*net.TCPAddr)
+	if !isTCP {
+		return fmt.Errorf("time the first answer: %s is no TCP address", listener.Addr())
+	}
+	if err := ask(ctx, http.MethodGet, strconv.Itoa(address.Port), "/"); err != nil {
+		return fmt.Errorf("time the first answer: %w", err)
+	}
+	// CLOCK_BOOTTIME, as proc_uptime(5) has it.
+	uptime, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return fmt.Errorf("time the first answer: %w", err)
+	}
+	at, _, _ := strings.Cut(string(uptime), " ")
+	s.firstAnswer.Store(&at)
+	return nil
 }
 
 // wait returns when the server has to end, with the exit status.
@@ -126,6 +158,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("POST /crash", s.serveCrash)
 	mux.HandleFunc("POST /eat", s.serveEat)
 	mux.HandleFunc("GET /env", s.serveEnv)
+	mux.HandleFunc("GET /first-answer", s.serveFirstAnswer)
 	return mux
 }
 
@@ -229,6 +262,15 @@ func (s *server) serveEnv(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, value)
+}
+
+func (s *server) serveFirstAnswer(w http.ResponseWriter, r *http.Request) {
+	at := s.firstAnswer.Load()
+	if at == nil {
+		http.NotFound(w, r)
+		return
+	}
+	_, _ = fmt.Fprintln(w, *at)
 }
 
 // intParam returns the query parameter as a number from lowest to highest.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,6 +102,22 @@ func TestReload(t *testing.T) {
 }
 
 // A server that hangs answers no question about its health.
+func TestFirstAnswer(t *testing.T) {
+	machine, _ := newTestHost(nil)
+	s := newServer(options{listen: "127.0.0.1:0", firstAnswer: true}, machine)
+	if got := request(t, s.routes(), "GET", "/first-answer").Code; got != http.StatusNotFound {
+		t.Errorf("before it serves: status %d, want 404", got)
+	}
+	s.exit <- 0
+	if code, err := s.Run(t.Context()); code != 0 || err != nil {
+		t.Fatalf("Run() = %d, %v", code, err)
+	}
+	got := request(t, s.routes(), "GET", "/first-answer").Body.String()
+	if at, err := strconv.ParseFloat(strings.TrimSpace(got), 64); err != nil || at <= 0 {
+		t.Errorf("GET /first-answer = %q, want seconds since the boot", got)
+	}
+}
+
 func TestHang(t *testing.T) {
 	machine, _ := newTestHost(nil)
 	web := httptest.NewServer(newServer(options{}, machine).routes())
