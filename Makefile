@@ -28,7 +28,7 @@ NFPM_VERSION     := v2.45.0
 NATIVE_ARCH := $(shell go env GOHOSTARCH)
 NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
 
-.PHONY: help build build-all install packages test-packages check-packages repo release unit lint e2e test bench vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages repo release unit lint e2e test bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,7 @@ install: build $(NATIVE) ## install under DESTDIR (build/root) what a package ho
 	ln -sf dockhost $(DESTDIR)/usr/bin/dockhostctl
 	install -D -m 0755 -t $(DESTDIR)/usr/libexec/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system packaging/units/*
+	install -D -m 0755 -t $(DESTDIR)/usr/lib/systemd/system-generators packaging/generators/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system-preset packaging/presets/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d packaging/tmpfiles.d/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d packaging/sysusers.d/*
@@ -123,6 +124,9 @@ test: lint unit check-packages e2e ## everything: lint, unit tests, packages, e2
 
 bench: install ## times, memory and output, beside Docker's own and Podman's
 	test/bench/run.sh $(SUITES)
+
+bench-boot: vm-package ## time from a machine's start to its container's answer, beside cloud-init and Podman
+	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/bench/boot.sh $(SUITE)
 
 vm: vm-package ## boot baked disk images of SUITES in virtual machines, once each
 	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/vm/run.sh $(SUITES)

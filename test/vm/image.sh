@@ -2,7 +2,8 @@
 # Makes what the virtual machines boot: a disk image of a Debian suite, baked by packaging/bake as any other, its kernel,
 # and an initrd.
 #
-#   image.sh SUITE        makes it, where nothing has changed finds it, and prints its directory
+#   image.sh SUITE           makes it, where nothing has changed finds it, and prints its directory
+#   image.sh SUITE PROGRAM   the same, and bake runs PROGRAM (--hook), which finds app.tar as /app.tar
 #
 # The directory, .cache/vm/SUITE-HASH, has disk.raw (ext4, without a partition table), vmlinuz,
 # initrd, app.tar, the container image that is preloaded, and base.tar, what was baked.
@@ -131,6 +132,10 @@ make_image() {
 	mkdir -p "$root"
 	tar -C "$root" --xattrs --xattrs-include='*' -xf "$BASE"
 	settle "$root"
+	if [ -n "$HOOK" ]; then
+		source+=(--hook "$HOOK")
+		cp "$APP/app.tar" "$root/app.tar"
+	fi
 	say "$suite: baking (log: $CACHE/bake-$suite.log)"
 	"$TOP/packaging/bake" "${source[@]}" --apt-option Acquire::Check-Valid-Until=false --preload "$APP/app.tar" "$root" \
 		>"$CACHE/bake-$suite.log" 2>&1 || { tail -n 20 "$CACHE/bake-$suite.log" >&2 && die "$suite: cannot be baked"; }
@@ -145,31 +150,33 @@ make_image() {
 }
 
 image() {
-	local suite=$1 hash dir
+	local suite=$1 name=$1 hash dir
+	[ -z "$HOOK" ] || name+=.$(basename "$HOOK" .sh)
 	hash=$({ echo "$BASE" && sha256sum <"$APP/app.tar" && declare -f make_image settle make_initrd; } | hash_inputs \
-		"$TOP/packaging/bake" "$TOP/test/vm/rootfs" "$TOP/test/vm/initrd-init" "${DOCKHOST_PACKAGE:-$TOP/build/root}")
-	dir=$CACHE/$suite-$hash
+		"$TOP/packaging/bake" "$TOP/test/vm/rootfs" "$TOP/test/vm/initrd-init" "${DOCKHOST_PACKAGE:-$TOP/build/root}" ${HOOK:+"$HOOK"})
+	dir=$CACHE/$name-$hash
 	if [ ! -d "$dir" ]; then
 		remove_tree "$dir.new"
 		make_image "$suite" "$dir.new"
 		mv "$dir.new" "$dir"
-		forget_others "$suite" "$dir"
+		forget_others "$suite" "$name" "$dir"
 	fi
 	echo "$dir"
 }
 
 remove_tree() { rm -rf --one-file-system "$1"; }
 
-# forget_others SUITE DIR removes the images that DIR has replaced.
+# forget_others SUITE NAME DIR removes the images that DIR has replaced.
 forget_others() {
 	local old
-	for old in "$CACHE/$1"-* "$CACHE/base-$1"-*.tar*; do
-		if [ -e "$old" ] && [ "$old" != "$2" ] && [ "$old" != "$BASE" ]; then remove_tree "$old"; fi
+	for old in "$CACHE/$2"-* "$CACHE/base-$1"-*.tar*; do
+		if [ -e "$old" ] && [ "$old" != "$3" ] && [ "$old" != "$BASE" ]; then remove_tree "$old"; fi
 	done
 }
 
 main() {
 	local suite=${1:-}
+	HOOK=${2:+$(realpath "$2")}
 	[[ $suite =~ ^[a-z]+$ ]] || usage
 	[ "$(id -u)" = 0 ] || die "only root can"
 	[ "$(uname -m)" = x86_64 ] || die "$(uname -m): the images are for x86_64"

@@ -62,6 +62,11 @@ type settings struct {
 	// disks are the files of more disks, by their serial number: the machine has
 	// /dev/disk/by-id/virtio-SERIAL.
 	disks map[string]string
+	// steady has the machine's clock count what its processor executes, where
+	// software emulates that, so that it is the same however busy this one is.
+	steady bool
+	// cpus are the processors, where they are not to be as many as usual.
+	cpus string
 }
 
 // newDisk returns a disk that begins as the baked image, which stays as it is.
@@ -143,6 +148,9 @@ func (m *machine) arguments(disk string, s settings) []string {
 		// executes what the other, patching the kernel's code, has half written ("Oops: int3").
 		cpu, cpus = "Nehalem,cx16=off", "1"
 	}
+	if s.cpus != "" {
+		cpus = s.cpus
+	}
 	base := func(name string) string { return filepath.Join(*image, name) }
 	kernel := "root=/dev/vda rw console=ttyS0 mitigations=off audit=0 loglevel=4 systemd.show_status=error " +
 		"random.trust_cpu=on tsc=reliable " + s.kernel
@@ -162,6 +170,9 @@ func (m *machine) arguments(disk string, s settings) []string {
 	for serial, file := range s.disks {
 		args = append(args, "-drive", "if=none,id="+serial+",format=raw,cache=writeback,file="+file,
 			"-device", "virtio-blk-pci,drive="+serial+",serial="+serial)
+	}
+	if s.steady && *accel == "tcg" {
+		args = append(args, "-icount", "shift=1")
 	}
 	if !s.clock.IsZero() {
 		args = append(args, "-rtc", "base="+s.clock.UTC().Format("2006-01-02T15:04:05"))
