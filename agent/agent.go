@@ -53,6 +53,7 @@ type unitManager interface {
 	Reload(ctx context.Context) error
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
 	Units(ctx context.Context, pattern string) ([]string, error)
+	Loaded(ctx context.Context, pattern string) ([]string, error)
 	Version(ctx context.Context) (int, error)
 	Watch(ctx context.Context, name string) (<-chan struct{}, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,6 +106,13 @@ func (f *fakeUnits) Units(context.Context, string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// Loaded has what was ever started: systemd would have forgotten some.
+func (f *fakeUnits) Loaded(context.Context, string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Keys(f.starts)), nil
 }
 
 // Watch tells of each start and stop, of whatever unit.

@@ -150,6 +150,7 @@ func (a *Agent) apply(ctx context.Context, containers ...*spec.Container) error 
 	}
 	rewritten := make([]bool, len(containers))
 	reload := false
+	var settings []string // units whose drop-in has changed
 	for i, c := range containers {
 		before, err := a.Dir.Container(c.Name)
 		rewritten[i] = err != nil || before.Hash() != c.Hash()
@@ -164,18 +165,36 @@ func (a *Agent) apply(ctx context.Context, containers ...*spec.Container) error 
 		if err != nil {
 			return err
 		}
-		reload = reload || changed || mounts
-	}
-	if reload {
-		if err := a.Units.Reload(ctx); err != nil {
-			return err
+		reload = reload || mounts
+		if changed {
+			settings = append(settings, status.UnitName(c.Name))
 		}
+	}
+	if err := a.reload(ctx, reload, settings); err != nil {
+		return err
 	}
 	var errs []error
 	for i, c := range containers {
 		errs = append(errs, a.applyUnit(ctx, c, rewritten[i]))
 	}
 	return errors.Join(errs...)
+}
+
+// reload has systemd read the unit files again if it must, or if one of these
+// units is loaded. In a boot none is: every generator would run once more, for
+// drop-ins that systemd reads anyway when the units are started.
+func (a *Agent) reload(ctx context.Context, must bool, units []string) error {
+	if !must && len(units) > 0 {
+		loaded, err := a.Units.Loaded(ctx, status.UnitName("*"))
+		if err != nil {
+			return err
+		}
+		must = slices.ContainsFunc(units, func(unit string) bool { return slices.Contains(loaded, unit) })
+	}
+	if !must {
+		return nil
+	}
+	return a.Units.Reload(ctx)
 }
 
 func (a *Agent) applyUnit(ctx context.Context, c *spec.Container, rewritten bool) error {

@@ -241,6 +241,17 @@ func text(properties map[string]any, key string) string {
 // Units lists the loaded units whose name matches a pattern such as
 // "dockhost@*.service" and that are not inactive.
 func (m *Manager) Units(ctx context.Context, pattern string) ([]string, error) {
+	return m.list(ctx, pattern, func(unit dbus.UnitStatus) bool { return unit.ActiveState != "inactive" })
+}
+
+// Loaded lists the units whose name matches a pattern and whose files systemd
+// has read: a change of these needs a [Manager.Reload]. Others it reads when
+// they are first asked for, with what lies on the disk by then.
+func (m *Manager) Loaded(ctx context.Context, pattern string) ([]string, error) {
+	return m.list(ctx, pattern, func(dbus.UnitStatus) bool { return true })
+}
+
+func (m *Manager) list(ctx context.Context, pattern string, wanted func(dbus.UnitStatus) bool) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	conn, err := m.connect(ctx)
@@ -253,7 +264,7 @@ func (m *Manager) Units(ctx context.Context, pattern string) ([]string, error) {
 	}
 	var names []string
 	for _, unit := range found {
-		if unit.ActiveState != "inactive" {
+		if wanted(unit) {
 			names = append(names, unit.Name)
 		}
 	}
