@@ -223,17 +223,26 @@ func (c *check) devices(made *spec.Container) {
 		c.word("devices", rule, "the device rule")
 	}
 	gpu := strings.Contains(path.Base(made.Runtime), "nvidia")
+	devices := func(ids []string) {
+		for _, id := range ids {
+			if !spec.IsCDI(id) || strings.HasPrefix(id, "nvidia.com/") || strings.Contains(id, "/gpu=") {
+				gpu = true
+			} else {
+				c.word("devices", id, "the device")
+			}
+		}
+	}
 	for _, request := range resources.DeviceRequests {
 		if request.Driver != "cdi" {
 			gpu = true
 			continue
 		}
-		for _, id := range request.DeviceIDs {
-			if strings.HasPrefix(id, "nvidia.com/") || strings.Contains(id, "/gpu=") {
-				gpu = true
-			} else {
-				c.word("devices", id, "the device")
-			}
+		devices(request.DeviceIDs)
+	}
+	if made.GPU != nil {
+		for _, request := range made.GPU.Requests {
+			gpu = gpu || request.Count != 0
+			devices(request.Devices)
 		}
 	}
 	c.flag("gpus", gpu, "a GPU")

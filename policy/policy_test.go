@@ -135,6 +135,9 @@ func TestCheck(t *testing.T) {
 		{"gpus: false", "devices: ['nvidia.com/gpu=all']", "gpus: false"},
 		{"gpus: false", "gpus: all", "gpus: false"},
 		{"gpus: false", "deploy: {resources: {reservations: {devices: [{capabilities: [gpu]}]}}}", "gpus: false"},
+		{"gpus: false", "gpus: all\n      x-dockhost: {gpu: docker}", "gpus: false"},
+		{"gpus: false", "environment: {NVIDIA_VISIBLE_DEVICES: all}", "gpus: false"},
+		{"gpus: true", "environment: {NVIDIA_VISIBLE_DEVICES: all}", ""},
 		{"gpus: false", "runtime: nvidia", "gpus: false"},
 		{"gpus: false", "runtime: /usr/bin/nvidia-container-runtime", "gpus: false"},
 
@@ -276,7 +279,7 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[container.HostConfig](): "Annotations Binds CapAdd CgroupnsMode IpcMode Links LogConfig MaskedPaths Mounts NetworkMode " +
 			"PidMode PortBindings Privileged ReadonlyPaths Resources Runtime SecurityOpt UTSMode UsernsMode VolumesFrom",
 		reflect.TypeFor[container.Resources](): "DeviceCgroupRules DeviceRequests Devices",
-		reflect.TypeFor[spec.Container]():      "EnvFiles HostConfig Image Mounts Runtime Unit",
+		reflect.TypeFor[spec.Container]():      "EnvFiles GPU HostConfig Image Mounts Runtime Unit",
 		reflect.TypeFor[spec.Registry]():       "CredentialHelper Environment PasswordCredential PasswordFile",
 		reflect.TypeFor[spec.Assignment]():     "Containers Housekeeping Registries",
 	}

@@ -77,6 +77,10 @@ type Container struct {
 	Credentials []string `json:"credentials,omitempty"`
 	// Unit is what the user wants set in the unit, section by section.
 	Unit []UnitSetting `json:"unit,omitempty"`
+	// GPU is what the container asks for of the host's devices that dockhost
+	// gives it by itself; nil is nothing. What Docker is asked for is in
+	// HostConfig.DeviceRequests.
+	GPU *GPU `json:"gpu,omitempty"`
 	// Run is what `dockhost run` was asked for beside the container itself; nil
 	// for an assigned container.
 	Run *Run `json:"run,omitempty"`

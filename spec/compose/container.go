@@ -35,6 +35,7 @@ func (d *declaration) container() spec.Container {
 	made.DependsOn = d.dependsOn()
 	d.applyRestart(&made)
 	d.applyDockhost(&made)
+	d.applyGPU(&made)
 	return made
 }
 

@@ -2,25 +2,22 @@ package compose
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/dockhost/dockhost/internal/document"
 
 	"github.com/docker/docker/api/types/container"
-)
 
-// cdiName is a qualified CDI device name, VENDOR/CLASS=NAME
-// (https://github.com/cncf-tags/container-device-interface, SPEC.md).
-var cdiName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*/[A-Za-z][A-Za-z0-9_-]*=[A-Za-z0-9][A-Za-z0-9_.:-]*$`)
+	"github.com/dockhost/dockhost/spec"
+)
 
 // addDevices sets the device nodes and the requests for GPUs.
 func (d *declaration) addDevices(made *container.Resources) {
 	var cdi []string
 	for i, device := range d.service.Devices {
 		at := d.entry("devices", i, len(d.service.Devices))
-		if device.Source == device.Target && cdiName.MatchString(device.Source) {
+		if device.Source == device.Target && spec.IsCDI(device.Source) {
 			cdi = append(cdi, device.Source)
 			continue
 		}
@@ -37,7 +34,7 @@ func (d *declaration) addDevices(made *container.Resources) {
 		made.Devices = append(made.Devices, mapping)
 	}
 	if cdi != nil {
-		made.DeviceRequests = append(made.DeviceRequests, container.DeviceRequest{Driver: "cdi", DeviceIDs: cdi})
+		d.addRequest(made, d.field("devices"), container.DeviceRequest{Driver: "cdi", DeviceIDs: cdi})
 	}
 	d.addGPUs(made)
 }
@@ -56,17 +53,77 @@ func (d *declaration) checkDevice(at spot, device container.DeviceMapping) {
 
 // addGPUs sets what gpus and deploy.resources.reservations.devices ask for.
 func (d *declaration) addGPUs(made *container.Resources) {
-	for _, gpu := range d.service.Gpus {
+	for i, gpu := range d.service.Gpus {
 		capabilities := slices.Clone(gpu.Capabilities)
 		if !slices.Contains(capabilities, "gpu") {
 			capabilities = append(capabilities, "gpu")
 		}
-		made.DeviceRequests = append(made.DeviceRequests, request(gpu, capabilities))
+		d.addRequest(made, d.entry("gpus", i, len(d.service.Gpus)), request(gpu, capabilities))
 	}
 	if d.service.Deploy == nil || d.service.Deploy.Resources.Reservations == nil {
 		return
 	}
-	for _, device := range d.service.Deploy.Resources.Reservations.Devices {
-		made.DeviceRequests = append(made.DeviceRequests, request(device, device.Capabilities))
+	devices := d.service.Deploy.Resources.Reservations.Devices
+	declared := d.field("deploy").Field("resources").Field("reservations").Field("devices")
+	spots := make([]spot, len(devices))
+	for i := range spots {
+		spots[i] = declared
 	}
+	for i, item := range declared.Items() {
+		if i < len(spots) {
+			spots[i] = item
+		}
+	}
+	for i, device := range devices {
+		d.addRequest(made, spots[i], request(device, device.Capabilities))
+	}
+}
+
+// addRequest asks the Engine for devices, and keeps where that stands.
+func (d *declaration) addRequest(made *container.Resources, at spot, request container.DeviceRequest) {
+	made.DeviceRequests = append(made.DeviceRequests, request)
+	d.deviceSpots = append(d.deviceSpots, at)
+}
+
+// gpuOptions reads x-dockhost.gpu: the mode, or a mapping.
+func (d *declaration) gpuOptions(at spot) *spec.GPUOptions {
+	o := &spec.GPUOptions{}
+	set := func(name string, value spot) {
+		if !value.IsScalar() || value.IsNull() {
+			d.Errorf(value, "not a value: write a word or a time")
+		} else if err := o.Set(name, value.Text()); err != nil {
+			d.Errorf(value, "%v", err)
+		}
+	}
+	switch {
+	case at.IsNull():
+		return nil
+	case at.IsScalar():
+		set("mode", at)
+	case !at.IsMapping():
+		d.Errorf(at, "not a mapping: write mode:, wait:, exclusive:, check: or on_loss: below it, indented, or the mode alone")
+	}
+	for name, value := range at.Fields() {
+		if !slices.Contains(spec.GPUOptionNames(), name) {
+			d.UnknownKey(value, name, spec.GPUOptionNames(), "")
+			continue
+		}
+		set(name, value)
+	}
+	return o
+}
+
+// applyGPU turns the requests for devices that dockhost meets by itself into
+// its own.
+func (d *declaration) applyGPU(made *spec.Container) {
+	made.ApplyGPU(d.gpu, func(i int, err error) {
+		switch i {
+		case spec.GPUOptionsWrong:
+			d.Errorf(d.dockhost.Field("gpu"), "%v", err)
+		case spec.GPUVariableWrong:
+			d.Errorf(d.field("environment"), "%v", err)
+		default:
+			d.Errorf(d.deviceSpots[i], "%v", err)
+		}
+	})
 }

@@ -69,6 +69,10 @@ type declaration struct {
 	declared map[string]bool
 	// links are the containers that this one needs.
 	links []link
+	// gpu is what x-dockhost says about GPUs, nil for nothing, and deviceSpots
+	// is where the requests to the Engine for devices stand.
+	gpu         *spec.GPUOptions
+	deviceSpots []spot
 	// published are the host ports that it takes.
 	published []published
 }

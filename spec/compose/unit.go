@@ -21,11 +21,13 @@ func (d *declaration) applyDockhost(made *spec.Container) {
 		return
 	}
 	if !d.dockhost.IsMapping() {
-		d.Errorf(d.dockhost, "not a mapping: write mounts:, notify:, pull_stall_timeout:, reload: or unit: below it, indented")
+		d.Errorf(d.dockhost, "not a mapping: write gpu:, mounts:, notify:, pull_stall_timeout:, reload: or unit: below it, indented")
 		return
 	}
 	for name, value := range d.dockhost.Fields() {
 		switch name {
+		case "gpu":
+			d.gpu = d.gpuOptions(value)
 		case "mounts":
 			made.Mounts = d.mounts(value)
 		case "notify":
@@ -37,7 +39,7 @@ func (d *declaration) applyDockhost(made *spec.Container) {
 		case "unit":
 			made.Unit = append(made.Unit, d.unit(value)...)
 		default:
-			d.UnknownKey(value, name, []string{"mounts", "notify", "pull_stall_timeout", "reload", "unit"}, "")
+			d.UnknownKey(value, name, []string{"gpu", "mounts", "notify", "pull_stall_timeout", "reload", "unit"}, "")
 		}
 	}
 	d.checkWatchdog(made)

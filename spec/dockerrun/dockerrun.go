@@ -79,7 +79,7 @@ func Parse(args []string, o Options) (*spec.Container, error) {
 		return nil, errors.Join(problems, explain(err, flags))
 	}
 	engine.created.fill(made)
-	if err := errors.Join(problems, checkHealth(made)); err != nil {
+	if err := errors.Join(problems, own.applyGPU(made), checkHealth(made)); err != nil {
 		return nil, err
 	}
 	return made, nil

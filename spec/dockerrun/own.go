@@ -25,6 +25,7 @@ type own struct {
 	logs         bool
 	pidFile      string
 	cgroups      []string
+	gpu          []string
 }
 
 // addOwn adds dockhost's own options to a set of flags. pflag panics when there
@@ -38,6 +39,8 @@ func addOwn(flags *pflag.FlagSet) *own {
 	flags.StringVar(&o.reloadCmd, "reload-cmd", "", "Run `COMMAND` in the container when the unit is reloaded")
 	flags.DurationVar(&o.stallTimeout, "pull-stall-timeout", spec.DefaultPullStallTimeout,
 		"End a pull that brings no byte for this `TIME`, and try again")
+	flags.StringArrayVar(&o.gpu, "gpu-opt", nil, "An `OPTION` for the GPUs: mode=docker, wait=TIME, exclusive=true, check=TIME or\n"+
+		"on_loss=restart; may be repeated")
 	flags.BoolVar(&o.logs, "logs", true, "Relay the container's output")
 	flags.StringVar(&o.pidFile, "pid-file", "", "Write the pid of the container's first process to `FILE`")
 	flags.StringArrayVar(&o.cgroups, "cgroups", nil, cgroupsUsage)
@@ -121,4 +124,35 @@ func controllers(names []string) ([]string, error) {
 		return nil, nil
 	}
 	return names, nil
+}
+
+// applyGPU turns the requests for devices that dockhost meets by itself into
+// its own, once docker/cli has read them.
+func (o *own) applyGPU(made *spec.Container) error {
+	var problems []error
+	var options *spec.GPUOptions
+	for _, option := range o.gpu {
+		name, value, _ := strings.Cut(option, "=")
+		if !slices.Contains(spec.GPUOptionNames(), name) {
+			problems = append(problems, fmt.Errorf("--gpu-opt: unknown option %q: use %s", name, strings.Join(spec.GPUOptionNames(), ", ")))
+			continue
+		}
+		if options == nil {
+			options = &spec.GPUOptions{}
+		}
+		if err := options.Set(name, value); err != nil {
+			problems = append(problems, fmt.Errorf("--gpu-opt %s: %w", name, err))
+		}
+	}
+	made.ApplyGPU(options, func(i int, err error) {
+		flag := "--gpus"
+		switch i {
+		case spec.GPUOptionsWrong:
+			flag = "--gpu-opt"
+		case spec.GPUVariableWrong:
+			flag = "--env"
+		}
+		problems = append(problems, fmt.Errorf("%s: %w", flag, err))
+	})
+	return errors.Join(problems...)
 }

@@ -159,6 +159,10 @@ func compare(t *testing.T, args []string) bool {
 	}
 	want := r.last
 
+	if joined := strings.Join(args, " "); strings.Contains(joined, "gpu") {
+		// Else the Engine would not be asked.
+		args = append([]string{"--gpu-opt", "mode=docker"}, args...)
+	}
 	made, err := Parse(args, Options{Host: r.address, ConfigDir: os.Getenv("DOCKER_CONFIG")})
 	if err != nil {
 		t.Errorf("Parse(%q) = %v", args, err)
