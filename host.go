@@ -18,6 +18,9 @@ import (
 // runDir is the directory by which the programs meet.
 const runDir = rundir.Dir(rundir.Path)
 
+// cgroupRoot is where the cgroup trees are mounted.
+const cgroupRoot = "/sys/fs/cgroup"
+
 // libexec is the path of a program that systemd and Docker call: for
 // /usr/bin/dockhost below /usr/libexec/dockhost, and for /opt/bin/dockhost, on
 // hosts whose /usr is read-only, below /opt/libexec/dockhost.

@@ -70,7 +70,7 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)
 // dockhost is what systemd runs.
 func dockhost() *cobra.Command {
 	root := program("dockhost", "run containers in the systemd units of this host")
-	root.AddCommand(agentCommand(), runCommand(), setupCommand())
+	root.AddCommand(agentCommand(), runCommand(), setupCommand(), gpuHelperCommand())
 	return root
 }
 

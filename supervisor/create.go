@@ -122,6 +122,10 @@ func (s *Supervisor) place(ctx context.Context, id string) error {
 		CgroupPath:  s.cgroup + "/" + containerLeaf,
 		Controllers: s.controllers,
 		Runtime:     runtime,
+		Edits:       s.attached.Edits,
+		GPUs:        s.attached.GPUs,
+		Devices:     s.attached.Devices,
+		Exclusive:   s.spec.GPU != nil && s.spec.GPU.Exclusive,
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/gpu/attachment"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
@@ -69,6 +70,8 @@ type Options struct {
 	Watchdog time.Duration
 	// Signals are those of [Signals].
 	Signals <-chan os.Signal
+	// Program is the path of the program dockhost, which knows about GPUs.
+	Program string
 	// Stdout and Stderr get the container's output.
 	Stdout, Stderr io.Writer
 	Log            *zap.Logger
@@ -114,6 +117,9 @@ type Supervisor struct {
 	// reloading says that the container was told to reload, reloadAgain that it
 	// is to be told once more, and reloadFailed how it went last.
 	reloading, reloadAgain, reloadFailed bool
+	// attached is what gives the container its GPUs, as it was at attachedAt.
+	attached   attachment.Attachment
+	attachedAt time.Time
 	// env are the container's variables, as far as they were declared.
 	env []string
 }
@@ -184,6 +190,10 @@ func (s *Supervisor) supervise(ctx context.Context) (int, error) {
 
 // live is the container's life from the Engine's first answer to its removal.
 func (s *Supervisor) live(ctx context.Context) (int, error) {
+	// First: who has no GPU is told at once, Docker or not.
+	if err := s.attachGPUs(ctx); err != nil {
+		return s.unlessStopped(ctx, err)
+	}
 	if err := s.awaitEngine(ctx); err != nil {
 		return s.unlessStopped(ctx, err)
 	}
@@ -193,6 +203,9 @@ func (s *Supervisor) live(ctx context.Context) (int, error) {
 	defer s.claim.Release()
 	image, err := s.ensureImage(ctx)
 	if err != nil {
+		return s.unlessStopped(ctx, err)
+	}
+	if err := s.attachGPUs(ctx); err != nil {
 		return s.unlessStopped(ctx, err)
 	}
 	s.life.pulled()

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +44,13 @@ type Placement struct {
 	// appended, process.env by name and mounts by destination; null changes
 	// nothing.
 	Edits json.RawMessage `json:"edits,omitempty"`
+	// Devices are the qualified names of the CDI devices that the edits give to
+	// the container, GPUs the UUIDs of the GPUs and MIG instances among them, as
+	// far as they are known. They are for others to read.
+	Devices []string `json:"devices,omitempty"`
+	GPUs    []string `json:"gpus,omitempty"`
+	// Exclusive says that no other container may have any of them.
+	Exclusive bool `json:"exclusive,omitempty"`
 }
 
 // UnitCgroup returns the cgroup of the container's unit, absolute from the
@@ -136,21 +144,35 @@ func Write(dir, id string, p Placement) error {
 // OfUnit returns the ids of the containers that have a placement in the unit.
 // Files that are none it leaves out.
 func OfUnit(dir, unit string) ([]string, error) {
+	all, err := All(dir)
+	var ids []string
+	for id, p := range all {
+		if p.Unit == unit {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids, err
+}
+
+// All returns the placements of all containers by their ids. Files that are
+// none it leaves out.
+func All(dir string) (map[string]Placement, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("list placements: %w", err)
 	}
-	var ids []string
+	all := map[string]Placement{}
 	for _, entry := range entries {
 		id, found := strings.CutSuffix(entry.Name(), ".json")
 		if !found || strings.HasPrefix(id, ".") {
 			continue
 		}
-		if p, err := Read(dir, id); err == nil && p.Unit == unit {
-			ids = append(ids, id)
+		if p, err := Read(dir, id); err == nil {
+			all[id] = p
 		}
 	}
-	return ids, nil
+	return all, nil
 }
 
 // Read returns the placement of the container id. The error is

@@ -79,10 +79,21 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 		Watchdog:  systemd.WatchdogInterval(),
 		Signals:   signals,
 		Units:     units,
+		Program:   program(),
 		Stdout:    stdout,
 		Stderr:    stderr,
 		Log:       log,
 	}).Run(ctx)
+}
+
+// program is the path of dockhost: /usr/bin/dockhost beside
+// /usr/libexec/dockhost/dockhost-supervise, and likewise below /opt.
+func program() string {
+	own, err := os.Executable()
+	if err != nil {
+		return "/usr/bin/dockhost"
+	}
+	return filepath.Join(filepath.Dir(own), "../../bin/dockhost")
 }
 
 // declaration is what to run: an assigned container by its name, or whatever

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dockhost/dockhost/gpu"
+	"github.com/dockhost/dockhost/gpu/attachment"
+)
+
+// gpuHelperCommand is what a supervisor starts for a container with GPUs.
+func gpuHelperCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "gpu", Short: "find GPUs for a supervisor", Hidden: true}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "attach",
+		Short: "answer a question about GPUs, both as JSON, on standard input and output",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return attachGPUs(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	})
+	return cmd
+}
+
+func attachGPUs(ctx context.Context, in io.Reader, out io.Writer) error {
+	var asked attachment.Question
+	if err := json.NewDecoder(in).Decode(&asked); err != nil {
+		return fmt.Errorf("read the question: %w", err)
+	}
+	return attachment.Answer(out, func(tell func(attachment.Message)) (attachment.Attachment, error) {
+		others, err := gpu.Claims(runDir, asked.Unit, cgroupRoot)
+		if err != nil {
+			return attachment.Attachment{}, err
+		}
+		return gpu.Attach(ctx, gpu.Files{}, asked.GPU, others, tell)
+	})
+}

@@ -1,0 +1,108 @@
+package supervisor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/gpu/attachment"
+	"github.com/dockhost/dockhost/internal/backoff"
+)
+
+const (
+	// attachTimeout bounds one try to attach GPUs: drivers are loaded in it, and
+	// a description of them may have to be made.
+	attachTimeout = 2 * time.Minute
+	// attachedFor is how long an attachment is taken to be right: a pull may lie
+	// between it and the container.
+	attachedFor = time.Minute
+)
+
+// attachGPUs finds out what gives the container the GPUs that it asks for, and
+// waits for them as long as it says.
+func (s *Supervisor) attachGPUs(ctx context.Context) error {
+	asked := s.spec.GPU
+	if asked == nil || time.Since(s.attachedAt) < attachedFor {
+		return nil
+	}
+	deadline := time.Now().Add(asked.Wait)
+	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
+	for {
+		found, err := s.attachOnce(ctx)
+		if err == nil {
+			s.attached, s.attachedAt = found, time.Now()
+			s.Log.Debug("devices attached", zap.Strings("devices", found.Devices))
+			return nil
+		}
+		left := time.Until(deadline)
+		if _, refused := errors.AsType[attachment.Refusal](err); !refused || left <= 0 || ctx.Err() != nil {
+			return err
+		}
+		s.trouble(err)
+		waitErr := tries.Wait(ctx, func(d time.Duration) {
+			s.Notify.ExtendTimeout(d + timeoutMargin)
+			s.Notify.Status(fmt.Sprintf("waiting for a GPU, %s left: %s", left.Round(time.Second), firstLine(err.Error())))
+		})
+		if waitErr != nil {
+			return waitErr
+		}
+	}
+}
+
+// attachOnce asks `dockhost gpu attach`. A [attachment.Refusal] says why the
+// GPUs cannot be had now.
+func (s *Supervisor) attachOnce(ctx context.Context) (attachment.Attachment, error) {
+	question := attachment.Question{Unit: s.unit, GPU: s.spec.GPU}
+	if s.spec.Run == nil {
+		question.Container = s.spec.Name
+	}
+	raw, err := json.Marshal(question)
+	if err != nil {
+		return attachment.Attachment{}, fmt.Errorf("ask for GPUs: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, attachTimeout)
+	defer cancel()
+	s.Notify.ExtendTimeout(attachTimeout + timeoutMargin)
+	s.Notify.Status("finding the GPUs that the container asks for")
+	return s.gpuCommand(ctx, raw, "attach")
+}
+
+// gpuCommand runs `dockhost gpu ARGS` and returns its answer.
+func (s *Supervisor) gpuCommand(ctx context.Context, input []byte, args ...string) (attachment.Attachment, error) {
+	cmd := exec.CommandContext(ctx, s.Program, append([]string{"gpu"}, args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Stdin = bytes.NewReader(input)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return attachment.Attachment{}, fmt.Errorf("run %s (is dockhost installed whole?): %w", s.Program, err)
+	}
+	found, err := attachment.Read(out, s.tellGPU)
+	waitErr := cmd.Wait()
+	if _, refused := errors.AsType[attachment.Refusal](err); err == nil || refused {
+		return found, err
+	}
+	return found, fmt.Errorf("run %s gpu %s: %w: %s", s.Program, args[0], errors.Join(err, waitErr), firstLine(stderr.String()))
+}
+
+// tellGPU passes on what is heard on the way to an attachment.
+func (s *Supervisor) tellGPU(m attachment.Message) {
+	switch {
+	case m.Warning != "":
+		s.Log.Warn(m.Warning)
+	case m.Status != "":
+		s.Notify.Status(m.Status)
+	}
+}
