@@ -23,7 +23,27 @@ func gpuHelperCommand() *cobra.Command {
 			return attachGPUs(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	})
+	cmd.AddCommand(&cobra.Command{
+		Use:   "check",
+		Short: "say whether a container can still use its GPUs, both as JSON, on standard input and output",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return checkGPUs(cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	})
 	return cmd
+}
+
+func checkGPUs(in io.Reader, out io.Writer) error {
+	var asked attachment.Check
+	if err := json.NewDecoder(in).Decode(&asked); err != nil {
+		return fmt.Errorf("read the question: %w", err)
+	}
+	found, err := gpu.Checker{Root: "/"}.Check(asked)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(found)
 }
 
 func attachGPUs(ctx context.Context, in io.Reader, out io.Writer) error {

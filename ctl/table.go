@@ -129,6 +129,9 @@ func printNotes(b *strings.Builder, container api.Container, c colors, now time.
 	if !container.Ready && container.StatusText != "" {
 		fmt.Fprintf(b, "\n%s: %s\n", container.Name, container.StatusText)
 	}
+	if container.GPU != "" {
+		fmt.Fprintf(b, "\n%s: %slost a GPU%s: %s (start it anew with: systemctl restart %s)\n", container.Name, c.bad, c.off, container.GPU, container.Unit)
+	}
 	// The status may tell the error already, with when the next try is.
 	if e := container.LastError; e != nil && (container.Ready || !strings.Contains(container.StatusText, e.Message)) {
 		fmt.Fprintf(b, "\n%s: %slast error%s, %s: %s\n", container.Name, c.bad, c.off, ago(&e.At, now), e.Message)

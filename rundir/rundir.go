@@ -125,6 +125,8 @@ type State struct {
 	// Cached says that the registry could not be asked, so that the image
 	// that the host had was taken.
 	Cached bool `json:"cached,omitempty"`
+	// GPU is which of its GPUs the container has lost, and why; "" is none.
+	GPU string `json:"gpu,omitempty"`
 	// LastError is what went wrong last, also in an earlier run; nil once the
 	// container has become ready, but for why its image is a cached one.
 	LastError *Failure `json:"last_error,omitempty"`

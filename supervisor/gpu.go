@@ -32,6 +32,9 @@ func (s *Supervisor) attachGPUs(ctx context.Context) error {
 	if asked == nil || time.Since(s.attachedAt) < attachedFor {
 		return nil
 	}
+	if s.unit == "" {
+		return errors.New("GPUs are given to the container of a systemd unit, and this is none (start it with systemd-run, or leave them to Docker: --gpu-opt mode=docker)")
+	}
 	deadline := time.Now().Add(asked.Wait)
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
 	for {

@@ -53,6 +53,7 @@ func (s *Supervisor) followAgain(ctx context.Context, c *running) (bool, int, er
 	if s.spec.Notify.AtOnce() {
 		s.life.ready()
 	}
+	s.gpuPid.Store(int64(s.pid))
 	s.readiness.watch(ctx, c.id, s.pid)
 	return true, 0, nil
 }

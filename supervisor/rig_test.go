@@ -51,7 +51,9 @@ type rig struct {
 	// codeTimeout is the supervisor's, unless it is 0.
 	codeTimeout time.Duration
 	watchdog    time.Duration
-	signals     chan os.Signal
+	// dockhost is the program that knows about GPUs.
+	dockhost string
+	signals  chan os.Signal
 }
 
 // newRig returns a host that has the image app:1, of which the container app
@@ -161,7 +163,7 @@ func (r *rig) start() *life {
 	l := &life{rig: r, stop: cancel, done: make(chan struct{})}
 	s := New(Options{
 		Container: r.spec, Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
-		Notify: r.notify, Watchdog: r.watchdog, Signals: r.signals, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
+		Notify: r.notify, Watchdog: r.watchdog, Program: r.dockhost, Signals: r.signals, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
 	})
 	if r.codeTimeout != 0 {
 		s.codeTimeout = r.codeTimeout

@@ -120,6 +120,13 @@ type Supervisor struct {
 	// attached is what gives the container its GPUs, as it was at attachedAt.
 	attached   attachment.Attachment
 	attachedAt time.Time
+	// gpuPid is the process whose GPUs are checked, and paused says that someone
+	// has paused the container.
+	gpuPid atomic.Int64
+	paused atomic.Bool
+	// mustEnd is why the container is to be ended for systemd to start it anew;
+	// nil where it goes on.
+	mustEnd error
 	// env are the container's variables, as far as they were declared.
 	env []string
 }
@@ -309,6 +316,9 @@ func (s *Supervisor) runningStatus() string {
 		status += fmt.Sprintf(", but %v: systemd ends it after %s without a sign of life", s.ill, s.Watchdog)
 	case s.reloadFailed && s.state.LastError != nil:
 		status += ", but could not " + firstLine(s.state.LastError.Message)
+	}
+	if s.state.GPU != "" {
+		status += ", but it lost a GPU: " + s.state.GPU
 	}
 	if said := s.readiness.says(); said != "" {
 		status += ": " + said

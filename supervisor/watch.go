@@ -92,6 +92,8 @@ func (s *Supervisor) watch(ctx context.Context, id string) (int, error) {
 	if s.detached {
 		return 0, nil
 	}
+	s.gpuPid.Store(int64(s.pid))
+	s.watchGPUs(streams)
 	s.adviseUnit(streams)
 	s.Engine.CloseIdle()
 	code, err := s.follow(ctx, streams, c)
@@ -174,6 +176,9 @@ func (s *Supervisor) follow(ctx, streams context.Context, c *running) (int, erro
 			s.happened(streams, c, event)
 		case call := <-s.calls:
 			call()
+			if s.mustEnd != nil {
+				return s.endForced(streams, c)
+			}
 		case sig := <-s.Signals:
 			if sig == syscall.SIGABRT {
 				s.expired()
@@ -248,6 +253,11 @@ func (s *Supervisor) waitForEngine(ctx, streams context.Context, c *running, wai
 			return true, code, err
 		case call := <-s.calls:
 			call()
+			if s.mustEnd != nil {
+				c.exit = s.Engine.WaitEnded(streams, c.id)
+				code, err := s.endForced(streams, c)
+				return true, code, err
+			}
 		case sig := <-s.Signals:
 			if sig == syscall.SIGABRT {
 				s.expired()

@@ -65,6 +65,7 @@ func (s *Supervisor) becameIll(err error) {
 // setPaused feeds the watchdog while someone has paused the container, which
 // then can say nothing for itself.
 func (s *Supervisor) setPaused(ctx context.Context, paused bool) {
+	s.paused.Store(paused)
 	if s.unpause != nil {
 		s.unpause()
 		s.unpause = nil

@@ -99,6 +99,9 @@ type Container struct {
 	Finished bool `json:"finished"`
 	// Health is Docker's: healthy, unhealthy, starting, or "" without a check.
 	Health string `json:"health,omitempty"`
+	// GPU says which of its GPUs the container has lost, and why; "" where it
+	// lost none, or nobody asked for a check.
+	GPU string `json:"gpu,omitempty"`
 	// Restarts is how often systemd restarted the unit by itself.
 	Restarts int `json:"restarts"`
 	// LastError is what went wrong last; absent once the container is ready,

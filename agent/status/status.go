@@ -138,6 +138,9 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 	// A supervisor that was killed could not take its word back.
 	c.Ready = state.Ready && c.ActiveState == "active"
 	c.Finished = state.Finished() && !c.Ready
+	if c.Ready {
+		c.GPU = state.GPU
+	}
 	if state.LastError != nil {
 		c.LastError = &api.Failure{At: state.LastError.At, Message: state.LastError.Message}
 	}
@@ -158,7 +161,7 @@ func Well(s api.Status) bool {
 		return false
 	}
 	for _, c := range s.Containers {
-		if (!c.Ready && !c.Finished) || c.Health == "unhealthy" || c.Cached || c.Pending != nil {
+		if (!c.Ready && !c.Finished) || c.Health == "unhealthy" || c.GPU != "" || c.Cached || c.Pending != nil {
 			return false
 		}
 	}

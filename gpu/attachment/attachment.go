@@ -28,6 +28,8 @@ type Attachment struct {
 	// GPUs are the UUIDs of the GPUs and MIG instances among them, as far as
 	// they are known.
 	GPUs []string `json:"gpus"`
+	// Buses are where they are on the PCI bus ("0000:01:00.0").
+	Buses []string `json:"buses"`
 	// Edits is what is merged into the container's OCI configuration, as
 	// [github.com/dockhost/dockhost/supervisor/placement.Placement] has it.
 	Edits json.RawMessage `json:"edits"`

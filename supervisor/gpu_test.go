@@ -1,0 +1,166 @@
+package supervisor
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/supervisor/placement"
+)
+
+// gpuRig is a rig whose container asks for all GPUs. What `dockhost gpu attach`
+// and `dockhost gpu check` answer is in files.
+func gpuRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t)
+	r.dockhost = r.write("bin/dockhost", "#!/bin/sh\ncat >>\"$0.asked\"; cat \"$0.$2\"\n")
+	if err := os.Chmod(r.dockhost, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.spec.GPU = &spec.GPU{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
+	r.answers("attach", `{"status":"loading the driver"}`+"\n"+`{"attachment":{"devices":["nvidia.com/gpu=0"],"gpus":["GPU-0"],"edits":{"linux":{"devices":[{"path":"/dev/nvidia0","major":195}]}}}}`)
+	return r
+}
+
+// answers sets what the program answers, at once and whole.
+func (r *rig) answers(command, text string) {
+	r.t.Helper()
+	file := r.write("bin/next", text+"\n")
+	if err := os.Rename(file, filepath.Join(r.root, "bin/dockhost."+command)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+const noGPU = `{"refusal":"no GPU here (buy one)"}`
+
+// What makes devices the container's is in its placement.
+func TestGPUPlaced(t *testing.T) {
+	r := gpuRig(t)
+	l := r.start()
+	l.ready()
+	placed, err := placement.All(r.dir.RuntimeDir())
+	if err != nil || len(placed) != 1 {
+		t.Fatalf("All() = %v, %v, want one placement", placed, err)
+	}
+	for _, p := range placed {
+		if !strings.Contains(string(p.Edits), "/dev/nvidia0") || len(p.GPUs) != 1 || len(p.Devices) != 1 {
+			t.Errorf("placement = %+v, want the edits and the GPU", p)
+		}
+	}
+	if r.notify.count("STATUS loading the driver") != 1 {
+		t.Errorf("systemd was not told what was done:\n%s", r.notify)
+	}
+	l.stop()
+	l.ends(0, "")
+	asked, err := os.ReadFile(r.dockhost + ".asked")
+	if err != nil || !strings.Contains(string(asked), `"container":"app","gpu":{"requests":[{"count":-1}]}`) || strings.Count(string(asked), "unit") != 1 {
+		t.Errorf("the program was asked %s, %v, want the request once", asked, err)
+	}
+}
+
+// A container whose GPUs cannot be had fails before anything is pulled.
+func TestGPURefused(t *testing.T) {
+	r := gpuRig(t)
+	r.spec.Image = "not:there"
+	r.answers("attach", noGPU)
+	l := r.start()
+	l.ends(ExitNotRun, "no GPU here (buy one)")
+	if pulls := r.notify.count("STATUS pulling"); pulls != 0 {
+		t.Errorf("the image was pulled for a container that cannot run:\n%s", r.notify)
+	}
+}
+
+// A container that waits for its GPUs starts once they are there, and says
+// meanwhile what it waits for.
+func TestGPUWait(t *testing.T) {
+	r := gpuRig(t)
+	good, err := os.ReadFile(r.dockhost + ".attach")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.spec.GPU.Wait = time.Minute
+	r.answers("attach", noGPU)
+	l := r.start()
+	l.until("waiting", func() bool {
+		return strings.Contains(r.notify.String(), "left: no GPU here (buy one)") && r.notify.count("EXTEND") > 1
+	})
+	r.answers("attach", string(good))
+	l.ready()
+	l.stop()
+	l.ends(0, "")
+}
+
+func TestGPUWaitEnds(t *testing.T) {
+	r := gpuRig(t)
+	r.spec.GPU.Wait = 300 * time.Millisecond
+	r.answers("attach", noGPU)
+	r.start().ends(ExitNotRun, "no GPU here")
+}
+
+// A program that is missing, or breaks, is no reason to wait.
+func TestGPUBroken(t *testing.T) {
+	for name, breakIt := range map[string]func(r *rig){
+		"missing":   func(r *rig) { r.dockhost += "none" },
+		"silent":    func(r *rig) { r.answers("attach", "") },
+		"talkative": func(r *rig) { r.answers("attach", "panic: at the disco") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := gpuRig(t)
+			r.spec.GPU.Wait = time.Hour
+			breakIt(r)
+			r.start().ends(ExitNotRun, r.dockhost)
+		})
+	}
+}
+
+// Outside of a unit there is nobody to put devices into the configuration.
+func TestGPUWithoutUnit(t *testing.T) {
+	r := gpuRig(t)
+	r.spec.Run = &spec.Run{}
+	r.write("proc/self/cgroup", "0::/user.slice/session-1.scope\n")
+	r.start().ends(ExitNotRun, "--gpu-opt mode=docker")
+}
+
+// A loss is told, and so is its end.
+func TestGPULost(t *testing.T) {
+	r := gpuRig(t)
+	r.spec.GPU.Check = time.Millisecond
+	r.answers("check", `{"lost":""}`)
+	l := r.start()
+	l.ready()
+	r.answers("check", `{"lost":"/dev/nvidia0: operation not permitted"}`)
+	l.until("the loss", func() bool {
+		return r.state().GPU != "" && r.notify.count("STATUS running app:1, but it lost a GPU: /dev/nvidia0: operation not permitted") == 1
+	})
+	r.answers("check", `{"lost":""}`)
+	l.until("the end of the loss", func() bool { return r.state().GPU == "" && r.state().Ready })
+	l.stop()
+	l.ends(0, "")
+}
+
+// Where it is asked for, a loss ends the container, so that systemd starts it
+// anew.
+func TestGPULossRestarts(t *testing.T) {
+	r := gpuRig(t)
+	r.spec.GPU.Check, r.spec.GPU.OnLoss = time.Millisecond, spec.LossRestart
+	r.answers("check", `{"lost":"it has fallen off the bus"}`)
+	l := r.start()
+	l.ends(1, "lost a GPU, and was ended to be started anew: it has fallen off the bus")
+	l.leftNothing()
+}
+
+// One check without an answer is no loss, a second one is.
+func TestGPUCheckSilent(t *testing.T) {
+	r := gpuRig(t)
+	r.spec.GPU.Check = time.Millisecond
+	l := r.start()
+	l.ready()
+	l.until("the loss", func() bool { return strings.Contains(r.state().GPU, "check the GPUs") })
+	r.answers("check", `{"lost":""}`)
+	l.until("the end of the loss", func() bool { return r.state().GPU == "" })
+	l.stop()
+	l.ends(0, "")
+}
