@@ -48,6 +48,7 @@ func runAgent(ctx context.Context) error {
 		Store:       docker,
 		Units:       units,
 		Status:      newGatherer(docker, units),
+		GPUs:        canHaveGPUs,
 		Notify:      systemd.Notifier{},
 		Find:        datasource.Find,
 		Reload:      onHangup(ctx),

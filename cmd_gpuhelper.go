@@ -8,8 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/gpu"
 	"github.com/dockhost/dockhost/gpu/attachment"
+	"github.com/dockhost/dockhost/spec"
 )
 
 // gpuHelperCommand is what a supervisor starts for a container with GPUs.
@@ -52,10 +54,21 @@ func attachGPUs(ctx context.Context, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("read the question: %w", err)
 	}
 	return attachment.Answer(out, func(tell func(attachment.Message)) (attachment.Attachment, error) {
-		others, err := gpu.Claims(runDir, asked.Unit, cgroupRoot)
-		if err != nil {
-			return attachment.Attachment{}, err
-		}
-		return gpu.Attach(ctx, gpu.Files{}, asked.GPU, others, tell)
+		return findGPUs(ctx, asked.Unit, asked.GPU, tell)
 	})
+}
+
+// findGPUs returns what gives the container of a unit the GPUs that it asks for.
+func findGPUs(ctx context.Context, unit string, asked *spec.GPU, tell func(attachment.Message)) (attachment.Attachment, error) {
+	others, err := gpu.Claims(runDir, unit, cgroupRoot)
+	if err != nil {
+		return attachment.Attachment{}, err
+	}
+	return gpu.Attach(ctx, gpu.Files{Root: "/"}, asked, others, tell)
+}
+
+// canHaveGPUs is what the agent asks before it replaces a container that runs.
+func canHaveGPUs(ctx context.Context, c *spec.Container) error {
+	_, err := findGPUs(ctx, status.UnitName(c.Name), c.GPU, func(attachment.Message) {})
+	return err
 }

@@ -77,7 +77,7 @@ func dockhost() *cobra.Command {
 // dockhostctl is what people run.
 func dockhostctl() *cobra.Command {
 	root := program("dockhostctl", "run containers on this host, and say how they fare")
-	root.AddCommand(statusCommand(), userDataCommand(), declareCommand(), removeCommand(), gcCommand(), validateCommand(), renderCommand(), convertCommand())
+	root.AddCommand(statusCommand(), gpuCommand(), userDataCommand(), declareCommand(), removeCommand(), gcCommand(), validateCommand(), renderCommand(), convertCommand())
 	return root
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -71,6 +72,9 @@ type Options struct {
 	// Store is the same Engine, as housekeeping uses it; nil is none.
 	Store  *engine.Client
 	Units  unitManager
+	// GPUs says why a container cannot have the GPUs that it asks for; nil where
+	// it can.
+	GPUs   func(ctx context.Context, c *spec.Container) error
 	Status status.Gatherer
 	Notify notifier
 	// Find finds the user data.

@@ -49,8 +49,8 @@ func (a *Agent) rollout(ctx context.Context, next *spec.Container) {
 }
 
 // prepare makes sure, without disturbing what runs, that the successor can
-// run: Docker answers, the runtime is registered, its ports are free, its
-// image is there and can become ready.
+// run: Docker answers, the runtime is registered, its ports are free, its GPUs
+// and its image are there, and it can become ready.
 func (a *Agent) prepare(ctx context.Context, old, next *spec.Container) error {
 	a.setPending(next, "waiting for Docker", nil)
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
@@ -68,6 +68,11 @@ func (a *Agent) prepare(ctx context.Context, old, next *spec.Container) error {
 	}
 	if err := portsFree(ctx, old, next); err != nil {
 		return err
+	}
+	if next.GPU != nil && a.GPUs != nil {
+		if err := a.GPUs(ctx, next); err != nil {
+			return err
+		}
 	}
 	image, err := a.fetch(ctx, old, next)
 	if err != nil {

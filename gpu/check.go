@@ -96,12 +96,17 @@ func (c Checker) deviceCgroup(pid string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	_, err = os.Stat(filepath.Join(c.Root, "sys/fs/cgroup/cgroup.controllers"))
+	only := err == nil // v2, whatever else the kernel has mounted elsewhere
 	unified := ""
 	for line := range strings.SplitSeq(strings.TrimSpace(string(raw)), "\n") {
 		_, rest, _ := strings.Cut(line, ":")
 		controllers, path, _ := strings.Cut(rest, ":")
 		switch controllers {
 		case "devices":
+			if only {
+				continue
+			}
 			return filepath.Join(c.Root, "sys/fs/cgroup/devices", path), nil
 		case "":
 			unified = path

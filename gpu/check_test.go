@@ -142,5 +142,7 @@ func TestKernelLog(t *testing.T) {
 func FuzzXid(f *testing.F) {
 	f.Add("4,1234,100,-;NVRM: Xid (PCI:0000:01:00): 79, pid=1", int64(0))
 	f.Add(";", int64(-1))
-	f.Fuzz(func(_ *testing.T, record string, since int64) { lostByXid([]string{record}, since, []string{"0000:01:00.0"}) })
+	f.Fuzz(func(_ *testing.T, record string, since int64) {
+		lostByXid([]string{record}, since, []string{"0000:01:00.0"})
+	})
 }

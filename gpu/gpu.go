@@ -60,10 +60,15 @@ func Attach(ctx context.Context, host Host, asked *spec.GPU, others []Claim, tel
 	for _, d := range devices {
 		made.Devices = append(made.Devices, d.cdi)
 		made.GPUs = append(made.GPUs, d.ids...)
+		made.Buses = append(made.Buses, d.buses...)
 	}
-	slices.Sort(made.GPUs)
-	made.GPUs = slices.Compact(made.GPUs)
+	made.GPUs, made.Buses = sorted(made.GPUs), sorted(made.Buses)
 	return made, nil
+}
+
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // wantsNVIDIA says whether any of NVIDIA's GPUs are asked for.

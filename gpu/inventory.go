@@ -19,6 +19,11 @@ type GPU struct {
 	// Index is what nvidia-smi counts it by, UUID its own name ("GPU-...").
 	Index int
 	UUID  string
+	// BusID is where it is on the PCI bus ("0000:01:00.0").
+	BusID string
+	// Model is its name, Minor the number of its device node.
+	Model string
+	Minor int
 	// MIG are the instances that it is split into; none where it is whole.
 	MIG []Instance
 }
@@ -37,6 +42,8 @@ type device struct {
 	cdi string
 	// ids are the UUIDs of the GPUs and MIG instances that it is.
 	ids []string
+	// buses are where those are on the PCI bus.
+	buses []string
 }
 
 // part is a GPU or a MIG instance.
@@ -45,13 +52,15 @@ type part struct {
 	names []string
 	// ids are its UUID, or those of its instances.
 	ids []string
+	// buses is where it is on the PCI bus.
+	buses []string
 }
 
 // wholes are the GPUs as such, whatever they are split into.
 func (gpus Inventory) wholes() []part {
 	var all []part
 	for _, g := range gpus {
-		p := part{names: []string{strconv.Itoa(g.Index), g.UUID}, ids: []string{g.UUID}}
+		p := part{names: []string{strconv.Itoa(g.Index), g.UUID}, ids: []string{g.UUID}, buses: []string{g.BusID}}
 		if len(g.MIG) > 0 {
 			p.ids = nil
 		}
@@ -77,9 +86,9 @@ func (gpus Inventory) parts() []part {
 func (g GPU) instance(m Instance) part {
 	index := fmt.Sprintf("%d:%d", g.Index, m.Index)
 	if m.UUID == "" {
-		return part{names: []string{index}, ids: []string{g.UUID + "/" + strconv.Itoa(m.Index)}}
+		return part{names: []string{index}, ids: []string{g.UUID + "/" + strconv.Itoa(m.Index)}, buses: []string{g.BusID}}
 	}
-	return part{names: []string{index, m.UUID}, ids: []string{m.UUID}}
+	return part{names: []string{index, m.UUID}, ids: []string{m.UUID}, buses: []string{g.BusID}}
 }
 
 // named returns the part of a name, which may be a qualified one.
@@ -102,6 +111,7 @@ func (gpus Inventory) all() part {
 	all := part{names: []string{"all"}}
 	for _, p := range gpus.wholes() {
 		all.ids = append(all.ids, p.ids...)
+		all.buses = append(all.buses, p.buses...)
 	}
 	return all
 }
@@ -174,7 +184,7 @@ func (gpus Inventory) deviceOf(name string, described *cdi.Spec) (device, error)
 func (p part) device(described *cdi.Spec) (device, error) {
 	for _, name := range p.names {
 		if described.GetDevice(name) != nil {
-			return device{cdi: kind + "=" + name, ids: p.ids}, nil
+			return device{cdi: kind + "=" + name, ids: p.ids, buses: p.buses}, nil
 		}
 	}
 	if len(p.ids) > 1 || len(p.ids) == 1 && p.ids[0] != p.names[len(p.names)-1] {

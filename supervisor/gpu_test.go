@@ -4,8 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
@@ -152,15 +156,35 @@ func TestGPULossRestarts(t *testing.T) {
 	l.leftNothing()
 }
 
-// One check without an answer is no loss, a second one is.
+// A check that does not end is a loss, when the next one does not end either.
 func TestGPUCheckSilent(t *testing.T) {
 	r := gpuRig(t)
-	r.spec.GPU.Check = time.Millisecond
+	r.spec.GPU.Check, r.gpuCheckTimeout = time.Millisecond, 50*time.Millisecond
+	if err := syscall.Mkfifo(r.dockhost+".check", 0o600); err != nil {
+		t.Fatal(err)
+	}
 	l := r.start()
 	l.ready()
-	l.until("the loss", func() bool { return strings.Contains(r.state().GPU, "check the GPUs") })
-	r.answers("check", `{"lost":""}`)
-	l.until("the end of the loss", func() bool { return r.state().GPU == "" })
+	l.until("the loss", func() bool { return strings.Contains(r.state().GPU, "gets no answer") })
 	l.stop()
 	l.ends(0, "")
+}
+
+// A check that cannot be made is no loss.
+func TestGPUCheckBroken(t *testing.T) {
+	r := gpuRig(t)
+	r.spec.GPU.Check, r.spec.GPU.OnLoss = time.Millisecond, spec.LossRestart
+	core, logged := observer.New(zap.WarnLevel)
+	r.log = zap.New(core)
+	l := r.start()
+	l.ready()
+	l.until("the warning", func() bool { return logged.FilterMessage("the GPUs cannot be checked").Len() > 0 })
+	if lost := r.state().GPU; lost != "" {
+		t.Errorf("lost = %q, want nothing", lost)
+	}
+	l.stop()
+	l.ends(0, "")
+	if n := logged.FilterMessage("the GPUs cannot be checked").Len(); n != 1 {
+		t.Errorf("it was told %d times, want once", n)
+	}
 }

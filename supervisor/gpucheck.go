@@ -38,29 +38,38 @@ func (s *Supervisor) watchGPUs(ctx context.Context) {
 		s.Log.Warn("the GPUs are not checked", zap.Error(err))
 		return
 	}
-	go func() {
-		silent := 0
-		for {
-			s.pause(ctx, s.spec.GPU.Check)
-			if ctx.Err() != nil {
-				return
-			}
-			found, err := s.checkOnce(ctx, asked)
-			switch {
-			case ctx.Err() != nil:
-				return
-			case err == nil:
-				silent = 0
-			case silent+1 < silentChecks:
-				silent++
-				continue
-			default:
-				found.Lost = err.Error()
-			}
-			s.call(ctx, func() { s.gpuFound(found.Lost) })
-		}
-	}()
+	go s.checkGPUs(ctx, asked)
 }
+
+func (s *Supervisor) checkGPUs(ctx context.Context, asked attachment.Check) {
+	silent, told := 0, ""
+	for s.pause(ctx, s.spec.GPU.Check); ctx.Err() == nil; s.pause(ctx, s.spec.GPU.Check) {
+		found, err := s.checkOnce(ctx, asked)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			silent, told = 0, ""
+		case errors.Is(err, errSilent) && silent+1 >= silentChecks:
+			found.Lost = err.Error()
+		case errors.Is(err, errSilent):
+			silent++
+			continue
+		default:
+			// That it cannot be found out is no loss.
+			if err.Error() != told {
+				told = err.Error()
+				s.Log.Warn("the GPUs cannot be checked", zap.Error(err))
+			}
+			continue
+		}
+		s.call(ctx, func() { s.gpuFound(found.Lost) })
+	}
+}
+
+// errSilent means that a check did not end: a GPU that hangs holds up whoever
+// opens it.
+var errSilent = fmt.Errorf("a process that opens its devices gets no answer within %s", gpuCheckTimeout)
 
 // gpuCheck is what there is to check.
 func (s *Supervisor) gpuCheck() (attachment.Check, error) {
@@ -93,15 +102,15 @@ func (s *Supervisor) checkOnce(ctx context.Context, asked attachment.Check) (att
 	if err != nil {
 		return attachment.Found{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, gpuCheckTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.gpuCheckTimeout)
 	defer cancel()
 	out, err := s.runGPU(ctx, input, "check")
 	if err != nil {
-		return attachment.Found{}, fmt.Errorf("check the GPUs: %w", err)
+		return attachment.Found{}, err
 	}
 	var found attachment.Found
 	if err := json.Unmarshal(out, &found); err != nil {
-		return attachment.Found{}, fmt.Errorf("check the GPUs: %w", err)
+		return attachment.Found{}, fmt.Errorf("read what %s gpu check printed: %w", s.Program, err)
 	}
 	return found, nil
 }
@@ -117,7 +126,7 @@ func (s *Supervisor) runGPU(ctx context.Context, input []byte, command string) (
 	out, err := cmd.Output()
 	switch {
 	case ctx.Err() != nil:
-		return nil, errors.New("no answer in time")
+		return nil, errSilent
 	case err != nil && stderr.Len() > 0:
 		return nil, errors.New(firstLine(stderr.String()))
 	}

@@ -50,7 +50,9 @@ type rig struct {
 	process *os.Process
 	// codeTimeout is the supervisor's, unless it is 0.
 	codeTimeout time.Duration
-	watchdog    time.Duration
+	// gpuCheckTimeout is the supervisor's, unless it is 0.
+	gpuCheckTimeout time.Duration
+	watchdog        time.Duration
 	// dockhost is the program that knows about GPUs.
 	dockhost string
 	signals  chan os.Signal
@@ -167,6 +169,9 @@ func (r *rig) start() *life {
 	})
 	if r.codeTimeout != 0 {
 		s.codeTimeout = r.codeTimeout
+	}
+	if r.gpuCheckTimeout != 0 {
+		s.gpuCheckTimeout = r.gpuCheckTimeout
 	}
 	go func() {
 		defer close(l.done)

@@ -102,6 +102,8 @@ type Supervisor struct {
 	lost bool
 	// codeTimeout is [codeTimeout], but in tests.
 	codeTimeout time.Duration
+	// gpuCheckTimeout is [gpuCheckTimeout], but in tests.
+	gpuCheckTimeout time.Duration
 	// readiness is how the container becomes ready, becameReady is closed when
 	// it has, and calls is what others want to be done about it.
 	readiness   readiness
@@ -134,7 +136,7 @@ type Supervisor struct {
 // New returns a supervisor that has done nothing yet.
 func New(o Options) *Supervisor {
 	s := &Supervisor{
-		Options: o, spec: o.Container, codeTimeout: codeTimeout, becameReady: make(chan struct{}), calls: make(chan func()),
+		Options: o, spec: o.Container, codeTimeout: codeTimeout, gpuCheckTimeout: gpuCheckTimeout, becameReady: make(chan struct{}), calls: make(chan func()),
 	}
 	if s.spec.Notify == spec.NotifyOff {
 		s.Notify = silence{}

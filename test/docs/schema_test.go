@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/gpu"
 )
 
 // schema is as much of a JSON schema as is used here.
@@ -31,17 +32,27 @@ type schema struct {
 // types that it is made of: the same fields, types and optional ones, and a
 // description of each.
 func TestStatusSchema(t *testing.T) {
+	checkSchema(t, "docs/status.schema.json", "status", reflect.TypeFor[api.Status](), api.Version)
+}
+
+// TestGPUSchema does so with that of `dockhostctl gpu --json`.
+func TestGPUSchema(t *testing.T) {
+	checkSchema(t, "docs/gpu.schema.json", "report", reflect.TypeFor[gpu.Report](), gpu.ReportVersion)
+}
+
+func checkSchema(t *testing.T, file, top string, typ reflect.Type, version int) {
+	t.Helper()
 	var whole schema
-	if err := json.Unmarshal([]byte(read(t, "docs/status.schema.json")), &whole); err != nil {
+	if err := json.Unmarshal([]byte(read(t, file)), &whole); err != nil {
 		t.Fatal(err)
 	}
 	c := checker{T: t, defs: whole.Defs, seen: map[string]bool{}}
-	c.check("", whole, reflect.TypeFor[api.Status]())
+	c.check("", whole, typ)
 	if unused := len(whole.Defs) - len(c.seen); unused != 0 {
 		t.Errorf("%d of the definitions are not used", unused)
 	}
-	if got := whole.Defs["status"].Properties["version"].Const; got != float64(api.Version) {
-		t.Errorf("version is %v, want %d", got, api.Version)
+	if got := whole.Defs[top].Properties["version"].Const; got != float64(version) {
+		t.Errorf("version is %v, want %d", got, version)
 	}
 }
 

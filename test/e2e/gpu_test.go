@@ -1,0 +1,271 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// driver gives the host what the tests take for an NVIDIA driver with two GPUs,
+// until the test ends: the files in /proc, a library, a CDI spec, and device
+// nodes that are real. Every container may open /dev/nvidia0, which is
+// /dev/zero; /dev/nvidia1 is /dev/fuse, which none may that is not given it.
+func (h *host) driver() {
+	h.Helper()
+	h.run(`
+		mount -t tmpfs driver /proc/driver
+		for i in 0 1; do
+			dir=/proc/driver/nvidia/gpus/0000:0$i:00.0
+			mkdir -p $dir
+			printf 'Model: \t\t Stand-in\nGPU UUID: \t GPU-0000000%s-1111-2222-3333-444444444444\nBus Location: \t 0000:0%s:00.0\nDevice Minor: \t %s\n' $i $i $i >$dir/information
+		done
+		echo 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  575.57.08  Wed Nov 18 12:00:00 UTC 2026' >/proc/driver/nvidia/version
+		mknod -m 666 /dev/nvidiactl c 1 3
+		mknod -m 666 /dev/nvidia0 c 1 5
+		mknod -m 666 /dev/nvidia1 c 10 229
+		mkdir -p /etc/cdi /opt/driver && echo stand-in >/opt/driver/libcuda.so.575.57.08`)
+	h.Cleanup(func() {
+		h.run("systemctl stop dockhost.socket dockhost.service 'dockhost@*.service'; umount /proc/driver; rm -rf /dev/nvidia* /etc/cdi /opt/driver /dev/kmsg")
+	})
+	h.write("/etc/cdi/nvidia.yaml", `
+cdiVersion: "0.6.0"
+kind: nvidia.com/gpu
+containerEdits:
+  env: [NVIDIA_VISIBLE_DEVICES=void]
+  deviceNodes: [{path: /dev/nvidiactl}]
+  mounts: [{hostPath: /opt/driver/libcuda.so.575.57.08, containerPath: /usr/lib/libcuda.so.575.57.08, options: [ro, nosuid, nodev, bind]}]
+devices:
+- {name: "0", containerEdits: {deviceNodes: [{path: /dev/nvidia0}]}}
+- {name: "1", containerEdits: {deviceNodes: [{path: /dev/nvidia1}]}}
+- {name: all, containerEdits: {deviceNodes: [{path: /dev/nvidia0}, {path: /dev/nvidia1}]}}
+`)
+}
+
+// opens tells which of the GPUs a process in the container can open, by device
+// nodes that it makes itself.
+func (h *host) opens(name string) string {
+	h.Helper()
+	h.run("docker exec " + name + " sh -c 'rm -f /0 /1; mknod /0 c 1 5; mknod /1 c 10 229'")
+	opened := ""
+	for _, gpu := range []string{"0", "1"} {
+		if _, code := h.try("docker exec " + name + " sh -c 'exec 3<>/" + gpu + "'"); code == 0 {
+			opened += gpu
+		}
+	}
+	return opened
+}
+
+// A container has the GPUs that it asks for, and no other, in whatever words it
+// asks.
+func TestGPURequests(t *testing.T) {
+	h := newHost(t)
+	h.driver()
+	h.assign(idling(map[string][]string{
+		"all":      {"gpus: all"},
+		"first":    {`gpus: [{count: 1}]`},
+		"uuid":     {`gpus: [{device_ids: [GPU-00000001-1111-2222-3333-444444444444]}]`},
+		"deploy":   {`deploy: {resources: {reservations: {devices: [{driver: nvidia, device_ids: ["1"], capabilities: [gpu]}]}}}`},
+		"cdi":      {"devices: [nvidia.com/gpu=1]"},
+		"variable": {`environment: {NVIDIA_VISIBLE_DEVICES: "0,1"}`},
+		"none":     {`environment: {NVIDIA_VISIBLE_DEVICES: void}`},
+	}))
+	for name, want := range map[string]string{"all": "01", "first": "0", "uuid": "01", "deploy": "01", "cdi": "01", "variable": "01", "none": "0"} {
+		h.ready(name)
+		if got := h.opens(name); got != want {
+			t.Errorf("%s can open the GPUs %q, want %q", name, got, want)
+		}
+	}
+	nodes := "ls /dev | grep -c '^nvidia'"
+	for name, want := range map[string]string{"all": "3", "first": "2", "uuid": "2", "none": "0"} {
+		if got, _ := h.try("docker exec " + name + ` sh -c "` + nodes + `"`); strings.TrimSpace(got) != want {
+			t.Errorf("%s has %s device nodes of the driver, want %s", name, strings.TrimSpace(got), want)
+		}
+	}
+	if got := h.output("docker exec all cat /usr/lib/libcuda.so.575.57.08"); got != "stand-in" {
+		t.Errorf("the driver's library in the container holds %q", got)
+	}
+	if got := h.output("tr '\\0' '\\n' </proc/" + h.pid("all") + "/environ | grep NVIDIA_VISIBLE"); got != "NVIDIA_VISIBLE_DEVICES=void" {
+		t.Errorf("the container's program has %q, want void: another runtime would add devices", got)
+	}
+}
+
+// A unit that somebody wrote takes docker run's own flags.
+func TestGPUInAUnit(t *testing.T) {
+	h := newHost(t)
+	h.driver()
+	h.write("/run/systemd/system/tool.service", "[Service]\nType=notify\nDelegate=yes\nKillMode=mixed\n"+
+		"ExecStart=dockhost run --rm --name tool --gpus device=1 localhost:5000/busybox sh -c '"+idle+"'\n")
+	h.Cleanup(func() {
+		h.run("systemctl stop tool.service; rm /run/systemd/system/tool.service; systemctl daemon-reload")
+	})
+	h.run("docker login -u deploy -p s3cret localhost:5000 2>/dev/null; systemctl daemon-reload; systemctl start tool.service")
+	if got := h.opens("tool"); got != "01" {
+		t.Errorf("the container can open the GPUs %q, want 1 too", got)
+	}
+}
+
+// Through all that systemd and Docker do to a container that runs, it keeps its
+// GPU, and gets no other.
+func TestGPUKept(t *testing.T) {
+	h := newHost(t)
+	h.configureDocker("live-restore", "true")
+	h.driver()
+	h.assign(idling(map[string][]string{"one": {"devices: [nvidia.com/gpu=1]"}, "zero": {`gpus: [{device_ids: ["0"]}]`}}))
+	h.ready("one")
+	h.ready("zero")
+	pids := h.pid("one") + h.pid("zero")
+	for _, command := range []string{
+		"systemctl daemon-reload",
+		"systemctl daemon-reexec",
+		"for name in one zero; do systemctl set-property --runtime dockhost@$name.service CPUWeight=50 TasksMax=500 IOWeight=60 MemoryMax=1G; done",
+		"systemctl set-property --runtime system-dockhost.slice CPUWeight=70 IOWeight=70",
+		"docker update --cpus 0.5 one zero || [ -e /sys/fs/cgroup/cgroup.controllers ]", // trixie has no controller to set
+		"docker pause one zero; docker unpause one zero",
+		"systemctl reload dockhost.service",
+		"systemctl restart dockhost.service",
+		"systemctl reset-failed docker.service docker.socket; systemctl restart docker.service",
+		"systemctl daemon-reload",
+	} {
+		h.run(command)
+		for name, want := range map[string]string{"one": "01", "zero": "0"} {
+			if got := h.opens(name); got != want {
+				t.Errorf("after %q %s can open the GPUs %q, want %q", command, name, got, want)
+			}
+		}
+	}
+	if after := h.pid("one") + h.pid("zero"); after != pids {
+		t.Errorf("the containers were started anew: pids %s, before %s", after, pids)
+	}
+	// A container that Docker starts again, and one that systemd does.
+	h.run("docker restart one; systemctl restart dockhost@zero.service")
+	h.ready("one")
+	h.ready("zero")
+	for name, want := range map[string]string{"one": "01", "zero": "0"} {
+		if got := h.opens(name); got != want {
+			t.Errorf("after a restart %s can open the GPUs %q, want %q", name, got, want)
+		}
+	}
+}
+
+// What cannot be had is refused before the pull, with what was found.
+func TestGPURefused(t *testing.T) {
+	h := newHost(t)
+	refused := func(key, image, want string) {
+		t.Helper()
+		h.assign("dockhost:\n  containers:\n    gpu:\n      image: localhost:5000/" + image + "\n      " + key + "\n" + registries)
+		h.eventually("refused: "+want, func() error {
+			c, err := h.container("gpu")
+			if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, want)) &&
+				(c.Pending == nil || !strings.Contains(c.Pending.Error, want)) {
+				err = fmt.Errorf("it is %+v, %+v", c, c.Pending)
+			}
+			return err
+		})
+	}
+	refused("gpus: all", "there-is-none", "no NVIDIA driver is loaded")
+	h.driver()
+	refused("gpus: [{count: 3}]", "there-is-none", "3 GPUs are asked for, and this host has 2")
+	refused(`gpus: [{device_ids: ["5"]}]`, "there-is-none", "GPU 5 is asked for, and this host has GPUs 0 and 1")
+}
+
+// A container may wait for its GPU, and takes it when it comes.
+func TestGPUWait(t *testing.T) {
+	h := newHost(t)
+	h.assign(idling(map[string][]string{"late": {"gpus: all", "x-dockhost: {gpu: {wait: 5m}}"}}))
+	h.eventually("it waits", func() error {
+		if status := h.property("dockhost@late.service", "StatusText"); !strings.Contains(status, "waiting for a GPU") || !strings.Contains(status, "no NVIDIA driver") {
+			return fmt.Errorf("status %q", status)
+		}
+		return nil
+	})
+	if restarts := h.property("dockhost@late.service", "NRestarts"); restarts != "0" {
+		t.Errorf("it was restarted %s times while it waited", restarts)
+	}
+	h.driver()
+	h.ready("late")
+	if got := h.opens("late"); got != "01" {
+		t.Errorf("it can open the GPUs %q", got)
+	}
+}
+
+// A GPU that is one container's alone is given to no other.
+func TestGPUExclusive(t *testing.T) {
+	h := newHost(t)
+	h.driver()
+	h.assign(idling(map[string][]string{
+		"mine":  {`gpus: [{device_ids: ["0"]}]`, "x-dockhost: {gpu: {exclusive: true}}"},
+		"split": {`gpus: [{device_ids: ["1"]}]`},
+		"taker": {"gpus: all"},
+	}))
+	h.ready("split")
+	h.eventually("the taker is refused", func() error {
+		c, err := h.container("taker")
+		if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, "GPU 0 is asked for by dockhost@mine.service, too, and that one is to have it alone")) {
+			err = fmt.Errorf("it is %+v", c)
+		}
+		return err
+	})
+}
+
+// A lost GPU is in the status, and where it is asked for the container is
+// started anew.
+func TestGPULoss(t *testing.T) {
+	h := newHost(t)
+	h.driver()
+	h.assign(idling(map[string][]string{
+		"told":    {"devices: [nvidia.com/gpu=1]", "x-dockhost: {gpu: {check: 1s}}"},
+		"started": {"devices: [nvidia.com/gpu=1]", "x-dockhost: {gpu: {check: 1s, on_loss: restart}}"},
+	}))
+	h.ready("told")
+	h.ready("started")
+	told, started := h.pid("told"), h.pid("started")
+	lost := func(name, want string) {
+		t.Helper()
+		h.eventually(name+" has lost "+want, func() error {
+			c, err := h.container(name)
+			if err == nil && (want == "") != (c.GPU == "") || !strings.Contains(c.GPU, want) {
+				err = fmt.Errorf("it is %+v", c)
+			}
+			return err
+		})
+	}
+	// As systemd takes a device away that Docker was not told of: on v1 by a
+	// rule, on v2 by a program, which runc alone can attach here.
+	cgroup := h.property("dockhost@told.service", "ControlGroup") + "/container"
+	if h.unified() {
+		h.run("docker exec told mv /dev/nvidia1 /dev/away")
+		lost("told", "/dev/nvidia1: no such file or directory")
+		h.run("docker exec told mv /dev/away /dev/nvidia1")
+	} else {
+		h.run("echo 'c 10:229 rwm' >/sys/fs/cgroup/devices" + cgroup + "/devices.deny")
+		lost("told", "/dev/nvidia1: operation not permitted")
+		h.run("echo 'c 10:229 rwm' >/sys/fs/cgroup/devices" + cgroup + "/devices.allow")
+	}
+	lost("told", "")
+	if after := h.pid("told"); after != told {
+		t.Errorf("it was started anew, and nobody asked for that")
+	}
+	if at := h.tracked(h.output("systemctl show --value -p MainPID dockhost@told.service")); !strings.HasSuffix(at, "/supervisor") {
+		t.Errorf("the supervisor lies in %q", at)
+	}
+	// The driver says that a GPU is gone; which of the two the checks are told
+	// by its address.
+	h.run("echo \"4,1,$(awk '{printf \"%d\", ($1 + 1) * 1000000}' /proc/uptime),-;NVRM: Xid (PCI:0000:01:00): 79, pid=1, GPU has fallen off the bus.\" >/dev/kmsg")
+	lost("told", "fallen off the bus (Xid 79")
+	h.eventually("the other was started anew", func() error {
+		if restarts := h.property("dockhost@started.service", "NRestarts"); restarts == "0" {
+			return fmt.Errorf("it was not")
+		}
+		return nil
+	})
+	h.run("rm /dev/kmsg")
+	h.ready("started")
+	if after := h.pid("started"); after == started {
+		t.Errorf("it is the same process as before")
+	}
+	if s, code := h.status(); code != 0 || !s.Well {
+		t.Errorf("status exits %d: %+v, want that all is well again", code, s)
+	}
+}
