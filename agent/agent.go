@@ -70,8 +70,8 @@ type Options struct {
 	RuntimeName string
 	Engine      imageSource
 	// Store is the same Engine, as housekeeping uses it; nil is none.
-	Store  *engine.Client
-	Units  unitManager
+	Store *engine.Client
+	Units unitManager
 	// GPUs says why a container cannot have the GPUs that it asks for; nil where
 	// it can.
 	GPUs   func(ctx context.Context, c *spec.Container) error

@@ -252,7 +252,7 @@ func TestGPULoss(t *testing.T) {
 	}
 	// The driver says that a GPU is gone; which of the two the checks are told
 	// by its address.
-	h.run("echo \"4,1,$(awk '{printf \"%d\", ($1 + 1) * 1000000}' /proc/uptime),-;NVRM: Xid (PCI:0000:01:00): 79, pid=1, GPU has fallen off the bus.\" >/dev/kmsg")
+	h.run("echo \"4,1,$(( ($(cut -d. -f1 /proc/uptime) + 1) * 1000000 )),-;NVRM: Xid (PCI:0000:01:00): 79, pid=1, GPU has fallen off the bus.\" >/dev/kmsg")
 	lost("told", "fallen off the bus (Xid 79")
 	h.eventually("the other was started anew", func() error {
 		if restarts := h.property("dockhost@started.service", "NRestarts"); restarts == "0" {
