@@ -44,11 +44,11 @@ type resourceEdits struct {
 // makeEdits returns what has to be merged into an OCI configuration to give a
 // container the devices: those that described has by it, the others by the
 // host's specs. Major and minor numbers are looked up now.
-func makeEdits(devices []device, described *cdi.Spec, others *cdi.Cache) (json.RawMessage, error) {
+func makeEdits(devices []device, described Described, others *cdi.Cache) (json.RawMessage, error) {
 	config := &specs.Spec{}
 	var ours, foreign []string
 	for _, d := range devices {
-		if name, found := strings.CutPrefix(d.cdi, kind+"="); found && described != nil {
+		if name, found := strings.CutPrefix(d.cdi, kind+"="); found {
 			ours = append(ours, name)
 		} else {
 			foreign = append(foreign, d.cdi)
@@ -56,7 +56,7 @@ func makeEdits(devices []device, described *cdi.Spec, others *cdi.Cache) (json.R
 	}
 	if len(ours) > 0 {
 		if err := applyOwn(config, described, ours); err != nil {
-			return nil, fmt.Errorf("give GPU %s to the container by %s: %w", strings.Join(ours, ", "), described.GetPath(), err)
+			return nil, fmt.Errorf("give GPU %s to the container by %s: %w", strings.Join(ours, ", "), described.Path, err)
 		}
 	}
 	if missing, err := others.InjectDevices(config, foreign...); len(missing) > 0 {
@@ -67,16 +67,12 @@ func makeEdits(devices []device, described *cdi.Spec, others *cdi.Cache) (json.R
 	return json.Marshal(reduce(config))
 }
 
-func applyOwn(config *specs.Spec, described *cdi.Spec, names []string) error {
-	err := described.ApplyEdits(config)
-	for _, name := range names {
-		if found := described.GetDevice(name); found != nil {
-			err = errors.Join(err, found.ApplyEdits(config))
-		} else {
-			err = errors.Join(err, fmt.Errorf("it does not describe %s", name))
-		}
+func applyOwn(config *specs.Spec, described Described, names []string) error {
+	edits, err := described.Edits(names...)
+	if err != nil {
+		return err
 	}
-	return err
+	return (&cdi.ContainerEdits{ContainerEdits: edits}).Apply(config)
 }
 
 // broken says which specs could not be read.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"tags.cncf.io/container-device-interface/pkg/cdi"
+	cdispecs "tags.cncf.io/container-device-interface/specs-go"
 
 	"github.com/dockhost/dockhost/gpu/attachment"
 )
@@ -22,20 +23,43 @@ type Files struct {
 }
 
 // NVIDIA implements [Host].
-func (f Files) NVIDIA(context.Context, []string, func(attachment.Message)) (Inventory, *cdi.Spec, error) {
+func (f Files) NVIDIA(context.Context, []string, func(attachment.Message)) (Inventory, Described, error) {
 	driver := f.driver()
 	if !driver.Loaded {
-		return nil, nil, errors.New(f.noDriver())
+		return nil, Described{}, errors.New(f.noDriver())
 	}
 	gpus, err := f.gpus()
 	if err != nil {
-		return nil, nil, err
+		return nil, Described{}, err
 	}
 	if len(gpus) == 0 {
-		return nil, nil, fmt.Errorf("the NVIDIA driver %s is loaded, and finds no GPU (see: dmesg | grep NVRM)", driver.Version)
+		return nil, Described{}, fmt.Errorf("the NVIDIA driver %s is loaded, and finds no GPU (see: dmesg | grep NVRM)", driver.Version)
 	}
-	described, err := f.nvidiaSpec()
-	return gpus, described, err
+	found, err := f.nvidiaSpec()
+	if err != nil {
+		return nil, Described{}, err
+	}
+	return gpus, describedBy(found), nil
+}
+
+// describedBy is what a spec describes.
+func describedBy(s *cdi.Spec) Described {
+	d := Described{Path: s.GetPath()}
+	for _, device := range s.Devices {
+		d.Names = append(d.Names, device.Name)
+	}
+	d.Edits = func(names ...string) (*cdispecs.ContainerEdits, error) {
+		made := (&cdi.ContainerEdits{}).Append(&cdi.ContainerEdits{ContainerEdits: &s.ContainerEdits})
+		for _, name := range names {
+			device := s.GetDevice(name)
+			if device == nil {
+				return nil, fmt.Errorf("it does not describe %s", name)
+			}
+			made = made.Append(&cdi.ContainerEdits{ContainerEdits: &device.ContainerEdits})
+		}
+		return made.ContainerEdits, nil
+	}
+	return d
 }
 
 // nvidiaSpec is the CDI spec that describes NVIDIA's GPUs.

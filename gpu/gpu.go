@@ -22,9 +22,9 @@ const kind = "nvidia.com/gpu"
 // Host is what is asked about the host.
 type Host interface {
 	// NVIDIA makes NVIDIA's GPUs ready, and returns those that there are with
-	// the spec that describes them. capabilities are what the driver is to be
+	// what describes them. capabilities are what the driver is to be
 	// capable of. The error says why they cannot be used, and what to do.
-	NVIDIA(ctx context.Context, capabilities []string, tell func(attachment.Message)) (Inventory, *cdi.Spec, error)
+	NVIDIA(ctx context.Context, capabilities []string, tell func(attachment.Message)) (Inventory, Described, error)
 	// Specs are the CDI specs of the host.
 	Specs() (*cdi.Cache, error)
 }
@@ -34,7 +34,7 @@ type Host interface {
 // containers have, or ask for.
 func Attach(ctx context.Context, host Host, asked *spec.GPU, others []Claim, tell func(attachment.Message)) (attachment.Attachment, error) {
 	var inventory Inventory
-	var described *cdi.Spec
+	var described Described
 	if wantsNVIDIA(asked) {
 		var err error
 		if inventory, described, err = host.NVIDIA(ctx, capabilities(asked), tell); err != nil {

@@ -57,7 +57,7 @@ func newHost(t *testing.T, text string) *fakeHost {
 	t.Helper()
 	h := &fakeHost{dir: t.TempDir(), gpus: Inventory{
 		{Index: 0, UUID: "GPU-0"}, {Index: 1, UUID: "GPU-1"},
-		{Index: 2, UUID: "GPU-2", MIG: []Instance{{Index: 0}, {Index: 1, UUID: "MIG-1"}}},
+		{Index: 2, UUID: "GPU-2", MIG: []Instance{{Name: "2:0"}, {Name: "2:1", UUID: "MIG-1"}}},
 	}}
 	h.spec = h.write(t, "nvidia.yaml", text)
 	h.write(t, "foreign.yaml", foreign)
@@ -73,13 +73,16 @@ func (h *fakeHost) write(t *testing.T, name, text string) string {
 	return path
 }
 
-func (h *fakeHost) NVIDIA(_ context.Context, capabilities []string, _ func(attachment.Message)) (Inventory, *cdi.Spec, error) {
+func (h *fakeHost) NVIDIA(_ context.Context, capabilities []string, _ func(attachment.Message)) (Inventory, Described, error) {
 	h.asked = capabilities
 	if h.broken != nil {
-		return nil, nil, h.broken
+		return nil, Described{}, h.broken
 	}
 	found, err := cdi.ReadSpec(h.spec, 0)
-	return h.gpus, found, err
+	if err != nil {
+		return nil, Described{}, err
+	}
+	return h.gpus, describedBy(found), nil
 }
 
 func (h *fakeHost) Specs() (*cdi.Cache, error) {
@@ -103,13 +106,13 @@ func TestAttach(t *testing.T) {
 		"two":                 {named("1", "0"), "", []string{"nvidia.com/gpu=GPU-1", "nvidia.com/gpu=0"}, []string{"GPU-0", "GPU-1"}, ""},
 		"one twice":           {append(named("0"), named("GPU-0", "nvidia.com/gpu=0")...), "", []string{"nvidia.com/gpu=0"}, []string{"GPU-0"}, ""},
 		"a count":             {[]spec.GPURequest{{Count: 2}}, "", []string{"nvidia.com/gpu=0", "nvidia.com/gpu=GPU-1"}, []string{"GPU-0", "GPU-1"}, ""},
-		"a MIG instance":      {named("2:0"), "", []string{"nvidia.com/gpu=2:0"}, []string{"GPU-2/0"}, ""},
+		"a MIG instance":      {named("2:0"), "", []string{"nvidia.com/gpu=2:0"}, []string{"GPU-2/2:0"}, ""},
 		"a MIG UUID":          {named("MIG-1"), "", []string{"nvidia.com/gpu=MIG-1"}, []string{"MIG-1"}, ""},
 		"a MIG index by UUID": {named("2:1"), "", []string{"nvidia.com/gpu=MIG-1"}, []string{"MIG-1"}, ""},
 		"all": {
 			[]spec.GPURequest{{Count: spec.AllGPUs}}, allOfThem,
 			[]string{"nvidia.com/gpu=all"},
-			[]string{"GPU-0", "GPU-1", "GPU-2/0", "MIG-1"}, "",
+			[]string{"GPU-0", "GPU-1", "GPU-2/2:0", "MIG-1"}, "",
 		},
 		"another vendor's":   {named("vendor.example/net=eth"), "", []string{"vendor.example/net=eth"}, nil, ""},
 		"both":               {named("0", "vendor.example/net=eth"), "", []string{"nvidia.com/gpu=0", "vendor.example/net=eth"}, []string{"GPU-0"}, ""},

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"tags.cncf.io/container-device-interface/pkg/cdi"
+	cdispecs "tags.cncf.io/container-device-interface/specs-go"
 
 	"github.com/dockhost/dockhost/spec"
 )
@@ -30,11 +30,23 @@ type GPU struct {
 
 // Instance is a part of a GPU (Multi-Instance GPU).
 type Instance struct {
-	// Index is what it is counted by on its GPU, UUID its own name ("MIG-..."),
-	// or "" where only the driver's library could tell.
-	Index int
-	UUID  string
+	// Name is what it is counted by, "0:1", and UUID its own ("MIG-..."), or ""
+	// where only the driver's library could tell.
+	Name string
+	UUID string
 }
+
+// Described is what describes NVIDIA's GPUs to containers.
+type Described struct {
+	// Path is the file of the CDI spec.
+	Path string
+	// Names are the devices in it: "0", "GPU-...", "all".
+	Names []string
+	// Edits returns what gives a container the devices of such names.
+	Edits func(names ...string) (*cdispecs.ContainerEdits, error)
+}
+
+func (d Described) has(name string) bool { return slices.Contains(d.Names, name) }
 
 // device is something that a container can be given.
 type device struct {
@@ -84,11 +96,10 @@ func (gpus Inventory) parts() []part {
 }
 
 func (g GPU) instance(m Instance) part {
-	index := fmt.Sprintf("%d:%d", g.Index, m.Index)
 	if m.UUID == "" {
-		return part{names: []string{index}, ids: []string{g.UUID + "/" + strconv.Itoa(m.Index)}, buses: []string{g.BusID}}
+		return part{names: []string{m.Name}, ids: []string{g.UUID + "/" + m.Name}, buses: []string{g.BusID}}
 	}
-	return part{names: []string{index, m.UUID}, ids: []string{m.UUID}, buses: []string{g.BusID}}
+	return part{names: []string{m.Name, m.UUID}, ids: []string{m.UUID}, buses: []string{g.BusID}}
 }
 
 // named returns the part of a name, which may be a qualified one.
@@ -118,7 +129,7 @@ func (gpus Inventory) all() part {
 
 // find returns the devices that requests mean. described is what NVIDIA's are
 // described by.
-func (gpus Inventory) find(requests []spec.GPURequest, described *cdi.Spec) ([]device, error) {
+func (gpus Inventory) find(requests []spec.GPURequest, described Described) ([]device, error) {
 	var found []device
 	for _, r := range requests {
 		devices, err := gpus.meant(r, described)
@@ -134,10 +145,10 @@ func (gpus Inventory) find(requests []spec.GPURequest, described *cdi.Spec) ([]d
 	return found, nil
 }
 
-func (gpus Inventory) meant(r spec.GPURequest, described *cdi.Spec) ([]device, error) {
+func (gpus Inventory) meant(r spec.GPURequest, described Described) ([]device, error) {
 	var parts []part
 	switch {
-	case r.Count == spec.AllGPUs && described.GetDevice("all") != nil:
+	case r.Count == spec.AllGPUs && described.has("all"):
 		parts = []part{gpus.all()}
 	case r.Count == spec.AllGPUs:
 		parts = gpus.wholes()
@@ -165,7 +176,7 @@ func (gpus Inventory) meant(r spec.GPURequest, described *cdi.Spec) ([]device, e
 }
 
 // deviceOf returns the device of a name: an index, a UUID, or a qualified name.
-func (gpus Inventory) deviceOf(name string, described *cdi.Spec) (device, error) {
+func (gpus Inventory) deviceOf(name string, described Described) (device, error) {
 	short, ours := strings.CutPrefix(name, kind+"=")
 	if spec.IsCDI(name) && !ours {
 		return device{cdi: name}, nil
@@ -174,23 +185,23 @@ func (gpus Inventory) deviceOf(name string, described *cdi.Spec) (device, error)
 		return p.device(described)
 	}
 	// A spec may have names that only the driver's library knows.
-	if described.GetDevice(short) != nil {
+	if described.has(short) {
 		return device{cdi: kind + "=" + short, ids: []string{short}}, nil
 	}
 	return device{}, fmt.Errorf("GPU %s is asked for, and this host has %s (see: dockhostctl gpu)", short, gpus)
 }
 
 // device returns the device by which a part is described.
-func (p part) device(described *cdi.Spec) (device, error) {
+func (p part) device(described Described) (device, error) {
 	for _, name := range p.names {
-		if described.GetDevice(name) != nil {
+		if described.has(name) {
 			return device{cdi: kind + "=" + name, ids: p.ids, buses: p.buses}, nil
 		}
 	}
 	if len(p.ids) > 1 || len(p.ids) == 1 && p.ids[0] != p.names[len(p.names)-1] {
 		return device{}, fmt.Errorf("GPU %s is split into MIG instances, and cannot be had whole: name them, as %s:0 (see: dockhostctl gpu)", p.names[0], p.names[0])
 	}
-	return device{}, fmt.Errorf("GPU %s is there, but the CDI spec %s does not describe it (make it anew, or remove it)", p.names[0], described.GetPath())
+	return device{}, fmt.Errorf("GPU %s is there, but the CDI spec %s does not describe it (make it anew, or remove it)", p.names[0], described.Path)
 }
 
 // String says what there is: "GPUs 0 and 1".

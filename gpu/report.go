@@ -117,7 +117,7 @@ func Gather(f Files, dir rundir.Dir) (Report, error) {
 			d.Processes = []Process{}
 		}
 		for _, m := range g.MIG {
-			d.MIG = append(d.MIG, Part{Name: g.instance(m).names[0], UUID: m.UUID})
+			d.MIG = append(d.MIG, Part{Name: m.Name, UUID: m.UUID})
 		}
 		for _, p := range placed {
 			if slices.ContainsFunc(p.GPUs, func(id string) bool { return id == g.UUID || slices.Contains(Inventory{g}.all().ids, id) }) {
@@ -161,7 +161,7 @@ func (f Files) describe(r *Report, gpus Inventory) {
 		r.CDI.Devices = append(r.CDI.Devices, d.Name)
 	}
 	for _, p := range gpus.parts() {
-		if _, err := p.device(described); err != nil && len(p.ids) == 1 {
+		if _, err := p.device(describedBy(described)); err != nil && len(p.ids) == 1 {
 			r.CDI.Fresh = false
 			problem("%v", err)
 		}
