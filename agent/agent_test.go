@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/dropin"
+	"github.com/dockhost/dockhost/spec"
 )
 
 // containers makes a dockhost section; each is "name image".
@@ -189,6 +191,37 @@ func TestRollout(t *testing.T) {
 		}
 		if kept, err := a.store.load(); err != nil || kept.container("web").Image != "nginx:2" || pendingOf(a, "web").Image != "" {
 			t.Errorf("kept = %+v, %v, pending = %v, want nginx:2 in force", kept, err, pendingOf(a, "web"))
+		}
+	})
+}
+
+// A container whose GPUs cannot be had does not replace the one that runs.
+func TestRolloutGPU(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHost(t)
+		h.engine.set(func() { h.engine.registry["cuda:1"] = true })
+		h.userData("i-1", containers("web cuda:1"))
+		h.agent().takeOver(t.Context()).Wait()
+
+		h.userData("i-1", "dockhost:\n  containers:\n    web: {image: 'cuda:1', gpus: all}\n")
+		a := h.agent()
+		var there atomic.Bool
+		a.GPUs = func(_ context.Context, c *spec.Container) error {
+			if c.GPU == nil || there.Load() {
+				return nil
+			}
+			return errors.New("no NVIDIA driver is loaded")
+		}
+		rollouts := a.takeOver(t.Context())
+		synctest.Wait()
+		if p := pendingOf(a, "web"); !strings.Contains(p.Error, "no NVIDIA driver") || h.units.running()["web"] != 1 {
+			t.Errorf("pending = %+v, running = %v, want the old one and why", p, h.units.running())
+		}
+		there.Store(true)
+		time.Sleep(time.Minute)
+		rollouts.Wait()
+		if diff := cmp.Diff(map[string]int{"web": 2}, h.units.running()); diff != "" {
+			t.Errorf("once the driver is there, running (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -40,15 +40,22 @@ func gpuText(r gpu.Report, c colors) string {
 		fmt.Fprintln(&b, "driver:  none is loaded")
 	}
 	switch {
+	case r.CDI.Source == "" && len(r.GPUs) > 0:
+		fmt.Fprintln(&b, "CDI:     no spec describes the GPUs (one is made when a container asks for them)")
 	case r.CDI.Source == "":
-		fmt.Fprintln(&b, "CDI:     no spec describes NVIDIA's GPUs")
-	case r.CDI.Fresh:
+	case r.CDI.By == "":
 		fmt.Fprintf(&b, "CDI:     %s\n", r.CDI.Source)
 	default:
-		fmt.Fprintf(&b, "CDI:     %s, %swhich is out of date%s\n", r.CDI.Source, c.bad, c.off)
+		fmt.Fprintf(&b, "CDI:     %s, by %s\n", r.CDI.Source, r.CDI.By)
+	}
+	for _, stale := range r.CDI.Stale {
+		fmt.Fprintf(&b, "stale:   %s: %s (make it anew, or remove it)\n", stale.Path, stale.Why)
 	}
 	for _, problem := range r.Problems {
 		fmt.Fprintf(&b, "%sproblem:%s %s\n", c.bad, c.off, problem)
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(&b, "note:    %s\n", note)
 	}
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	if len(r.GPUs) > 0 {

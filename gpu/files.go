@@ -153,6 +153,26 @@ func (f Files) gpus() (Inventory, error) {
 	return gpus, nil
 }
 
+// Inspect returns what there is.
+func (f Files) Inspect() (Found, error) {
+	found := Found{Driver: f.driver(), CDI: CDI{Devices: []string{}, Stale: []Stale{}}}
+	var err error
+	if found.GPUs, err = f.gpus(); err != nil {
+		return found, err
+	}
+	if !found.Driver.Loaded {
+		found.Problems = []string{f.noDriver()}
+		return found, nil
+	}
+	spec, err := f.nvidiaSpec()
+	if err != nil {
+		found.Problems = []string{err.Error()}
+		return found, nil
+	}
+	found.CDI.Source, found.CDI.Devices = spec.GetPath(), describedBy(spec).Names
+	return found, nil
+}
+
 // Specs implements [Host].
 func (f Files) Specs() (*cdi.Cache, error) {
 	dirs := []string{filepath.Join(f.Root, "etc/cdi"), filepath.Join(f.Root, "var/run/cdi")}

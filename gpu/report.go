@@ -31,8 +31,10 @@ type Report struct {
 	GPUs []Device `json:"gpus"`
 	// Containers are those that have GPUs, or ask for some.
 	Containers []Container `json:"containers"`
-	// Problems is everything that is wrong, each with what to do.
+	// Problems is everything that is wrong, each with what to do, and Notes what
+	// is worth knowing and no problem.
 	Problems []string `json:"problems"`
+	Notes    []string `json:"notes"`
 }
 
 // Driver is NVIDIA's kernel driver.
@@ -43,12 +45,20 @@ type Driver struct {
 
 // CDI is what describes the GPUs to containers.
 type CDI struct {
-	// Source is the file of the spec, "" where there is none.
+	// Source is the file of the spec that holds, "" where there is none.
 	Source string `json:"source,omitempty"`
+	// By is who made it.
+	By string `json:"by,omitempty"`
 	// Devices are the names by which it can be asked for GPUs.
 	Devices []string `json:"devices"`
-	// Fresh says that it describes the driver and the GPUs that there are.
-	Fresh bool `json:"fresh"`
+	// Stale are others, which do not describe what there is.
+	Stale []Stale `json:"stale"`
+}
+
+// Stale is a spec that is passed over.
+type Stale struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
 }
 
 // Device is a GPU.
@@ -95,81 +105,62 @@ type Container struct {
 	Lost string `json:"lost,omitempty"`
 }
 
+// Found is what was found on the host without changing anything.
+type Found struct {
+	Driver Driver
+	GPUs   Inventory
+	CDI    CDI
+	// Problems are those of the driver and of its GPUs, each with what to do,
+	// also of a host on which nobody wants any.
+	Problems []string
+	Notes    []string
+}
+
 // Gather says how the GPUs of the host fare and who uses them.
-func Gather(f Files, dir rundir.Dir) (Report, error) {
-	r := Report{Version: ReportVersion, Problems: []string{}, GPUs: []Device{}, CDI: CDI{Devices: []string{}}}
+func (m Machine) Gather(found Found, dir rundir.Dir) (Report, error) {
+	r := Report{Version: ReportVersion, Driver: found.Driver, CDI: found.CDI, GPUs: []Device{}, Problems: []string{}, Notes: []string{}}
+	r.Notes = append(r.Notes, found.Notes...)
 	placed, err := placement.All(dir.RuntimeDir())
 	if err != nil {
 		return r, err
 	}
-	if r.Containers, err = f.containers(dir, placed); err != nil {
+	if r.Containers, err = m.containers(dir, placed); err != nil {
 		return r, err
 	}
-	gpus, err := f.gpus()
-	if err != nil {
-		return r, err
-	}
-	r.Driver = f.driver()
-	processes := f.processes(placed)
-	for _, g := range gpus {
-		d := Device{Index: g.Index, UUID: g.UUID, Model: g.Model, Bus: g.BusID, MIG: []Part{}, Units: []string{}, Processes: processes[g.Minor]}
-		if d.Processes == nil {
-			d.Processes = []Process{}
+	processes := m.processes(placed)
+	for _, g := range found.GPUs {
+		d := Device{Index: g.Index, UUID: g.UUID, Model: g.Model, Bus: g.BusID, MIG: []Part{}, Units: []string{}, Processes: []Process{}}
+		d.Processes = append(d.Processes, processes[g.Minor]...)
+		for _, part := range g.MIG {
+			d.MIG = append(d.MIG, Part(part))
 		}
-		for _, m := range g.MIG {
-			d.MIG = append(d.MIG, Part{Name: m.Name, UUID: m.UUID})
-		}
+		ids := append(Inventory{g}.all().ids, g.UUID)
 		for _, p := range placed {
-			if slices.ContainsFunc(p.GPUs, func(id string) bool { return id == g.UUID || slices.Contains(Inventory{g}.all().ids, id) }) {
+			if slices.ContainsFunc(p.GPUs, func(id string) bool { return slices.Contains(ids, id) }) && m.unitRuns(p) {
 				d.Units = append(d.Units, p.Unit)
 			}
 		}
 		slices.Sort(d.Units)
 		r.GPUs = append(r.GPUs, d)
 	}
-	f.describe(&r, gpus)
+	if len(found.GPUs) > 0 || len(r.Containers) > 0 || found.Driver.Loaded {
+		r.Problems = append(r.Problems, found.Problems...)
+	} // else nobody wants what is not there
+	for _, c := range r.Containers {
+		if c.Lost != "" {
+			r.Problems = append(r.Problems, fmt.Sprintf("%s has lost a GPU: %s (start it anew with: systemctl restart %s)", c.Unit, c.Lost, c.Unit))
+		}
+	}
 	r.Well = len(r.Problems) == 0
 	return r, nil
 }
 
-// describe finds the CDI spec, and what is wrong.
-func (f Files) describe(r *Report, gpus Inventory) {
-	problem := func(format string, args ...any) { r.Problems = append(r.Problems, fmt.Sprintf(format, args...)) }
-	for _, c := range r.Containers {
-		if c.Lost != "" {
-			problem("%s has lost a GPU: %s (start it anew with: systemctl restart %s)", c.Unit, c.Lost, c.Unit)
-		}
-	}
-	onBus := f.onBus()
-	switch {
-	case !r.Driver.Loaded && onBus == 0 && len(r.Containers) == 0:
-		return // nobody wants what is not there
-	case !r.Driver.Loaded:
-		problem("%s", f.noDriver())
-		return
-	case len(gpus) == 0:
-		problem("the NVIDIA driver %s is loaded, and finds no GPU (see: dmesg | grep NVRM)", r.Driver.Version)
-		return
-	}
-	described, err := f.nvidiaSpec()
-	if err != nil {
-		problem("%v", err)
-		return
-	}
-	r.CDI.Source, r.CDI.Fresh = described.GetPath(), true
-	for _, d := range described.Devices {
-		r.CDI.Devices = append(r.CDI.Devices, d.Name)
-	}
-	for _, p := range gpus.parts() {
-		if _, err := p.device(describedBy(described)); err != nil && len(p.ids) == 1 {
-			r.CDI.Fresh = false
-			problem("%v", err)
-		}
-	}
+func (m Machine) unitRuns(p placement.Placement) bool {
+	return unitRuns(filepath.Join(m.Root, "sys/fs/cgroup"), p)
 }
 
 // containers are those of placements that run, and those that are assigned.
-func (f Files) containers(dir rundir.Dir, placed map[string]placement.Placement) ([]Container, error) {
+func (m Machine) containers(dir rundir.Dir, placed map[string]placement.Placement) ([]Container, error) {
 	found := map[string]Container{}
 	names, err := dir.Containers()
 	if err != nil {
@@ -188,7 +179,7 @@ func (f Files) containers(dir rundir.Dir, placed map[string]placement.Placement)
 		found[unit] = made
 	}
 	for _, p := range placed {
-		if len(p.Devices) == 0 || !unitRuns(filepath.Join(f.Root, "sys/fs/cgroup"), p) {
+		if len(p.Devices) == 0 || !m.unitRuns(p) {
 			continue
 		}
 		made := found[p.Unit]
@@ -204,9 +195,9 @@ func (f Files) containers(dir rundir.Dir, placed map[string]placement.Placement)
 }
 
 // processes are those that have a GPU open, by the minor number of its node.
-func (f Files) processes(placed map[string]placement.Placement) map[int][]Process {
+func (m Machine) processes(placed map[string]placement.Placement) map[int][]Process {
 	found := map[int][]Process{}
-	dirs, _ := filepath.Glob(filepath.Join(f.Root, "proc/[0-9]*"))
+	dirs, _ := filepath.Glob(filepath.Join(m.Root, "proc/[0-9]*"))
 	for _, dir := range dirs {
 		pid, err := strconv.Atoi(filepath.Base(dir))
 		if err != nil {

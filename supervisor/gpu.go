@@ -35,6 +35,7 @@ func (s *Supervisor) attachGPUs(ctx context.Context) error {
 	if s.unit == "" {
 		return errors.New("GPUs are given to the container of a systemd unit, and this is none (start it with systemd-run, or leave them to Docker: --gpu-opt mode=docker)")
 	}
+	s.adviseDevices(ctx)
 	deadline := time.Now().Add(asked.Wait)
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
 	for {
@@ -107,5 +108,15 @@ func (s *Supervisor) tellGPU(m attachment.Message) {
 		s.Log.Warn(m.Warning)
 	case m.Status != "":
 		s.Notify.Status(m.Status)
+	}
+}
+
+// adviseDevices warns of a device filter of systemd's on the unit, which binds
+// the container's cgroup below it, too.
+func (s *Supervisor) adviseDevices(ctx context.Context) {
+	unit, err := s.Units.Unit(ctx, s.unit)
+	if err == nil && unit.DevicePolicy != "" && unit.DevicePolicy != "auto" {
+		s.Log.Warn("systemd may refuse the container its GPUs: remove DevicePolicy=, DeviceAllow= and PrivateDevices= from the unit",
+			zap.String("unit", s.unit), zap.String("device_policy", unit.DevicePolicy))
 	}
 }

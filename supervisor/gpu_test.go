@@ -188,3 +188,20 @@ func TestGPUCheckBroken(t *testing.T) {
 		t.Errorf("it was told %d times, want once", n)
 	}
 }
+
+// A device filter of systemd's is told of.
+func TestGPUDevicePolicy(t *testing.T) {
+	for policy, want := range map[string]int{"": 0, "auto": 0, "closed": 1} {
+		r := gpuRig(t)
+		r.units.devicePolicy = policy
+		core, logged := observer.New(zap.WarnLevel)
+		r.log = zap.New(core)
+		l := r.start()
+		l.ready()
+		l.stop()
+		l.ends(0, "")
+		if n := logged.FilterField(zap.String("device_policy", policy)).Len(); n != want {
+			t.Errorf("with DevicePolicy=%s, systemd's filter was told of %d times, want %d", policy, n, want)
+		}
+	}
+}

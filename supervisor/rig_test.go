@@ -317,6 +317,8 @@ type fakeUnits struct {
 	active string
 	// killMode is the unit's, which has no Delegate=.
 	killMode string
+	// devicePolicy is the unit's.
+	devicePolicy string
 	// dockerLeft is when docker.service began to stop; zero when it never did.
 	dockerLeft time.Time
 }
@@ -330,7 +332,7 @@ func (f fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	case name != unitName:
 		return systemd.Unit{}, systemd.ErrNoUnit
 	}
-	return systemd.Unit{Name: name, KillMode: f.killMode, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
+	return systemd.Unit{Name: name, KillMode: f.killMode, DevicePolicy: f.devicePolicy, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
 }
 
 // written is a stream that may be read while it is written to.

@@ -162,6 +162,9 @@ type Unit struct {
 	// KillMode is whom systemd sends its signals when it stops the unit:
 	// "control-group", "mixed", "process" or "none".
 	KillMode string
+	// DevicePolicy is which devices systemd lets the unit's processes open:
+	// "auto" is all, unless DeviceAllow= names some.
+	DevicePolicy string
 	// Job says whether a job for the unit is waiting or running.
 	Job bool
 }
@@ -208,7 +211,7 @@ func unitFrom(name string, properties map[string]any) Unit {
 	}
 	u.TimeoutStart, u.TimeoutStop = span(properties, "TimeoutStartUSec"), span(properties, "TimeoutStopUSec")
 	u.Delegate, _ = properties["Delegate"].(bool)
-	u.KillMode = text(properties, "KillMode")
+	u.KillMode, u.DevicePolicy = text(properties, "KillMode"), text(properties, "DevicePolicy")
 	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
 		id, _ := job[0].(uint32)
 		u.Job = id != 0
