@@ -167,7 +167,7 @@ func (f Files) Inspect() (Found, error) {
 	spec, err := f.nvidiaSpec()
 	if err != nil {
 		found.Problems = []string{err.Error()}
-		return found, nil
+		return found, nil //nolint:nilerr // what is wrong is what was found
 	}
 	found.CDI.Source, found.CDI.Devices = spec.GetPath(), describedBy(spec).Names
 	return found, nil

@@ -56,7 +56,8 @@ devices:
 func newHost(t *testing.T, text string) *fakeHost {
 	t.Helper()
 	h := &fakeHost{dir: t.TempDir(), gpus: Inventory{
-		{Index: 0, UUID: "GPU-0"}, {Index: 1, UUID: "GPU-1"},
+		{Index: 0, UUID: "GPU-0"},
+		{Index: 1, UUID: "GPU-1"},
 		{Index: 2, UUID: "GPU-2", MIG: []Instance{{Name: "2:0"}, {Name: "2:1", UUID: "MIG-1"}}},
 	}}
 	h.spec = h.write(t, "nvidia.yaml", text)
@@ -110,9 +111,11 @@ func TestAttach(t *testing.T) {
 		"a MIG UUID":          {named("MIG-1"), "", []string{"nvidia.com/gpu=MIG-1"}, []string{"MIG-1"}, ""},
 		"a MIG index by UUID": {named("2:1"), "", []string{"nvidia.com/gpu=MIG-1"}, []string{"MIG-1"}, ""},
 		"all": {
-			[]spec.GPURequest{{Count: spec.AllGPUs}}, allOfThem,
+			[]spec.GPURequest{{Count: spec.AllGPUs}},
+			allOfThem,
 			[]string{"nvidia.com/gpu=all"},
-			[]string{"GPU-0", "GPU-1", "GPU-2/2:0", "MIG-1"}, "",
+			[]string{"GPU-0", "GPU-1", "GPU-2/2:0", "MIG-1"},
+			"",
 		},
 		"another vendor's":   {named("vendor.example/net=eth"), "", []string{"vendor.example/net=eth"}, nil, ""},
 		"both":               {named("0", "vendor.example/net=eth"), "", []string{"nvidia.com/gpu=0", "vendor.example/net=eth"}, []string{"GPU-0"}, ""},

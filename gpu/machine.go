@@ -101,7 +101,7 @@ func (m Machine) Inspect() (Found, error) {
 	}
 	if err := unusable(there); err != nil {
 		found.Problems = []string{err.Error()}
-		return found, nil
+		return found, nil //nolint:nilerr // what is wrong is what was found
 	}
 	if len(there.Switches) > 0 && !there.FabricManager {
 		found.Problems = append(found.Problems, "the GPUs are joined by NVSwitch, and nvidia-fabricmanager does not answer: they compute nothing without it (see: systemctl status nvidia-fabricmanager)")

@@ -136,7 +136,7 @@ func TestClaims(t *testing.T) {
 		seen[fmt.Sprint(claim.Holder, claim.Exclusive, claim.GPUs, len(claim.Requests))]++
 	}
 	if diff := cmp.Diff(map[string]int{
-		"dockhost@one.servicetrue[]1": 1, "dockhost@one.servicetrue[GPU-0]0": 1, "own.servicefalse[GPU-1/1:0]0": 1,
+		"dockhost@one.servicetrue [] 1": 1, "dockhost@one.servicetrue [GPU-0] 0": 1, "own.servicefalse [GPU-1/1:0] 0": 1,
 	}, seen); diff != "" {
 		t.Errorf("Claims() (-want +got):\n%s", diff)
 	}

@@ -1,13 +1,10 @@
 package supervisor
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os/exec"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -75,30 +72,7 @@ func (s *Supervisor) attachOnce(ctx context.Context) (attachment.Attachment, err
 	defer cancel()
 	s.Notify.ExtendTimeout(attachTimeout + timeoutMargin)
 	s.Notify.Status("finding the GPUs that the container asks for")
-	return s.gpuCommand(ctx, raw, "attach")
-}
-
-// gpuCommand runs `dockhost gpu ARGS` and returns its answer.
-func (s *Supervisor) gpuCommand(ctx context.Context, input []byte, args ...string) (attachment.Attachment, error) {
-	cmd := exec.CommandContext(ctx, s.Program, append([]string{"gpu"}, args...)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Stdin = bytes.NewReader(input)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		return attachment.Attachment{}, fmt.Errorf("run %s (is dockhost installed whole?): %w", s.Program, err)
-	}
-	found, err := attachment.Read(out, s.tellGPU)
-	waitErr := cmd.Wait()
-	if _, refused := errors.AsType[attachment.Refusal](err); err == nil || refused {
-		return found, err
-	}
-	return found, fmt.Errorf("run %s gpu %s: %w: %s", s.Program, args[0], errors.Join(err, waitErr), firstLine(stderr.String()))
+	return s.runAttach(ctx, raw)
 }
 
 // tellGPU passes on what is heard on the way to an attachment.

@@ -1,14 +1,11 @@
 package supervisor
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -104,7 +101,7 @@ func (s *Supervisor) checkOnce(ctx context.Context, asked attachment.Check) (att
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.gpuCheckTimeout)
 	defer cancel()
-	out, err := s.runGPU(ctx, input, "check")
+	out, err := s.runCheck(ctx, input)
 	if err != nil {
 		return attachment.Found{}, err
 	}
@@ -113,24 +110,6 @@ func (s *Supervisor) checkOnce(ctx context.Context, asked attachment.Check) (att
 		return attachment.Found{}, fmt.Errorf("read what %s gpu check printed: %w", s.Program, err)
 	}
 	return found, nil
-}
-
-// runGPU runs `dockhost gpu COMMAND` and returns what it printed.
-func (s *Supervisor) runGPU(ctx context.Context, input []byte, command string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, s.Program, "gpu", command)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	cmd.Stdin = bytes.NewReader(input)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	switch {
-	case ctx.Err() != nil:
-		return nil, errSilent
-	case err != nil && stderr.Len() > 0:
-		return nil, errors.New(firstLine(stderr.String()))
-	}
-	return out, err
 }
 
 // gpuFound takes note of what a check has found: "" is that all is well.
