@@ -1,5 +1,11 @@
 package nvidia
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
 // Inventory is what a host has of NVIDIA's.
 type Inventory struct {
 	Driver   Driver   `json:"driver"`
@@ -13,11 +19,11 @@ type Inventory struct {
 	// Libraries is the version of the driver's libraries on the host, "" where
 	// there are none. Programs fail where it is not the driver's.
 	Libraries string `json:"libraries,omitempty"`
-	// FabricManager is whether it answers on its socket's path; the GPUs of a
-	// host with switches compute nothing without it.
+	// FabricManager is whether its socket is there; the GPUs of a host with
+	// switches compute nothing without it.
 	FabricManager bool `json:"fabric_manager,omitempty"`
-	// Persistence is whether nvidia-persistenced runs. Without it the first use
-	// of an idle GPU takes seconds.
+	// Persistence is whether nvidia-persistenced's socket is there. Without it
+	// the first use of an idle GPU takes seconds.
 	Persistence bool `json:"persistence,omitempty"`
 }
 
@@ -89,14 +95,20 @@ type Switch struct {
 // Present is whether there is a GPU on the PCI bus, whatever its driver.
 func (i *Inventory) Present() bool { return len(i.GPUs) > 0 }
 
-// Discover returns what the host below root has ("/"). It reads files, loads
-// nothing and opens no device. A host without NVIDIA's devices costs one look at
-// its PCI bus. It fails only where what the kernel says cannot be read.
-func Discover(root string) (*Inventory, error) {
-	return nil, nil
-}
-
 // Fingerprint changes when the driver, the set of GPUs, their MIG layout or the
 // driver's libraries do: a description of the GPUs holds as long as it is the
-// same.
-func (i *Inventory) Fingerprint() string { return "" }
+// same. The numbers that a boot deals out are not in it.
+func (i *Inventory) Fingerprint() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "driver %s libraries %s\n", i.Driver.Version, i.Libraries)
+	for _, g := range i.GPUs {
+		fmt.Fprintf(h, "gpu %s %s %d %t\n", g.BusID, g.Model, g.Minor, g.Excluded)
+		for _, m := range g.MIG {
+			fmt.Fprintf(h, "mig %d %d %d %d\n", m.GPUInstance, m.Instance, m.Caps[0], m.Caps[1])
+		}
+	}
+	for _, s := range i.Switches {
+		fmt.Fprintf(h, "switch %s\n", s.BusID)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}

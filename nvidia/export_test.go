@@ -1,0 +1,4 @@
+package nvidia
+
+// Describe is describe.
+func Describe(g *GPU, information string) { describe(g, information) }

@@ -1,0 +1,216 @@
+package nvidia
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The numbers that NVIDIA's driver has had since it was Linux's: the major of
+// its own devices, and minors that no GPU gets.
+const (
+	frontendMajor = 195
+	modesetMinor  = 254
+	controlMinor  = 255
+)
+
+// node is a character device of the driver's.
+type node struct {
+	path  string
+	major uint32
+	minor uint32
+	mode  uint32
+}
+
+// parameters are those of the module that say whose its device nodes are.
+type parameters struct {
+	uid, gid int
+	mode     uint32
+	modify   bool // false: an administrator makes the nodes
+}
+
+// nodes returns those that the host should have. A device whose major is not in
+// /proc/devices has none: its module is not loaded.
+func (h host) nodes(i *Inventory) []node {
+	p := h.parameters()
+	frontend := uint32(frontendMajor)
+	for _, name := range []string{"nvidia", "nvidia-frontend", "nvidiactl"} {
+		if major, ok := i.Majors[name]; ok {
+			frontend = major
+			break
+		}
+	}
+	nodes := []node{{"/dev/nvidiactl", frontend, controlMinor, p.mode}}
+	for _, g := range i.GPUs {
+		if g.Usable() {
+			nodes = append(nodes, node{fmt.Sprintf("/dev/nvidia%d", g.Minor), frontend, uint32(g.Minor), p.mode})
+		}
+	}
+	if major, ok := i.Majors["nvidia-modeset"]; ok {
+		nodes = append(nodes, node{"/dev/nvidia-modeset", major, modesetMinor, p.mode})
+	}
+	if major, ok := i.Majors["nvidia-uvm"]; ok {
+		nodes = append(nodes, node{"/dev/nvidia-uvm", major, 0, p.mode}, node{"/dev/nvidia-uvm-tools", major, 1, p.mode})
+	}
+	return append(nodes, h.capNodes(i)...)
+}
+
+// capNodes are those of MIG: of the instances, and of the two that let an
+// administrator configure and watch them.
+func (h host) capNodes(i *Inventory) []node {
+	major, ok := i.Majors["nvidia-caps"]
+	if !ok {
+		return nil
+	}
+	var nodes []node
+	seen := map[int]bool{}
+	add := func(minor int, mode uint32) {
+		if !seen[minor] {
+			seen[minor] = true
+			nodes = append(nodes, node{fmt.Sprintf("/dev/nvidia-caps/nvidia-cap%d", minor), major, uint32(minor), mode})
+		}
+	}
+	for _, g := range i.GPUs {
+		for _, m := range g.MIG {
+			add(m.Caps[0], 0o444)
+			add(m.Caps[1], 0o444)
+		}
+	}
+	if len(nodes) == 0 {
+		return nil
+	}
+	for name, mode := range map[string]uint32{"config": 0o400, "monitor": 0o444} {
+		if minor, err := h.capability(procDriver + "/capabilities/mig/" + name); err == nil {
+			add(minor, mode)
+		}
+	}
+	return nodes
+}
+
+// missing are the nodes that /dev has not, or has with other numbers, as after a
+// driver was loaded anew. An administrator's own nodes may have any.
+func (h host) missing(i *Inventory) []string {
+	var missing []string
+	exact := h.parameters().modify
+	for _, n := range h.nodes(i) {
+		if !h.has(n, exact) {
+			missing = append(missing, n.path)
+		}
+	}
+	return missing
+}
+
+// has is whether the node is there; exact: with these numbers.
+func (h host) has(n node, exact bool) bool {
+	var st unix.Stat_t
+	if err := unix.Stat(h.path(n.path), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR {
+		return false
+	}
+	return !exact || unix.Major(st.Rdev) == n.major && unix.Minor(st.Rdev) == n.minor
+}
+
+// parameters reads /proc/driver/nvidia/params; the driver's own defaults where
+// it says nothing.
+func (h host) parameters() parameters {
+	p := parameters{mode: 0o666, modify: true}
+	for line := range strings.Lines(h.read(procDriver + "/params")) {
+		key, value, _ := strings.Cut(line, ":")
+		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 32)
+		if err != nil {
+			continue
+		}
+		switch key {
+		case "DeviceFileUID":
+			p.uid = int(n)
+		case "DeviceFileGID":
+			p.gid = int(n)
+		case "DeviceFileMode":
+			p.mode = uint32(n)
+		case "ModifyDeviceFiles":
+			p.modify = n != 0
+		}
+	}
+	return p
+}
+
+// makeNodes makes the device nodes that are missing, unless the module's
+// parameters leave that to an administrator.
+func (h host) makeNodes(i *Inventory) error {
+	p := h.parameters()
+	if !p.modify {
+		return nil
+	}
+	for _, n := range h.nodes(i) {
+		if h.has(n, true) {
+			continue
+		}
+		if err := h.make(n, p); err != nil {
+			return fmt.Errorf("make %s: %w", n.path, err)
+		}
+	}
+	return nil
+}
+
+// make puts the finished node into its place: whoever sees it may open it.
+func (h host) make(n node, p parameters) error {
+	path := h.path(n.path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	temporary := path + ".dockhost"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := unix.Mknod(temporary, unix.S_IFCHR|n.mode, int(unix.Mkdev(n.major, n.minor))); err != nil {
+		return err
+	}
+	// The umask took its part.
+	err := errors.Join(os.Chmod(temporary, os.FileMode(n.mode)), os.Chown(temporary, p.uid, p.gid))
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return nil
+}
+
+// linkNodes makes /dev/char/MAJOR:MINOR for the driver's nodes. udev makes none,
+// as the driver tells it of no device, and runc before 1.1.7 drops the rule of a
+// device without one under Docker's systemd cgroup driver.
+func (h host) linkNodes(i *Inventory) error {
+	for _, n := range h.nodes(i) {
+		if !h.has(n, true) {
+			continue
+		}
+		link := h.path(fmt.Sprintf("/dev/char/%d:%d", n.major, n.minor))
+		target := filepath.Join("..", strings.TrimPrefix(n.path, "/dev/"))
+		if now, err := os.Readlink(link); err == nil && now == target {
+			continue
+		}
+		if err := replaceLink(target, link); err != nil {
+			return fmt.Errorf("link %s: %w", link, err)
+		}
+	}
+	return nil
+}
+
+func replaceLink(target, link string) error {
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		return err
+	}
+	temporary := link + ".dockhost"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Symlink(target, temporary); err != nil {
+		return err
+	}
+	return os.Rename(temporary, link)
+}
