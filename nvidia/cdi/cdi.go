@@ -12,6 +12,20 @@ import (
 	"github.com/dockhost/dockhost/nvidia"
 )
 
+// Kind is what NVIDIA's GPUs are called.
+const Kind = "nvidia.com/gpu"
+
+// Published is where a description is put that was made here. NVIDIA's own
+// nvidia-cdi-refresh.service writes the same file: whoever comes last is right,
+// and no device is ever described twice, which Docker would refuse.
+const Published = "/run/cdi/nvidia.yaml"
+
+// Annotations of a description that was made here.
+const (
+	annotationBy          = "dockhost.dev/made-by"
+	annotationFingerprint = "dockhost.dev/fingerprint"
+)
+
 // ErrNoGenerator is returned where no description holds and nothing on the host
 // can make one.
 var ErrNoGenerator = errors.New("nothing here can describe the GPUs to a container " +
@@ -22,8 +36,10 @@ type Source struct {
 	Path  string  `json:"path"`            // /run/cdi/nvidia.yaml
 	By    By      `json:"by"`              // who made it
 	Stale []Stale `json:"stale,omitempty"` // others, which were passed over
-	spec  *specs.Spec
-	root  string
+
+	spec      *specs.Spec
+	host      host
+	inventory *nvidia.Inventory
 }
 
 // By is who made a description.
@@ -53,19 +69,63 @@ type Options struct {
 
 // Find returns the description that holds for the inventory, and makes none:
 // nil, with those passed over, where there is none.
-func Find(i *nvidia.Inventory, o Options) (*Source, []Stale, error) { return nil, nil, nil }
+func Find(i *nvidia.Inventory, o Options) (*Source, []Stale) {
+	h := host{o.Root}
+	var stale []Stale
+	for _, path := range h.descriptions() {
+		spec, err := h.read(path)
+		if err != nil {
+			stale = append(stale, Stale{path, err.Error()})
+			continue
+		}
+		if spec.Kind != Kind {
+			continue
+		}
+		if why := h.check(spec, i); why != "" {
+			stale = append(stale, Stale{path, why})
+			continue
+		}
+		by := By(spec.Annotations[annotationBy])
+		if by == "" {
+			by = ByHost
+		}
+		return &Source{Path: path, By: by, Stale: stale, spec: spec, host: h, inventory: i}, stale
+	}
+	return nil, stale
+}
 
-// Ensure returns what Find does, and otherwise has a description made and puts
-// it into /run/cdi, where Docker and Podman find it, too. It returns
-// ErrNoGenerator where there is nothing to make it with.
-func Ensure(ctx context.Context, i *nvidia.Inventory, o Options) (*Source, error) { return nil, nil }
+// Ensure returns what Find does, and otherwise puts a description into
+// /run/cdi, where Docker and Podman find it, too: the one that was made for the
+// same inventory before, or a new one. It returns ErrNoGenerator where there is
+// nothing to make it with.
+func Ensure(ctx context.Context, i *nvidia.Inventory, o Options) (*Source, error) {
+	found, stale := Find(i, o)
+	if found != nil {
+		return found, nil
+	}
+	h := host{o.Root}
+	spec := h.kept(i, o)
+	if spec == nil {
+		var err error
+		if spec, err = h.generate(ctx, i, o); err != nil {
+			return nil, err
+		}
+		if err := h.keep(spec, o); err != nil {
+			return nil, err
+		}
+	}
+	if err := h.publish(spec); err != nil {
+		return nil, err
+	}
+	by := By(spec.Annotations[annotationBy])
+	return &Source{Path: Published, By: by, Stale: stale, spec: spec, host: h, inventory: i}, nil
+}
 
 // Devices are the names that Edits takes, without the kind: 0, 0:1, GPU-..., all.
-func (s *Source) Devices() []string { return nil }
-
-// Edits returns what the devices come to, merged: what the description has for
-// all containers, and then each device's own. Names are with the kind or
-// without: "nvidia.com/gpu=0", "0", "all", a UUID, and "0:1" for MIG. Device
-// nodes have type, numbers and mode filled in from the host's. A name that is
-// not there is an error that says which are.
-func (s *Source) Edits(names ...string) (*specs.ContainerEdits, error) { return nil, nil }
+func (s *Source) Devices() []string {
+	names := make([]string, 0, len(s.spec.Devices))
+	for _, device := range s.spec.Devices {
+		names = append(names, device.Name)
+	}
+	return names
+}

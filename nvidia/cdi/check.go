@@ -1,0 +1,135 @@
+package cdi
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+	specs "tags.cncf.io/container-device-interface/specs-go"
+
+	"github.com/dockhost/dockhost/nvidia"
+)
+
+// maxDescription bounds a description: NVIDIA's of a big host has some 200 KiB.
+const maxDescription = 8 << 20
+
+// host reads files below a root.
+type host struct{ root string }
+
+func (h host) path(path string) string { return filepath.Join(h.root, path) }
+
+func (h host) exists(path string) bool {
+	_, err := os.Stat(h.path(path))
+	return err == nil
+}
+
+// descriptions are the files of the directories of CDI. The first is the one
+// that Docker prefers, too.
+func (h host) descriptions() []string {
+	var paths []string
+	for _, dir := range []string{"/run/cdi", "/etc/cdi"} {
+		entries, _ := os.ReadDir(h.path(dir))
+		for _, entry := range entries {
+			if ext := filepath.Ext(entry.Name()); ext == ".yaml" || ext == ".json" {
+				paths = append(paths, filepath.Join(dir, entry.Name()))
+			}
+		}
+	}
+	return paths
+}
+
+func (h host) read(path string) (*specs.Spec, error) {
+	info, err := os.Stat(h.path(path))
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxDescription {
+		return nil, fmt.Errorf("it has more than %d bytes", maxDescription)
+	}
+	raw, err := os.ReadFile(h.path(path))
+	if err != nil {
+		return nil, err
+	}
+	return parse(raw)
+}
+
+// parse reads a description; JSON is YAML, too.
+func parse(raw []byte) (*specs.Spec, error) {
+	spec := &specs.Spec{}
+	if err := yaml.Unmarshal(raw, spec); err != nil {
+		return nil, fmt.Errorf("it is no description of CDI: %w", err)
+	}
+	return spec, nil
+}
+
+// driverFile is a file of the driver's that has its version in its name.
+var driverFile = regexp.MustCompile(`/lib(?:cuda|nvidia-ml)\.so\.(\d+(?:\.\d+)+)$`)
+
+// check says why the description does not fit the host, "" where it does.
+func (h host) check(spec *specs.Spec, i *nvidia.Inventory) string {
+	var nodes []string
+	for _, edits := range allEdits(spec) {
+		if why := h.checkEdits(edits, i.Driver.Version); why != "" {
+			return why
+		}
+		for _, node := range edits.DeviceNodes {
+			nodes = append(nodes, hostPath(node))
+		}
+	}
+	if len(spec.Devices) == 0 {
+		return "it has no device"
+	}
+	for _, g := range i.GPUs {
+		if !g.Usable() {
+			continue
+		}
+		if path := fmt.Sprintf("/dev/nvidia%d", g.Minor); !slices.Contains(nodes, path) {
+			return fmt.Sprintf("it lacks %s, GPU %d", path, g.Index)
+		}
+		for _, m := range g.MIG {
+			for _, minor := range m.Caps {
+				if path := fmt.Sprintf("/dev/nvidia-caps/nvidia-cap%d", minor); !slices.Contains(nodes, path) {
+					return fmt.Sprintf("it lacks %s, of the MIG device %s", path, m.Name)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func (h host) checkEdits(edits *specs.ContainerEdits, driver string) string {
+	for _, mount := range edits.Mounts {
+		if match := driverFile.FindStringSubmatch(mount.HostPath); match != nil && match[1] != driver {
+			return fmt.Sprintf("it is for driver %s, and %s runs", match[1], driver)
+		}
+	}
+	for _, mount := range edits.Mounts {
+		if strings.HasPrefix(mount.HostPath, "/") && !h.exists(mount.HostPath) {
+			return fmt.Sprintf("it has %s, which is not there", mount.HostPath)
+		}
+	}
+	for _, node := range edits.DeviceNodes {
+		if path := hostPath(node); !h.exists(path) {
+			return fmt.Sprintf("it has %s, which is not there", path)
+		}
+	}
+	for _, hook := range edits.Hooks {
+		if !h.exists(hook.Path) {
+			return fmt.Sprintf("its hook %s is not there", hook.Path)
+		}
+	}
+	return ""
+}
+
+// allEdits are the common ones and those of all devices.
+func allEdits(spec *specs.Spec) []*specs.ContainerEdits {
+	edits := []*specs.ContainerEdits{&spec.ContainerEdits}
+	for n := range spec.Devices {
+		edits = append(edits, &spec.Devices[n].ContainerEdits)
+	}
+	return edits
+}

@@ -1,0 +1,125 @@
+package cdi
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	specs "tags.cncf.io/container-device-interface/specs-go"
+)
+
+// Edits returns what the devices come to, merged: what the description has for
+// all containers, and then each device's own. Names are with the kind or
+// without: "nvidia.com/gpu=0", "0", "all", a UUID, and "0:1" for MIG. Device
+// nodes have type, numbers and mode filled in from the host's. A name that is
+// not there is an error that says which are.
+func (s *Source) Edits(names ...string) (*specs.ContainerEdits, error) {
+	merged := &specs.ContainerEdits{}
+	add(merged, &s.spec.ContainerEdits)
+	for _, name := range names {
+		device, err := s.device(name)
+		if err != nil {
+			return nil, err
+		}
+		add(merged, &device.ContainerEdits)
+	}
+	for n, node := range merged.DeviceNodes {
+		filled, err := s.host.fill(*node)
+		if err != nil {
+			return nil, err
+		}
+		merged.DeviceNodes[n] = filled
+	}
+	return merged, nil
+}
+
+// device finds one by its name. Descriptions of older toolkits have no names by
+// UUID: the inventory knows the index.
+func (s *Source) device(name string) (*specs.Device, error) {
+	short := strings.TrimPrefix(name, Kind+"=")
+	candidates := []string{short}
+	for _, g := range s.inventory.GPUs {
+		if g.UUID != "" && g.UUID == short && g.Index >= 0 {
+			candidates = append(candidates, fmt.Sprint(g.Index))
+		}
+	}
+	for _, candidate := range candidates {
+		for n := range s.spec.Devices {
+			if s.spec.Devices[n].Name == candidate {
+				return &s.spec.Devices[n], nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("no GPU %q in %s: it has %s", name, s.Path, strings.Join(s.Devices(), ", "))
+}
+
+// add merges edits; what two devices share comes once.
+func add(to, from *specs.ContainerEdits) {
+	for _, env := range from.Env {
+		if !slices.Contains(to.Env, env) {
+			to.Env = append(to.Env, env)
+		}
+	}
+	for _, node := range from.DeviceNodes {
+		if !slices.ContainsFunc(to.DeviceNodes, func(n *specs.DeviceNode) bool { return n.Path == node.Path }) {
+			to.DeviceNodes = append(to.DeviceNodes, node)
+		}
+	}
+	for _, mount := range from.Mounts {
+		if !slices.ContainsFunc(to.Mounts, func(m *specs.Mount) bool { return m.ContainerPath == mount.ContainerPath }) {
+			to.Mounts = append(to.Mounts, mount)
+		}
+	}
+	for _, hook := range from.Hooks {
+		same := func(h *specs.Hook) bool {
+			return h.HookName == hook.HookName && h.Path == hook.Path && slices.Equal(h.Args, hook.Args)
+		}
+		if !slices.ContainsFunc(to.Hooks, same) {
+			to.Hooks = append(to.Hooks, hook)
+		}
+	}
+	for _, gid := range from.AdditionalGIDs {
+		if !slices.Contains(to.AdditionalGIDs, gid) {
+			to.AdditionalGIDs = append(to.AdditionalGIDs, gid)
+		}
+	}
+}
+
+// fill completes a node with what the host's has. A description has no numbers
+// where they change with each boot.
+func (h host) fill(node specs.DeviceNode) (*specs.DeviceNode, error) {
+	if node.Type != "" && node.Type != "p" && (node.Major != 0 || node.Minor != 0) {
+		return &node, nil
+	}
+	path := hostPath(&node)
+	var st unix.Stat_t
+	if err := unix.Stat(h.path(path), &st); err != nil {
+		return nil, fmt.Errorf("device node %s of the GPUs: %w", path, err)
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFCHR:
+		node.Type = "c"
+	case unix.S_IFBLK:
+		node.Type = "b"
+	default:
+		return nil, fmt.Errorf("device node %s of the GPUs: it is no device", path)
+	}
+	node.Major, node.Minor = int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev))
+	if node.FileMode == nil {
+		mode := os.FileMode(st.Mode & 0o777)
+		node.FileMode = &mode
+	}
+	if node.UID == nil && node.GID == nil {
+		node.UID, node.GID = &st.Uid, &st.Gid
+	}
+	return &node, nil
+}
+
+func hostPath(node *specs.DeviceNode) string {
+	if node.HostPath != "" {
+		return node.HostPath
+	}
+	return node.Path
+}
