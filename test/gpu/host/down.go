@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// down leaves nothing of up. It may be called at any time.
+func down() error {
+	raw, err := os.ReadFile(made)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, path := range strings.Fields(string(raw)) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if _, err := os.Stat(tree); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, path := range mounted() {
+		if err := unmount(path); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(tree)
+}
+
+// unmount removes what is mounted there of the tree's, and nothing else.
+func unmount(path string) error {
+	var ours, there unix.Stat_t
+	for {
+		if unix.Stat(tree+path, &ours) != nil || unix.Stat(path, &there) != nil {
+			return nil
+		}
+		if ours.Dev != there.Dev || ours.Ino != there.Ino {
+			return nil
+		}
+		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
+			return err
+		}
+	}
+}
