@@ -22,11 +22,12 @@ open, and what is wrong. It needs neither the agent nor Docker, but root, to see
 who uses what. Exit status: 0 when all is well, 3 when something is not.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := gpu.Files{Root: "/"}.Inspect()
+			host := gpu.Machine{Root: "/"}
+			found, err := host.Inspect()
 			if err != nil {
 				return err
 			}
-			report, err := gpu.Machine{Root: "/"}.Gather(found, runDir)
+			report, err := host.Gather(found, runDir)
 			if err != nil {
 				return err
 			}

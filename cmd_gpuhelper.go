@@ -64,7 +64,7 @@ func findGPUs(ctx context.Context, unit string, asked *spec.GPU, tell func(attac
 	if err != nil {
 		return attachment.Attachment{}, err
 	}
-	return gpu.Attach(ctx, gpu.Files{Root: "/"}, asked, others, tell)
+	return gpu.Attach(ctx, gpu.Machine{Root: "/"}, asked, others, tell)
 }
 
 // canHaveGPUs is what the agent asks before it replaces a container that runs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"tags.cncf.io/container-device-interface/pkg/cdi"
+	cdispecs "tags.cncf.io/container-device-interface/specs-go"
 
 	"github.com/dockhost/dockhost/gpu/attachment"
 	"github.com/dockhost/dockhost/spec"
@@ -237,4 +239,24 @@ func TestBrokenSpec(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "broken.yaml cannot be used") {
 		t.Errorf("Attach() = %v, want the broken spec named", err)
 	}
+}
+
+// describedBy is what a spec describes.
+func describedBy(s *cdi.Spec) Described {
+	d := Described{Path: s.GetPath()}
+	for _, device := range s.Devices {
+		d.Names = append(d.Names, device.Name)
+	}
+	d.Edits = func(names ...string) (*cdispecs.ContainerEdits, error) {
+		made := (&cdi.ContainerEdits{}).Append(&cdi.ContainerEdits{ContainerEdits: &s.ContainerEdits})
+		for _, name := range names {
+			device := s.GetDevice(name)
+			if device == nil {
+				return nil, fmt.Errorf("it does not describe %s", name)
+			}
+			made = made.Append(&cdi.ContainerEdits{ContainerEdits: &device.ContainerEdits})
+		}
+		return made.ContainerEdits, nil
+	}
+	return d
 }

@@ -109,10 +109,7 @@ func (m Machine) Inspect() (Found, error) {
 	if !there.Persistence {
 		found.Notes = append(found.Notes, "persistence mode is off: the first use of an idle GPU takes seconds (systemctl enable --now nvidia-persistenced)")
 	}
-	source, stale, err := cdi.Find(there, m.options())
-	if err != nil {
-		found.Problems = append(found.Problems, err.Error())
-	}
+	source, stale := cdi.Find(there, m.options())
 	for _, s := range stale {
 		found.CDI.Stale = append(found.CDI.Stale, Stale{Path: s.Path, Why: s.Why})
 	}

@@ -3,45 +3,49 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/dockhost/dockhost/gpu"
 )
 
-// driver gives the host what the tests take for an NVIDIA driver with two GPUs,
-// until the test ends: the files in /proc, a library, a CDI spec, and device
-// nodes that are real. Every container may open /dev/nvidia0, which is
-// /dev/zero; /dev/nvidia1 is /dev/fuse, which none may that is not given it.
+// gpuHost is the program that makes the host look as if it had GPUs.
+const gpuHost = "/opt/gpu-host"
+
+// driver gives the host what looks like an NVIDIA driver with two GPUs, until
+// the test ends, with device nodes that are real. Every container may open
+// /dev/nvidia0, which is /dev/zero; /dev/nvidia1 is /dev/fuse, which none may
+// that is not given it.
 func (h *host) driver() {
 	h.Helper()
-	h.run(`
-		mount -t tmpfs driver /proc/driver
-		for i in 0 1; do
-			dir=/proc/driver/nvidia/gpus/0000:0$i:00.0
-			mkdir -p $dir
-			printf 'Model: \t\t Stand-in\nGPU UUID: \t GPU-0000000%s-1111-2222-3333-444444444444\nBus Location: \t 0000:0%s:00.0\nDevice Minor: \t %s\n' $i $i $i >$dir/information
-		done
-		echo 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  575.57.08  Wed Nov 18 12:00:00 UTC 2026' >/proc/driver/nvidia/version
-		mknod -m 666 /dev/nvidiactl c 1 3
-		mknod -m 666 /dev/nvidia0 c 1 5
-		mknod -m 666 /dev/nvidia1 c 10 229
-		mkdir -p /etc/cdi /opt/driver && echo stand-in >/opt/driver/libcuda.so.575.57.08`)
+	program := filepath.Join(h.TempDir(), "host")
+	build := exec.Command("go", "build", "-o", program, "../gpu/host")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		h.Fatalf("build test/gpu/host: %v: %s", err, out)
+	}
+	if out, err := dockerOutside("cp", program, hostName()+":"+gpuHost); err != nil {
+		h.Fatalf("copy the stand-in: %v: %s", err, out)
+	}
 	h.Cleanup(func() {
-		h.run("systemctl stop dockhost.socket dockhost.service 'dockhost@*.service'; umount /proc/driver; rm -rf /dev/nvidia* /etc/cdi /opt/driver /dev/kmsg")
+		h.run("systemctl stop dockhost.socket dockhost.service 'dockhost@*.service'; " + gpuHost + " down; rm -rf /opt/driver /dev/kmsg /run/cdi /etc/cdi " + gpuHost)
 	})
-	h.write("/etc/cdi/nvidia.yaml", `
-cdiVersion: "0.6.0"
-kind: nvidia.com/gpu
-containerEdits:
-  env: [NVIDIA_VISIBLE_DEVICES=void]
-  deviceNodes: [{path: /dev/nvidiactl}]
-  mounts: [{hostPath: /opt/driver/libcuda.so.575.57.08, containerPath: /usr/lib/libcuda.so.575.57.08, options: [ro, nosuid, nodev, bind]}]
-devices:
-- {name: "0", containerEdits: {deviceNodes: [{path: /dev/nvidia0}]}}
-- {name: "1", containerEdits: {deviceNodes: [{path: /dev/nvidia1}]}}
-- {name: all, containerEdits: {deviceNodes: [{path: /dev/nvidia0}, {path: /dev/nvidia1}]}}
-`)
+	h.run(`
+		mkdir -p /opt/driver
+		for name in libcuda libnvidia-ml; do echo stand-in >/opt/driver/$name.so.550.54.15; done
+		printf '#!/bin/sh\n' >/opt/driver/nvidia-smi
+		` + gpuHost + ` up -gpus 2 -driver 550.54.15 -libraries /opt/driver -spec /etc/cdi/nvidia.json
+		rm -f /dev/nvidia0 /dev/nvidia1
+		mknod -m 666 /dev/nvidia0 c 1 5
+		mknod -m 666 /dev/nvidia1 c 10 229`)
 }
+
+const library = "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15"
 
 // opens tells which of the GPUs a process in the container can open, by device
 // nodes that it makes itself.
@@ -65,7 +69,7 @@ func TestGPURequests(t *testing.T) {
 	h.assign(idling(map[string][]string{
 		"all":      {"gpus: all"},
 		"first":    {`gpus: [{count: 1}]`},
-		"uuid":     {`gpus: [{device_ids: [GPU-00000001-1111-2222-3333-444444444444]}]`},
+		"uuid":     {`gpus: [{device_ids: [GPU-00000001-aaaa-bbbb-cccc-000000000000]}]`},
 		"deploy":   {`deploy: {resources: {reservations: {devices: [{driver: nvidia, device_ids: ["1"], capabilities: [gpu]}]}}}`},
 		"cdi":      {"devices: [nvidia.com/gpu=1]"},
 		"variable": {`environment: {NVIDIA_VISIBLE_DEVICES: "0,1"}`},
@@ -78,12 +82,12 @@ func TestGPURequests(t *testing.T) {
 		}
 	}
 	nodes := "ls /dev | grep -c '^nvidia'"
-	for name, want := range map[string]string{"all": "3", "first": "2", "uuid": "2", "none": "0"} {
+	for name, want := range map[string]string{"all": "5", "first": "4", "uuid": "4", "none": "0"} {
 		if got, _ := h.try("docker exec " + name + ` sh -c "` + nodes + `"`); strings.TrimSpace(got) != want {
 			t.Errorf("%s has %s device nodes of the driver, want %s", name, strings.TrimSpace(got), want)
 		}
 	}
-	if got := h.output("docker exec all cat /usr/lib/libcuda.so.575.57.08"); got != "stand-in" {
+	if got := h.output("docker exec all cat " + library); got != "stand-in" {
 		t.Errorf("the driver's library in the container holds %q", got)
 	}
 	if got := h.output("tr '\\0' '\\n' </proc/" + h.pid("all") + "/environ | grep NVIDIA_VISIBLE"); got != "NVIDIA_VISIBLE_DEVICES=void" {
@@ -164,7 +168,7 @@ func TestGPURefused(t *testing.T) {
 			return err
 		})
 	}
-	refused("gpus: all", "there-is-none", "no NVIDIA driver is loaded")
+	refused("gpus: all", "there-is-none", "this host has no NVIDIA GPU (choose a machine with one, or remove gpus)")
 	h.driver()
 	refused("gpus: [{count: 3}]", "there-is-none", "3 GPUs are asked for, and this host has 2")
 	refused(`gpus: [{device_ids: ["5"]}]`, "there-is-none", "GPU 5 is asked for, and this host has GPUs 0 and 1")
@@ -175,7 +179,7 @@ func TestGPUWait(t *testing.T) {
 	h := newHost(t)
 	h.assign(idling(map[string][]string{"late": {"gpus: all", "x-dockhost: {gpu: {wait: 5m}}"}}))
 	h.eventually("it waits", func() error {
-		if status := h.property("dockhost@late.service", "StatusText"); !strings.Contains(status, "waiting for a GPU") || !strings.Contains(status, "no NVIDIA driver") {
+		if status := h.property("dockhost@late.service", "StatusText"); !strings.Contains(status, "waiting for a GPU") || !strings.Contains(status, "this host has no NVIDIA GPU") {
 			return fmt.Errorf("status %q", status)
 		}
 		return nil
@@ -252,7 +256,7 @@ func TestGPULoss(t *testing.T) {
 	}
 	// The driver says that a GPU is gone; which of the two the checks are told
 	// by its address.
-	h.run("echo \"4,1,$(( ($(cut -d. -f1 /proc/uptime) + 1) * 1000000 )),-;NVRM: Xid (PCI:0000:01:00): 79, pid=1, GPU has fallen off the bus.\" >/dev/kmsg")
+	h.run("echo \"4,1,$(( ($(cut -d. -f1 /proc/uptime) + 1) * 1000000 )),-;NVRM: Xid (PCI:0000:02:00): 79, pid=1, GPU has fallen off the bus.\" >/dev/kmsg")
 	lost("told", "fallen off the bus (Xid 79")
 	h.eventually("the other was started anew", func() error {
 		if restarts := h.property("dockhost@started.service", "NRestarts"); restarts == "0" {
@@ -267,5 +271,42 @@ func TestGPULoss(t *testing.T) {
 	}
 	if s, code := h.status(); code != 0 || !s.Well {
 		t.Errorf("status exits %d: %+v, want that all is well again", code, s)
+	}
+}
+
+// dockhostctl gpu tells what there is, who has it, and who uses it.
+func TestGPUReport(t *testing.T) {
+	h := newHost(t)
+	report := func(code int) gpu.Report {
+		t.Helper()
+		out, got := h.try("dockhostctl gpu --json")
+		var r gpu.Report
+		if err := json.Unmarshal([]byte(out), &r); err != nil || got != code {
+			t.Fatalf("dockhostctl gpu exits %d, %v, want %d: %s", got, err, code, out)
+		}
+		return r
+	}
+	if r := report(0); r.Driver.Loaded || len(r.GPUs) != 0 {
+		t.Errorf("on a host without GPUs: %+v", r)
+	}
+	h.driver()
+	h.assign("dockhost:\n  containers:\n    user: {image: 'localhost:5000/busybox', command: [sh, -c, 'exec 9<>/dev/nvidia1; sleep 1000'], gpus: [{device_ids: ['1']}]}\n" + registries)
+	h.ready("user")
+	var r gpu.Report
+	h.eventually("the program has opened its GPU", func() error {
+		if r = report(0); len(r.GPUs) != 2 || len(r.GPUs[1].Processes) == 0 {
+			return fmt.Errorf("%+v", r)
+		}
+		return nil
+	})
+	if r.Driver.Version != "550.54.15" || r.CDI.Source != "/etc/cdi/nvidia.json" || len(r.GPUs[0].Units) != 0 {
+		t.Errorf("report = %+v", r)
+	}
+	one := r.GPUs[1]
+	if len(one.Units) != 1 || one.Units[0] != "dockhost@user.service" || one.Processes[0].Unit != "dockhost@user.service" || fmt.Sprint(one.Processes[0].Pid) != h.pid("user") {
+		t.Errorf("GPU 1 = %+v, want it used by dockhost@user.service", one)
+	}
+	if out := h.run("dockhostctl gpu"); !strings.Contains(out, "dockhost@user.service") {
+		t.Errorf("dockhostctl gpu says:\n%s", out)
 	}
 }
