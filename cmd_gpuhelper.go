@@ -68,7 +68,13 @@ func findGPUs(ctx context.Context, unit string, asked *spec.GPU, tell func(attac
 }
 
 // canHaveGPUs is what the agent asks before it replaces a container that runs.
+// A description of the GPUs that is not there yet, the supervisor has made: the
+// programs that do so need more than the agent's unit lets them.
 func canHaveGPUs(ctx context.Context, c *spec.Container) error {
-	_, err := findGPUs(ctx, status.UnitName(c.Name), c.GPU, func(attachment.Message) {})
+	found, err := gpu.Machine{Root: "/"}.Inspect()
+	if err != nil || len(found.Problems) == 0 && len(found.GPUs) > 0 && found.CDI.Source == "" {
+		return err
+	}
+	_, err = findGPUs(ctx, status.UnitName(c.Name), c.GPU, func(attachment.Message) {})
 	return err
 }
