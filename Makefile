@@ -28,7 +28,12 @@ NFPM_VERSION     := v2.45.0
 NATIVE_ARCH := $(shell go env GOHOSTARCH)
 NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
 
-.PHONY: help build build-all install packages test-packages check-packages repo release unit lint e2e test bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
+# The C compiler for ARCH: dockhost-nvidia alone needs one.
+CC_arm64 := aarch64-linux-gnu-gcc
+CC_amd64 := x86_64-linux-gnu-gcc
+NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
+
+.PHONY: help build build-all install packages test-packages check-packages repo release unit lint e2e test nvidia test-nvidia gpu-test bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +53,19 @@ $(BIN)/dockhost-supervise: FORCE
 
 $(BIN)/dockhost-runtime: FORCE
 	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/runtime
+
+# NVIDIA's headers deprecate what their own Go binding still calls. NVML's symbols are looked up when it is loaded.
+nvidia: ## build dockhost-nvidia for ARCH: needs a C compiler
+	CGO_ENABLED=1 GOOS=linux GOARCH=$(ARCH) CC=$(NVIDIA_CC) CGO_CFLAGS='-O2 -Wno-deprecated-declarations' \
+		CGO_LDFLAGS='-O2 -Wl,-z,lazy' \
+		go build -C nvidia/generator -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' \
+		-o $(CURDIR)/$(BIN)/dockhost-nvidia .
+
+test-nvidia: ## unit tests of dockhost-nvidia, on NVIDIA's own mock of their library
+	CGO_CFLAGS=-Wno-deprecated-declarations go test -C nvidia/generator ./...
+
+gpu-test: ## tests on a real GPU; says why it skips where there is none
+	test/gpu/run.sh
 
 ifneq ($(BIN)/dockhost,$(NATIVE))
 $(NATIVE): FORCE

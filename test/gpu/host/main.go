@@ -151,7 +151,7 @@ func nodes(i *nvidia.Inventory) error {
 func openable() []uint64 {
 	var found []uint64
 	for n, number := range numbers() {
-		path := fmt.Sprintf("%s/try%d", filepath.Dir("/dev/x"), n)
+		path := fmt.Sprintf("/dev/.gpu-standin%d", n)
 		if unix.Mknod(path, unix.S_IFCHR|0o600, int(number)) != nil {
 			continue
 		}
@@ -236,7 +236,7 @@ func (o options) description(i *nvidia.Inventory) specs.Spec {
 	if o.hook != "" {
 		common.Hooks = []*specs.Hook{{
 			HookName: "createContainer", Path: o.hook,
-			Args: []string{"nvidia-cdi-hook", "update-ldcache", "--folder", libraries},
+			Args: []string{"dockhost-nvidia", "hook", "update-ldcache", "--folder", libraries},
 		}}
 	}
 	return spec

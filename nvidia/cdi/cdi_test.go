@@ -1,0 +1,203 @@
+package cdi_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "tags.cncf.io/container-device-interface/specs-go"
+
+	"github.com/dockhost/dockhost/nvidia"
+	"github.com/dockhost/dockhost/nvidia/cdi"
+	"github.com/dockhost/dockhost/nvidia/standin"
+)
+
+const library = "/usr/lib/x86_64-linux-gnu/libcuda.so."
+
+// machine is a root with a host's GPUs. Its device nodes are plain files,
+// which a test may make without root.
+type machine struct {
+	t    *testing.T
+	root string
+}
+
+func newMachine(t *testing.T, h standin.Host) (*machine, *nvidia.Inventory) {
+	t.Helper()
+	m := &machine{t, t.TempDir()}
+	if err := h.Write(m.root); err != nil {
+		t.Fatal(err)
+	}
+	i := m.inventory()
+	for _, path := range i.Missing {
+		m.write(path, "")
+	}
+	return m, i
+}
+
+func (m *machine) inventory() *nvidia.Inventory {
+	m.t.Helper()
+	i, err := nvidia.Discover(m.root)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return i
+}
+
+func (m *machine) write(path, text string) {
+	m.t.Helper()
+	path = filepath.Join(m.root, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// describe is a description of the inventory, for a driver.
+func describe(i *nvidia.Inventory, driver string) *specs.Spec {
+	spec := &specs.Spec{Version: "0.5.0", Kind: cdi.Kind}
+	for _, g := range i.GPUs {
+		node := func(path string) *specs.DeviceNode {
+			return &specs.DeviceNode{Path: path, Type: "c", Major: 195, Minor: int64(g.Minor)}
+		}
+		device := specs.Device{Name: fmt.Sprint(g.Index)}
+		device.ContainerEdits.DeviceNodes = []*specs.DeviceNode{node(fmt.Sprintf("/dev/nvidia%d", g.Minor))}
+		for _, m := range g.MIG {
+			for _, minor := range m.Caps {
+				path := fmt.Sprintf("/dev/nvidia-caps/nvidia-cap%d", minor)
+				device.ContainerEdits.DeviceNodes = append(device.ContainerEdits.DeviceNodes, node(path))
+			}
+		}
+		spec.Devices = append(spec.Devices, device)
+	}
+	spec.ContainerEdits.Mounts = []*specs.Mount{{HostPath: library + driver, ContainerPath: library + driver}}
+	return spec
+}
+
+func text(t *testing.T, spec *specs.Spec) string {
+	t.Helper()
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func TestFindTakesWhatHolds(t *testing.T) {
+	m, i := newMachine(t, standin.MIG())
+	m.write("/etc/cdi/nvidia.yaml", text(t, describe(i, i.Driver.Version)))
+	m.write("/etc/cdi/other.json", `{"kind": "example.com/net", "devices": []}`)
+	found, stale := cdi.Find(i, cdi.Options{Root: m.root})
+	if found == nil || found.Path != "/etc/cdi/nvidia.yaml" || found.By != cdi.ByHost {
+		t.Errorf("Find() = %+v, %v, want the administrator's", found, stale)
+	}
+}
+
+func TestFindPassesOver(t *testing.T) {
+	m, i := newMachine(t, standin.MIG())
+	tests := map[string]struct {
+		change func(*specs.Spec)
+		why    string
+	}{
+		"driver": {func(s *specs.Spec) { s.ContainerEdits.Mounts[0].HostPath = library + "535.54.03" },
+			"it is for driver 535.54.03, and 550.54.15 runs"},
+		"MIG": {func(s *specs.Spec) {
+			edits := &s.Devices[0].ContainerEdits
+			edits.DeviceNodes = edits.DeviceNodes[:len(edits.DeviceNodes)-1]
+		}, "nvidia-cap23, of the MIG device 0:2"},
+		"GPU":  {func(s *specs.Spec) { s.Devices[0].ContainerEdits.DeviceNodes[0].Path = "/dev/nvidia-uvm" }, "it lacks /dev/nvidia0"},
+		"node": {func(s *specs.Spec) { s.Devices[0].ContainerEdits.DeviceNodes[0].Path = "/dev/nvidia7" }, "/dev/nvidia7, which is not there"},
+		"hook": {func(s *specs.Spec) { s.ContainerEdits.Hooks = []*specs.Hook{{Path: "/usr/bin/nvidia-cdi-hook"}} },
+			"its hook /usr/bin/nvidia-cdi-hook is not there"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			spec := describe(i, i.Driver.Version)
+			test.change(spec)
+			m.write("/etc/cdi/nvidia.yaml", text(t, spec))
+			found, stale := cdi.Find(i, cdi.Options{Root: m.root})
+			if found != nil || len(stale) != 1 || !strings.Contains(stale[0].Why, test.why) {
+				t.Errorf("Find() = %v, %v, want nil and %q", found, stale, test.why)
+			}
+		})
+	}
+}
+
+func TestEnsureWithoutGenerator(t *testing.T) {
+	m, i := newMachine(t, standin.One())
+	if _, err := cdi.Ensure(t.Context(), i, cdi.Options{Root: m.root}); !errors.Is(err, cdi.ErrNoGenerator) {
+		t.Errorf("Ensure() = %v, want %v", err, cdi.ErrNoGenerator)
+	}
+}
+
+func TestEnsureGeneratesOnce(t *testing.T) {
+	m, i := newMachine(t, standin.One())
+	o := cdi.Options{Root: m.root}
+	script := func(spec *specs.Spec) string {
+		return "#!/bin/sh\necho >>" + m.root + "/calls\ncat <<'END'\n" + text(t, spec) + "\nEND\n"
+	}
+	calls := func() int {
+		raw, _ := os.ReadFile(m.root + "/calls")
+		return len(raw)
+	}
+	m.write("/usr/libexec/dockhost/dockhost-nvidia", script(describe(i, i.Driver.Version)))
+	source, err := cdi.Ensure(t.Context(), i, o)
+	if err != nil || source.By != cdi.ByDockhost || source.Path != cdi.Published {
+		t.Fatalf("Ensure() = %+v, %v, want one by dockhost-nvidia", source, err)
+	}
+	// A boot leaves /run empty.
+	if err := os.RemoveAll(m.root + "/run"); err != nil {
+		t.Fatal(err)
+	}
+	if source, err = cdi.Ensure(t.Context(), i, o); err != nil || source.By != cdi.ByDockhost || calls() != 1 {
+		t.Errorf("Ensure() after a boot = %+v, %v, after %d calls, want what was kept", source, err, calls())
+	}
+	// Another driver: NVIDIA's own program is asked first, and what it prints must fit.
+	h := standin.One()
+	h.Driver, h.Libraries = "560.35.03", "560.35.03"
+	if err := os.RemoveAll(m.root + "/sys"); err != nil { // the links in it
+		t.Fatal(err)
+	}
+	if err := h.Write(m.root); err != nil {
+		t.Fatal(err)
+	}
+	i = m.inventory()
+	m.write("/usr/bin/nvidia-ctk", script(describe(i, "550.54.15")))
+	m.write("/usr/libexec/dockhost/dockhost-nvidia", script(describe(i, "560.35.03")))
+	source, err = cdi.Ensure(t.Context(), i, o)
+	if err != nil || source.By != cdi.ByDockhost || calls() != 3 {
+		t.Errorf("Ensure() of another driver = %+v, %v, after %d calls, want the second generator's", source, err, calls())
+	}
+}
+
+func TestEdits(t *testing.T) {
+	m, i := newMachine(t, standin.Eight())
+	m.write("/etc/cdi/nvidia.yaml", text(t, describe(i, i.Driver.Version)))
+	source, stale := cdi.Find(i, cdi.Options{Root: m.root})
+	if source == nil {
+		t.Fatalf("Find() = nil, %v", stale)
+	}
+	edits, err := source.Edits("nvidia.com/gpu=0", "0", i.GPUs[1].UUID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var nodes []string
+	for _, node := range edits.DeviceNodes {
+		nodes = append(nodes, node.Path)
+	}
+	if want := []string{"/dev/nvidia2", "/dev/nvidia3"}; !slices.Equal(nodes, want) {
+		t.Errorf("nodes = %q, want %q", nodes, want)
+	}
+	if len(edits.Mounts) != 1 {
+		t.Errorf("mounts = %v, want the common one, once", edits.Mounts)
+	}
+	if _, err := source.Edits("8"); err == nil || !strings.Contains(err.Error(), `no GPU "8"`) {
+		t.Errorf("Edits(8) = %v, want an error that says which there are", err)
+	}
+}
