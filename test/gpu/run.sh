@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests on this machine's own NVIDIA GPU: without Docker and without a network. Root. Without a GPU it says so, and is
+# For tests on this machine's own NVIDIA GPU: without Docker and without a network. Root. Without a GPU it says so, and is
 # well; with DOCKHOST_REQUIRE=gpu that is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -16,8 +16,5 @@ command -v gcc >/dev/null || skip "no gcc here"
 [ "$(id -u)" = 0 ] || skip "root is needed, for a container by runc"
 command -v runc >/dev/null || skip "no runc here"
 
-make --no-print-directory -s nvidia build
-test/gpu/build.sh build/gpu
-GPU_PROBE=$PWD/build/gpu/probe GPU_GENERATOR=$PWD/build/linux-$(go env GOARCH)/dockhost-nvidia \
-	GPU_RUNTIME=$PWD/build/linux-$(go env GOARCH)/dockhost-runtime \
-	go test -tags gpu -count=1 -v ./test/gpu
+# Nothing was ever run on a real GPU: what stands here ends where that would begin.
+skip "a GPU is here, and no test for it yet"
