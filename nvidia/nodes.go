@@ -49,7 +49,7 @@ func (h host) nodes(i *Inventory) []node {
 	nodes := []node{{"/dev/nvidiactl", frontend, controlMinor, p.mode}}
 	for _, g := range i.GPUs {
 		if g.Usable() {
-			nodes = append(nodes, node{fmt.Sprintf("/dev/nvidia%d", g.Minor), frontend, uint32(g.Minor), p.mode})
+			nodes = append(nodes, node{fmt.Sprintf("/dev/nvidia%d", g.Minor), frontend, uint32(g.Minor), p.mode}) //nolint:gosec // Usable: not negative
 		}
 	}
 	if major, ok := i.Majors["nvidia-modeset"]; ok {
@@ -73,7 +73,7 @@ func (h host) capNodes(i *Inventory) []node {
 	add := func(minor int, mode uint32) {
 		if !seen[minor] {
 			seen[minor] = true
-			nodes = append(nodes, node{fmt.Sprintf("/dev/nvidia-caps/nvidia-cap%d", minor), major, uint32(minor), mode})
+			nodes = append(nodes, node{fmt.Sprintf("/dev/nvidia-caps/nvidia-cap%d", minor), major, uint32(minor), mode}) //nolint:gosec // the kernel has no negative minors
 		}
 	}
 	for _, g := range i.GPUs {
@@ -160,14 +160,15 @@ func (h host) makeNodes(i *Inventory) error {
 // make puts the finished node into its place: whoever sees it may open it.
 func (h host) make(n node, p parameters) error {
 	path := h.path(n.path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // below /dev
 		return err
 	}
 	temporary := path + ".dockhost"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := unix.Mknod(temporary, unix.S_IFCHR|n.mode, int(unix.Mkdev(n.major, n.minor))); err != nil {
+	number := int(unix.Mkdev(n.major, n.minor)) //nolint:gosec // as mknod(2) takes it
+	if err := unix.Mknod(temporary, unix.S_IFCHR|n.mode, number); err != nil {
 		return err
 	}
 	// The umask took its part.
@@ -202,7 +203,7 @@ func (h host) linkNodes(i *Inventory) error {
 }
 
 func replaceLink(target, link string) error {
-	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil { //nolint:gosec // below /dev
 		return err
 	}
 	temporary := link + ".dockhost"

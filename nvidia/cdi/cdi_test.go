@@ -105,16 +105,20 @@ func TestFindPassesOver(t *testing.T) {
 		change func(*specs.Spec)
 		why    string
 	}{
-		"driver": {func(s *specs.Spec) { s.ContainerEdits.Mounts[0].HostPath = library + "535.54.03" },
-			"it is for driver 535.54.03, and 550.54.15 runs"},
+		"driver": {
+			func(s *specs.Spec) { s.ContainerEdits.Mounts[0].HostPath = library + "535.54.03" },
+			"it is for driver 535.54.03, and 550.54.15 runs",
+		},
 		"MIG": {func(s *specs.Spec) {
 			edits := &s.Devices[0].ContainerEdits
 			edits.DeviceNodes = edits.DeviceNodes[:len(edits.DeviceNodes)-1]
 		}, "nvidia-cap23, of the MIG device 0:2"},
 		"GPU":  {func(s *specs.Spec) { s.Devices[0].ContainerEdits.DeviceNodes[0].Path = "/dev/nvidia-uvm" }, "it lacks /dev/nvidia0"},
 		"node": {func(s *specs.Spec) { s.Devices[0].ContainerEdits.DeviceNodes[0].Path = "/dev/nvidia7" }, "/dev/nvidia7, which is not there"},
-		"hook": {func(s *specs.Spec) { s.ContainerEdits.Hooks = []*specs.Hook{{Path: "/usr/bin/nvidia-cdi-hook"}} },
-			"its hook /usr/bin/nvidia-cdi-hook is not there"},
+		"hook": {
+			func(s *specs.Spec) { s.ContainerEdits.Hooks = []*specs.Hook{{Path: "/usr/bin/nvidia-cdi-hook"}} },
+			"its hook /usr/bin/nvidia-cdi-hook is not there",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -146,7 +146,7 @@ func (h host) write(spec *specs.Spec, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(h.path(path)), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(h.path(path)), 0o755); err != nil { //nolint:gosec // descriptions are for all to read
 		return err
 	}
 	return atomicfile.Write(h.path(path), append(raw, '\n'), 0o644)

@@ -15,13 +15,15 @@ func down() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, path := range strings.Fields(string(raw)) {
+	for path := range strings.FieldsSeq(string(raw)) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	if _, err := os.Stat(tree); errors.Is(err, fs.ErrNotExist) {
 		return nil
+	} else if err != nil {
+		return err
 	}
 	for _, path := range mounted() {
 		if err := unmount(path); err != nil {
@@ -35,8 +37,10 @@ func down() error {
 func unmount(path string) error {
 	var ours, there unix.Stat_t
 	for {
-		if unix.Stat(tree+path, &ours) != nil || unix.Stat(path, &there) != nil {
+		if err := errors.Join(unix.Stat(tree+path, &ours), unix.Stat(path, &there)); errors.Is(err, fs.ErrNotExist) {
 			return nil
+		} else if err != nil {
+			return err
 		}
 		if ours.Dev != there.Dev || ours.Ino != there.Ino {
 			return nil

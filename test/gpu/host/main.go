@@ -126,7 +126,7 @@ func up(o options) error {
 func nodes(i *nvidia.Inventory) error {
 	free := openable()
 	for _, path := range i.Missing {
-		number := uint64(unix.Mkdev(1, 3))
+		number := unix.Mkdev(1, 3)
 		var gpu int
 		if _, err := fmt.Sscanf(path, "/dev/nvidia%d", &gpu); err == nil {
 			if gpu >= len(free) {
