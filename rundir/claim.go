@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ func (d Dir) ImagesDir() string { return filepath.Join(string(d), "images") }
 type Claim struct {
 	file *os.File
 	said Claimed
+	size int // of what was written
 }
 
 // Claimed is what a claim says.
@@ -77,17 +79,17 @@ func (c *Claim) Pulled(id string) {
 	}
 }
 
-// write replaces what the claim says. What a reader finds half written, it takes
-// for a claim of nothing until it reads again.
+// write replaces what the claim says, in one piece: whoever reads it meanwhile
+// must not take it for a claim of nothing. So it never gets shorter.
 func (c *Claim) write() error {
 	raw, err := json.Marshal(c.said)
 	if err != nil {
 		return err
 	}
-	if _, err := c.file.WriteAt(raw, 0); err != nil {
-		return err
-	}
-	return c.file.Truncate(int64(len(raw)))
+	raw = append(raw, bytes.Repeat([]byte(" "), max(c.size-len(raw), 0))...)
+	c.size = len(raw)
+	_, err = c.file.WriteAt(raw, 0)
+	return err
 }
 
 // Release ends the claim. One that pulled leaves a note for the agent.
