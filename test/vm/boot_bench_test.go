@@ -107,7 +107,7 @@ func TestBootTimes(t *testing.T) {
 		for _, w := range ways() {
 			t.Run(fmt.Sprintf("%s-%d", w.key, i+1), func(t *testing.T) {
 				disc := newDisc(t, fmt.Sprintf("i-%d", i), w.userData)
-				m := boot(t, newDisk(t), settings{disc: disc, kernel: w.kernel(), cpus: *cpus, steady: *cpus == "1"})
+				m := boot(t, newDisk(t), settings{disc: disc, kernel: w.kernel(), cpus: *cpus})
 				at := m.measure(w)
 				if w.early && *plot != "" && i == 0 {
 					m.plot()

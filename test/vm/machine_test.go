@@ -62,9 +62,6 @@ type settings struct {
 	// disks are the files of more disks, by their serial number: the machine has
 	// /dev/disk/by-id/virtio-SERIAL.
 	disks map[string]string
-	// steady has the machine's clock count what its processor executes, where
-	// software emulates that, so that it is the same however busy this one is.
-	steady bool
 	// cpus are the processors, where they are not to be as many as usual.
 	cpus string
 }
@@ -171,7 +168,9 @@ func (m *machine) arguments(disk string, s settings) []string {
 		args = append(args, "-drive", "if=none,id="+serial+",format=raw,cache=writeback,file="+file,
 			"-device", "virtio-blk-pci,drive="+serial+",serial="+serial)
 	}
-	if s.steady && *accel == "tcg" {
+	if *accel == "tcg" && cpus == "1" {
+		// The machine's clock counts what its processor executes, two nanoseconds for each instruction: however busy this
+		// machine is, time limits within are what they are.
 		args = append(args, "-icount", "shift=1")
 	}
 	if !s.clock.IsZero() {
