@@ -91,7 +91,8 @@ sysext() {
 	install -D -m 0644 packaging/sysext/socket.conf "$units/dockhost.socket.d/10-sysext.conf"
 	install -D -m 0644 packaging/sysext/service.conf "$units/dockhost.service.d/10-sysext.conf"
 	mkdir "$tree/usr/lib/extension-release.d"
-	printf 'ID=_any\nARCHITECTURE=%s\n' "$architecture" >"$tree/usr/lib/extension-release.d/extension-release.dockhost"
+	# The last has systemd read the units that are merged in a boot.
+	printf 'ID=_any\nARCHITECTURE=%s\nEXTENSION_RELOAD_MANAGER=1\n' "$architecture" >"$tree/usr/lib/extension-release.d/extension-release.dockhost"
 	find "$tree" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 	mksquashfs "$tree" "$3" -all-root -noappend -no-progress -quiet -comp gzip >/dev/null
 }

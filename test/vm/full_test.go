@@ -159,7 +159,7 @@ func (m *machine) checkStore(instance string) {
 	if err := json.Unmarshal([]byte(raw), &kept); err != nil || kept.InstanceID != instance {
 		m.Errorf("assignment.json: instance-id %q, %v; want that of %s", kept.InstanceID, err, instance)
 	}
-	if left := m.run("ls -A /var/lib/dockhost"); left != "assignment.json\npreloaded.json" {
+	if left := m.run("ls -A -I images.json /var/lib/dockhost"); left != "assignment.json\npreloaded.json" {
 		m.Errorf("/var/lib/dockhost has %q", left)
 	}
 }
