@@ -5,7 +5,8 @@
 package e2e
 
 import (
-	"bytes"
+	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -54,7 +55,10 @@ type host struct {
 func newHost(t *testing.T) *host {
 	t.Helper()
 	h := &host{t}
-	h.reset()
+	if !clean {
+		h.reset()
+	}
+	clean = false
 	since := strings.TrimSpace(h.run("date +%s"))
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -62,9 +66,13 @@ func newHost(t *testing.T) *host {
 			t.Logf("%s says:\n%s", hostName(), out)
 		}
 		h.reset()
+		clean = true
 	})
 	return h
 }
+
+// clean is whether the test before this one left the host as it was at first.
+var clean bool
 
 // reset makes the host as it was when it booted first.
 func (h *host) reset() {
@@ -77,7 +85,8 @@ func (h *host) reset() {
 		rm -rf /run/systemd/system/dockhost.service.d /run/systemd/system/dockhost@*.service.d /etc/systemd/system/dockhost@*.service.d
 		systemctl daemon-reload
 		systemctl start docker.service docker-registry.service
-		ids=$(docker ps -aq) && [ -z "$ids" ] || docker rm -f $ids >/dev/null
+		ids=$(docker ps -aq) && [ -z "$ids" ] || docker rm -fv $ids >/dev/null
+		volumes=$(docker volume ls -q) && [ -z "$volumes" ] || docker volume rm -f $volumes >/dev/null
 		rm -f /run/dockhost/runtime/*
 		dockhost setup 2>/dev/null`)
 }
@@ -85,25 +94,29 @@ func (h *host) reset() {
 // try runs a shell script on the host and returns its output and exit status.
 func (h *host) try(script string) (string, int) {
 	h.Helper()
-	return h.tryWith(script, "")
+	ctx := h.Context()
+	if ctx.Err() != nil {
+		// In a cleanup the test's own context has ended.
+		ctx = context.Background()
+	}
+	out, status, err := runScript(ctx, script)
+	if err != nil {
+		h.Fatalf("run on %s: %v", hostName(), err)
+	}
+	return out, status
 }
 
+// tryWith is try for a script that reads stdin.
 func (h *host) tryWith(script, stdin string) (string, int) {
 	h.Helper()
-	cmd := exec.CommandContext(h.Context(), "docker", "exec", "-i", hostName(), "bash", "-c", script)
-	if h.Context().Err() != nil {
-		// In a cleanup the test's own context has ended.
-		cmd = exec.Command("docker", "exec", "-i", hostName(), "bash", "-c", script)
-	}
+	cmd := exec.Command("docker", "exec", "-i", hostName(), "bash", "-c", script)
 	cmd.Stdin = strings.NewReader(stdin)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
+	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		h.Fatalf("run on %s: %v", hostName(), err)
 	}
-	return out.String(), cmd.ProcessState.ExitCode()
+	return string(out), cmd.ProcessState.ExitCode()
 }
 
 // run is try for a script that must succeed.
@@ -125,8 +138,12 @@ func (h *host) output(script string) string {
 // write makes a file on the host.
 func (h *host) write(path, text string) {
 	h.Helper()
-	script := fmt.Sprintf("mkdir -p $(dirname %[1]s) && cat >%[1]s", path)
-	if out, code := h.tryWith(script, text); code != 0 {
+	script := fmt.Sprintf("mkdir -p $(dirname %[1]s) && base64 -d >%[1]s", path)
+	encoded := base64.StdEncoding.EncodeToString([]byte(text))
+	const argument = 100_000 // what a script may have, about
+	if len(encoded) < argument {
+		h.run(script + " <<<" + encoded)
+	} else if out, code := h.tryWith(script, encoded); code != 0 {
 		h.Fatalf("write %s: %s", path, out)
 	}
 }

@@ -450,6 +450,7 @@ func (h *host) hides(secret string) {
 func reboot(t *testing.T) {
 	t.Helper()
 	start := time.Now()
+	endSessions()
 	if out, err := dockerOutside("restart", "--time", "60", hostName()); err != nil {
 		t.Fatalf("restart the host: %v: %s", err, out)
 	}
