@@ -42,7 +42,8 @@ func newTools(t *testing.T, files map[string]string) (disks map[string]string, m
 }
 
 // TestSystemExtension has dockhost come from its system extension, as the file
-// that is released, merged by hand and then at a boot.
+// that is released, merged by hand, refreshed under a container that runs, and
+// then merged at a boot.
 func TestSystemExtension(t *testing.T) {
 	disks, mount := newTools(t, map[string]string{"dockhost.raw": released(t, "*.raw")})
 	disk, disc := newDisk(t), newDisc(t, "i-extension", app(preloaded))
@@ -54,6 +55,18 @@ func TestSystemExtension(t *testing.T) {
 	m.well("1")
 	m.checkExtension()
 
+	pid := m.run("docker inspect --format '{{.State.Pid}}' app")
+	m.run("systemd-sysext refresh && systemctl daemon-reload && systemctl restart dockhost.service")
+	m.well("1")
+	m.checkExtension()
+	if now := m.run("docker inspect --format '{{.State.Pid}}' app"); now != pid {
+		t.Errorf("the container's pid is %s, want %s as before the extension was refreshed", now, pid)
+	}
+
+	if strings.HasPrefix(m.run("systemctl --version"), "systemd 252 ") {
+		t.Log("before systemd 255 units are not read again when a boot has merged extensions")
+		return
+	}
 	m.run("systemctl enable systemd-sysext.service")
 	m.reboot()
 	m.well("1")
