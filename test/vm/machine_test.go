@@ -266,7 +266,7 @@ func (m *machine) reboot() {
 	_, _, _ = m.agent.exec("systemctl reboot", time.Minute) // may end before it answers
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); m.pause(time.Second) {
 		m.connect()
-		if id, code, err := m.agent.exec("cat /proc/sys/kernel/random/boot_id", time.Minute); err == nil && code == 0 && id != before {
+		if id, code, err := m.agent.exec("cat /proc/sys/kernel/random/boot_id", time.Minute); err == nil && code == 0 && strings.TrimSpace(id) != before {
 			return
 		}
 	}
