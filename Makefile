@@ -56,9 +56,9 @@ $(BIN)/dockhost-runtime: FORCE
 
 # NVIDIA's headers deprecate what their own Go binding still calls. NVML's symbols are looked up when it is loaded.
 nvidia: ## build dockhost-nvidia for ARCH: needs a C compiler
-	CGO_ENABLED=1 GOOS=linux GOARCH=$(ARCH) CC=$(NVIDIA_CC) CGO_CFLAGS='-O2 -Wno-deprecated-declarations' \
+	CGO_ENABLED=1 GOOS=linux GOARCH=$(ARCH) CC=$(NVIDIA_CC) CGO_CFLAGS='-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -Wno-deprecated-declarations' \
 		CGO_LDFLAGS='-O2 -Wl,-z,lazy' \
-		go build -C nvidia/generator -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' \
+		go build -C nvidia/generator -trimpath -buildvcs=false -buildmode=pie -ldflags '-s -w -X main.version=$(VERSION)' \
 		-o $(CURDIR)/$(BIN)/dockhost-nvidia .
 
 test-nvidia: ## unit tests of dockhost-nvidia, on NVIDIA's own mock of their library
@@ -111,7 +111,7 @@ $(GOLANGCI):
 
 check-packages: test-packages ## lintian, rpmlint, the same files in deb and rpm, and a release that is the same twice
 	test/package/check.sh build/test-packages/current $(NATIVE_ARCH)
-	test/package/rpm.sh build/test-packages/previous/*.rpm build/test-packages/current/*.rpm
+	test/package/rpm.sh build/test-packages/previous/dockhost-[0-9]*.rpm build/test-packages/current/dockhost-[0-9]*.rpm
 	NFPM=$(NFPM) test/package/release.sh $(NATIVE_ARCH)
 
 repo: packages ## a signed apt repository of the packages, in build/repo; SIGN_KEY names the key of gpg's
@@ -154,7 +154,7 @@ vm-full: vm-package ## all tests in virtual machines: reboots, power cuts, limit
 
 vm-package: install $(NFPM)
 	rm -rf build/vm-package
-	VERSION=$(VERSION) NFPM=$(NFPM) packaging/build.sh build/vm-package $(NATIVE_ARCH)
+	VERSION=$(VERSION) NFPM=$(NFPM) ONLY=dockhost packaging/build.sh build/vm-package $(NATIVE_ARCH)
 
 demo: install ## boot a host that runs the container its user data assigns
 	test/demo.sh

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes of what `make install` makes, for each architecture, a deb, an rpm, a tarball for hosts whose /usr is read-only,
-# a system extension (squashfs, for systemd-sysext) and a bill of materials (CycloneDX), and SHA256SUMS over all of
-# them. Installs squashfs-tools where they are missing.
+# a system extension (squashfs, for systemd-sysext) and a bill of materials (CycloneDX); of what `make nvidia` makes a
+# deb, an rpm and a bill of materials of their own; and SHA256SUMS over all of them. Installs squashfs-tools and C
+# compilers where they are missing.
 #
 #   build.sh OUT ARCH...   into the directory OUT, for these architectures (amd64, arm64)
 #
@@ -9,6 +10,7 @@
 #   VERSION             as `git describe` gives it (default: that)
 #   SOURCE_DATE_EPOCH   the time of all files (default: the commit's)
 #   NFPM                the program nfpm
+#   ONLY                dockhost or dockhost-nvidia makes that one alone (default: both)
 #   MAKEFLAGS           make's, so that variables of its command line hold
 set -euo pipefail
 
@@ -49,14 +51,30 @@ stage() {
 	find "$dir/root/usr/share/man" -type f -exec gzip -9n {} +
 	cp -r packaging/deb packaging/rpm LICENSE CHANGELOG.md "$dir"
 	gzip -9nc CHANGELOG.md >"$dir/deb/changelog.gz"
-	debian_changelog | gzip -9nc >"$dir/deb/changelog.Debian.gz"
+	debian_changelog dockhost | gzip -9nc >"$dir/deb/changelog.Debian.gz"
 	find "$dir" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 	chmod -R u=rwX,go=rX "$dir"
 }
 
+# stage_nvidia DIR ARCH leaves in DIR what nvidia.yaml names.
+stage_nvidia() {
+	local dir=$1 arch=$2
+	rm -rf "$dir"
+	mkdir -p "$dir/deb"
+	make --no-print-directory -s nvidia ARCH="$arch" VERSION="$VERSION"
+	install -D -m 0755 -t "$dir/root/usr/libexec/dockhost" "build/linux-$arch/dockhost-nvidia"
+	cp LICENSE CHANGELOG.md "$dir"
+	cp packaging/deb/copyright packaging/deb/lintian-overrides.nvidia "$dir/deb"
+	gzip -9nc CHANGELOG.md >"$dir/deb/changelog.gz"
+	debian_changelog dockhost-nvidia | gzip -9nc >"$dir/deb/changelog.Debian.gz"
+	find "$dir" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
+	chmod -R u=rwX,go=rX "$dir"
+}
+
+# debian_changelog PACKAGE
 debian_changelog() {
 	cat <<-END
-		dockhost ($PACKAGE_VERSION-1) unstable; urgency=medium
+		$1 ($PACKAGE_VERSION-1) unstable; urgency=medium
 
 		  * What changed is in changelog.gz.
 
@@ -97,31 +115,71 @@ sysext() {
 	mksquashfs "$tree" "$3" -all-root -noappend -no-progress -quiet -comp gzip >/dev/null
 }
 
-ensure_squashfs() {
-	command -v mksquashfs >/dev/null && return
-	echo "installing squashfs-tools" >&2
+# ensure_tools ARCH...
+ensure_tools() {
+	local missing=() arch gnu libc
+	! wants dockhost || command -v mksquashfs >/dev/null || missing+=(squashfs-tools)
+	for arch in "$@"; do
+		case $arch in
+		amd64) gnu=x86-64-linux-gnu libc=libc6-dev-amd64-cross ;;
+		arm64) gnu=aarch64-linux-gnu libc=libc6-dev-arm64-cross ;;
+		*) echo "$arch: not an architecture that there are packages for (say amd64 or arm64)" >&2 && exit 2 ;;
+		esac
+		if ! wants dockhost-nvidia; then
+			continue
+		elif [ "$arch" = "$(go env GOHOSTARCH)" ]; then
+			command -v gcc >/dev/null && [ -e /usr/include/stdlib.h ] || missing+=(gcc libc6-dev)
+		else
+			command -v "${gnu/x86-64/x86_64}-gcc" >/dev/null || missing+=("gcc-$gnu" "$libc")
+		fi
+	done
+	[ "${#missing[@]}" != 0 ] || return 0
+	echo "installing ${missing[*]}" >&2
 	apt-get -q update >/dev/null
-	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends squashfs-tools >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# wants PACKAGE
+wants() { [ "${ONLY:-$1}" = "$1" ]; }
+
+# nfpm STAGE CONFIGURATION ARCH makes the deb and the rpm.
+nfpm() {
+	local format
+	for format in deb rpm; do
+		(cd "$1" && ARCH=$3 "$NFPM" package -f "$TOP/packaging/$2" -p "$format" -t "$out")
+	done
+}
+
+make_dockhost() {
+	local arch=$1 stage=$out/.stage
+	stage "$stage" "$arch"
+	nfpm "$stage" nfpm.yaml "$arch"
+	tarball "$stage" "$out/dockhost-$PACKAGE_VERSION-linux-$arch.tar.gz"
+	sysext "$stage" "$arch" "$out/dockhost-$PACKAGE_VERSION-$arch.raw"
+	go run ./packaging/sbom dockhost "$PACKAGE_VERSION" "$stage"/root/usr/{bin/dockhost,libexec/dockhost/dockhost-*} \
+		>"$out/dockhost-$PACKAGE_VERSION-linux-$arch.cdx.json"
+}
+
+make_nvidia() {
+	local arch=$1 stage=$out/.stage
+	stage_nvidia "$stage" "$arch"
+	nfpm "$stage" nvidia.yaml "$arch"
+	go run ./packaging/sbom dockhost-nvidia "$PACKAGE_VERSION" "$stage/root/usr/libexec/dockhost/dockhost-nvidia" \
+		>"$out/dockhost-nvidia-$PACKAGE_VERSION-linux-$arch.cdx.json"
 }
 
 main() {
 	[ "$#" -ge 2 ] || usage
-	local out arch format
-	ensure_squashfs
+	local out arch
+	ensure_tools "${@:2}"
 	mkdir -p "$1"
 	out=$(realpath "$1") NFPM=$(realpath "${NFPM:-build/tools/nfpm}")
 	shift
 	PACKAGE_VERSION=$(package_version "$VERSION")
 	export PACKAGE_VERSION
 	for arch in "$@"; do
-		stage "$out/.stage" "$arch"
-		for format in deb rpm; do
-			(cd "$out/.stage" && ARCH=$arch "$NFPM" package -f "$TOP/packaging/nfpm.yaml" -p "$format" -t "$out")
-		done
-		tarball "$out/.stage" "$out/dockhost-$PACKAGE_VERSION-linux-$arch.tar.gz"
-		sysext "$out/.stage" "$arch" "$out/dockhost-$PACKAGE_VERSION-$arch.raw"
-		go run ./packaging/sbom dockhost "$PACKAGE_VERSION" "$out"/.stage/root/usr/{bin/dockhost,libexec/dockhost/dockhost-*} \
-			>"$out/dockhost-$PACKAGE_VERSION-linux-$arch.cdx.json"
+		! wants dockhost || make_dockhost "$arch"
+		! wants dockhost-nvidia || make_nvidia "$arch"
 	done
 	rm -rf "$out/.stage"
 	(cd "$out" && sha256sum -- *"$PACKAGE_VERSION"* >SHA256SUMS)

@@ -28,7 +28,7 @@ func newPackageHost(t *testing.T) *host {
 	h := newHost(t)
 	h.run("mkdir -p " + onHost)
 	for _, version := range []string{"previous", "current"} {
-		found, err := filepath.Glob(filepath.Join(packages, version, "*.deb"))
+		found, err := filepath.Glob(filepath.Join(packages, version, "dockhost_*.deb"))
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%d packages in %s/%s (run: make test-packages)", len(found), packages, version)
 		}

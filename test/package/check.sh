@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the packages in a directory: lintian and rpmlint have nothing to say, and deb and rpm of an architecture
-# hold the same files. Installs the two linters where they are missing.
+# Checks the packages in a directory: lintian and rpmlint have nothing to say, deb and rpm of an architecture hold the
+# same files, and a program that is not static runs with the C library which it depends on. Installs the two linters where they are missing.
 #
 #   check.sh PACKAGES ARCH...
 set -euo pipefail
@@ -49,6 +49,17 @@ same_files() {
 	diff -u "$scratch/deb" "$scratch/rpm" || die "$1 and $2 do not hold the same files"
 }
 
+# old_enough DEB: its program asks for nothing that the C library which it depends on has not got.
+old_enough() {
+	local has needs
+	has=$(dpkg-deb -f "$1" Depends | sed -nE 's/.*libc6 \(>= ([0-9.]+)\).*/\1/p')
+	dpkg-deb --fsys-tarfile "$1" | tar -xO ./usr/libexec/dockhost/dockhost-nvidia >"$scratch/program"
+	needs=$(grep -aoE 'GLIBC_[0-9.]+' "$scratch/program" | sed 's/GLIBC_//' | sort -V | tail -n 1)
+	[ -n "$has" ] || die "$1 names no version of libc6"
+	dpkg --compare-versions "${needs:-none}" le "$has" ||
+		die "$1 depends on libc6 >= $has, and its program needs $needs (build it where the C library is older)"
+}
+
 [ "$#" -ge 2 ] || die "which packages, and which architectures?"
 packages=$1
 shift
@@ -57,9 +68,12 @@ trap 'rm -rf "$scratch"' EXIT
 ensure_linters
 for arch in "$@"; do
 	case $arch in amd64) machine=x86_64 ;; arm64) machine=aarch64 ;; *) die "$arch: no such architecture" ;; esac
-	deb=$(only "$packages"/dockhost_*_"$arch".deb)
-	rpm=$(only "$packages"/dockhost-*."$machine".rpm)
-	lint "$deb" "$rpm"
-	same_files "$deb" "$rpm"
-	say "$arch: $(basename "$deb") and $(basename "$rpm") are well"
+	for name in dockhost dockhost-nvidia; do
+		deb=$(only "$packages/$name"_*_"$arch".deb)
+		rpm=$(only "$packages/$name"-[0-9]*."$machine".rpm)
+		lint "$deb" "$rpm"
+		same_files "$deb" "$rpm"
+		say "$arch: $(basename "$deb") and $(basename "$rpm") are well"
+	done
+	old_enough "$deb"
 done

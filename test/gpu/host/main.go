@@ -234,10 +234,14 @@ func (o options) description(i *nvidia.Inventory) specs.Spec {
 		}
 	}
 	if o.hook != "" {
-		common.Hooks = []*specs.Hook{{
-			HookName: "createContainer", Path: o.hook,
-			Args: []string{"dockhost-nvidia", "hook", "update-ldcache", "--folder", libraries},
-		}}
+		for _, args := range [][]string{
+			{"create-symlinks", "--link", "libcuda.so.1::" + libraries + "/libcuda.so"},
+			{"update-ldcache", "--folder", libraries},
+		} {
+			common.Hooks = append(common.Hooks, &specs.Hook{
+				HookName: "createContainer", Path: o.hook, Args: append([]string{filepath.Base(o.hook), "hook"}, args...),
+			})
+		}
 	}
 	return spec
 }
