@@ -138,7 +138,7 @@ e2e: test-packages ## end-to-end tests on the test hosts of SUITES
 	$(MAKE) install
 	test/e2e/run.sh $(SUITES)
 
-test: lint unit check-packages e2e ## everything: lint, unit tests, packages, e2e on both test hosts
+test: lint unit check-packages test-nvidia e2e ## everything: lint, unit tests, packages, e2e on both test hosts
 
 bench: install ## times, memory and output, beside Docker's own and Podman's
 	test/bench/run.sh $(SUITES)
