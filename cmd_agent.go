@@ -11,6 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
+	"github.com/dockhost/dockhost/registry"
 	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )
@@ -46,6 +47,7 @@ func runAgent(ctx context.Context) error {
 		RuntimeName: request.RuntimeName,
 		Engine:      docker,
 		Store:       docker,
+		Download:    registry.Registries{Engine: docker}.Download,
 		Units:       units,
 		Status:      newGatherer(docker, units),
 		GPUs:        canHaveGPUs,

@@ -3,9 +3,11 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/docker/go-units"
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
@@ -20,6 +22,9 @@ const dockerUnit = "docker.service"
 
 // claimTimeout bounds the wait for a removal of an image that is going on.
 const claimTimeout = 30 * time.Second
+
+// ampleRoom is more than what usual images take, unpacked.
+const ampleRoom = 64 << 30
 
 // errNotRead refuses to remove anything before it is known what is assigned.
 var errNotRead = errors.New("the agent does not know yet what is assigned to this host (see: dockhostctl status)")
@@ -111,14 +116,18 @@ func (a *Agent) knowsAssignment() bool {
 	return a.read && (a.kept != nil || a.awaited == "")
 }
 
-// pull pulls an image, and has housekeeping make room for it: while it arrives,
-// as far as its size is known by then, and once more when it did not fit.
+// pull pulls an image, and has housekeeping make room for it: before, where its
+// registry says how large it is, while it arrives, as far as its size is known by
+// then, and once more when it did not fit.
 func (a *Agent) pull(ctx context.Context, c *spec.Container) (engine.Image, error) {
 	claim, err := a.claim(ctx, c.Image)
 	if err != nil {
 		a.Log.Warn("image not claimed", zap.Error(err))
 	}
 	defer claim.Release()
+	if err := a.admit(ctx, c, claim); err != nil {
+		return engine.Image{}, err
+	}
 	need, err := a.pullOnce(ctx, c, claim)
 	if err != nil && need > 0 && ctx.Err() == nil && a.keeper != nil && a.keeper.Full(ctx, need) {
 		freed, roomErr := a.keeper.MakeRoom(ctx, need)
@@ -137,6 +146,33 @@ func (a *Agent) pull(ctx context.Context, c *spec.Container) (engine.Image, erro
 		claim.Pulled(image.ID)
 	}
 	return image, err
+}
+
+// admit has room made for an image, by what its registry says of it, and refuses
+// one that cannot fit. Where there is ample room the registry is not asked, and
+// where it does not answer the pull may be tried.
+func (a *Agent) admit(ctx context.Context, c *spec.Container, claim *rundir.Claim) error {
+	if a.keeper == nil || a.Download == nil || a.keeper.Free(ctx) > ampleRoom {
+		return nil
+	}
+	a.setPending(c, "asking how large "+c.Image+" is", nil)
+	size, err := a.Download(ctx, c.Image, c.Platform)
+	if err != nil {
+		a.Log.Debug("size of image not known before its pull", zap.String("image", c.Image), zap.Error(err))
+		return ctx.Err()
+	}
+	p := engine.Progress{Bytes: size}
+	if claim.Need(p.Need()); !a.keeper.Full(ctx, p.Need()) {
+		return nil
+	}
+	_, err = a.keeper.MakeRoom(ctx, p.Need())
+	if a.keeper.Free(ctx) >= size {
+		return nil
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return fmt.Errorf("image %q was not pulled: %s are to be downloaded, and do not fit: %w", c.Image, units.HumanSize(float64(size)), err)
 }
 
 // claim says to housekeeping, and to others, that an image is being pulled.

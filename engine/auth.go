@@ -55,26 +55,37 @@ func ConfigFile(dir string) LoginFile {
 	return LoginFile{Path: filepath.Join(dir, config.ConfigFileName)}
 }
 
-// loginFor returns the login for the registry of ref, from the first file that
-// has one. Whoever must be asked for it is asked now, so that a password may
-// change while the program runs.
+// loginFor returns what the Engine is sent, from the first file that has a login
+// for the registry of ref. Whoever must be asked for it is asked now, so that a
+// password may change while the program runs.
 func (c *Client) loginFor(ctx context.Context, ref reference.Named) (login, error) {
+	host := reference.Domain(ref)
+	auth, err := c.Login(ctx, ref)
+	if err != nil || auth == (configtypes.AuthConfig{}) {
+		return login{registry: host}, err
+	}
+	return encodeLogin(host, auth)
+}
+
+// Login returns the login for the registry of ref, a secret, as a config.json
+// has it; zero where there is none.
+func (c *Client) Login(ctx context.Context, ref reference.Named) (configtypes.AuthConfig, error) {
 	host := reference.Domain(ref)
 	key := configKey(host)
 	for _, source := range c.logins {
 		file, err := source.load()
 		if err != nil {
-			return login{}, err
+			return configtypes.AuthConfig{}, err
 		}
 		auth, err := c.ask(ctx, file, key)
 		if err != nil {
-			return login{}, fmt.Errorf("the login for %s, as %s has it: %w", host, source.Path, err)
+			return configtypes.AuthConfig{}, fmt.Errorf("the login for %s, as %s has it: %w", host, source.Path, err)
 		}
 		if auth != (configtypes.AuthConfig{ServerAddress: auth.ServerAddress}) {
-			return encodeLogin(host, auth)
+			return auth, nil
 		}
 	}
-	return login{registry: host}, nil
+	return configtypes.AuthConfig{}, nil
 }
 
 // configKey is what a config.json calls a registry.

@@ -141,6 +141,11 @@ type Info struct {
 	LiveRestore bool
 	// Runtimes maps the name of each registered OCI runtime to its path.
 	Runtimes map[string]string
+	// Mirrors are those of Docker Hub, InsecureRegistries hosts and networks
+	// whose registries need no certificate, and the rest is by what proxies the
+	// Engine asks registries; passwords of these are masked.
+	Mirrors, InsecureRegistries    []string
+	HTTPProxy, HTTPSProxy, NoProxy string
 }
 
 // Info returns what the Engine says of itself.
@@ -155,7 +160,21 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	for name, runtime := range info.Runtimes {
 		runtimes[name] = runtime.Path
 	}
+	var mirrors, insecure []string
+	if registries := info.RegistryConfig; registries != nil {
+		mirrors = registries.Mirrors
+		for _, network := range registries.InsecureRegistryCIDRs {
+			insecure = append(insecure, network.String())
+		}
+		for host, index := range registries.IndexConfigs {
+			if !index.Secure {
+				insecure = append(insecure, host)
+			}
+		}
+	}
 	return Info{
+		Mirrors: mirrors, InsecureRegistries: insecure,
+		HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy,
 		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes,
 		Driver: info.Driver, Snapshotter: slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}),
 	}, nil

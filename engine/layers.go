@@ -65,6 +65,19 @@ func (f *LayerFiles) Layers(imageID string) (keys []string, arrived time.Time, e
 	return keys, info.ModTime(), nil
 }
 
+// Has returns how many of an image's layers the Engine has, from the lowest,
+// by the digests of what is in them.
+func (f *LayerFiles) Has(diffIDs []string) int {
+	chain := ""
+	for n, diff := range diffIDs {
+		chain = chainID(chain, diff)
+		if _, err := os.Stat(filepath.Join(f.layers, strings.TrimPrefix(chain, "sha256:"), "size")); err != nil {
+			return n
+		}
+	}
+	return len(diffIDs)
+}
+
 // Sizes are those of all layers that were returned, by key.
 func (f *LayerFiles) Sizes() map[string]int64 { return f.sizes }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -160,19 +161,33 @@ func (k *Keeper) Run(ctx context.Context) {
 
 // Full says whether the disk is too full, or would be with so many bytes more.
 func (k *Keeper) Full(ctx context.Context, need int64) bool {
+	disk, err := k.disk(ctx)
+	return err == nil && disk.full(k.Policy(), need)
+}
+
+// Free is how many bytes the disk has left; where that is not known, the most
+// that there could be.
+func (k *Keeper) Free(ctx context.Context) int64 {
+	disk, err := k.disk(ctx)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return disk.Free
+}
+
+func (k *Keeper) disk(ctx context.Context) (Disk, error) {
 	k.mu.Lock()
 	root := k.root
 	k.mu.Unlock()
 	if root == "" {
 		info, err := k.Docker.Info(ctx)
 		if err != nil {
-			return false
+			return Disk{}, err
 		}
 		root = info.Root
 		k.setRoot(root)
 	}
-	disk, err := k.Statfs(root)
-	return err == nil && disk.full(k.Policy(), need)
+	return k.Statfs(root)
 }
 
 // Look has the disk looked at now, since it may be full, or a container may have

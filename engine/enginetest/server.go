@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/api/types/system"
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,7 @@ type Server struct {
 	// than into the Engine's memory, on its way to their logs or to who is
 	// attached.
 	holdsLog, holdsAttached bool
+	trusted                 []string // registries without a certificate
 	restores                bool
 	runtimes                map[string]string
 	boxes                   map[string]*box
@@ -188,6 +190,13 @@ func (s *Server) AddRuntime(name, path string) {
 	s.runtimes[name] = path
 }
 
+// Trust has a registry need no certificate that is trusted.
+func (s *Server) Trust(host string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trusted = append(s.trusted, host)
+}
+
 // RemoveRuntime has an OCI runtime unregistered.
 func (s *Server) RemoveRuntime(name string) {
 	s.mu.Lock()
@@ -282,6 +291,10 @@ func (s *Server) serveInfo(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info := system.Info{ServerVersion: "26.1.5-fake", DockerRootDir: filepath.Dir(s.socket), LiveRestoreEnabled: s.restores, Runtimes: map[string]system.RuntimeWithStatus{}}
+	info.RegistryConfig = &registry.ServiceConfig{IndexConfigs: map[string]*registry.IndexInfo{}}
+	for _, host := range s.trusted {
+		info.RegistryConfig.IndexConfigs[host] = &registry.IndexInfo{Name: host}
+	}
 	for name, path := range maps.All(s.runtimes) {
 		info.Runtimes[name] = system.RuntimeWithStatus{Runtime: system.Runtime{Path: path}}
 	}

@@ -193,6 +193,7 @@ func TestHousekeepingFullDisk(t *testing.T) {
 	if now := h.property("dockhost", "MainPID"); now != agent {
 		t.Errorf("the agent has pid %s, want %s as before", now, agent)
 	}
+	h.refusedBeforePull()
 	h.run("fallocate -l $(df --output=avail -B1 /run/dockhost-e2e-disk | tail -n 1) /run/dockhost-e2e-disk/junk")
 	gc, code := h.gc("")
 	if code != 3 || len(gc.Holds) == 0 {
@@ -208,6 +209,42 @@ func TestHousekeepingFullDisk(t *testing.T) {
 	if s, code := h.status(); code != 0 || s.Housekeeping.Problem != "" {
 		t.Errorf("status exits %d with %+v, want no problem any more", code, s.Housekeeping)
 	}
+}
+
+// refusedBeforePull has an image that cannot fit be refused before any of it is
+// pulled, while the container goes on that it would replace.
+func (h *host) refusedBeforePull() {
+	h.Helper()
+	pid, since := h.pid("app"), h.now()
+	h.run("fallocate -l $(($(df --output=avail -B1 /run/dockhost-e2e-disk | tail -n 1) - 20000000)) /run/dockhost-e2e-disk/junk")
+	h.assign(strings.Replace(app(), "app:1", "nginx:1.22", 1))
+	h.eventually("the image is refused", func() error {
+		c, err := h.container("app")
+		if err != nil || c.Pending == nil {
+			return fmt.Errorf("app is %+v, %w", c, err)
+		}
+		for _, part := range []string{`image "localhost:5000/nginx:1.22" was not pulled: 48`, "are missing", "most is held by other files"} {
+			if !strings.Contains(c.Pending.Error, part) {
+				return fmt.Errorf("the error is %q, want %q in it", c.Pending.Error, part)
+			}
+		}
+		return nil
+	})
+	if now := h.pid("app"); now != pid {
+		h.Errorf("the container has pid %s, want %s as before", now, pid)
+	}
+	// The configuration is asked for, and not the layer.
+	if out, code := h.try("journalctl -u docker-registry.service -o cat --since @" + since + " | grep -E 'GET /v2/nginx/blobs/.* 200 [0-9]{6,}'"); code == 0 {
+		h.Errorf("layers were pulled: %s", out)
+	}
+	h.run("rm /run/dockhost-e2e-disk/junk")
+	h.assign(strings.Replace(app(), "app:1", "app:big", 1))
+	h.eventually("nothing is pending", func() error {
+		if c, err := h.container("app"); err != nil || c.Pending != nil {
+			return fmt.Errorf("app is %+v, %w", c, err)
+		}
+		return nil
+	})
 }
 
 // Docker that an operator stopped is not started for a run, and an agent that is

@@ -1,0 +1,156 @@
+package registry
+
+import (
+	"io"
+	"log" //nolint:depguard // the fake wants one
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	fake "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/engine/enginetest"
+)
+
+const username, password = "deploy", "s3cret"
+
+// rig is an Engine, and a registry with TLS that wants a login.
+type rig struct {
+	*testing.T
+	host  string
+	root  string
+	image v1.Image
+	Registries
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	store := fake.New(fake.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, p, _ := r.BasicAuth(); u != username || p != password {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			http.Error(w, `{"errors": [{"code": "UNAUTHORIZED"}]}`, http.StatusUnauthorized)
+			return
+		}
+		store.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	docker := enginetest.NewServer(t)
+	r := &rig{T: t, host: strings.TrimPrefix(server.URL, "https://"), root: filepath.Dir(strings.TrimPrefix(docker.Address(), "unix://"))}
+	docker.Trust(r.host)
+	logins := enginetest.ConfigDir(t, map[string]engine.Login{r.host: {Username: username, Password: password}})
+	client, err := engine.New(engine.Options{Host: docker.Address(), Logins: []engine.LoginFile{engine.ConfigFile(logins)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	r.Registries = Registries{Engine: client}
+
+	if r.image, err = random.Image(1000, 3); err != nil {
+		t.Fatal(err)
+	}
+	other, err := random.Image(5000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth := remote.WithAuth(&authn.Basic{Username: username, Password: password})
+	transport := remote.WithTransport(server.Client().Transport)
+	if err := remote.Write(r.reference("one"), r.image, auth, transport); err != nil {
+		t.Fatal(err)
+	}
+	index := mutate.AppendManifests(empty.Index,
+		mutate.IndexAddendum{Add: other, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "s390x"}}},
+		mutate.IndexAddendum{Add: r.image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}})
+	if err := remote.WriteIndex(r.reference("many"), index, auth, transport); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rig) reference(tag string) name.Tag {
+	r.Helper()
+	ref, err := name.NewTag(r.host + "/app:" + tag)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return ref
+}
+
+// size is that of all layers from the first on.
+func (r *rig) size(first int) (sum int64) {
+	r.Helper()
+	manifest, err := r.image.Manifest()
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, layer := range manifest.Layers[first:] {
+		sum += layer.Size
+	}
+	return sum
+}
+
+func (r *rig) wants(ref, platform string, want int64) {
+	r.Helper()
+	if got, err := r.Download(r.Context(), ref, platform); err != nil || got != want {
+		r.Errorf("Download(%s, %q) = %d, %v, want %d", ref, platform, got, err, want)
+	}
+}
+
+func TestDownload(t *testing.T) {
+	r := newRig(t)
+	r.wants(r.host+"/app:one", "", r.size(0))
+	r.wants(r.host+"/app:many", "linux/arm64", r.size(0))
+	digest, err := r.image.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.wants(r.host+"/app@"+digest.String(), "", r.size(0))
+}
+
+// What the Engine has already is not downloaded.
+func TestDownloadOfTheRest(t *testing.T) {
+	r := newRig(t)
+	config, err := r.image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := strings.TrimPrefix(config.RootFS.DiffIDs[0].String(), "sha256:") // the lowest layer's is its own digest
+	dir := filepath.Join(r.root, "image", "layerdb", "sha256", chain)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "size"), []byte("1000"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.wants(r.host+"/app:one", "", r.size(1))
+}
+
+func TestDownloadNotKnown(t *testing.T) {
+	r := newRig(t)
+	for ref, platform := range map[string]string{
+		r.host + "/app:none":   "",
+		r.host + "/app:many":   "linux/riscv64",
+		"127.0.0.1:1/app:one":  "",
+		"Not a reference":      "",
+		r.host + "/app:one ":   "",
+		r.host + "/other:many": "linux/s390x",
+	} {
+		got, err := r.Download(t.Context(), ref, platform)
+		if err == nil {
+			t.Errorf("Download(%q, %q) = %d, want an error", ref, platform, got)
+		} else if strings.Contains(err.Error(), password) {
+			t.Errorf("the password is in the error: %v", err)
+		}
+	}
+}
