@@ -399,6 +399,7 @@ func (k *Keeper) removeImages(ctx context.Context, plan *api.GC, in Input, polic
 	for i := range in.Images {
 		byID[in.Images[i].ID] = &in.Images[i]
 	}
+	gave := time.Now()
 	for i := range plan.Images {
 		v := &plan.Images[i]
 		if !v.Remove {
@@ -408,7 +409,10 @@ func (k *Keeper) removeImages(ctx context.Context, plan *api.GC, in Input, polic
 			v.Remove, v.Rule, v.Reason = false, ruleRoom, "nothing needs it, but there is room again"
 			continue
 		}
-		giveWay(ctx)
+		if time.Since(gave) > turn {
+			giveWay(ctx)
+			gave = time.Now()
+		}
 		why, err := k.removeImage(ctx, byID[v.ID])
 		switch {
 		case err != nil:
@@ -425,6 +429,9 @@ func (k *Keeper) removeImages(ctx context.Context, plan *api.GC, in Input, polic
 		}
 	}
 }
+
+// turn is how long removals follow one another before others get their turn.
+const turn = 100 * time.Millisecond
 
 // giveWay lets programs claim images between two removals.
 func giveWay(ctx context.Context) {

@@ -277,6 +277,47 @@ func TestHousekeepingInterrupted(t *testing.T) {
 	h.run("jq -e .version /var/lib/dockhost/images.json; [ -z \"$(find /var/lib/dockhost -name '.images.json*')\" ]")
 }
 
+// What is no image goes as it is asked for: build cache, and volumes that nobody
+// named and no container has.
+func TestHousekeepingRest(t *testing.T) {
+	h := newHost(t)
+	h.keepsHouse("images: off, interval: 24h, build_cache: off")
+	h.run("systemctl start dockhost; docker login -u deploy -p s3cret localhost:5000 2>/dev/null; docker pull -q localhost:5000/busybox")
+	anonymous := h.output("docker volume create")
+	h.run("docker volume create named >/dev/null; docker create --name has -v /data localhost:5000/busybox >/dev/null")
+	had := h.output("docker inspect -f '{{range .Mounts}}{{.Name}}{{end}}' has")
+	// Docker's own command makes build cache without a plugin up to 22.
+	_, code := h.try("printf 'FROM localhost:5000/busybox\nRUN echo built >/built\n' | DOCKER_BUILDKIT=1 docker build -q -")
+	builds := code == 0
+	if !builds && *suite == "bookworm" {
+		t.Error("no build cache was made")
+	}
+	volumes := func() []string { return strings.Fields(h.run("docker volume ls -q | sort")) }
+	if gc, code := h.gc(""); code != 0 || len(gc.Removed) > 0 || len(volumes()) != 3 {
+		t.Errorf("gc, which may remove nothing, exits %d and removed %v; left are %v", code, gc.Removed, volumes())
+	}
+
+	h.keepsHouse("images: off, interval: 24h, build_cache: 1s, volumes: dangling")
+	h.run("systemctl start dockhost")
+	var removed []string
+	h.eventually("all has gone that may", func() error {
+		gc, code := h.gc("")
+		removed = append(removed, gc.Removed...)
+		if want := 1 + map[bool]int{true: 1}[builds]; code != 0 || len(removed) != want {
+			return fmt.Errorf("gc exits %d, removed are %v, want %d things", code, removed, want)
+		}
+		return nil
+	})
+	if !slices.Contains(removed, "volume "+anonymous) || builds && !strings.Contains(strings.Join(removed, ";"), "B of build cache") {
+		t.Errorf("removed = %v, want the volume %s, and build cache if any was made: %t", removed, anonymous, builds)
+	}
+	want := []string{had, "named"}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, volumes()); diff != "" {
+		t.Errorf("volumes that are left (-want +got):\n%s", diff)
+	}
+}
+
 var load = flag.Int("load", 30, "how many images TestHousekeepingLoad makes")
 
 // TestHousekeepingLoad times a plan and a run over many images beside Docker's
