@@ -22,11 +22,11 @@ const library = "/usr/lib/x86_64-linux-gnu/libcuda.so."
 // machine is a root with a host's GPUs. Its device nodes are plain files,
 // which a test may make without root.
 type machine struct {
-	t    *testing.T
+	t    testing.TB
 	root string
 }
 
-func newMachine(t *testing.T, h standin.Host) (*machine, *nvidia.Inventory) {
+func newMachine(t testing.TB, h standin.Host) (*machine, *nvidia.Inventory) {
 	t.Helper()
 	m := &machine{t, t.TempDir()}
 	if err := h.Write(m.root); err != nil {
@@ -80,7 +80,7 @@ func describe(i *nvidia.Inventory, driver string) *specs.Spec {
 	return spec
 }
 
-func text(t *testing.T, spec *specs.Spec) string {
+func text(t testing.TB, spec *specs.Spec) string {
 	t.Helper()
 	raw, err := json.Marshal(spec)
 	if err != nil {
@@ -203,5 +203,38 @@ func TestEdits(t *testing.T) {
 	}
 	if _, err := source.Edits("8"); err == nil || !strings.Contains(err.Error(), `no GPU "8"`) {
 		t.Errorf("Edits(8) = %v, want an error that says which there are", err)
+	}
+}
+
+// BenchmarkBoot is what a boot spends on eight GPUs that are as they were:
+// discovery, and a description with as many files as a driver has.
+func BenchmarkBoot(b *testing.B) {
+	h := standin.Eight()
+	h.OwnNodes = true // what is made here cannot be a device without root
+	m, i := newMachine(b, h)
+	spec := describe(i, i.Driver.Version)
+	for n := range 60 {
+		path := fmt.Sprintf("/usr/lib/x86_64-linux-gnu/libnvidia-%d.so.%s", n, i.Driver.Version)
+		m.write(path, "")
+		spec.ContainerEdits.Mounts = append(spec.ContainerEdits.Mounts, &specs.Mount{HostPath: path, ContainerPath: path})
+	}
+	m.write("/usr/libexec/dockhost/dockhost-nvidia", "#!/bin/sh\ncat <<'END'\n"+text(b, spec)+"\nEND\n")
+	if _, err := cdi.Ensure(b.Context(), i, cdi.Options{Root: m.root}); err != nil {
+		b.Fatal(err)
+	}
+	m.write("/usr/libexec/dockhost/dockhost-nvidia", "#!/bin/sh\nexit 1\n")
+	for b.Loop() {
+		b.StopTimer()
+		if err := os.RemoveAll(m.root + "/run"); err != nil { // as a boot does
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		i, err := nvidia.Prepare(b.Context(), nvidia.Options{Root: m.root})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if source, err := cdi.Ensure(b.Context(), i, cdi.Options{Root: m.root}); err != nil || source.By != cdi.ByDockhost {
+			b.Fatalf("Ensure() = %+v, %v", source, err)
+		}
 	}
 }

@@ -27,3 +27,16 @@ int cuDeviceGetCount(int *count)
 	}
 	return 0;
 }
+
+int cuDeviceGet(int *device, int ordinal)
+{
+	*device = ordinal;
+	return 0;
+}
+
+int cuDeviceGetName(char *name, int length, int device)
+{
+	(void)device;
+	snprintf(name, length, "NVIDIA A100-SXM4-40GB"); // as test/gpu/host has it
+	return 0;
+}

@@ -1,5 +1,5 @@
 // Counts GPUs by the driver's own library, which it finds as any program does:
-// by the dynamic linker's cache. Prints "devices N".
+// by the dynamic linker's cache. Prints "devices N", and "device I NAME" of each.
 #include <dlfcn.h>
 #include <stdio.h>
 
@@ -12,8 +12,10 @@ int main(void)
 	}
 	int (*init)(unsigned) = (int (*)(unsigned))dlsym(cuda, "cuInit");
 	int (*count)(int *) = (int (*)(int *))dlsym(cuda, "cuDeviceGetCount");
-	if (!init || !count) {
-		fprintf(stderr, "libcuda lacks cuInit or cuDeviceGetCount\n");
+	int (*get)(int *, int) = (int (*)(int *, int))dlsym(cuda, "cuDeviceGet");
+	int (*name)(char *, int, int) = (int (*)(char *, int, int))dlsym(cuda, "cuDeviceGetName");
+	if (!init || !count || !get || !name) {
+		fprintf(stderr, "libcuda lacks cuInit, cuDeviceGetCount, cuDeviceGet or cuDeviceGetName\n");
 		return 1;
 	}
 	int n = 0, err = init(0);
@@ -24,5 +26,16 @@ int main(void)
 		return 1;
 	}
 	printf("devices %d\n", n);
+	for (int i = 0, device; i < n; i++) {
+		char text[256];
+		err = get(&device, i);
+		if (!err)
+			err = name(text, sizeof text, device);
+		if (err) {
+			fprintf(stderr, "CUDA says error %d of device %d\n", err, i);
+			return 1;
+		}
+		printf("device %d %s\n", i, text);
+	}
 	return 0;
 }
