@@ -310,3 +310,27 @@ func TestGPUReport(t *testing.T) {
 		t.Errorf("dockhostctl gpu says:\n%s", out)
 	}
 }
+
+// A request that is left to Docker is Docker's: to its own CDI support where it
+// has it, and else to what it says of a host without NVIDIA's toolkit.
+func TestGPULeftToDocker(t *testing.T) {
+	h := newHost(t)
+	h.driver()
+	if *suite == "bookworm" { // Docker 20.10 has no CDI
+		h.assign(idling(map[string][]string{"app": {"gpus: all", "x-dockhost: {gpu: docker}"}}))
+		h.eventually("Docker's own refusal is told", func() error {
+			c, err := h.container("app")
+			if err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, "could not select device driver") {
+				return fmt.Errorf("app is %+v, %w", c, err)
+			}
+			return nil
+		})
+		return
+	}
+	h.configureDocker("features", `{"cdi": true}`)
+	h.assign(idling(map[string][]string{"app": {"devices: [nvidia.com/gpu=1]", "x-dockhost: {gpu: docker}"}}))
+	h.ready("app")
+	if got := h.opens("app"); got != "01" {
+		t.Errorf("the container can open the GPUs %q, want 1 too", got)
+	}
+}
