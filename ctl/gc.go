@@ -60,7 +60,7 @@ func GC(ctx context.Context, o GCOptions) (int, error) {
 	switch {
 	case len(gc.Problems) > 0:
 		return exitFailed, nil
-	case len(gc.Holds) > 0:
+	case len(gc.Holds) > 0 && o.Explain == "":
 		return exitNotWell, nil
 	}
 	return exitWell, nil
@@ -171,7 +171,11 @@ func printRest(b *strings.Builder, gc api.GC) {
 		fmt.Fprintf(b, "problem: %s\n", problem)
 	}
 	if len(gc.Holds) > 0 {
-		b.WriteString("\nThe disk is still too full, and nothing more can be removed. What fills it:\n")
+		still := "is still"
+		if !gc.Done {
+			still = "would still be"
+		}
+		fmt.Fprintf(b, "\nThe disk %s too full, and nothing more can be removed. What fills it:\n", still)
 	}
 	printHolds(b, gc.Holds)
 }

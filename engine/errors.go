@@ -23,6 +23,8 @@ var (
 	ErrInvalid = errors.New("invalid request")
 	// ErrStalled means that a pull was ended because no byte arrived.
 	ErrStalled = errors.New("pull stalled")
+	// ErrNoSpace means that an image does not fit on the disk.
+	ErrNoSpace = errors.New("no space for the image")
 	// ErrUnreadable means that the container's logging driver keeps no log that
 	// Docker can read.
 	ErrUnreadable = errors.New("log cannot be read")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/distribution/reference"
@@ -79,15 +80,15 @@ func (c *Client) pullCure(ctx context.Context, err error) string {
 	case errors.Is(err, ErrNotFound):
 		return " (check the image's name and tag)"
 	}
-	info, err := c.Info(ctx)
-	if err != nil {
-		return ""
-	}
+	info, infoErr := c.Info(ctx)
 	var fs unix.Statfs_t
-	if err := unix.Statfs(info.Root, &fs); err == nil {
-		if free := fs.Bavail * uint64(fs.Bsize); free < lowSpace { //nolint:gosec // a block size is positive
-			return fmt.Sprintf(" (%s has %s left: make room: see dockhostctl gc --dry-run, and docker system prune)", info.Root, units.HumanSize(float64(free)))
+	if infoErr == nil && unix.Statfs(info.Root, &fs) == nil {
+		if free := fs.Bavail * uint64(fs.Bsize); free < lowSpace || errors.Is(err, ErrNoSpace) { //nolint:gosec // a block size is positive
+			return fmt.Sprintf(" (%s has %s left: what holds the space, and what may go: dockhostctl gc --dry-run)", info.Root, units.HumanSize(float64(free)))
 		}
+	}
+	if infoErr != nil || errors.Is(err, ErrNoSpace) {
+		return ""
 	}
 	return " (check that the registry is up and that the login is right)"
 }
@@ -130,6 +131,9 @@ func readMessages(r io.Reader, observe func(jsonmessage.JSONMessage)) error {
 			return nil
 		case err != nil:
 			return fmt.Errorf("read the progress of the pull: %w", err)
+		case m.Error != nil && strings.Contains(m.Error.Message, unix.ENOSPC.Error()):
+			// The stream has texts alone; this one is the kernel's.
+			return classified{m.Error, ErrNoSpace}
 		case m.Error != nil:
 			return m.Error
 		}

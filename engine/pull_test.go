@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -55,6 +56,9 @@ func TestReadMessages(t *testing.T) {
 			err := readMessages(strings.NewReader(test.stream), func(m jsonmessage.JSONMessage) { l.observe(m) })
 			if (err == nil) != (test.err == "") || (err != nil && !strings.Contains(err.Error(), test.err)) {
 				t.Errorf("readMessages() = %v, want %q", err, test.err)
+			}
+			if full := errors.Is(err, ErrNoSpace); full != strings.HasPrefix(test.err, "no space") {
+				t.Errorf("readMessages() = %v, which is ErrNoSpace: %t", err, full)
 			}
 			if diff := cmp.Diff(test.progress, l.progress()); diff != "" {
 				t.Errorf("progress (-want +got):\n%s", diff)

@@ -1,6 +1,7 @@
 package housekeeping
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/engine"
 )
 
@@ -197,30 +199,36 @@ func (k *Keeper) preloaded() map[string]bool {
 }
 
 // holdsOf are the five largest things on the disk.
-func (k *Keeper) holdsOf(ctx context.Context, root string) []hold {
+func (k *Keeper) holdsOf(ctx context.Context, root string) []api.GCHold {
 	usage, err := k.Docker.Usage(ctx)
 	if err != nil {
 		k.Log.Warn("what fills the disk is known in part", zap.Error(err))
 	}
-	holds := []hold{{"images", usage.Layers, "see: dockhostctl gc --dry-run"}, {"build cache", usage.Cache, "run: docker builder prune"}}
+	var holds []api.GCHold
+	var known int64
+	add := func(what string, bytes int64, cure string) {
+		known += bytes
+		if bytes > 0 {
+			holds = append(holds, api.GCHold{What: what, Bytes: bytes, Cure: cure})
+		}
+	}
+	add("images", usage.Layers, "see: dockhostctl gc --dry-run")
+	add("build cache", usage.Cache, "run: docker builder prune")
 	for name, size := range usage.Containers {
-		holds = append(holds, hold{"what container " + name + " wrote into its own file system", size, "see: docker diff " + name + "; mount a volume there, or make it anew"})
+		add("what container "+name+" wrote into its own file system", size, "see: docker diff "+name+"; mount a volume there, or make it anew")
 	}
 	for name, size := range usage.Volumes {
-		holds = append(holds, hold{"volume " + name, size, "see: docker volume inspect " + name})
+		add("volume "+name, size, "see: docker volume inspect "+name)
 	}
 	for name, size := range k.logs(ctx, root) {
-		holds = append(holds, hold{"the log of container " + name, size, "set max-size in its logging.options, or log-opts in /etc/docker/daemon.json"})
-	}
-	var known int64
-	for _, h := range holds {
-		known += h.bytes
+		add("the log of container "+name, size, "set max-size in its logging.options, or log-opts in /etc/docker/daemon.json")
 	}
 	if disk, err := k.Statfs(root); err == nil {
-		holds = append(holds, hold{"other files on the file system of " + root, max(disk.Used-known, 0), "see: du -xh --max-depth=2 " + root + " (and the whole file system)"})
+		add("other files on the file system of "+root, max(disk.Used-known, 0), "see: du -xh --max-depth=2 "+root+" (and the whole file system)")
 	}
-	holds = slices.DeleteFunc(holds, func(h hold) bool { return h.bytes == 0 })
-	slices.SortFunc(holds, func(a, b hold) int { return compareHolds(a, b) })
+	slices.SortFunc(holds, func(a, b api.GCHold) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.What, b.What))
+	})
 	return holds[:min(5, len(holds))]
 }
 

@@ -1,7 +1,6 @@
 package housekeeping
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,17 +97,6 @@ type Keeper struct {
 	// vain is when a run did not bring the disk below the high mark, zero after
 	// one that did.
 	vain time.Time
-}
-
-// hold is something that holds space.
-type hold struct {
-	what  string
-	bytes int64
-	cure  string
-}
-
-func compareHolds(a, b hold) int {
-	return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.what, b.what))
 }
 
 // New returns a keeper that has done nothing yet.
@@ -312,13 +300,23 @@ func (k *Keeper) noteUse(use engine.Use) {
 	}
 }
 
-// Plan says what a run would do now.
+// Plan says what a run would do now, and what fills the disk where that would not
+// be enough.
 func (k *Keeper) Plan(ctx context.Context) (api.GC, error) {
 	in, err := k.gather(ctx)
 	if err != nil {
 		return api.GC{}, err
 	}
-	return Make(in, k.Policy()), nil
+	plan := Make(in, k.Policy())
+	if plan.Frees < plan.Disk.Wanted && !limited(plan) {
+		plan.Holds = k.holdsOf(ctx, in.Disk.Root)
+	}
+	return plan, nil
+}
+
+// limited says whether more may go in another run.
+func limited(plan api.GC) bool {
+	return slices.ContainsFunc(plan.Images, func(v api.GCImage) bool { return v.Rule == ruleLimit })
 }
 
 // Collect makes a run. The result says what was done, also beside an error.
@@ -530,7 +528,7 @@ func (k *Keeper) removeRest(ctx context.Context, plan *api.GC, policy Policy) {
 // once, until there is room again or a pull asks.
 func (k *Keeper) tell(ctx context.Context, plan *api.GC, after Disk, policy Policy, need int64) {
 	now := k.Now()
-	full := after.full(policy, need) && !slices.ContainsFunc(plan.Images, func(v api.GCImage) bool { return v.Rule == ruleLimit })
+	full := after.full(policy, need) && !limited(*plan)
 	k.mu.Lock()
 	known := k.status.Holds
 	k.vain = time.Time{}
@@ -541,10 +539,7 @@ func (k *Keeper) tell(ctx context.Context, plan *api.GC, after Disk, policy Poli
 	problem := ""
 	if full {
 		if len(known) == 0 || need > after.Free {
-			known = nil
-			for _, h := range k.holdsOf(ctx, after.Root) {
-				known = append(known, api.GCHold{What: h.what, Bytes: h.bytes, Cure: h.cure})
-			}
+			known = k.holdsOf(ctx, after.Root)
 		}
 		plan.Holds = known
 		problem = fmt.Sprintf("the file system of %s is %d%% full (inodes: %d%%), and no more can be removed (see: dockhostctl gc --dry-run)",

@@ -242,8 +242,14 @@ func TestFull(t *testing.T) {
 	if _, err := k.MakeRoom(t.Context(), 500*mb); err == nil || !strings.Contains(err.Error(), "419.4MB are missing") || !strings.Contains(err.Error(), "other files") {
 		t.Errorf("MakeRoom() = %v, want what is missing, and who holds the space", err)
 	}
+	if plan, err := k.Plan(t.Context()); err != nil || len(plan.Holds) == 0 || plan.Holds[0].Bytes != 900*mb {
+		t.Errorf("Plan() = %+v, %v, want what fills the disk", plan.Holds, err)
+	}
 	r.other.Store(100 * mb)
 	r.collect(k)
+	if plan, err := k.Plan(t.Context()); err != nil || len(plan.Holds) > 0 {
+		t.Errorf("Plan() = %+v, %v, want nothing of what fills the disk, which is not full", plan.Holds, err)
+	}
 	if status := k.Status(); status.Problem != "" || len(status.Holds) > 0 {
 		t.Errorf("Status() = %+v, want no problem any more", status)
 	}
@@ -299,7 +305,7 @@ func TestCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := r.server.Calls()
-	if _, err := k.Plan(t.Context()); err != nil {
+	if _, err := k.gather(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if calls := r.server.Calls() - before; calls > 4 {
