@@ -35,8 +35,8 @@ type GCOptions struct {
 
 // GC has the agent remove what nothing needs, or say what it would remove. It
 // returns the exit status: 0 when it was done, 1 when something could not be
-// removed or there is no image to explain, 3 when the disk is still too full, 4
-// when the agent cannot be reached.
+// removed or there is no image to explain, 3 when the disk is still too full, or
+// would be, 4 when the agent cannot be reached.
 func GC(ctx context.Context, o GCOptions) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, gcTimeout)
 	defer cancel()

@@ -42,6 +42,9 @@ type Rendering struct {
 	Containers []Rendered `json:"containers"`
 	// Registries are the hosts for which there are logins.
 	Registries []string `json:"registries"`
+	// Housekeeping is what the user data says about it, by key, or "off"; the host's
+	// dockhost.yaml may say more.
+	Housekeeping any `json:"housekeeping,omitempty"`
 }
 
 // Rendered is what would run of one container.
@@ -99,6 +102,7 @@ func Render(ctx context.Context, in *Input, o RenderOptions) (*Rendering, []Find
 		r.Registries = append(r.Registries, host)
 	}
 	slices.Sort(r.Registries)
+	r.Housekeeping = settings(result.Assignment.Housekeeping)
 	return r, found, nil
 }
 
@@ -214,6 +218,13 @@ func (r *Rendering) Print(out io.Writer) error {
 	var text strings.Builder
 	if len(r.Registries) > 0 {
 		fmt.Fprintf(&text, "# logins for %s\n\n", strings.Join(r.Registries, ", "))
+	}
+	if r.Housekeeping != nil {
+		said, err := json.Marshal(r.Housekeeping)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&text, "# housekeeping: %s\n\n", said)
 	}
 	for i, c := range r.Containers {
 		if i > 0 {

@@ -57,5 +57,5 @@ func TestHousekeepingForeignPull(t *testing.T) {
 		}
 		return nil
 	})
-	h.stopped("big.service")
+	h.run("systemctl stop big.service")
 }
