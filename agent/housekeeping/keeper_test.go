@@ -294,22 +294,33 @@ func TestDockerAway(t *testing.T) {
 	}
 }
 
-// However many images there are, the Engine is asked the same.
+// However many images and containers there are, the Engine is asked the same, and
+// no more is remembered from one time to the next.
 func TestCalls(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
-	for n := range 300 {
+	const images, containers = 500, 200
+	for n := range images {
 		r.server.AddImage(fmt.Sprint("app:", n), enginetest.App())
 	}
-	if err := r.client.Ping(t.Context()); err != nil {
-		t.Fatal(err)
+	for n := range containers {
+		made := engine.CreateRequest{Name: fmt.Sprint("c", n), Config: &container.Config{Image: fmt.Sprint("app:", n)}, HostConfig: &container.HostConfig{}}
+		if _, _, err := r.client.Create(t.Context(), made); err != nil {
+			t.Fatal(err)
+		}
 	}
-	before := r.server.Calls()
-	if _, err := k.gather(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if calls := r.server.Calls() - before; calls > 4 {
-		t.Errorf("gathering takes %d calls, want 4 at most", calls)
+	for range 3 {
+		before := r.server.Calls()
+		in, err := k.gather(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if calls := r.server.Calls() - before; calls > 4 {
+			t.Errorf("gathering takes %d calls, want 4 at most", calls)
+		}
+		if len(in.Images) != images || len(in.Containers) != containers || len(k.memory.Images) != images {
+			t.Errorf("gathered are %d images, %d of them remembered, and %d containers", len(in.Images), len(k.memory.Images), len(in.Containers))
+		}
 	}
 }
 

@@ -174,6 +174,9 @@ func random(r *rand.Rand, images int) (Input, Policy) {
 		if image.Managed {
 			image.Pulled = image.Tags
 		}
+		if r.IntN(8) == 0 {
+			image.Labels = map[string]string{"keep": "me"}
+		}
 		if r.IntN(2) == 0 {
 			image.LastUsed = now.Add(-time.Duration(r.Int64N(int64(60 * day))))
 		}
@@ -194,9 +197,11 @@ func random(r *rand.Rand, images int) (Input, Policy) {
 		case 1:
 			in.Preloaded[image.ID] = true
 		case 2:
-			in.Assigned = append(in.Assigned, image.Tags...)
+			in.Assigned = append(in.Assigned, slices.Concat(image.Tags, image.Digests)...)
 		case 3:
-			in.Claimed = append(in.Claimed, image.Digests...)
+			in.Claimed = append(in.Claimed, slices.Concat(image.Digests, image.Tags)...)
+		case 6:
+			in.Claimed = append(in.Claimed, image.ID)
 		case 4, 5:
 			in.Containers = append(in.Containers, Container{ID: fmt.Sprint(n), Name: "c", ImageID: image.ID, Managed: r.IntN(2) == 0})
 		}
@@ -205,7 +210,8 @@ func random(r *rand.Rand, images int) (Input, Policy) {
 	policy.KeepLast, policy.MaxRemovals = r.IntN(4), 1+r.IntN(2*images+1)
 	policy.Images = []spec.Scope{spec.ScopeAll, spec.ScopeManaged, spec.ScopeNone}[r.IntN(3)]
 	policy.MaxAge = time.Duration(r.IntN(3)) * 20 * day
-	policy.Keep = [][]string{nil, {"r1.test/*"}}[r.IntN(2)]
+	policy.MinAge = []time.Duration{0, time.Hour, 20 * day}[r.IntN(3)]
+	policy.Keep = [][]string{nil, {"r1.test/*"}, {"label=keep"}}[r.IntN(3)]
 	return in, policy
 }
 
@@ -258,12 +264,38 @@ func judge(in Input, policy Policy, plan api.GC) string {
 			return removed + " goes: " + why
 		}
 	}
-	if plan.Frees < plan.Disk.Wanted && len(gone) < policy.MaxRemovals {
+	return enough(in, policy, plan, gone)
+}
+
+// enough says what is wrong with how much a plan frees: the low mark is reached,
+// by no image too many, or nothing more can go.
+func enough(in Input, policy Policy, plan api.GC, gone map[string]bool) string {
+	if plan.Frees >= plan.Disk.Wanted {
+		var before int64
 		for _, v := range plan.Images {
-			if alone := stored(in, gone) - stored(in, with(gone, v.ID)); !v.Remove && v.Rule == ruleRoom {
-				return fmt.Sprintf("the disk is full, and %s stays, which has %d bytes for itself", v.ID, alone)
+			if v.Remove && v.Rule == ruleLRU && before >= plan.Disk.Wanted {
+				return "there would be room without " + v.ID
 			}
+			before += v.Frees
 		}
+		used, free := in.Disk.Used-plan.Frees, in.Disk.Free+plan.Frees
+		switch {
+		case in.Need > free:
+			return fmt.Sprintf("the pull needs %d bytes, and gets %d", in.Need, free)
+		case percent(in.Disk.Used, used+free) >= policy.High && percent(used, used+free) > policy.Low:
+			return fmt.Sprintf("the disk is %d%% full afterwards", percent(used, used+free))
+		}
+		return ""
+	}
+	if len(gone) == policy.MaxRemovals {
+		return ""
+	}
+	all := map[string]bool{}
+	for _, image := range in.Images {
+		all[image.ID] = gone[image.ID] || needed(in, policy, image) == ""
+	}
+	if more := stored(in, gone) - stored(in, all); more > 0 {
+		return fmt.Sprintf("the disk is too full, and %d bytes stay that nothing needs", more)
 	}
 	return ""
 }
@@ -282,14 +314,6 @@ func stored(in Input, gone map[string]bool) (sum int64) {
 	return sum
 }
 
-func with(gone map[string]bool, one string) map[string]bool {
-	more := map[string]bool{one: true}
-	for name := range gone {
-		more[name] = true
-	}
-	return more
-}
-
 // needed says why an image must not go.
 func needed(in Input, policy Policy, image Image) string {
 	for _, c := range in.Containers {
@@ -298,7 +322,7 @@ func needed(in Input, policy Policy, image Image) string {
 		}
 	}
 	for _, ref := range slices.Concat(in.Assigned, in.Claimed) {
-		if slices.Contains(image.Tags, ref) || slices.Contains(image.Digests, ref) {
+		if slices.Contains(image.Tags, ref) || slices.Contains(image.Digests, ref) || ref == image.ID {
 			return "assigned or claimed"
 		}
 	}
@@ -316,11 +340,78 @@ func needed(in Input, policy Policy, image Image) string {
 		return "not managed"
 	}
 	for _, ref := range slices.Concat(image.Tags, image.Digests) {
-		if len(policy.Keep) > 0 && strings.HasPrefix(ref, "r1.test/") {
+		if slices.Contains(policy.Keep, "r1.test/*") && strings.HasPrefix(ref, "r1.test/") {
 			return "pinned"
 		}
 	}
+	if slices.Contains(policy.Keep, "label=keep") && image.Labels["keep"] != "" {
+		return "pinned by its label"
+	}
+	if slices.ContainsFunc(in.Images, func(child Image) bool { return child.Parent == image.ID }) {
+		return "the parent of another one"
+	}
+	if recent(in, policy, image) {
+		return "one of the last of its repository"
+	}
 	return ""
+}
+
+// recent says whether an image is one of the last of a repository of which
+// something runs, or is to, or is a way back.
+func recent(in Input, policy Policy, image Image) bool {
+	runs := func(repository string) bool {
+		named := func(other Image) bool { return slices.Contains(other.repositories(), repository) }
+		return slices.ContainsFunc(in.Images, func(other Image) bool {
+			_, target := in.Rollback[other.ID]
+			used := slices.ContainsFunc(in.Containers, func(c Container) bool { return c.ImageID == other.ID })
+			return named(other) && (target || used)
+		}) || slices.ContainsFunc(in.Assigned, func(ref string) bool { return strings.HasPrefix(ref, repository) })
+	}
+	for _, repository := range image.repositories() {
+		newer := 0
+		for _, other := range in.Images {
+			age := other.usedAt().Compare(image.usedAt())
+			if slices.Contains(other.repositories(), repository) && (age > 0 || age == 0 && other.ID > image.ID) {
+				newer++
+			}
+		}
+		if newer < policy.KeepLast && runs(repository) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestJudge has the judge of plans find what is wrong with one.
+func TestJudge(t *testing.T) {
+	tests := map[string]func(in *Input, policy *Policy, plan *api.GC){
+		"in use":         func(in *Input, _ *Policy, _ *api.GC) { in.Containers = []Container{{ImageID: id("1"), Ended: now}} },
+		"assigned":       func(in *Input, _ *Policy, _ *api.GC) { in.Assigned = []string{"a:1"} },
+		"claimed":        func(in *Input, _ *Policy, _ *api.GC) { in.Claimed = []string{id("1")} },
+		"rollback":       func(in *Input, _ *Policy, _ *api.GC) { in.Rollback[id("1")] = "x" },
+		"preloaded":      func(in *Input, _ *Policy, _ *api.GC) { in.Preloaded[id("1")] = true },
+		"young":          func(_ *Input, policy *Policy, _ *api.GC) { policy.MinAge = 4 * day },
+		"not managed":    func(in *Input, _ *Policy, _ *api.GC) { in.Images[0].Managed = false },
+		"off":            func(_ *Input, policy *Policy, _ *api.GC) { policy.Images = spec.ScopeNone },
+		"parent":         func(in *Input, _ *Policy, _ *api.GC) { in.Images[1].Parent = id("1") },
+		"max removals":   func(_ *Input, policy *Policy, _ *api.GC) { policy.MaxRemovals = 0 },
+		"freed":          func(_ *Input, _ *Policy, plan *api.GC) { plan.Frees++ },
+		"no reason":      func(_ *Input, _ *Policy, plan *api.GC) { plan.Images[1].Reason = "" },
+		"too little":     func(_ *Input, _ *Policy, plan *api.GC) { plan.Disk.Wanted = 1000 * mb },
+		"too much":       func(_ *Input, _ *Policy, plan *api.GC) { plan.Disk.Wanted = 0 },
+		"not for a pull": func(in *Input, _ *Policy, _ *api.GC) { in.Need = 1000 * mb },
+	}
+	for name, spoil := range tests {
+		in, policy := host(79, pulled("1", "a:1", 3*day), pulled("2", "b:1", 2*day)), DefaultPolicy()
+		in.Need = 300 * mb
+		plan := Make(in, policy)
+		if problem := judge(in, policy, plan); problem != "" || !plan.Images[0].Remove || plan.Images[1].Remove {
+			t.Fatalf("the plan is wrong, %q:\n%s", problem, table(plan))
+		}
+		if spoil(&in, &policy, &plan); judge(in, policy, plan) == "" {
+			t.Errorf("%s: nothing is found to be wrong", name)
+		}
+	}
 }
 
 func TestNames(t *testing.T) {
