@@ -26,11 +26,11 @@ type machine struct {
 	root string
 }
 
-func newMachine(t testing.TB, h standin.Host) (*machine, *nvidia.Inventory) {
-	t.Helper()
-	m := &machine{t, t.TempDir()}
+func newMachine(tb testing.TB, h standin.Host) (*machine, *nvidia.Inventory) {
+	tb.Helper()
+	m := &machine{tb, tb.TempDir()}
 	if err := h.Write(m.root); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	i := m.inventory()
 	for _, path := range i.Missing {
@@ -80,11 +80,11 @@ func describe(i *nvidia.Inventory, driver string) *specs.Spec {
 	return spec
 }
 
-func text(t testing.TB, spec *specs.Spec) string {
-	t.Helper()
+func text(tb testing.TB, spec *specs.Spec) string {
+	tb.Helper()
 	raw, err := json.Marshal(spec)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(raw)
 }

@@ -83,6 +83,21 @@ func (h *host) sees() {
 	})
 }
 
+// replacedBy waits until the container app runs that image, and is ready.
+func (h *host) replacedBy(image string) {
+	h.Helper()
+	h.within(3*time.Minute, image+" runs", func() error {
+		c, err := h.container("app")
+		if err != nil || !c.Ready || c.Pending != nil || c.Image != image {
+			return fmt.Errorf("app is %+v (%+v), %w", c, c.Pending, err)
+		}
+		if runs, _ := h.try("docker inspect -f '{{.Config.Image}}' app"); strings.TrimSpace(runs) != image {
+			return fmt.Errorf("it runs %s", runs)
+		}
+		return nil
+	})
+}
+
 // A disk over the high mark: the least recently used images go, by themselves,
 // down to the low mark; what is pinned, in use, or the way back stays.
 func TestHousekeepingMarks(t *testing.T) {
@@ -93,7 +108,7 @@ func TestHousekeepingMarks(t *testing.T) {
 	h.ready("app")
 	h.sees()
 	h.assign(strings.Replace(app(), "app:1", "app:2", 1))
-	h.ready("app")
+	h.replacedBy("localhost:5000/app:2")
 	h.sees()
 	h.makes("40M", "fill:1", "fill:2", "fill:3")
 	h.run("docker create --name holds fill:2 x >/dev/null")
@@ -147,7 +162,7 @@ func TestHousekeepingNightly(t *testing.T) {
 	h.keepsHouse("min_age: 0s, interval: 24h")
 	for night := 1; night <= 10; night++ {
 		h.assign(strings.Replace(app(), "app:1", fmt.Sprint("nightly:", night), 1))
-		h.ready("app")
+		h.replacedBy(fmt.Sprint("localhost:5000/nightly:", night))
 		want := []string{fmt.Sprint("localhost:5000/nightly:", night)}
 		if night > 1 {
 			want = append(want, fmt.Sprint("localhost:5000/nightly:", night-1))
@@ -180,13 +195,7 @@ func TestHousekeepingFullDisk(t *testing.T) {
 	agent := h.property("dockhost", "MainPID")
 	h.makes("100M", "fill:1", "fill:2", "fill:3", "fill:4")
 	h.assign(strings.Replace(app(), "app:1", "app:big", 1))
-	h.within(3*time.Minute, "the large image runs", func() error {
-		c, err := h.container("app")
-		if err != nil || !c.Ready || c.Pending != nil || c.Image != "localhost:5000/app:big" {
-			return fmt.Errorf("app is %+v (%+v), %w", c, c.Pending, err)
-		}
-		return nil
-	})
+	h.replacedBy("localhost:5000/app:big")
 	if left := h.images("fill"); len(left) == 4 {
 		t.Errorf("images = %v, want fewer", left)
 	}
