@@ -203,10 +203,17 @@ func TestHousekeepingFullDisk(t *testing.T) {
 		t.Errorf("the agent has pid %s, want %s as before", now, agent)
 	}
 	h.refusedBeforePull()
+	h.run("dockhostctl gc")
+	const told = "journalctl --sync; journalctl -u dockhost.service -o cat | grep -c 'disk too full, and no more can be removed' || true"
+	before, _ := strconv.Atoi(h.output(told))
 	h.run("fallocate -l $(df --output=avail -B1 /run/dockhost-e2e-disk | tail -n 1) /run/dockhost-e2e-disk/junk")
 	gc, code := h.gc("")
 	if code != 3 || len(gc.Holds) == 0 {
 		t.Errorf("gc of a disk full of something else exits %d with %+v, want 3 and what fills it", code, gc.Holds)
+	}
+	h.gc("")
+	if times, _ := strconv.Atoi(h.output(told)); times != before+1 {
+		t.Errorf("the journal says %d times that the disk is full, want it once", times-before)
 	}
 	if s, code := h.status(); code != 3 || s.Housekeeping == nil || !strings.Contains(s.Housekeeping.Problem, "100% full") {
 		t.Errorf("status exits %d with %+v, want 3 and the problem", code, s.Housekeeping)
@@ -267,12 +274,20 @@ func TestHousekeepingInterrupted(t *testing.T) {
 	}
 	h.run("systemctl start docker.service")
 	var names []string
-	for n := range 40 {
+	for n := range 60 {
 		names = append(names, fmt.Sprint("tiny:", n))
 	}
 	h.makes("10K", names...)
-	for range 3 {
-		h.run("dockhostctl gc >/dev/null 2>&1 & systemctl kill -s KILL dockhost.service; wait")
+	for range 3 { // in the middle, as soon as one image has gone
+		h.run(`
+			since=$(date +%s.%N)
+			until dockhostctl gc >/dev/null 2>&1; do :; done &
+			read -r _ < <(docker events --since $since -f type=image -f event=delete)
+			kill $!
+			systemctl kill -s KILL dockhost.service`)
+	}
+	if left := h.images("tiny"); len(left) == 0 {
+		t.Error("no run was cut short: more images are needed for that")
 	}
 	h.eventually("a run goes through", func() error {
 		if out, code := h.try("dockhostctl gc"); code != 0 {
