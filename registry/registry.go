@@ -24,7 +24,7 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// timeout bounds the asking of one registry.
+// timeout bounds the asking, of mirrors and all.
 const timeout = 10 * time.Second
 
 // Registries asks as the Engine would: its mirrors first, by its proxies, with
@@ -73,6 +73,8 @@ func (i image) missing(files *engine.LayerFiles) (sum int64) {
 
 // ask takes the answer of the first that has one.
 func (r Registries) ask(ctx context.Context, named reference.Named, platform string, info engine.Info) (image, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	host := reference.Domain(named)
 	service, err := docker.NewService(docker.ServiceOptions{Mirrors: info.Mirrors, InsecureRegistries: info.InsecureRegistries})
 	if err != nil {
@@ -105,8 +107,6 @@ func (r Registries) ask(ctx context.Context, named reference.Named, platform str
 }
 
 func askOne(ctx context.Context, endpoint docker.APIEndpoint, named reference.Named, platform string, info engine.Info, auth authn.Authenticator) (image, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	ref, err := referenceAt(endpoint.URL, named)
 	if err != nil {
 		return image{}, err
@@ -116,7 +116,7 @@ func askOne(ctx context.Context, endpoint docker.APIEndpoint, named reference.Na
 	transport := &http.Transport{
 		TLSClientConfig: endpoint.TLSConfig, DisableKeepAlives: true, TLSHandshakeTimeout: timeout,
 		Proxy:       func(r *http.Request) (*url.URL, error) { return by(r.URL) },
-		DialContext: (&net.Dialer{Timeout: timeout / 2}).DialContext,
+		DialContext: (&net.Dialer{Timeout: timeout / 3}).DialContext,
 	}
 	options := []remote.Option{
 		remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(transport),
