@@ -334,3 +334,22 @@ func TestGPULeftToDocker(t *testing.T) {
 		t.Errorf("the container can open the GPUs %q, want 1 too", got)
 	}
 }
+
+// On a host that has NVIDIA's toolkit, what that describes is taken, and kept
+// for the next boot.
+func TestGPUByToolkit(t *testing.T) {
+	h := newHost(t)
+	h.driver()
+	h.Cleanup(func() { h.run("rm -rf /var/lib/dockhost/nvidia") })
+	h.run("rm -rf /etc/cdi /run/cdi /var/lib/dockhost/nvidia; " + gpuHost + " up -gpus 2 -libraries /opt/driver -ctk")
+	h.run("rm -f /dev/nvidia0 /dev/nvidia1; mknod -m 666 /dev/nvidia0 c 1 5; mknod -m 666 /dev/nvidia1 c 10 229")
+	h.assign(idling(map[string][]string{"app": {`gpus: [{device_ids: ["1"]}]`}}))
+	h.ready("app")
+	if got := h.opens("app"); got != "01" {
+		t.Errorf("the container can open the GPUs %q, want 1 too", got)
+	}
+	if out, _ := h.try("dockhostctl gpu"); !strings.Contains(out, "/run/cdi/nvidia.yaml, by nvidia-ctk") {
+		t.Errorf("dockhostctl gpu says %s, want that nvidia-ctk described the GPUs", out)
+	}
+	h.run("grep -q nvidia.com/gpu /var/lib/dockhost/nvidia/cdi.json")
+}
