@@ -292,7 +292,7 @@ func TestDiskFull(t *testing.T) {
 	h.assign(strings.Replace(good(), "app:1", "app:big", 1))
 	h.eventually("the reason is told", func() error {
 		c, err := h.container("app")
-		if err != nil || c.Pending == nil || !strings.Contains(c.Pending.Error, "no space left") || !strings.Contains(c.Pending.Error, "docker system prune") {
+		if err != nil || c.Pending == nil || !strings.Contains(c.Pending.Error, "do not fit") || !strings.Contains(c.Pending.Error, "see: dockhostctl gc --dry-run") {
 			return fmt.Errorf("status = %+v (%+v), %w", c, c.Pending, err)
 		}
 		return nil

@@ -142,7 +142,7 @@ func (h *host) write(path, text string) {
 	encoded := base64.StdEncoding.EncodeToString([]byte(text))
 	const argument = 100_000 // what a script may have, about
 	if len(encoded) < argument {
-		h.run(script + " <<<" + encoded)
+		h.run(script + " <<<'" + encoded + "'")
 	} else if out, code := h.tryWith(script, encoded); code != 0 {
 		h.Fatalf("write %s: %s", path, out)
 	}
