@@ -265,6 +265,7 @@ func TestGPULoss(t *testing.T) {
 		return nil
 	})
 	h.run("rm /dev/kmsg")
+	lost("told", "")
 	h.ready("started")
 	if after := h.pid("started"); after == started {
 		t.Errorf("it is the same process as before")
