@@ -311,7 +311,10 @@ func TestHousekeepingRest(t *testing.T) {
 	h.run("docker volume create named >/dev/null; docker create --name has -v /data localhost:5000/busybox >/dev/null")
 	had := h.output("docker inspect -f '{{range .Mounts}}{{.Name}}{{end}}' has")
 	// Docker's own command makes build cache without a plugin up to 22.
-	_, code := h.try("printf 'FROM localhost:5000/busybox\nRUN echo built >/built\n' | DOCKER_BUILDKIT=1 docker build -q -")
+	// What only an earlier stage has is in no image.
+	h.write("/run/e2e-dockerfile", "FROM localhost:5000/busybox AS one\nRUN head -c 100000 /dev/urandom >/large && echo x >/small\n"+
+		"FROM localhost:5000/busybox\nCOPY --from=one /small /small\n")
+	_, code := h.try("DOCKER_BUILDKIT=1 docker build -q -t built - </run/e2e-dockerfile && docker rmi built")
 	builds := code == 0
 	if !builds && *suite == "bookworm" {
 		t.Error("no build cache was made")
@@ -321,20 +324,20 @@ func TestHousekeepingRest(t *testing.T) {
 		t.Errorf("gc, which may remove nothing, exits %d and removed %v; left are %v", code, gc.Removed, volumes())
 	}
 
+	since := h.now()
 	h.keepsHouse("images: off, interval: 24h, build_cache: 1s, volumes: dangling")
 	h.run("systemctl start dockhost")
-	var removed []string
 	h.eventually("all has gone that may", func() error {
-		gc, code := h.gc("")
-		removed = append(removed, gc.Removed...)
-		if want := 1 + map[bool]int{true: 1}[builds]; code != 0 || len(removed) != want {
-			return fmt.Errorf("gc exits %d, removed are %v, want %d things", code, removed, want)
+		if _, code := h.gc(""); code != 0 {
+			return fmt.Errorf("gc exits %d", code)
+		}
+		// The agent may have been there first, by itself.
+		removed := h.run("journalctl -u dockhost.service -o cat --since @" + since + " | grep 'removed what=' || true")
+		if !strings.Contains(removed, `what="volume `+anonymous) || builds && !strings.Contains(removed, "B of build cache") {
+			return fmt.Errorf("removed are %q, want the volume %s, and build cache if any was made: %t", removed, anonymous, builds)
 		}
 		return nil
 	})
-	if !slices.Contains(removed, "volume "+anonymous) || builds && !strings.Contains(strings.Join(removed, ";"), "B of build cache") {
-		t.Errorf("removed = %v, want the volume %s, and build cache if any was made: %t", removed, anonymous, builds)
-	}
 	want := []string{had, "named"}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, volumes()); diff != "" {

@@ -376,7 +376,7 @@ func TestDeclareSecrets(t *testing.T) {
 	said := h.run("export NAMED=" + canary + " UNNAMED=" + canary + "\n" +
 		"dockhostctl run --name app -e NAMED --env-file /root/app.env -p 8080:8080 localhost:5000/app:1")
 	for name, want := range map[string]bool{"NAMED": true, "FROM_FILE": true, "UNNAMED": false} {
-		if got, _ := h.try("curl -s 'localhost:8080/env?name=" + name + "'"); strings.Contains(got, canary) != want {
+		if got, _ := h.try("curl -s --retry 10 --retry-delay 1 --retry-connrefused 'localhost:8080/env?name=" + name + "'"); strings.Contains(got, canary) != want {
 			t.Errorf("the container has %s = %q, want the secret: %v", name, got, want)
 		}
 	}
