@@ -108,8 +108,9 @@ func TestSeedDirectoryOfArticle(t *testing.T) {
 	h.Cleanup(func() { h.run("cloud-init clean --logs; rm -f /root/article") })
 	restart := "systemctl restart cloud-init"
 	if _, code := h.try("systemctl cat cloud-init.service >/dev/null 2>&1"); code != 0 {
-		// Since cloud-init 24.3 its stages are units that speak to this one.
-		restart = "systemctl restart cloud-init-main cloud-init-local cloud-init-network cloud-config cloud-final"
+		// Since cloud-init 24.3 its stages are units that speak to the first one:
+		// a stage that is started before that one is again waits for ever.
+		restart = "for stage in init-main init-local init-network config final; do systemctl restart cloud-$stage; done"
 	}
 	change := func(does string) {
 		h.write(dir+"/meta-data", "ami-id: ami-4be0633c\nlocal-hostname: ip-172-31-10-159.eu-west-1.compute.internal\n")
