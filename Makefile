@@ -49,10 +49,10 @@ $(BIN)/dockhost: FORCE
 	$(GOBUILD) -ldflags '$(LDFLAGS)' -o $@ .
 
 $(BIN)/dockhost-supervise: FORCE
-	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/supervise
+	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/dockhost-supervise
 
 $(BIN)/dockhost-runtime: FORCE
-	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/runtime
+	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/dockhost-runtime
 
 # NVIDIA's headers deprecate what their own Go binding still calls. NVML's symbols are looked up when it is loaded.
 nvidia: ## build dockhost-nvidia for ARCH: needs a C compiler
@@ -76,7 +76,7 @@ install: build $(NATIVE) ## install under DESTDIR (build/root) what a package ho
 	install -D -m 0755 $(BIN)/dockhost $(DESTDIR)/usr/bin/dockhost
 	ln -sf dockhost $(DESTDIR)/usr/bin/dockhostctl
 	install -D -m 0755 -t $(DESTDIR)/usr/libexec/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime
-	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system packaging/units/*
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system $(addprefix systemd/units/,dockhost.service dockhost.socket dockhost@.service)
 	install -D -m 0755 -t $(DESTDIR)/usr/lib/systemd/system-generators packaging/generators/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system-preset packaging/presets/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d packaging/tmpfiles.d/*

@@ -11,7 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
-	"github.com/dockhost/dockhost/registry"
+	"github.com/dockhost/dockhost/engine/registry"
 	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/dockhost/dockhost/preview"
+	"github.com/dockhost/dockhost/ctl/preview"
 )
 
 func renderCommand() *cobra.Command {

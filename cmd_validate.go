@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/dockhost/dockhost/intake"
-	"github.com/dockhost/dockhost/policy"
-	"github.com/dockhost/dockhost/preview"
+	"github.com/dockhost/dockhost/assignment"
+	"github.com/dockhost/dockhost/assignment/policy"
+	"github.com/dockhost/dockhost/ctl/preview"
 	"github.com/dockhost/dockhost/spec/gce"
 )
 
@@ -59,7 +59,7 @@ func misuse(cmd *cobra.Command, err error) error {
 
 // previewOptions are those of the agent, as far as they are the same on every
 // host.
-func previewOptions() intake.Options { return intake.Options{Declaration: gce.Read} }
+func previewOptions() assignment.Options { return assignment.Options{Declaration: gce.Read} }
 
 // readPolicy reads the policy that a host has, or is to have.
 func readPolicy(file string) (*policy.Policy, error) {

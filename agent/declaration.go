@@ -8,13 +8,13 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/cloudinit"
-	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/gce"
 )
 
 // notes returns what is worth knowing about user data that was taken.
-func (a *Agent) notes(data *cloudinit.UserData, result *intake.Result) string {
+func (a *Agent) notes(data *cloudinit.UserData, result *assignment.Result) string {
 	notes := append([]string{result.Note}, result.Warnings...)
 	if len(data.Declaration) > 0 && result.Section.Node != nil {
 		notes = append(notes, "the user data has a dockhost section: "+gce.Attribute+" is not used")

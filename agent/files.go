@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -74,7 +74,7 @@ func readFile(ctx context.Context, path, shown string) (*spec.Assignment, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
 	}
-	result, err := intake.ReadFile(ctx, shown, text)
+	result, err := assignment.ReadFile(ctx, shown, text)
 	if err != nil {
 		return nil, err
 	}

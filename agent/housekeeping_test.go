@@ -11,7 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/housekeeping"
-	"github.com/dockhost/dockhost/config"
+	"github.com/dockhost/dockhost/agent/config"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"

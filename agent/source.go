@@ -10,7 +10,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
-	"github.com/dockhost/dockhost/policy"
+	"github.com/dockhost/dockhost/assignment/policy"
 	"github.com/dockhost/dockhost/spec"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
-	"github.com/dockhost/dockhost/config"
-	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/agent/config"
+	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/internal/dirwatch"
 	"github.com/dockhost/dockhost/spec/gce"
@@ -33,7 +33,7 @@ type fetch struct {
 	data   *cloudinit.UserData
 	err    error
 	// result is what the data comes to, and wrong what is wrong with it.
-	result *intake.Result
+	result *assignment.Result
 	wrong  error
 	// asked says that it was begun after somebody asked for it.
 	asked bool
@@ -101,12 +101,12 @@ func (a *Agent) find(ctx context.Context) fetch {
 }
 
 // take reads user data, and what it includes, where that is allowed.
-func (a *Agent) take(ctx context.Context, data *cloudinit.UserData, includes bool, o datasource.Options) (*intake.Result, error) {
-	options := intake.Options{Declaration: gce.Read}
+func (a *Agent) take(ctx context.Context, data *cloudinit.UserData, includes bool, o datasource.Options) (*assignment.Result, error) {
+	options := assignment.Options{Declaration: gce.Read}
 	if includes {
 		options.Include = func(ctx context.Context, address string) ([]byte, error) { return datasource.Include(ctx, o, address) }
 	}
-	return intake.Read(ctx, data, options)
+	return assignment.Read(ctx, data, options)
 }
 
 // setAwaited notes what user data is being waited for, "" when for nothing.

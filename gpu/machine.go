@@ -12,7 +12,7 @@ import (
 
 	"github.com/dockhost/dockhost/gpu/attachment"
 	"github.com/dockhost/dockhost/nvidia"
-	"github.com/dockhost/dockhost/nvidia/cdi"
+	"github.com/dockhost/dockhost/nvidia/cdispec"
 )
 
 const (
@@ -43,7 +43,7 @@ func (m Machine) NVIDIA(ctx context.Context, capabilities []string, tell func(at
 	if err := unusable(found); err != nil {
 		return nil, Described{}, err
 	}
-	source, err := cdi.Ensure(ctx, found, m.options())
+	source, err := cdispec.Ensure(ctx, found, m.options())
 	if err != nil {
 		return nil, Described{}, err
 	}
@@ -59,7 +59,7 @@ func (m Machine) Specs() (*containerdevices.Cache, error) {
 	return containerdevices.NewCache(containerdevices.WithSpecDirs(dirs...), containerdevices.WithAutoRefresh(false))
 }
 
-func (m Machine) options() cdi.Options { return cdi.Options{Root: m.Root, State: stateDir} }
+func (m Machine) options() cdispec.Options { return cdispec.Options{Root: m.Root, State: stateDir} }
 
 // unusable says why no GPU can be used, and what to do; nil where one can.
 func unusable(found *nvidia.Inventory) error {
@@ -109,7 +109,7 @@ func (m Machine) Inspect() (Found, error) {
 	if !there.Persistence {
 		found.Notes = append(found.Notes, "persistence mode is off: the first use of an idle GPU takes seconds (systemctl enable --now nvidia-persistenced)")
 	}
-	source, stale := cdi.Find(there, m.options())
+	source, stale := cdispec.Find(there, m.options())
 	for _, s := range stale {
 		found.CDI.Stale = append(found.CDI.Stale, Stale{Path: s.Path, Why: s.Why})
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/dockhost/dockhost/cloudinit"
-	"github.com/dockhost/dockhost/internal/volume"
+	"github.com/dockhost/dockhost/internal/isofat"
 )
 
 // maxDiscs bounds how many block devices are looked at.
@@ -135,7 +135,7 @@ func lookAt(root, block string) *disc {
 // probe looks at a device itself.
 func probe(root, device string) *disc {
 	d := &disc{root: root, device: device}
-	if err := d.with(func(v *volume.Volume) error {
+	if err := d.with(func(v *isofat.Volume) error {
 		d.kind, d.labels = v.Type, v.Labels
 		return nil
 	}); err != nil {
@@ -145,7 +145,7 @@ func probe(root, device string) *disc {
 }
 
 // with opens the disc.
-func (d *disc) with(use func(*volume.Volume) error) error {
+func (d *disc) with(use func(*isofat.Volume) error) error {
 	name := filepath.Join(d.root, d.device)
 	info, err := os.Stat(name)
 	if err != nil {
@@ -160,7 +160,7 @@ func (d *disc) with(use func(*volume.Volume) error) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	v, err := volume.Open(file)
+	v, err := isofat.Open(file)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (d *disc) with(use func(*volume.Volume) error) error {
 }
 
 func (d *disc) read(name string) (raw []byte, err error) {
-	err = d.with(func(v *volume.Volume) error {
+	err = d.with(func(v *isofat.Volume) error {
 		raw, err = v.ReadFile(name, cloudinit.MaxSize)
 		return err
 	})

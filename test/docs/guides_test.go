@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/dockhost/dockhost/preview"
+	"github.com/dockhost/dockhost/ctl/preview"
 )
 
 // guides have user data as it is handed to a platform.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/internal/document"
-	"github.com/dockhost/dockhost/policy"
+	"github.com/dockhost/dockhost/assignment/policy"
 	"github.com/dockhost/dockhost/spec/compose"
 )
 

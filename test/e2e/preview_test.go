@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/dockhost/dockhost/preview"
+	"github.com/dockhost/dockhost/ctl/preview"
 )
 
 // nobody runs a command as someone who may do nothing.

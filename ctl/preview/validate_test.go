@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dockhost/dockhost/cloudinit"
-	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/internal/document"
-	"github.com/dockhost/dockhost/policy"
+	"github.com/dockhost/dockhost/assignment/policy"
 )
 
 // validate returns what is printed about a text: the errors and the result,
@@ -25,7 +25,7 @@ func validate(t *testing.T, text string, asCompose bool) (out, warnings string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return print(t, Validate(t.Context(), intake.Options{}, in))
+	return print(t, Validate(t.Context(), assignment.Options{}, in))
 }
 
 func print(t *testing.T, report Report) (out, warnings string) {
@@ -113,7 +113,7 @@ func TestValidateByPolicy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report := Validate(t.Context(), intake.Options{Policy: rules}, in)
+		report := Validate(t.Context(), assignment.Options{Policy: rules}, in)
 		if len(report.Findings) != want || report.Well != (want == 0) {
 			t.Errorf("Validate(%q) = %+v, want %d findings", text, report, want)
 		}
@@ -154,10 +154,10 @@ func TestValidateNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	const unknown = ":2:12 container: unknown key \"container\" (did you mean \"containers\"?)\n"
-	if out, _ := print(t, Validate(t.Context(), intake.Options{}, in)); out != user+unknown {
+	if out, _ := print(t, Validate(t.Context(), assignment.Options{}, in)); out != user+unknown {
 		t.Errorf("prints %q, want %q", out, user+unknown)
 	}
-	seed := func() (string, string) { return print(t, Validate(t.Context(), intake.Options{}, OpenSeed(dir+"/"))) }
+	seed := func() (string, string) { return print(t, Validate(t.Context(), assignment.Options{}, OpenSeed(dir+"/"))) }
 	if out, _ := seed(); !strings.Contains(out, "has user-data but no meta-data") {
 		t.Errorf("prints %q, want what the seed lacks", out)
 	}
@@ -205,7 +205,7 @@ func TestReportJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := Validate(t.Context(), intake.Options{}, in).PrintJSON(&out); err != nil {
+	if err := Validate(t.Context(), assignment.Options{}, in).PrintJSON(&out); err != nil {
 		t.Fatal(err)
 	}
 	var got, want any
@@ -243,7 +243,7 @@ func FuzzValidate(f *testing.F) {
 		if err != nil {
 			t.Skip(err)
 		}
-		report := Validate(t.Context(), intake.Options{}, in)
+		report := Validate(t.Context(), assignment.Options{}, in)
 		if report.Well == hasErrors(report.Findings) || len(report.Inputs) != 1 {
 			t.Errorf("Validate(%q) = %+v", text, report)
 		}

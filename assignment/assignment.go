@@ -1,8 +1,8 @@
-// Package intake is the one way from what a datasource handed over to what the
+// Package assignment is the one way from what a datasource handed over to what the
 // host is to run: the agent goes it, and so do dockhostctl's validate and
 // render, so that what passes there passes on the host. It finds no user data
 // and puts nothing in force. Its errors hold no value of the user data.
-package intake
+package assignment
 
 import (
 	"context"

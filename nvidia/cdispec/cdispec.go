@@ -1,7 +1,7 @@
-// Package cdi has the host's GPUs described by the Container Device Interface:
+// Package cdispec has the host's GPUs described by the Container Device Interface:
 // finds a description that still holds or has one made, and resolves names of
 // devices to what a container needs.
-package cdi
+package cdispec
 
 import (
 	"context"

@@ -18,7 +18,7 @@ import (
 
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
-	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/internal/document"
 )
 
@@ -140,16 +140,16 @@ func (in *Input) warn(at document.Spot, message string) {
 
 // take has the input taken as the agent would take it. It returns what that
 // comes to, nil where something is wrong, and all that there is to say.
-func (in *Input) take(ctx context.Context, o intake.Options) (*intake.Result, []Finding) {
+func (in *Input) take(ctx context.Context, o assignment.Options) (*assignment.Result, []Finding) {
 	if in.data == nil {
 		return nil, in.findings
 	}
-	var result *intake.Result
+	var result *assignment.Result
 	var err error
 	if in.compose {
-		result, err = intake.ReadFile(ctx, filepath.Base(in.Name), in.data.Raw)
+		result, err = assignment.ReadFile(ctx, filepath.Base(in.Name), in.data.Raw)
 	} else {
-		result, err = intake.Read(ctx, in.data, o)
+		result, err = assignment.Read(ctx, in.data, o)
 	}
 	switch {
 	case err == nil && result.Unread != nil:

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/assignment"
 )
 
 // Report is what is said of some inputs, as `dockhostctl validate --json`
@@ -35,7 +35,7 @@ type Summary struct {
 const kindCompose = "compose"
 
 // Validate says everything that is wrong with some inputs.
-func Validate(ctx context.Context, o intake.Options, inputs ...*Input) Report {
+func Validate(ctx context.Context, o assignment.Options, inputs ...*Input) Report {
 	report := Report{Well: true, Findings: []Finding{}}
 	for _, in := range inputs {
 		result, found := in.take(ctx, o)

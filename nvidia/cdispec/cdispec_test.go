@@ -1,4 +1,4 @@
-package cdi_test
+package cdispec_test
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 	specs "tags.cncf.io/container-device-interface/specs-go"
 
 	"github.com/dockhost/dockhost/nvidia"
-	"github.com/dockhost/dockhost/nvidia/cdi"
+	"github.com/dockhost/dockhost/nvidia/cdispec"
 	"github.com/dockhost/dockhost/nvidia/standin"
 )
 
@@ -61,7 +61,7 @@ func (m *machine) write(path, text string) {
 
 // describe is a description of the inventory, for a driver.
 func describe(i *nvidia.Inventory, driver string) *specs.Spec {
-	spec := &specs.Spec{Version: "0.5.0", Kind: cdi.Kind}
+	spec := &specs.Spec{Version: "0.5.0", Kind: cdispec.Kind}
 	for _, g := range i.GPUs {
 		node := func(path string) *specs.DeviceNode {
 			return &specs.DeviceNode{Path: path, Type: "c", Major: 195, Minor: int64(g.Minor)}
@@ -93,8 +93,8 @@ func TestFindTakesWhatHolds(t *testing.T) {
 	m, i := newMachine(t, standin.MIG())
 	m.write("/etc/cdi/nvidia.yaml", text(t, describe(i, i.Driver.Version)))
 	m.write("/etc/cdi/other.json", `{"kind": "example.com/net", "devices": []}`)
-	found, stale := cdi.Find(i, cdi.Options{Root: m.root})
-	if found == nil || found.Path != "/etc/cdi/nvidia.yaml" || found.By != cdi.ByHost {
+	found, stale := cdispec.Find(i, cdispec.Options{Root: m.root})
+	if found == nil || found.Path != "/etc/cdi/nvidia.yaml" || found.By != cdispec.ByHost {
 		t.Errorf("Find() = %+v, %v, want the administrator's", found, stale)
 	}
 }
@@ -125,7 +125,7 @@ func TestFindPassesOver(t *testing.T) {
 			spec := describe(i, i.Driver.Version)
 			test.change(spec)
 			m.write("/etc/cdi/nvidia.yaml", text(t, spec))
-			found, stale := cdi.Find(i, cdi.Options{Root: m.root})
+			found, stale := cdispec.Find(i, cdispec.Options{Root: m.root})
 			if found != nil || len(stale) != 1 || !strings.Contains(stale[0].Why, test.why) {
 				t.Errorf("Find() = %v, %v, want nil and %q", found, stale, test.why)
 			}
@@ -135,14 +135,14 @@ func TestFindPassesOver(t *testing.T) {
 
 func TestEnsureWithoutGenerator(t *testing.T) {
 	m, i := newMachine(t, standin.One())
-	if _, err := cdi.Ensure(t.Context(), i, cdi.Options{Root: m.root}); !errors.Is(err, cdi.ErrNoGenerator) {
-		t.Errorf("Ensure() = %v, want %v", err, cdi.ErrNoGenerator)
+	if _, err := cdispec.Ensure(t.Context(), i, cdispec.Options{Root: m.root}); !errors.Is(err, cdispec.ErrNoGenerator) {
+		t.Errorf("Ensure() = %v, want %v", err, cdispec.ErrNoGenerator)
 	}
 }
 
 func TestEnsureGeneratesOnce(t *testing.T) {
 	m, i := newMachine(t, standin.One())
-	o := cdi.Options{Root: m.root}
+	o := cdispec.Options{Root: m.root}
 	script := func(spec *specs.Spec) string {
 		return "#!/bin/sh\necho >>" + m.root + "/calls\ncat <<'END'\n" + text(t, spec) + "\nEND\n"
 	}
@@ -151,15 +151,15 @@ func TestEnsureGeneratesOnce(t *testing.T) {
 		return len(raw)
 	}
 	m.write("/usr/libexec/dockhost/dockhost-nvidia", script(describe(i, i.Driver.Version)))
-	source, err := cdi.Ensure(t.Context(), i, o)
-	if err != nil || source.By != cdi.ByDockhost || source.Path != cdi.Published {
+	source, err := cdispec.Ensure(t.Context(), i, o)
+	if err != nil || source.By != cdispec.ByDockhost || source.Path != cdispec.Published {
 		t.Fatalf("Ensure() = %+v, %v, want one by dockhost-nvidia", source, err)
 	}
 	// A boot leaves /run empty.
 	if err := os.RemoveAll(m.root + "/run"); err != nil {
 		t.Fatal(err)
 	}
-	if source, err = cdi.Ensure(t.Context(), i, o); err != nil || source.By != cdi.ByDockhost || calls() != 1 {
+	if source, err = cdispec.Ensure(t.Context(), i, o); err != nil || source.By != cdispec.ByDockhost || calls() != 1 {
 		t.Errorf("Ensure() after a boot = %+v, %v, after %d calls, want what was kept", source, err, calls())
 	}
 	// Another driver: NVIDIA's own program is asked first, and what it prints must fit.
@@ -174,8 +174,8 @@ func TestEnsureGeneratesOnce(t *testing.T) {
 	i = m.inventory()
 	m.write("/usr/bin/nvidia-ctk", script(describe(i, "550.54.15")))
 	m.write("/usr/libexec/dockhost/dockhost-nvidia", script(describe(i, "560.35.03")))
-	source, err = cdi.Ensure(t.Context(), i, o)
-	if err != nil || source.By != cdi.ByDockhost || calls() != 3 {
+	source, err = cdispec.Ensure(t.Context(), i, o)
+	if err != nil || source.By != cdispec.ByDockhost || calls() != 3 {
 		t.Errorf("Ensure() of another driver = %+v, %v, after %d calls, want the second generator's", source, err, calls())
 	}
 }
@@ -183,7 +183,7 @@ func TestEnsureGeneratesOnce(t *testing.T) {
 func TestEdits(t *testing.T) {
 	m, i := newMachine(t, standin.Eight())
 	m.write("/etc/cdi/nvidia.yaml", text(t, describe(i, i.Driver.Version)))
-	source, stale := cdi.Find(i, cdi.Options{Root: m.root})
+	source, stale := cdispec.Find(i, cdispec.Options{Root: m.root})
 	if source == nil {
 		t.Fatalf("Find() = nil, %v", stale)
 	}
@@ -219,7 +219,7 @@ func BenchmarkBoot(b *testing.B) {
 		spec.ContainerEdits.Mounts = append(spec.ContainerEdits.Mounts, &specs.Mount{HostPath: path, ContainerPath: path})
 	}
 	m.write("/usr/libexec/dockhost/dockhost-nvidia", "#!/bin/sh\ncat <<'END'\n"+text(b, spec)+"\nEND\n")
-	if _, err := cdi.Ensure(b.Context(), i, cdi.Options{Root: m.root}); err != nil {
+	if _, err := cdispec.Ensure(b.Context(), i, cdispec.Options{Root: m.root}); err != nil {
 		b.Fatal(err)
 	}
 	m.write("/usr/libexec/dockhost/dockhost-nvidia", "#!/bin/sh\nexit 1\n")
@@ -233,7 +233,7 @@ func BenchmarkBoot(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if source, err := cdi.Ensure(b.Context(), i, cdi.Options{Root: m.root}); err != nil || source.By != cdi.ByDockhost {
+		if source, err := cdispec.Ensure(b.Context(), i, cdispec.Options{Root: m.root}); err != nil || source.By != cdispec.ByDockhost {
 			b.Fatalf("Ensure() = %+v, %v", source, err)
 		}
 	}

@@ -1,9 +1,9 @@
-// Package volume reads files of iso9660 and FAT file systems without the
+// Package isofat reads files of iso9660 and FAT file systems without the
 // kernel: nothing is mounted, and nothing is left behind. It is for the small
 // discs that carry user data, which are hostile input: every size that the
 // disc claims is bounded before memory is taken for it, and no chain is
 // followed further than the file is long. It only reads.
-package volume
+package isofat
 
 import (
 	"errors"

@@ -17,9 +17,9 @@ import (
 	"github.com/dockhost/dockhost/agent/dropin"
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/engine"
-	"github.com/dockhost/dockhost/intake"
+	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/internal/document"
-	"github.com/dockhost/dockhost/packaging"
+	"github.com/dockhost/dockhost/systemd/units"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
@@ -27,7 +27,7 @@ import (
 
 // RenderOptions say what is shown.
 type RenderOptions struct {
-	Intake intake.Options
+	Intake assignment.Options
 	// Names are the containers to show; none is all of them.
 	Names []string
 	// SystemdVersion is that of the host.
@@ -143,7 +143,7 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 	rendered := Rendered{
 		Name: c.Name, Image: c.Image, PullPolicy: string(c.PullPolicy), Unit: unit, EnvFiles: []string{},
 		Files: []UnitFile{
-			{Path: packaging.UnitPath, Text: packaging.Unit},
+			{Path: units.ContainerPath, Text: units.Container},
 			{Path: dropin.Path(c.Name), Text: string(dropin.Render(c, o.SystemdVersion))},
 		},
 		Create: Create{Path: createPath(made), Body: body},
