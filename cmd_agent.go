@@ -12,7 +12,7 @@ import (
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine/registry"
-	"github.com/dockhost/dockhost/supervisor/request"
+	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -44,7 +44,7 @@ func runAgent(ctx context.Context) error {
 	return agent.New(agent.Options{
 		Dir:         runDir,
 		Version:     version,
-		RuntimeName: request.RuntimeName,
+		RuntimeName: spec.RuntimeName,
 		Engine:      docker,
 		Store:       docker,
 		Download:    registry.Registries{Engine: docker}.Download,

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/gpu"
 	"github.com/dockhost/dockhost/gpu/attachment"
 	"github.com/dockhost/dockhost/spec"
@@ -75,6 +74,6 @@ func canHaveGPUs(ctx context.Context, c *spec.Container) error {
 	if err != nil || len(found.Problems) == 0 && len(found.GPUs) > 0 && found.CDI.Source == "" {
 		return err
 	}
-	_, err = findGPUs(ctx, status.UnitName(c.Name), c.GPU, func(attachment.Message) {})
+	_, err = findGPUs(ctx, spec.UnitName(c.Name), c.GPU, func(attachment.Message) {})
 	return err
 }

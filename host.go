@@ -9,7 +9,7 @@ import (
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
-	"github.com/dockhost/dockhost/supervisor/request"
+	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -46,5 +46,5 @@ func newLogger(identifier string) *zap.Logger {
 }
 
 func newGatherer(docker *engine.Client, units *systemd.Manager) status.Gatherer {
-	return status.Gatherer{Dir: runDir, Engine: docker, Units: units, Runtime: request.RuntimeName}
+	return status.Gatherer{Dir: runDir, Engine: docker, Units: units, Runtime: spec.RuntimeName}
 }

@@ -19,9 +19,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/config"
 	"github.com/dockhost/dockhost/agent/housekeeping"
 	"github.com/dockhost/dockhost/agent/status"
-	"github.com/dockhost/dockhost/agent/config"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/rundir"

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
-	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -39,7 +38,7 @@ func (a *Agent) putContainer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	normalize(c)
-	accepted := api.Accepted{Unit: status.UnitName(name), At: time.Now()}
+	accepted := api.Accepted{Unit: spec.UnitName(name), At: time.Now()}
 	if err := a.request(r.Context(), change{name: name, container: c, by: peerOf(r.Context())}); err != nil {
 		a.refuseChange(w, err)
 		return

@@ -7,8 +7,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/assignment"
+	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/gce"
 )

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dockhost/dockhost/agent/api"
-	"github.com/dockhost/dockhost/agent/housekeeping"
 	"github.com/dockhost/dockhost/agent/config"
+	"github.com/dockhost/dockhost/agent/housekeeping"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"

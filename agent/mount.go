@@ -13,10 +13,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/dropin"
-	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
+	"github.com/dockhost/dockhost/systemd/units"
 )
 
 // mountUnits are the units that mount what containers need: a .mount unit, a
@@ -66,7 +66,7 @@ func (u mountUnits) link(container string, m spec.Mount) (bool, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // unit files are for all to read
 		return false, err
 	}
-	err := os.Symlink("/usr/lib/systemd/system/dockhost@.service", path)
+	err := os.Symlink(units.ContainerPath, path)
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}
@@ -95,7 +95,7 @@ func (u mountUnits) sweep(containers []spec.Container, stop func(unit string) er
 		}
 		errs = append(errs, os.Remove(path))
 	}
-	links, _ := filepath.Glob(filepath.Join(u.dir(), "*.device.wants", status.UnitName("*")))
+	links, _ := filepath.Glob(filepath.Join(u.dir(), "*.device.wants", spec.UnitName("*")))
 	for _, path := range links {
 		if !needed[path] {
 			errs = append(errs, os.Remove(path))
@@ -116,7 +116,7 @@ func (u mountUnits) written() []string {
 }
 
 func (u mountUnits) wants(container string, m spec.Mount) string {
-	return filepath.Join(u.dir(), dropin.Device(m)+".wants", status.UnitName(container))
+	return filepath.Join(u.dir(), dropin.Device(m)+".wants", spec.UnitName(container))
 }
 
 func (u mountUnits) dir() string { return filepath.Join(u.root, "/run/systemd/system") }

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
-	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -39,7 +39,7 @@ func (a *Agent) getProgress(w http.ResponseWriter, r *http.Request) {
 func (a *Agent) follow(ctx context.Context, name string, since time.Time, tell func(api.Progress) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	unit, err := a.Units.Watch(ctx, status.UnitName(name))
+	unit, err := a.Units.Watch(ctx, spec.UnitName(name))
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (a *Agent) progress(ctx context.Context, name string, since time.Time) api.
 		return api.Progress{Doing: pending.Doing}
 	}
 	state, stateErr := a.Dir.State(name)
-	unit, err := a.Units.Unit(ctx, status.UnitName(name))
+	unit, err := a.Units.Unit(ctx, spec.UnitName(name))
 	if err != nil {
 		return api.Progress{Error: err.Error()}
 	}

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/spec"
@@ -112,12 +111,12 @@ func (a *Agent) stopUnassigned(ctx context.Context, force *accepted) error {
 	if err != nil {
 		return err
 	}
-	up, err := a.Units.Units(ctx, status.UnitName("*"))
+	up, err := a.Units.Units(ctx, spec.UnitName("*"))
 	if err != nil {
 		return err
 	}
 	for _, unit := range up {
-		if name, found := status.ContainerName(unit); found && !slices.Contains(names, name) {
+		if name, found := spec.ContainerName(unit); found && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -134,7 +133,7 @@ func (a *Agent) stopUnassigned(ctx context.Context, force *accepted) error {
 
 func (a *Agent) retire(ctx context.Context, name string) error {
 	a.Log.Info("stopping a container that is no longer assigned", zap.String("container", name))
-	if err := a.Units.Stop(ctx, status.UnitName(name)); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+	if err := a.Units.Stop(ctx, spec.UnitName(name)); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
 		return err
 	}
 	return errors.Join(a.Dir.RemoveContainer(name), a.dropIns.remove(name))
@@ -167,7 +166,7 @@ func (a *Agent) apply(ctx context.Context, containers ...*spec.Container) error 
 		}
 		reload = reload || mounts
 		if changed {
-			settings = append(settings, status.UnitName(c.Name))
+			settings = append(settings, spec.UnitName(c.Name))
 		}
 	}
 	if err := a.reload(ctx, reload, settings); err != nil {
@@ -185,7 +184,7 @@ func (a *Agent) apply(ctx context.Context, containers ...*spec.Container) error 
 // drop-ins that systemd reads anyway when the units are started.
 func (a *Agent) reload(ctx context.Context, must bool, units []string) error {
 	if !must && len(units) > 0 {
-		loaded, err := a.Units.Loaded(ctx, status.UnitName("*"))
+		loaded, err := a.Units.Loaded(ctx, spec.UnitName("*"))
 		if err != nil {
 			return err
 		}
@@ -198,7 +197,7 @@ func (a *Agent) reload(ctx context.Context, must bool, units []string) error {
 }
 
 func (a *Agent) applyUnit(ctx context.Context, c *spec.Container, rewritten bool) error {
-	name := status.UnitName(c.Name)
+	name := spec.UnitName(c.Name)
 	unit, err := a.Units.Unit(ctx, name)
 	if err != nil {
 		return err

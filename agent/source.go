@@ -9,8 +9,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
-	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/assignment/policy"
+	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/spec"
 )
 

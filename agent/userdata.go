@@ -9,10 +9,10 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/dockhost/dockhost/cloudinit"
-	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/agent/config"
 	"github.com/dockhost/dockhost/assignment"
+	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/internal/dirwatch"
 	"github.com/dockhost/dockhost/spec/gce"

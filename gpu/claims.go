@@ -91,7 +91,7 @@ func Claims(dir rundir.Dir, unit, cgroups string) ([]Claim, error) {
 	var claims []Claim
 	for _, name := range names {
 		c, err := dir.Container(name)
-		holder := assignedUnit(name)
+		holder := spec.UnitName(name)
 		if err != nil || c.GPU == nil || holder == unit {
 			continue // or it has just been removed
 		}
@@ -105,9 +105,6 @@ func Claims(dir rundir.Dir, unit, cgroups string) ([]Claim, error) {
 	}
 	return claims, err
 }
-
-// assignedUnit is the unit of an assigned container.
-func assignedUnit(container string) string { return "dockhost@" + container + ".service" }
 
 // unitRuns says whether a placement is of a unit that is up: a supervisor that
 // was killed leaves its own.

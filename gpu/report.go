@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
@@ -171,7 +172,7 @@ func (m Machine) containers(dir rundir.Dir, placed map[string]placement.Placemen
 		if err != nil || c.GPU == nil {
 			continue
 		}
-		unit := assignedUnit(name)
+		unit := spec.UnitName(name)
 		made := Container{Unit: unit, Devices: []string{}, Exclusive: c.GPU.Exclusive}
 		if state, err := dir.State(name); err == nil {
 			made.Lost = state.GPU

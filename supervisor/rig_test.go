@@ -77,7 +77,7 @@ func newRig(t *testing.T) *rig {
 	r.write("proc/self/cgroup", "0::"+unitCgroup+"\n")
 	r.write(fmt.Sprintf("proc/%d/stat", os.Getpid()), procStat(os.Getpid(), 500))
 	r.write("proc/sys/kernel/random/boot_id", "b007\n")
-	r.server.AddRuntime(request.RuntimeName, "/usr/libexec/dockhost/dockhost-runtime")
+	r.server.AddRuntime(spec.RuntimeName, "/usr/libexec/dockhost/dockhost-runtime")
 	return r
 }
 

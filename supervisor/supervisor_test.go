@@ -89,7 +89,7 @@ func TestContainerIsPlaced(t *testing.T) {
 	if env := []string{"A=file", "B=file", "A=declared"}; !slices.Equal(config.Env, env) {
 		t.Errorf("env = %q, want %q: what was declared wins", config.Env, env)
 	}
-	if host.Runtime != request.RuntimeName || host.CgroupParent != placement.CgroupParent(unitName) || host.RestartPolicy.Name != container.RestartPolicyDisabled {
+	if host.Runtime != spec.RuntimeName || host.CgroupParent != placement.CgroupParent(unitName) || host.RestartPolicy.Name != container.RestartPolicyDisabled {
 		t.Errorf("host config = %+v, want it run by dockhost in %s", host, unitName)
 	}
 }
@@ -309,7 +309,7 @@ func TestNotRun(t *testing.T) {
 			r.spec.Notify = spec.NotifyHealthy
 		}, "has a healthcheck"},
 		{"no env file", func(r *rig) { r.spec.EnvFiles = []spec.EnvFile{{Path: "/nonexistent/env", Required: true}} }, "/nonexistent/env"},
-		{"no runtime", func(r *rig) { r.server.RemoveRuntime(request.RuntimeName) }, "run: dockhost setup"},
+		{"no runtime", func(r *rig) { r.server.RemoveRuntime(spec.RuntimeName) }, "run: dockhost setup"},
 		{"port taken", func(r *rig) {
 			image := r.app()
 			image.StartError = "driver failed programming external connectivity"
@@ -348,7 +348,7 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		}},
 		{"declared env", func(r *rig) {
 			r.spec.Config.Env = []string{"PASSWORD=s3cret-canary"}
-			r.server.RemoveRuntime(request.RuntimeName)
+			r.server.RemoveRuntime(spec.RuntimeName)
 		}},
 		{"login", func(r *rig) {
 			r.configDir = enginetest.ConfigDir(r.t, map[string]engine.Login{"docker.io": {Username: "deploy", Password: "s3cret-canary"}})

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -39,7 +38,7 @@ const UnitDir = "/run/systemd/system/"
 
 // Path is where the drop-in of a container lies.
 func Path(container string) string {
-	return UnitDir + status.UnitName(container) + ".d/" + name
+	return UnitDir + spec.UnitName(container) + ".d/" + name
 }
 
 // Render returns the drop-in of a container for a version of systemd. What the
@@ -52,7 +51,7 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 		if dependency.Joined {
 			want = "Requires"
 		}
-		fmt.Fprintf(&unit, "After=%s\n%s=%s\n", status.UnitName(dependency.Name), want, status.UnitName(dependency.Name))
+		fmt.Fprintf(&unit, "After=%s\n%s=%s\n", spec.UnitName(dependency.Name), want, spec.UnitName(dependency.Name))
 	}
 	for _, m := range c.Mounts {
 		fmt.Fprintf(&unit, "RequiresMountsFor=%s\n", m.Where)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,20 +15,9 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
-
-// UnitName is the unit of an assigned container.
-func UnitName(container string) string { return "dockhost@" + container + ".service" }
-
-// ContainerName is the container of a unit, and false for another unit.
-func ContainerName(unit string) (string, bool) {
-	name, found := strings.CutPrefix(unit, "dockhost@")
-	if !found {
-		return "", false
-	}
-	return strings.CutSuffix(name, ".service")
-}
 
 // engineClient is what is asked of Docker.
 type engineClient interface {
@@ -96,12 +84,12 @@ func (g Gatherer) names(ctx context.Context) ([]string, error) {
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, err
 	}
-	up, err := g.Units.Units(ctx, UnitName("*"))
+	up, err := g.Units.Units(ctx, spec.UnitName("*"))
 	if err != nil && len(names) == 0 {
 		return nil, err
 	}
 	for _, unit := range up {
-		if name, found := ContainerName(unit); found && !slices.Contains(names, name) {
+		if name, found := spec.ContainerName(unit); found && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -112,7 +100,7 @@ func (g Gatherer) names(ctx context.Context) ([]string, error) {
 func (g Gatherer) container(ctx context.Context, name string) api.Container {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	c := api.Container{Name: name, Unit: UnitName(name)}
+	c := api.Container{Name: name, Unit: spec.UnitName(name)}
 	if assigned, err := g.Dir.Container(name); err == nil {
 		c.Image = assigned.Image
 	}

@@ -16,9 +16,9 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
-	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/internal/document"
 )
 

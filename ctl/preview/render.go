@@ -15,14 +15,13 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"github.com/dockhost/dockhost/agent/dropin"
-	"github.com/dockhost/dockhost/agent/status"
-	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/assignment"
+	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/document"
-	"github.com/dockhost/dockhost/systemd/units"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
+	"github.com/dockhost/dockhost/systemd/units"
 )
 
 // RenderOptions say what is shown.
@@ -129,7 +128,7 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 	if !o.ShowEnv {
 		c, hash = mask(c), masked // which tells a guess of a short secret from the others
 	}
-	unit := status.UnitName(c.Name)
+	unit := spec.UnitName(c.Name)
 	host := request.Host{Unit: unit, Supervisor: "PID/START/BOOT", ConfigHash: hash}
 	if c.Notify == spec.NotifyContainer {
 		host.NotifySocket = placement.Dir + "/" + request.SocketPrefix + "PID"

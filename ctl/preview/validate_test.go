@@ -11,10 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/assignment"
-	"github.com/dockhost/dockhost/internal/document"
 	"github.com/dockhost/dockhost/assignment/policy"
+	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/internal/document"
 )
 
 // validate returns what is printed about a text: the errors and the result,
@@ -157,7 +157,9 @@ func TestValidateNames(t *testing.T) {
 	if out, _ := print(t, Validate(t.Context(), assignment.Options{}, in)); out != user+unknown {
 		t.Errorf("prints %q, want %q", out, user+unknown)
 	}
-	seed := func() (string, string) { return print(t, Validate(t.Context(), assignment.Options{}, OpenSeed(dir+"/"))) }
+	seed := func() (string, string) {
+		return print(t, Validate(t.Context(), assignment.Options{}, OpenSeed(dir+"/")))
+	}
 	if out, _ := seed(); !strings.Contains(out, "has user-data but no meta-data") {
 		t.Errorf("prints %q, want what the seed lacks", out)
 	}

@@ -129,11 +129,8 @@ func (d *declaration) labels() map[string]string {
 	return d.service.Labels
 }
 
-// signal is a name or a number, as in signal(7).
-var signal = regexp.MustCompile(`^((SIG)?[A-Z][A-Z0-9]*([+-][0-9]+)?|[1-9][0-9]?)$`)
-
 func (d *declaration) stopSignal() string {
-	if s := d.service.StopSignal; s != "" && !signal.MatchString(strings.ToUpper(s)) {
+	if s := d.service.StopSignal; s != "" && !spec.IsSignal(strings.ToUpper(s)) {
 		d.Errorf(d.field("stop_signal"), "cannot use %q as a signal: write a name such as SIGTERM, or a number", document.Shorten(s))
 	}
 	return d.service.StopSignal

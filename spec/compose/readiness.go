@@ -48,7 +48,7 @@ func (d *declaration) reload(at spot) *spec.Reload {
 
 func (d *declaration) reloadSignal(at spot) string {
 	name := strings.ToUpper(at.Text())
-	if !signal.MatchString(name) {
+	if !spec.IsSignal(name) {
 		d.Errorf(at, "cannot use %q as a signal: write a name such as HUP, or a number", document.Shorten(at.Text()))
 	}
 	return name

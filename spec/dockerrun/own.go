@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -73,9 +72,6 @@ func (o *own) apply(made *spec.Container) error {
 	return errors.Join(problems...)
 }
 
-// signal is a name or a number, as in signal(7).
-var signal = regexp.MustCompile(`^((SIG)?[A-Z][A-Z0-9]*([+-][0-9]+)?|[1-9][0-9]?)$`)
-
 // reload returns what a reload does, or nil.
 func (o *own) reload() (*spec.Reload, error) {
 	switch {
@@ -83,7 +79,7 @@ func (o *own) reload() (*spec.Reload, error) {
 		return nil, errors.New("--reload-signal and --reload-cmd: use one of them")
 	case o.reloadSignal != "":
 		name := strings.ToUpper(o.reloadSignal)
-		if !signal.MatchString(name) {
+		if !spec.IsSignal(name) {
 			return nil, fmt.Errorf("--reload-signal: cannot use %q as a signal: write a name such as HUP, or a number",
 				o.reloadSignal)
 		}

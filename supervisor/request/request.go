@@ -28,10 +28,6 @@ const (
 	LabelConfigHash = "dockhost.config-hash"
 )
 
-// RuntimeName is the name under which dockhost-runtime is registered with
-// Docker.
-const RuntimeName = "dockhost"
-
 const (
 	// NotifyTarget is where a container with notify: container finds the socket.
 	NotifyTarget = "/run/dockhost/notify.sock"
@@ -70,7 +66,7 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	host.Runtime = c.Runtime
 	if h.Unit != "" {
 		config.Labels[LabelUnit] = h.Unit
-		host.Runtime = RuntimeName
+		host.Runtime = spec.RuntimeName
 		host.CgroupParent = placement.CgroupParent(h.Unit)
 	}
 	if h.NotifySocket != "" {

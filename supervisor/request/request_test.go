@@ -33,7 +33,7 @@ func TestMake(t *testing.T) {
 			Labels: map[string]string{"own": "label", LabelUnit: "dockhost@web.service", LabelSupervisor: "me", LabelConfigHash: "hash"},
 		},
 		HostConfig: &container.HostConfig{
-			Runtime:       RuntimeName,
+			Runtime:       spec.RuntimeName,
 			Mounts:        []mount.Mount{{Type: mount.TypeBind, Source: "/run/s", Target: NotifyTarget}},
 			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 		},

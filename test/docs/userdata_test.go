@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dockhost/dockhost/assignment/policy"
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/internal/document"
-	"github.com/dockhost/dockhost/assignment/policy"
 	"github.com/dockhost/dockhost/spec/compose"
 )
 
