@@ -97,7 +97,7 @@ func TestEarlyGenerator(t *testing.T) {
 // have: the wait for what comes after basic.target.
 func TestUnitsCanBeEarly(t *testing.T) {
 	for _, name := range []string{"dockhost.service", "dockhost.socket", "dockhost@.service"} {
-		text, err := os.ReadFile("units/" + name)
+		text, err := os.ReadFile("../systemd/units/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -413,7 +413,7 @@ func TestSymlinks(t *testing.T) {
 
 // The example that is shipped is one.
 func TestExample(t *testing.T) {
-	text, err := os.ReadFile("../packaging/examples/policy.yaml.example")
+	text, err := os.ReadFile("../../packaging/examples/policy.yaml.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -422,7 +422,7 @@ func TestExample(t *testing.T) {
 
 // The manual has each rule, and no other.
 func TestManual(t *testing.T) {
-	text, err := os.ReadFile("../docs/man/dockhost-policy.yaml.5")
+	text, err := os.ReadFile("../../docs/man/dockhost-policy.yaml.5")
 	if err != nil {
 		t.Fatal(err)
 	}

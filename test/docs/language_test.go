@@ -97,6 +97,9 @@ type passage struct {
 	line int
 }
 
+// end returns the line below the passage.
+func (p passage) end() int { return p.line + strings.Count(p.text, "\n") + 1 }
+
 // passages returns what is prose in a file: of Go the comments and strings, of
 // HACKING.md all but the list of phrases itself, of any other file everything.
 func passages(name, text string) []passage {
@@ -123,18 +126,14 @@ func goPassages(text string) []passage {
 	for {
 		pos, tok, literal := s.Scan()
 		line := file.Line(pos)
-		switch tok {
-		case token.EOF:
+		isComment := tok == token.COMMENT
+		switch {
+		case tok == token.EOF:
 			return found
-		case token.COMMENT:
-			literal = strings.TrimPrefix(literal, "//")
-			if comment && found[len(found)-1].line+strings.Count(found[len(found)-1].text, "\n")+1 == line {
-				found[len(found)-1].text += "\n" + literal
-				continue
-			}
-			found, comment = append(found, passage{literal, line}), true
-		case token.STRING:
-			found, comment = append(found, passage{literal, line}), false
+		case isComment && comment && found[len(found)-1].end() == line:
+			found[len(found)-1].text += "\n" + strings.TrimPrefix(literal, "//")
+		case isComment || tok == token.STRING:
+			found, comment = append(found, passage{strings.TrimPrefix(literal, "//"), line}), isComment
 		default:
 			comment = comment && tok == token.SEMICOLON
 		}
