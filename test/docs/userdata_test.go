@@ -41,7 +41,7 @@ func TestUserData(t *testing.T) {
 		}
 	}
 	if count < 3 {
-		t.Errorf("found %d pieces of user data, want the README's at least", count)
+		t.Errorf("found %d pieces of user data, want at least 3", count)
 	}
 }
 
@@ -60,7 +60,7 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 	if count == 0 {
-		t.Error("found no policy, want the README's at least")
+		t.Error("found no policy in the pages")
 	}
 }
 
