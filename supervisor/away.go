@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
@@ -44,13 +45,13 @@ func (f *follower) ask(ctx context.Context) {
 	}()
 }
 
-// answered acts on Docker's answer, and asks again later if there is none.
+// answered acts on Docker's answer. Without one, it asks again later.
 func (f *follower) answered(ctx context.Context, a answer) *ending {
 	f.loop.answers = nil
 	c := f.running
 	switch {
 	case errors.Is(a.err, engine.ErrNotFound):
-		return endWith(notRun(fmt.Errorf("container was removed: %w", a.err)))
+		return new(notRun(fmt.Errorf("container was removed: %w", a.err)))
 	case a.err == nil && a.container.Running:
 		if f.followAgain(ctx, a.container) {
 			return nil
@@ -68,15 +69,15 @@ func (f *follower) answered(ctx context.Context, a answer) *ending {
 
 // followAgain follows a container that has run on. It returns false when Docker
 // went away again.
-func (f *follower) followAgain(ctx context.Context, container engine.Container) bool {
+func (f *follower) followAgain(ctx context.Context, c engine.Container) bool {
 	if f.listen(ctx, f.engine.WaitEnded) != nil {
 		return false
 	}
 	f.followOn()
 	f.report.log.Info("docker is back and the container runs")
 	f.report.notify.Status(f.report.status())
-	f.attendants.readiness.health(container.Health) // it may have changed in the meantime
-	f.attendants.setPaused(ctx, isPaused(container))
+	f.attendants.readiness.health(c.Health) // it may have changed in the meantime
+	f.attendants.setPaused(ctx, c.Status == container.StatePaused)
 	return true
 }
 
@@ -86,9 +87,9 @@ func (f *follower) endedWhileAway(ctx context.Context, code int) *ending {
 	liveRestore := f.judge.outlivesDocker(ctx)
 	c.output = f.relay.resume(ctx, c.id, c.output)
 	if liveRestore {
-		return endWith(f.judge.exited(ctx, c, code))
+		return new(f.judge.exited(ctx, c, code))
 	}
-	return endWith(takenAlong(code))
+	return new(takenAlong(code))
 }
 
 // noticeEnd notes that the container's process has ended, which the kernel

@@ -49,11 +49,11 @@ func (f *follower) judgeNow(ctx context.Context) *ending {
 	c, code := f.running, f.loop.code
 	switch {
 	case c.signs.maybeStopped() && f.judge.dockerLeft(ctx, c):
-		return endWith(takenAlong(code))
+		return new(takenAlong(code))
 	case c.signs.stopped:
 		return f.awaitRestart(ctx)
 	}
-	return endWith(f.judge.exited(ctx, c, code))
+	return new(f.judge.exited(ctx, c, code))
 }
 
 // judge decides why a container ended.

@@ -52,8 +52,8 @@ const (
 	eventExited event = "exited"
 )
 
-// unchanged is where an event leads that changes nothing.
-const unchanged phase = ""
+// unchanged stands for the phase where an event changes nothing.
+const unchanged = ""
 
 // rule says that an event may happen in some phases, and which phase follows.
 type rule struct {

@@ -68,7 +68,8 @@ func reachedOwnLimit(container *systemd.Memory, unit systemd.Memory) bool {
 }
 
 // smallestReached returns the level with the smallest limit that was reached:
-// the container's own, or one of those above it. Its limit is 0 if there is none.
+// the container's own, or one of those above it. Its limit is 0 if no limit was
+// reached.
 func smallestReached(own systemd.Memory, levels []systemd.Memory) systemd.Memory {
 	smallest := own
 	for _, level := range levels {

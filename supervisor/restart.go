@@ -35,7 +35,7 @@ func (f *follower) restartedOrStopped(ctx context.Context) *ending {
 	}
 	f.report.log.Info("container was stopped by docker stop", zap.Int("exit_code", f.loop.code))
 	f.report.life.send(eventStopRequested)
-	return endWith(f.running.stopEnding(f.loop.code))
+	return new(f.running.stopEnding(f.loop.code))
 }
 
 // restarted follows a container that docker restart has started again. It was
@@ -45,10 +45,10 @@ func (f *follower) restarted(ctx context.Context) *ending {
 	before.process.close()
 	f.running = &running{id: before.id, output: before.output, events: before.events, memory: memoryUse{atStart: f.unit.memory()}}
 	if err := f.listen(ctx, f.engine.WaitEnded); err != nil {
-		return endWith(notRun(err))
+		return new(notRun(err))
 	}
 	if err := f.launcher.adopt(ctx, f.running); err != nil {
-		return endWith(notRun(err))
+		return new(notRun(err))
 	}
 	f.followOn()
 	f.report.log.Info("container was restarted by docker restart")

@@ -69,7 +69,8 @@ func killedEnding() ending {
 	return ending{code: exitKilled, err: errors.New("container did not end on its stop signal and was killed")}
 }
 
-// ending is how a container's life under this supervisor ended.
+// ending is how a container's life under this supervisor ended. Functions of the
+// event loop return nil while it continues.
 type ending struct {
 	// code is the exit status of the supervisor.
 	code int
@@ -83,7 +84,3 @@ type ending struct {
 
 // notRun is the ending of a container that could not be run.
 func notRun(err error) ending { return ending{code: ExitNotRun, err: err} }
-
-// endWith returns a pointer to an ending: functions of the event loop return
-// nil when the container has not ended.
-func endWith(e ending) *ending { return &e }

@@ -116,7 +116,7 @@ func (f *follower) stopReturned(err error) *ending {
 	case errors.Is(err, engine.ErrUnreachable):
 		return f.terminate(err)
 	case err != nil:
-		return endWith(notRun(err))
+		return new(notRun(err))
 	}
 	return nil
 }
