@@ -152,7 +152,7 @@ func TestGPULossRestarts(t *testing.T) {
 	r.spec.GPU.Check, r.spec.GPU.OnLoss = time.Millisecond, spec.LossRestart
 	r.answers("check", `{"lost":"it has fallen off the bus"}`)
 	l := r.start()
-	l.ends(1, "lost a GPU, and was ended to be started anew: it has fallen off the bus")
+	l.ends(1, "lost a GPU, and was stopped so that systemd starts it again: it has fallen off the bus")
 	l.leftNothing()
 }
 

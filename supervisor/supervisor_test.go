@@ -112,7 +112,7 @@ func TestExitStatus(t *testing.T) {
 		{"out of memory", func(_ context.Context, p *enginetest.Process) int {
 			p.OutOfMemory()
 			return 137
-		}, 137, "container was killed for want of memory (exit code 137)"},
+		}, 137, "container was killed: out of memory (exit code 137)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
