@@ -11,7 +11,6 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -134,6 +133,17 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 	return nil
 }
 
+// Kill sends the container's first process a signal: "HUP", "SIGHUP" or a
+// number. The error is [ErrConflict] when the container does not run.
+func (c *Client) Kill(ctx context.Context, id, signal string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := c.api.ContainerKill(ctx, id, signal); err != nil {
+		return fmt.Errorf("send signal %s to the container: %w", signal, translate(err))
+	}
+	return nil
+}
+
 // Remove removes a container, also a running one, and its anonymous volumes.
 // One that is not there is no error; one that somebody else is removing is
 // waited for.
@@ -222,26 +232,6 @@ func addresses(settings *container.NetworkSettings) []netip.Addr {
 	}
 	slices.SortFunc(found, netip.Addr.Compare)
 	return found
-}
-
-// ListByLabel returns the containers, running or not, that bear label=value,
-// with what a list tells: id, name, image, labels and status.
-func (c *Client) ListByLabel(ctx context.Context, label, value string) ([]Container, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	found, err := c.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label+"="+value))})
-	if err != nil {
-		return nil, fmt.Errorf("list containers: %w", translate(err))
-	}
-	out := make([]Container, 0, len(found))
-	for _, f := range found {
-		made := Container{ID: f.ID, Image: f.Image, ImageID: f.ImageID, Labels: f.Labels, Status: f.State, Running: f.State == container.StateRunning}
-		if len(f.Names) > 0 {
-			made.Name = trimName(f.Names[0])
-		}
-		out = append(out, made)
-	}
-	return out, nil
 }
 
 // trimName takes off the slash that the API puts before a name.

@@ -10,17 +10,6 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
-// Kill sends the container's first process a signal: "HUP", "SIGHUP" or a
-// number. The error is [ErrConflict] when the container does not run.
-func (c *Client) Kill(ctx context.Context, id, signal string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	if err := c.api.ContainerKill(ctx, id, signal); err != nil {
-		return fmt.Errorf("send signal %s to the container: %w", signal, translate(err))
-	}
-	return nil
-}
-
 // Exec runs a command in the container until it ends, or until ctx does, which
 // the command then survives: the Engine ends no command. It returns the
 // command's exit status; its output, both streams of it, goes to out.

@@ -2,54 +2,14 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 )
-
-// Exit is how a container ended.
-type Exit struct {
-	// Code is the exit code; 128+n for a process that was killed by signal n.
-	Code int
-	// Err is set when the Engine could not tell.
-	Err error
-}
-
-// Wait returns a channel that gets the container's next exit. Called before
-// the start, no exit is missed. It returns once the Engine has taken the
-// request, so that a start may follow.
-func (c *Client) Wait(ctx context.Context, id string) <-chan Exit {
-	return c.wait(ctx, id, container.WaitConditionNextExit)
-}
-
-// WaitEnded is Wait for a container that was started before: one that has
-// ended already is told at once.
-func (c *Client) WaitEnded(ctx context.Context, id string) <-chan Exit {
-	return c.wait(ctx, id, container.WaitConditionNotRunning)
-}
-
-func (c *Client) wait(ctx context.Context, id string, condition container.WaitCondition) <-chan Exit {
-	exit := make(chan Exit, 1)
-	results, errs := c.api.ContainerWait(ctx, id, condition)
-	go func() {
-		select {
-		case result := <-results:
-			e := Exit{Code: int(result.StatusCode)}
-			if result.Error != nil && result.Error.Message != "" {
-				e.Err = errors.New(result.Error.Message)
-			}
-			exit <- e
-		case err := <-errs:
-			exit <- Exit{Err: fmt.Errorf("wait for container: %w", translate(err))}
-		}
-	}()
-	return exit
-}
 
 // Event is something that happened to a container.
 type Event struct {
@@ -93,4 +53,39 @@ func eventFrom(m events.Message) Event {
 	action, health, _ := strings.Cut(string(m.Action), ": ")
 	signal, _ := strconv.Atoi(m.Actor.Attributes["signal"]) // other events have none
 	return Event{Action: action, Health: health, Signal: signal}
+}
+
+// Use is a use of an image by a container: it began or ended.
+type Use struct {
+	// Image is the reference or ID that the container was made of.
+	Image string
+	At    time.Time
+}
+
+// Uses tells of uses of images, also of those since a time that the Engine still
+// knows of, until ctx ends or the Engine goes away; then the channel is closed.
+func (c *Client) Uses(ctx context.Context, since time.Time) <-chan Use {
+	args := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("event", "start"), filters.Arg("event", "die"))
+	options := events.ListOptions{Filters: args}
+	if !since.IsZero() {
+		options.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
+	}
+	messages, errs := c.api.Events(ctx, options)
+	out := make(chan Use)
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case m := <-messages:
+				select {
+				case out <- Use{Image: m.Actor.Attributes["image"], At: time.Unix(0, m.TimeNano)}:
+				case <-ctx.Done():
+					return
+				}
+			case <-errs: //nolint:errcheck // the end is told by closing; whoever asks again is told why
+				return
+			}
+		}
+	}()
+	return out
 }
