@@ -71,7 +71,7 @@ type CardReport struct {
 	Bus string `json:"bus"`
 	// MIG has the instances into which it is split.
 	MIG []Part `json:"mig"`
-	// Units are the units whose containers have it or a part of it.
+	// Units are the units whose containers use it or a part of it.
 	Units []string `json:"units"`
 	// Processes are the processes that have its device node open.
 	Processes []Process `json:"processes"`
