@@ -12,31 +12,31 @@ import (
 	"github.com/docker/docker/api/types/filters"
 )
 
-// ListByLabel returns the containers, running or not, that bear label=value,
-// with what a list tells: id, name, image, labels and status.
+// ListByLabel returns the containers, running or not, that have label=value. It only
+// sets the fields that the Engine lists: id, name, image, labels and status.
 func (c *Client) ListByLabel(ctx context.Context, label, value string) ([]Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label+"="+value))})
+	summaries, err := c.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label+"="+value))})
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", translate(err))
 	}
-	out := make([]Container, 0, len(found))
-	for _, f := range found {
-		made := Container{ID: f.ID, Image: f.Image, ImageID: f.ImageID, Labels: f.Labels, Status: f.State, Running: f.State == container.StateRunning}
-		if len(f.Names) > 0 {
-			made.Name = trimName(f.Names[0])
+	containers := make([]Container, 0, len(summaries))
+	for _, s := range summaries {
+		c := Container{ID: s.ID, Image: s.Image, ImageID: s.ImageID, Labels: s.Labels, Status: s.State, Running: s.State == container.StateRunning}
+		if len(s.Names) > 0 {
+			c.Name = trimName(s.Names[0])
 		}
-		out = append(out, made)
+		containers = append(containers, c)
 	}
-	return out, nil
+	return containers, nil
 }
 
-// StoredContainer is a container, running or not, as a list tells it.
+// StoredContainer is a container, running or not, in a list of all.
 type StoredContainer struct {
 	ID, Name, ImageID string
 	Labels            map[string]string
-	// Ended says that it ran and runs no more, EndedFor for how long at least.
+	// Ended says that it has run and ended, EndedFor how long ago at least.
 	Ended    bool
 	EndedFor time.Duration
 }
@@ -45,31 +45,31 @@ type StoredContainer struct {
 func (c *Client) Containers(ctx context.Context) ([]StoredContainer, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.ContainerList(ctx, container.ListOptions{All: true})
+	summaries, err := c.api.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", translate(err))
 	}
-	containers := make([]StoredContainer, 0, len(found))
-	for _, f := range found {
-		made := StoredContainer{ID: f.ID, ImageID: f.ImageID, Labels: f.Labels}
-		if len(f.Names) > 0 {
-			made.Name = trimName(f.Names[0])
+	containers := make([]StoredContainer, 0, len(summaries))
+	for _, s := range summaries {
+		c := StoredContainer{ID: s.ID, ImageID: s.ImageID, Labels: s.Labels}
+		if len(s.Names) > 0 {
+			c.Name = trimName(s.Names[0])
 		}
-		if f.State == container.StateExited || f.State == container.StateDead {
-			made.Ended, made.EndedFor = true, endedFor(f.Status)
+		if s.State == container.StateExited || s.State == container.StateDead {
+			c.Ended, c.EndedFor = true, endedFor(s.Status)
 		}
-		containers = append(containers, made)
+		containers = append(containers, c)
 	}
 	return containers, nil
 }
 
-// ended is a list's sentence about a container that has: "Exited (0) 3 hours
-// ago". A list has no other word on when that was, and the sentence has been
-// made by go-units since 2015.
+// ended matches the status text of a container that has ended: "Exited (0) 3 hours
+// ago". A list has no other field for that time. go-units has written the text
+// since 2015.
 var ended = regexp.MustCompile(`\) (About an?|\d+) (second|minute|hour|day|week|month|year)s? ago$`)
 
-// endedFor is how long ago that was at least, 0 where it is not told. go-units
-// rounds hours, and cuts off all else.
+// endedFor returns how long ago a container ended at least, 0 if the text does not
+// say. go-units rounds hours to the nearest one and all other units down.
 func endedFor(status string) time.Duration {
 	match := ended.FindStringSubmatch(status)
 	if match == nil {
@@ -77,7 +77,7 @@ func endedFor(status string) time.Duration {
 	}
 	n, err := strconv.Atoi(match[1])
 	if err != nil {
-		n = 1 // "About an hour", which is one at least
+		n = 1 // "About an hour", which is at least one
 	}
 	const day = 24 * time.Hour
 	unit := map[string]time.Duration{
@@ -90,8 +90,8 @@ func endedFor(status string) time.Duration {
 	return age
 }
 
-// RemoveEnded removes a container that does not run, and its anonymous volumes.
-// The error is [ErrConflict] where it does.
+// RemoveEnded removes a container that does not run, and its anonymous volumes. The
+// error is [ErrConflict] if it runs.
 func (c *Client) RemoveEnded(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -1,8 +1,7 @@
-// Package engine is the Docker Engine as this project uses it: pull with
-// progress, create, attach, start, wait, stop, inspect, remove. It is the only
-// package that imports the Docker client. Every call has a deadline, and every
-// error is one of this package's, or wraps one. It knows nothing of systemd,
-// user data or GPUs.
+// Package engine is the client of Docker Engine: pull with progress, create, attach,
+// start, wait, stop, inspect, remove. No other package imports the Docker client.
+// Every call has a deadline. Callers test errors for this package's kinds, such as
+// [ErrNotFound]. It knows nothing of systemd, user data or GPUs.
 package engine
 
 import (
@@ -13,9 +12,8 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// callTimeout bounds a call that does not wait for a container or an image.
-// Creating a container copies the image's volumes, which takes a while on a
-// slow disk.
+// callTimeout bounds a call that does not wait for a container or an image. It leaves
+// room for the creation of a container, which copies the image's volumes.
 const callTimeout = 2 * time.Minute
 
 // Client talks to one Engine. It is safe for concurrent use.
@@ -23,12 +21,12 @@ type Client struct {
 	api         *client.Client
 	logins      []LoginFile
 	credentials []string
-	// metadata is the URL of Google's metadata server.
+	// metadata is the URL of Google Cloud's metadata server.
 	metadata string
 }
 
-// New returns a client. It does not connect: the API version is negotiated by
-// the first call, so that Docker 20.10 to 29 are all spoken to.
+// New returns a client and does not connect. The first call negotiates the API
+// version, so that the client works with Docker 20.10 to 29.
 func New(o Options) (*Client, error) {
 	opts := []client.Opt{client.WithAPIVersionNegotiation()}
 	if o.Host != "" {
@@ -41,24 +39,24 @@ func New(o Options) (*Client, error) {
 	return &Client{api: api, logins: o.Logins, credentials: o.Credentials, metadata: googleMetadata}, nil
 }
 
-// Close gives idle connections back.
+// Close closes idle connections.
 func (c *Client) Close() error {
 	return c.api.Close()
 }
 
-// CloseIdle closes the connections that nothing uses, which otherwise wake the
-// process up when they have been idle for half a minute.
+// CloseIdle closes idle connections. Otherwise their timeout of half a minute would
+// wake the process up.
 func (c *Client) CloseIdle() {
-	_ = c.api.Close() // which does just that, and has no error
+	_ = c.api.Close() // it closes idle connections only, and never fails
 }
 
-// Host is the address that the client talks to.
+// Host returns the Engine's address.
 func (c *Client) Host() string {
 	return c.api.DaemonHost()
 }
 
-// Ping asks whether the Engine answers. The error is [ErrUnreachable] when it
-// does not.
+// Ping checks whether the Engine answers. The error is [ErrUnreachable] if it does
+// not.
 func (c *Client) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -66,7 +64,7 @@ func (c *Client) Ping(ctx context.Context) error {
 	if err != nil {
 		return translate(err)
 	}
-	// Or the next call would ping once more to learn the version.
+	// Otherwise the next call would ping again to learn the version.
 	c.api.NegotiateAPIVersionPing(ping)
 	return nil
 }

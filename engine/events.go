@@ -11,9 +11,9 @@ import (
 	"github.com/docker/docker/api/types/filters"
 )
 
-// Event is something that happened to a container.
+// Event is an event of a container.
 type Event struct {
-	// Action is the Engine's word: start, die, kill, stop, oom, health_status.
+	// Action is the Engine's action: start, die, kill, stop, oom, health_status.
 	Action string
 	// Health is the new health of a health_status event.
 	Health string
@@ -21,9 +21,8 @@ type Event struct {
 	Signal int
 }
 
-// Events returns what happens to a container from now on, until ctx ends or
-// the Engine goes away; then the channel is closed. Only the named actions
-// are sent.
+// Events returns a container's events with these actions from now on. The channel is
+// closed when ctx ends or the connection to the Engine is lost.
 func (c *Client) Events(ctx context.Context, id string, actions ...string) <-chan Event {
 	args := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("container", id))
 	for _, action := range actions {
@@ -41,7 +40,7 @@ func (c *Client) Events(ctx context.Context, id string, actions ...string) <-cha
 				case <-ctx.Done():
 					return
 				}
-			case <-errs: //nolint:errcheck // the end is told by closing; Wait tells why
+			case <-errs: //nolint:errcheck // closing the channel reports the end; Wait reports why
 				return
 			}
 		}
@@ -51,19 +50,20 @@ func (c *Client) Events(ctx context.Context, id string, actions ...string) <-cha
 
 func eventFrom(m events.Message) Event {
 	action, health, _ := strings.Cut(string(m.Action), ": ")
-	signal, _ := strconv.Atoi(m.Actor.Attributes["signal"]) // other events have none
+	signal, _ := strconv.Atoi(m.Actor.Attributes["signal"]) // other events have no signal
 	return Event{Action: action, Health: health, Signal: signal}
 }
 
-// Use is a use of an image by a container: it began or ended.
+// Use is the start or end of a container that uses an image.
 type Use struct {
-	// Image is the reference or ID that the container was made of.
+	// Image is the reference or ID with which the container was created.
 	Image string
 	At    time.Time
 }
 
-// Uses tells of uses of images, also of those since a time that the Engine still
-// knows of, until ctx ends or the Engine goes away; then the channel is closed.
+// Uses returns uses of images, including those since a time that the Engine still
+// remembers. The channel is closed when ctx ends or the connection to the Engine is
+// lost.
 func (c *Client) Uses(ctx context.Context, since time.Time) <-chan Use {
 	args := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("event", "start"), filters.Arg("event", "die"))
 	options := events.ListOptions{Filters: args}
@@ -82,7 +82,7 @@ func (c *Client) Uses(ctx context.Context, since time.Time) <-chan Use {
 				case <-ctx.Done():
 					return
 				}
-			case <-errs: //nolint:errcheck // the end is told by closing; whoever asks again is told why
+			case <-errs: //nolint:errcheck // closing the channel reports the end; the next call reports why
 				return
 			}
 		}

@@ -8,23 +8,23 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// Exit is how a container ended.
+// Exit says how a container ended.
 type Exit struct {
-	// Code is the exit code; 128+n for a process that was killed by signal n.
+	// Code is the exit code, 128+n if signal n killed the process.
 	Code int
-	// Err is set when the Engine could not tell.
+	// Err is set if the Engine could not report the exit.
 	Err error
 }
 
-// Wait returns a channel that gets the container's next exit. Called before
-// the start, no exit is missed. It returns once the Engine has taken the
-// request, so that a start may follow.
+// Wait returns a channel that receives the container's next exit. It returns after
+// the Engine has accepted the request, so that a Start that follows cannot be
+// missed.
 func (c *Client) Wait(ctx context.Context, id string) <-chan Exit {
 	return c.wait(ctx, id, container.WaitConditionNextExit)
 }
 
-// WaitEnded is Wait for a container that was started before: one that has
-// ended already is told at once.
+// WaitEnded is Wait for a container that was started before. If it has ended already,
+// the channel receives the exit at once.
 func (c *Client) WaitEnded(ctx context.Context, id string) <-chan Exit {
 	return c.wait(ctx, id, container.WaitConditionNotRunning)
 }

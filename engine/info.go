@@ -6,28 +6,28 @@ import (
 	"slices"
 )
 
-// Info is what the Engine says of itself.
+// Info describes the Engine.
 type Info struct {
 	// Version is the Engine's version ("26.1.5+dfsg1").
 	Version string
-	// Root is where it keeps images and containers, "/var/lib/docker" mostly.
+	// Root is the directory of its images and containers, usually "/var/lib/docker".
 	Root string
 	// Driver is the storage driver, such as overlay2. Snapshotter says that images
-	// lie in containerd's store, and Driver is one of its snapshotters.
+	// are in containerd's image store and that Driver is a snapshotter.
 	Driver      string
 	Snapshotter bool
-	// LiveRestore says whether containers outlive the Engine.
+	// LiveRestore says whether containers keep running while the Engine is down.
 	LiveRestore bool
 	// Runtimes maps the name of each registered OCI runtime to its path.
 	Runtimes map[string]string
-	// Mirrors are those of Docker Hub, InsecureRegistries hosts and networks
-	// whose registries need no certificate, and the rest is by what proxies the
-	// Engine asks registries; passwords of these are masked.
+	// Mirrors are the mirrors of Docker Hub. InsecureRegistries are hosts and networks
+	// whose registries need no certificate. The others are the Engine's proxy
+	// settings; passwords in them are masked.
 	Mirrors, InsecureRegistries    []string
 	HTTPProxy, HTTPSProxy, NoProxy string
 }
 
-// Info returns what the Engine says of itself.
+// Info returns the Engine's version and configuration.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -59,8 +59,8 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	}, nil
 }
 
-// Runtimes maps the name of each OCI runtime that is registered with the
-// Engine to its path.
+// Runtimes maps the name of each OCI runtime that is registered with the Engine to
+// its path.
 func (c *Client) Runtimes(ctx context.Context) (map[string]string, error) {
 	info, err := c.Info(ctx)
 	return info.Runtimes, err

@@ -5,22 +5,21 @@ import (
 	"path/filepath"
 )
 
-// Options say which Engine to talk to and with which logins.
+// Options select the Engine and the registry logins.
 type Options struct {
-	// Host is the Engine's address as DOCKER_HOST has it; "" is Docker's own
+	// Host is the Engine's address in the form of DOCKER_HOST. "" is Docker's
 	// default, unix:///var/run/docker.sock.
 	Host string
-	// Logins are asked in this order. The first one that has a login for a
-	// registry is taken.
+	// Logins are searched in this order for a registry's login.
 	Logins []LoginFile
-	// Credentials are directories with systemd credentials, asked in this order.
+	// Credentials are directories with systemd credentials, searched in this order.
 	Credentials []string
 }
 
-// FromEnvironment returns the options that the docker command would take from
-// these variables: DOCKER_HOST, and the logins in the [ConfigDir] and in a
-// .dockercfg of old. The logins in first, directories with a config.json, come
-// before, and then the config.json that systemd hands over as a credential
+// FromEnvironment returns the options that the docker command would take from the
+// environment: DOCKER_HOST, and the logins in the [ConfigDir] and in an old
+// .dockercfg. Two sources precede these logins: the directories in first, each with
+// a config.json, and then a config.json that systemd passes as a credential
 // (LoadCredential=docker-config:FILE).
 func FromEnvironment(getenv func(string) string, first ...string) Options {
 	o := Options{Host: getenv("DOCKER_HOST")}
@@ -37,8 +36,8 @@ func FromEnvironment(getenv func(string) string, first ...string) Options {
 	return o
 }
 
-// ConfigDir is where the docker command has its config.json: DOCKER_CONFIG, or
-// .docker in the home directory.
+// ConfigDir returns the directory of the docker command's config.json: DOCKER_CONFIG,
+// or .docker in the home directory.
 func ConfigDir(getenv func(string) string) string {
 	if dir := getenv("DOCKER_CONFIG"); dir != "" {
 		return dir
@@ -50,7 +49,7 @@ func homeDir(getenv func(string) string) string {
 	if home := getenv("HOME"); home != "" {
 		return home
 	}
-	// systemd sets no HOME for a service of root's.
+	// systemd does not set HOME for a service that runs as root.
 	u, err := user.Current()
 	if err != nil {
 		return "/"

@@ -12,8 +12,8 @@ import (
 	"github.com/docker/docker/api/types/volume"
 )
 
-// PruneBuildCache removes build cache that nothing uses and that was not used for
-// so long, and returns how many bytes it had.
+// PruneBuildCache removes build cache that was not used for a time, and returns its
+// size in bytes.
 func (c *Client) PruneBuildCache(ctx context.Context, unused time.Duration) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -24,8 +24,8 @@ func (c *Client) PruneBuildCache(ctx context.Context, unused time.Duration) (int
 	return int64(report.SpaceReclaimed), nil //nolint:gosec // far below 2^63
 }
 
-// PruneNetworks removes networks that no container uses and that were made so
-// long ago, and returns their names.
+// PruneNetworks removes networks of at least this age that no container uses, and
+// returns their names.
 func (c *Client) PruneNetworks(ctx context.Context, age time.Duration) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -36,22 +36,21 @@ func (c *Client) PruneNetworks(ctx context.Context, age time.Duration) ([]string
 	return report.NetworksDeleted, nil
 }
 
-// anonymous is the name of a volume that nobody named.
+// anonymous matches the name of an anonymous volume.
 var anonymous = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// PruneVolumes removes anonymous volumes that no container has, and returns
-// their names. One that somebody named stays: Docker's own prune, before 23,
-// would take it.
+// PruneVolumes removes anonymous volumes that no container uses, and returns their
+// names. It keeps named volumes, which Docker's own prune removes before Docker 23.
 func (c *Client) PruneVolumes(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"), filters.Arg("driver", "local"))})
+	volumes, err := c.api.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"), filters.Arg("driver", "local"))})
 	if err != nil {
 		return nil, fmt.Errorf("list volumes: %w", translate(err))
 	}
 	var removed []string
 	var errs []error
-	for _, v := range found.Volumes {
+	for _, v := range volumes.Volumes {
 		if !anonymous.MatchString(v.Name) {
 			continue
 		}

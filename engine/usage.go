@@ -7,36 +7,36 @@ import (
 	"github.com/docker/docker/api/types"
 )
 
-// Usage is what the Engine's things take on its disk, in bytes.
+// Usage is the Engine's disk usage in bytes.
 type Usage struct {
-	// Layers are those of all images, Cache is build cache.
+	// Layers is the size of all images' layers, Cache that of the build cache.
 	Layers, Cache int64
-	// Containers are what containers wrote into their own file systems, and
-	// Volumes what lies in volumes, by name.
+	// Containers has what each container wrote into its file system, and Volumes the
+	// size of each volume, by name.
 	Containers, Volumes map[string]int64
 }
 
-// Usage asks what takes how much. The Engine walks through all that containers
-// and volumes hold: this may take minutes.
+// Usage returns the disk usage. The Engine walks through the files of all containers
+// and volumes, which may take minutes.
 func (c *Client) Usage(ctx context.Context) (Usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.DiskUsage(ctx, types.DiskUsageOptions{})
+	report, err := c.api.DiskUsage(ctx, types.DiskUsageOptions{})
 	if err != nil {
-		return Usage{}, fmt.Errorf("ask Docker what takes its disk: %w", translate(err))
+		return Usage{}, fmt.Errorf("ask Docker for its disk usage: %w", translate(err))
 	}
-	usage := Usage{Layers: found.LayersSize, Containers: map[string]int64{}, Volumes: map[string]int64{}}
-	for _, one := range found.Containers {
+	usage := Usage{Layers: report.LayersSize, Containers: map[string]int64{}, Volumes: map[string]int64{}}
+	for _, one := range report.Containers {
 		if len(one.Names) > 0 {
 			usage.Containers[trimName(one.Names[0])] = one.SizeRw
 		}
 	}
-	for _, one := range found.Volumes {
+	for _, one := range report.Volumes {
 		if one.UsageData != nil {
 			usage.Volumes[one.Name] = max(one.UsageData.Size, 0)
 		}
 	}
-	for _, one := range found.BuildCache {
+	for _, one := range report.BuildCache {
 		if !one.Shared {
 			usage.Cache += one.Size
 		}
