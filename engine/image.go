@@ -24,7 +24,7 @@ type Image struct {
 }
 
 // Image returns the image with a reference. The error is [ErrNotFound] if the host
-// does not have it.
+// lacks it.
 func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -2,7 +2,7 @@ package engine
 
 import "testing"
 
-func TestRepoDigest(t *testing.T) {
+func TestRepoDigestOfSameRepository(t *testing.T) {
 	digests := []string{"mirror.example/nginx@sha256:aa", "nginx@sha256:bb", "localhost:5000/nginx@sha256:cc"}
 	tests := []struct{ ref, want string }{
 		{"nginx", "sha256:bb"},
