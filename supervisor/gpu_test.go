@@ -24,7 +24,7 @@ func gpuRig(t *testing.T) *rig {
 	if err := os.Chmod(r.dockhost, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r.spec.GPU = &spec.GPU{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
+	r.spec.GPU = &spec.GPUNeeds{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
 	r.answers("attach", `{"status":"loading the driver"}`+"\n"+`{"attachment":{"devices":["nvidia.com/gpu=0"],"gpus":["GPU-0"],"edits":{"linux":{"devices":[{"path":"/dev/nvidia0","major":195}]}}}}`)
 	return r
 }

@@ -54,7 +54,7 @@ func TestLoginFor(t *testing.T) {
 	}
 }
 
-// A config.json may hold passwords in parts that its parser quotes.
+// The parser of config.json quotes parts that may contain passwords.
 func TestLoginForKeepsSecrets(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"auths": {"localhost:5000": {"auth": "s3cret-canary"}}}`), 0o600); err != nil {
@@ -103,7 +103,7 @@ func TestFromEnvironment(t *testing.T) {
 	}
 }
 
-// Each source is asked, in the order of FromEnvironment.
+// The sources are searched in the order of FromEnvironment.
 func TestLoginsInOrder(t *testing.T) {
 	const old = `{"https://registry.test:5000/v1/": {"auth": "b2xkOm9sZC1zM2NyZXQ=", "email": "old@example.com"}}`
 	home, credentials := t.TempDir(), t.TempDir()
@@ -126,8 +126,8 @@ func TestLoginsInOrder(t *testing.T) {
 	}
 }
 
-// User= in a unit may name someone who cannot read the logins of root's.
-func TestUnreadableIsNoLogin(t *testing.T) {
+// User= in a unit may be a user who cannot read root's logins.
+func TestUnreadableFileIsNoLogin(t *testing.T) {
 	dir, own := t.TempDir(), t.TempDir()
 	writeConfig(t, dir, map[string]Login{"registry.test": {Username: "root", Password: "s3cret"}})
 	if err := os.Chmod(dir, 0); err != nil {
@@ -142,12 +142,12 @@ func TestUnreadableIsNoLogin(t *testing.T) {
 	}
 }
 
-// asNobody calls f without root's right to read everything.
+// asNobody calls f without root's privilege to read everything.
 func asNobody(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan error)
 	go func() {
-		// The thread ends with the goroutine, since it stays locked.
+		// The thread stays locked, so it ends with the goroutine.
 		runtime.LockOSThread()
 		err := unix.Setfsuid(65534)
 		if err == nil {
@@ -197,7 +197,7 @@ func named(t *testing.T, ref string) reference.Named {
 	return named
 }
 
-// configFile is a config.json with a login for registry.test:5000.
+// configFile returns a config.json with a login for registry.test:5000.
 func configFile(t *testing.T, user string) string {
 	t.Helper()
 	var b strings.Builder

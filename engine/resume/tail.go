@@ -1,4 +1,4 @@
-package engine
+package resume
 
 import (
 	"bytes"
@@ -7,26 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// tailSize is how much of the end of a stream is kept: 64 lines and more, as
-// most programs write them.
+// tailSize is how many bytes of the end of a stream are kept: 64 lines or more
+// of most programs.
 const tailSize = 8 << 10
 
-// tail is the end of what was relayed of a stream. It keeps bytes, of which
-// none but the last tailSize of a write are ever touched: hashing all lines, or
-// even finding them, would cost more than the relay itself.
+// tail is the end of what was relayed of a stream. It keeps raw bytes and copies
+// at most the last tailSize of a write: to hash all lines, or even to find
+// them, would cost more than the relay itself.
 type tail struct {
 	last []byte
-	// cut says that there was more before it.
+	// cut says that more was relayed before last.
 	cut bool
-	// at is when the last of it came.
+	// at is when the end of last arrived.
 	at time.Time
 }
 
-// add keeps the end of p, which came at that time.
+// add keeps the end of p, which arrived at that time.
 func (t *tail) add(p []byte, at time.Time) {
 	t.at = at
 	if t.last == nil {
-		t.last = make([]byte, 0, 2*tailSize) // twice, so that the bytes are moved seldom
+		t.last = make([]byte, 0, 2*tailSize) // twice the size, so that bytes are moved rarely
 	}
 	if len(p) >= tailSize {
 		t.cut = t.cut || len(p) > tailSize || len(t.last) > 0
@@ -43,11 +43,11 @@ func (t *tail) add(p []byte, at time.Time) {
 // line is a line that was relayed.
 type line struct {
 	hash uint64
-	// end is, of a line whose beginning is not known, its end; else nil.
+	// end is the end of a line whose beginning is unknown, otherwise nil.
 	end []byte
 }
 
-// lines returns the lines, oldest first, and what was begun of the next one.
+// lines returns the lines, oldest first, and the beginning of the next one.
 func (t *tail) lines(seed maphash.Seed) ([]line, []byte) {
 	text := t.last
 	if t.cut {
@@ -71,8 +71,8 @@ func (t *tail) lines(seed maphash.Seed) ([]line, []byte) {
 	}
 }
 
-// asLogged is a text as the driver json-file keeps it, which has a character
-// for each byte that is none.
+// asLogged returns a text as the logging driver json-file stores it, with U+FFFD
+// for each invalid byte.
 func asLogged(text []byte) []byte {
 	if utf8.Valid(text) {
 		return text

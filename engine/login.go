@@ -20,20 +20,20 @@ import (
 	"github.com/docker/docker/api/types/registry"
 )
 
-// dockerHub is the key of Docker Hub's login in a config.json.
+// dockerHub is Docker Hub's key in a config.json.
 const dockerHub = "https://index.docker.io/v1/"
 
-// login is what the Engine is sent with a pull.
+// login is the login that a pull sends to the Engine.
 type login struct {
-	// registry is the host as a person names it.
+	// registry is the registry's host.
 	registry string
-	// username is "" when there is no login; it may be shown.
+	// username is "" without a login. It is not secret.
 	username string
 	// encoded is the X-Registry-Auth header: a secret.
 	encoded string
 }
 
-// who says, for an error, as whom a registry was asked.
+// who describes the login for an error.
 func (l login) who() string {
 	if l.username == "" {
 		return fmt.Sprintf("without a login for %s", l.registry)
@@ -41,22 +41,22 @@ func (l login) who() string {
 	return fmt.Sprintf("as %q at %s", l.username, l.registry)
 }
 
-// LoginFile is a file with registry logins. One that is not there, or that this
-// user may not read, has none.
+// LoginFile is a file with registry logins. A file that does not exist, or that this
+// user may not read, counts as empty.
 type LoginFile struct {
 	Path string
-	// Old says that the file is a .dockercfg, from the time before config.json:
-	// logins by registry, and nothing else.
+	// Old says that the file is a .dockercfg, the predecessor of config.json, which
+	// has only logins by registry.
 	Old bool
 }
 
-// ConfigFile is the config.json of a directory such as ~/.docker.
+// ConfigFile returns the config.json of a directory such as ~/.docker.
 func ConfigFile(dir string) LoginFile {
 	return LoginFile{Path: filepath.Join(dir, config.ConfigFileName)}
 }
 
-// loginFor returns what the Engine is sent, from the first file that has a login
-// for the registry of ref. Whoever must be asked for it is asked now, so that a
+// loginFor returns the login for the registry of ref, from the first file that has
+// one. It reads password files and runs credential helpers each time, so that a
 // password may change while the program runs.
 func (c *Client) loginFor(ctx context.Context, ref reference.Named) (login, error) {
 	host := reference.Domain(ref)
@@ -67,8 +67,8 @@ func (c *Client) loginFor(ctx context.Context, ref reference.Named) (login, erro
 	return encodeLogin(host, auth)
 }
 
-// Login returns the login for the registry of ref, a secret, as a config.json
-// has it; zero where there is none.
+// Login returns the login for the registry of ref in the form of a config.json, or
+// the zero value without one. It is a secret.
 func (c *Client) Login(ctx context.Context, ref reference.Named) (configtypes.AuthConfig, error) {
 	host := reference.Domain(ref)
 	key := configKey(host)
@@ -77,9 +77,9 @@ func (c *Client) Login(ctx context.Context, ref reference.Named) (configtypes.Au
 		if err != nil {
 			return configtypes.AuthConfig{}, err
 		}
-		auth, err := c.ask(ctx, file, key)
+		auth, err := c.lookup(ctx, file, key)
 		if err != nil {
-			return configtypes.AuthConfig{}, fmt.Errorf("the login for %s, as %s has it: %w", host, source.Path, err)
+			return configtypes.AuthConfig{}, fmt.Errorf("get the login for %s from %s: %w", host, source.Path, err)
 		}
 		if auth != (configtypes.AuthConfig{ServerAddress: auth.ServerAddress}) {
 			return auth, nil
@@ -88,7 +88,7 @@ func (c *Client) Login(ctx context.Context, ref reference.Named) (configtypes.Au
 	return configtypes.AuthConfig{}, nil
 }
 
-// configKey is what a config.json calls a registry.
+// configKey returns the key of a registry in a config.json.
 func configKey(host string) string {
 	if host == "docker.io" {
 		return dockerHub
@@ -96,8 +96,8 @@ func configKey(host string) string {
 	return host
 }
 
-// ask returns the login that a file has for a registry, which may be none.
-func (c *Client) ask(ctx context.Context, file *loginFile, key string) (configtypes.AuthConfig, error) {
+// lookup returns a file's login for a registry, or the zero value without one.
+func (c *Client) lookup(ctx context.Context, file *loginFile, key string) (configtypes.AuthConfig, error) {
 	own := file.Dockhost[key]
 	switch {
 	case own.PasswordFile != "":
@@ -115,8 +115,8 @@ func (c *Client) ask(ctx context.Context, file *loginFile, key string) (configty
 	if helper != "" {
 		plain.AuthConfigs = nil
 	}
-	// docker/cli would start a helper without a deadline: it is left with the
-	// file, and with DOCKER_AUTH_CONFIG.
+	// docker/cli would run a helper without a deadline. So it only looks into the
+	// file and into DOCKER_AUTH_CONFIG.
 	auth, err := plain.GetAuthConfig(key)
 	if err != nil || helper == "" || auth != (configtypes.AuthConfig{}) {
 		return auth, err
@@ -124,15 +124,15 @@ func (c *Client) ask(ctx context.Context, file *loginFile, key string) (configty
 	return askHelper(ctx, helper, key, own.Environment)
 }
 
-// loginFile is a config.json, and in it the logins that are this program's own.
-// Docker's command takes no notice of these.
+// loginFile is a config.json with a section of dockhost's own logins, which the docker
+// command ignores.
 type loginFile struct {
 	*configfile.ConfigFile
 	Dockhost map[string]Login
 }
 
-// load reads the file. The parser's own errors quote what they could not read,
-// so they are left out.
+// load reads the file. It replaces the parser's errors, because they quote parts of
+// the file.
 func (l LoginFile) load() (*loginFile, error) {
 	raw, err := os.ReadFile(l.Path)
 	switch {
@@ -182,9 +182,9 @@ func encodeLogin(host string, auth configtypes.AuthConfig) (login, error) {
 	return login{registry: host, username: username, encoded: encoded}, nil
 }
 
-// WriteLogins writes a config.json with these logins, by registry host, to w.
-// Docker's command understands those with a password or a helper, and ignores
-// the others. The result is a secret.
+// WriteLogins writes a config.json with these logins, by registry host, to w. The
+// docker command understands logins with a password or a helper and ignores the
+// others. The text is a secret.
 func WriteLogins(w io.Writer, logins map[string]Login) error {
 	file := configfile.New("")
 	file.CredentialHelpers = map[string]string{}
@@ -215,18 +215,18 @@ func WriteLogins(w io.Writer, logins map[string]Login) error {
 	return json.NewEncoder(w).Encode(all)
 }
 
-// Login is how to log in to a registry: as Username with one of the passwords,
-// or with what is asked for.
+// Login says how to log in to a registry: as Username with one of the passwords, or
+// with the answer of a credential helper or cloud.
 type Login struct {
 	Username string `json:"username,omitempty"`
 	Password string `json:"-"`
-	// PasswordFile is read, and PasswordCredential looked for, at each pull.
+	// PasswordFile and PasswordCredential are read at each pull.
 	PasswordFile       string `json:"password_file,omitempty"`
 	PasswordCredential string `json:"password_credential,omitempty"`
-	// CredentialHelper is NAME of docker-credential-NAME, which gets
-	// Environment beside this program's own.
+	// CredentialHelper is the NAME of docker-credential-NAME. Environment is added to
+	// its environment.
 	CredentialHelper string            `json:"-"`
 	Environment      map[string]string `json:"environment,omitempty"`
-	// Identity is the cloud that says who this instance is: "gce".
+	// Identity is the cloud whose instance identity is the login: "gce".
 	Identity string `json:"identity,omitempty"`
 }

@@ -1,4 +1,4 @@
-package engine
+package resume
 
 import (
 	"fmt"
@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// noon is when the last that was relayed came; stamps count from it.
+// noon is when the last output was relayed; messages are timed relative to it.
 var noon = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// logged is a message of a log: how long after noon, and its text.
+// logged is a message of a log.
 type logged struct {
 	after time.Duration
 	text  string
 }
 
-// rest is what a stream would still relay of these messages.
+// rest returns what would still be relayed of these messages.
 func rest(relayed string, messages []logged) string {
 	var t tail
 	for line := range strings.Lines(relayed) {
@@ -27,7 +27,7 @@ func rest(relayed string, messages []logged) string {
 	for _, m := range messages {
 		f.message(stampOf(noon.Add(m.after)), []byte(m.text))
 	}
-	after := resumed{mark: f.result(from)}
+	after := remainder{mark: f.result(from)}
 	if after.time().Before(from) {
 		return "all that was logged before " + from.String()
 	}
@@ -82,7 +82,7 @@ func TestFinder(t *testing.T) {
 	}
 }
 
-// Wherever a relay ends, what it relayed and what follows are the whole.
+// Wherever a relay ends, its output and the rest of the log make up the whole.
 func FuzzFinder(f *testing.F) {
 	f.Add(3, 40, 17)
 	f.Add(1000, 7, 5000)
@@ -102,62 +102,4 @@ func FuzzFinder(f *testing.F) {
 			t.Errorf("cut at %d of %d bytes, the whole has %d bytes", end, whole.Len(), len(got))
 		}
 	})
-}
-
-func TestTail(t *testing.T) {
-	var whole strings.Builder
-	var kept tail
-	for n := range 10_000 {
-		piece := strings.Repeat(fmt.Sprintf("%d\n", n), n%700)
-		whole.WriteString(piece)
-		kept.add([]byte(piece), noon)
-		if got := string(kept.last); !strings.HasSuffix(whole.String(), got) || len(got) < min(whole.Len(), tailSize) || cap(kept.last) > 2*tailSize {
-			t.Fatalf("after %d bytes the tail has %d of %d", whole.Len(), len(got), cap(kept.last))
-		}
-		if kept.cut != (len(kept.last) < whole.Len()) {
-			t.Fatalf("cut = %t of %d of %d bytes", kept.cut, len(kept.last), whole.Len())
-		}
-	}
-}
-
-func TestStampSize(t *testing.T) {
-	tests := map[string]int{
-		"2030-01-02T12:00:00.000000001Z a":      31,
-		"2030-01-02T12:00:00.000000001+02:00 a": 36,
-		"2030-01-02T12:00:00.000000001Z":        0,
-		"2030-01-02 12:00:00.000000001Z a":      0,
-		"a line":                                0,
-		"":                                      0,
-	}
-	for message, want := range tests {
-		if got := stampSize([]byte(message)); got != want {
-			t.Errorf("stampSize(%q) = %d, want %d", message, got, want)
-		}
-	}
-}
-
-// A terminal's log has no frames, and a long line in pieces.
-func TestLogOfTerminal(t *testing.T) {
-	stamp := func(n int) string { return fmt.Sprintf("2030-01-02T12:00:00.%09dZ ", n) }
-	piece := strings.Repeat("x", 16<<10)
-	source := stamp(1) + "one\r\n" + stamp(2) + "\r\n" + stamp(3) + piece + stamp(3) + piece + stamp(3) + "end\r\n" +
-		strings.Repeat(stamp(4)+piece, 5) + stamp(4) + "\r\n" + stamp(5) + "begun"
-	for _, size := range []int{1, 100, bufferSize} {
-		var got collected
-		var stamps []string
-		f := &frames{write: got.write, lines: true, whole: func(_ int, p []byte) (int, error) {
-			n := stampSize(p)
-			stamps = append(stamps, string(p[:n]))
-			return n, nil
-		}}
-		if err := f.copy(pieces{strings.NewReader(source), size}); err != nil {
-			t.Fatal(err)
-		}
-		if want := "one\r\n\r\n" + piece + piece + "end\r\n" + strings.Repeat(piece, 5) + "\r\nbegun"; got.text[0].String() != want {
-			t.Errorf("read in pieces of %d, the output has %d bytes, want %d", size, got.text[0].Len(), len(want))
-		}
-		if len(stamps) != 12 {
-			t.Errorf("read in pieces of %d, there are %d messages, want 12", size, len(stamps))
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package engine
+package resume
 
 import (
 	"bytes"
@@ -9,18 +9,18 @@ import (
 	"math"
 )
 
-// Docker puts a container's two streams into one as frames: the stream's
-// number, three zeros, the length in four bytes, big endian, and the payload
-// (Engine API, ContainerAttach).
+// Docker multiplexes a container's two streams as frames: the stream's number,
+// three zeros, the length in four bytes, big endian, and the payload (Engine
+// API, ContainerAttach).
 const (
 	headerSize = 8
-	// bufferSize is what is read at once, and so all of a container's output
-	// that is in this process.
+	// bufferSize is the size of one read. This process never holds more of a
+	// container's output.
 	bufferSize = 64 << 10
 )
 
-// The streams that frames name. Docker takes 0, its standard input, for output
-// too.
+// The streams that frames name. Docker writes 0, standard input, to the output
+// as well.
 const (
 	frameStdin  = 0
 	frameStdout = 1
@@ -28,36 +28,38 @@ const (
 	frameError  = 3
 )
 
-// frames takes a stream of frames apart. It reads as much as there is, up to
-// its buffer, and joins what follows each other in one stream, so that a busy
+// frames demultiplexes a stream of frames. It reads as much as is available, up
+// to its buffer, and joins consecutive payloads of one stream, so that a busy
 // container costs few system calls.
 type frames struct {
-	// write gets the output: stream 0 is stdout, 1 is stderr.
+	// write receives the output: stream 0 is stdout, 1 is stderr.
 	write func(stream int, p []byte)
-	// whole, unless nil, is shown each payload that fits into the buffer, all of
-	// it, and returns how many bytes at its beginning are not output. A larger
-	// one is output as it is.
+	// whole, unless nil, receives each complete payload that fits into the buffer
+	// and returns how many bytes at its beginning are not output. A larger payload
+	// is written unchanged.
 	whole func(stream int, payload []byte) (int, error)
-	// arrived, unless nil, is told of each read: whether it emptied the source.
+	// arrived, unless nil, is called after each read: emptied says that nothing
+	// more was available.
 	arrived func(emptied bool)
-	// lines says that there are no frames, but lines of one stream, each of
-	// which is shown to whole.
+	// lines says that the source has no frames but the lines of one stream. Each
+	// line is passed to whole.
 	lines bool
 
-	// left is what is still to come of the payload that was begun, of stream.
+	// left is how many bytes of the current payload, of stream, are still to be
+	// read.
 	left   int
 	stream int
-	// ended says that no more comes.
+	// ended says that the source has ended.
 	ended bool
 }
 
-// raw takes what comes for one stream, without frames.
+// raw makes the whole source the output of one stream, without frames.
 func (f *frames) raw() *frames {
 	f.left = math.MaxInt
 	return f
 }
 
-// copy returns nil at the end of src, also amid a frame.
+// copy returns nil at the end of src, also within a frame.
 func (f *frames) copy(src io.Reader) error {
 	buf, held := make([]byte, bufferSize), 0
 	for {
@@ -81,9 +83,9 @@ func (f *frames) copy(src io.Reader) error {
 	}
 }
 
-// take relays what p has, overwriting it, and returns how much it took. Pieces
-// of one stream that follow each other are moved together, over the headers
-// between them, and written at once.
+// take writes the output in p, overwriting p, and returns how many bytes it
+// consumed. It moves consecutive pieces of one stream together, over the headers
+// between them, and writes them at once.
 func (f *frames) take(p []byte) (int, error) {
 	var stream, from, to, taken int
 	flush := func() {
@@ -113,7 +115,7 @@ func (f *frames) take(p []byte) (int, error) {
 }
 
 // next finds the next piece of output, of f.stream, in p: from start to end,
-// where the next one begins. An end of 0 is that there must come more first.
+// where the next one begins. An end of 0 means that more must be read first.
 func (f *frames) next(p []byte) (start, end int, err error) {
 	if f.left > 0 {
 		end = min(f.left, len(p))
@@ -135,9 +137,9 @@ func (f *frames) next(p []byte) (start, end int, err error) {
 	case frameStderr:
 		f.stream = 1
 	case frameError:
-		return 0, 0, fmt.Errorf("docker says instead of output: %s", bytes.TrimSpace(p[start:end]))
+		return 0, 0, fmt.Errorf("docker sends an error instead of output: %s", bytes.TrimSpace(p[start:end]))
 	default:
-		return 0, 0, fmt.Errorf("docker sends output of an unknown stream, %d", kind)
+		return 0, 0, fmt.Errorf("docker sends output of unknown stream %d", kind)
 	}
 	f.left = headerSize + size - end
 	if fits && f.whole != nil {
@@ -147,9 +149,9 @@ func (f *frames) next(p []byte) (start, end int, err error) {
 	return start, end, nil
 }
 
-// nextLine is next where there are lines with a timestamp each and no frames:
-// a container's log, when it has a terminal. Of a long line, which the log has
-// in pieces, each piece has the timestamp of the first.
+// nextLine is next for the log of a container with a terminal: it has lines with
+// a timestamp each, and no frames. The log stores a long line in pieces, which
+// all have the timestamp of the first.
 func (f *frames) nextLine(p []byte) (start, end int, err error) {
 	end = bytes.IndexByte(p, '\n') + 1
 	if end == 0 {
@@ -159,8 +161,8 @@ func (f *frames) nextLine(p []byte) (start, end int, err error) {
 		end = len(p)
 	}
 	if size := stampSize(p[:end]); size > 0 {
-		if again := bytes.Index(p[size:end], p[:size]); again >= 0 {
-			end = size + again
+		if second := bytes.Index(p[size:end], p[:size]); second >= 0 {
+			end = size + second
 		}
 	}
 	if end == 0 {

@@ -1,16 +1,16 @@
-package engine
+package resume
 
 import (
 	"bytes"
 	"time"
 )
 
-// stampLayout is how Docker writes the timestamps of a log: RFC 3339, all nine
-// digits (jsonmessage.RFC3339NanoFixed).
+// stampLayout is the layout of the timestamps in Docker's logs: RFC 3339 with all
+// nine digits (jsonmessage.RFC3339NanoFixed).
 const stampLayout = "2006-01-02T15:04:05.000000000Z07:00"
 
-// stampSize is how long the timestamp at the beginning of a message is, with
-// the space after it; 0 when there is none.
+// stampSize returns the length of the timestamp at the beginning of a message,
+// with the space after it, or 0 without a timestamp.
 func stampSize(message []byte) int {
 	const utc, zone = len("2006-01-02T15:04:05.000000000Z"), len(stampLayout)
 	switch {
@@ -24,7 +24,8 @@ func stampSize(message []byte) int {
 	return 0
 }
 
-// timeOf is the time of what stampSize has seen to be a timestamp; else zero.
+// timeOf parses a timestamp that stampSize recognized. Anything else is the zero
+// time.
 func timeOf(stamp []byte) time.Time {
 	at, _ := time.Parse(stampLayout, string(stamp))
 	return at
@@ -32,21 +33,20 @@ func timeOf(stamp []byte) time.Time {
 
 func stampOf(at time.Time) []byte { return []byte(at.UTC().Format(stampLayout)) }
 
-// mark is how far a stream was relayed, in terms of its log.
+// mark is a position in a stream's log: everything before it was relayed.
 type mark struct {
-	// stamp is the timestamp of the last message that was relayed, and n how
-	// many messages of that timestamp were: the pieces of a long line have one,
-	// and some drivers keep no more than microseconds. Nothing before the
-	// timestamp is missing.
+	// stamp is the timestamp of the last relayed message, and n the number of
+	// relayed messages with this timestamp: the pieces of a long line share one, and
+	// some logging drivers keep only microseconds.
 	stamp []byte
 	n     int
-	// head is what was relayed of the message after those.
+	// head is the relayed beginning of the next message.
 	head []byte
 }
 
 func (m *mark) time() time.Time { return timeOf(m.stamp) }
 
-// count takes note of one more message.
+// count adds one message.
 func (m *mark) count(stamp []byte) {
 	if string(m.stamp) == string(stamp) {
 		m.n++
@@ -55,7 +55,7 @@ func (m *mark) count(stamp []byte) {
 	m.stamp, m.n = append(m.stamp[:0], stamp...), 1
 }
 
-// copy is the mark as it is now, with that head.
+// copy returns a copy of the mark with this head.
 func (m *mark) copy(head []byte) mark {
 	return mark{stamp: bytes.Clone(m.stamp), n: m.n, head: head}
 }

@@ -1,4 +1,4 @@
-package engine
+package resume
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
-// collected is what frames wrote, by stream.
+// collected is what frames wrote, per stream.
 type collected struct {
 	text   [2]bytes.Buffer
 	writes int
@@ -35,9 +35,9 @@ func TestFrames(t *testing.T) {
 		writes                       int
 	}{
 		{"nothing", "", "", "", 0},
-		{"one", frame(stdcopy.Stdout, "one\n"), "one\n", "", 1},
-		{"joined", frame(stdcopy.Stdout, "one\n") + frame(stdcopy.Stdout, "") + frame(stdcopy.Stdout, "two\n"), "one\ntwo\n", "", 1},
-		{"both", frame(stdcopy.Stdout, "a") + frame(stdcopy.Stderr, "b") + frame(stdcopy.Stderr, "c") + frame(stdcopy.Stdin, "d"), "ad", "bc", 3},
+		{"one payload", frame(stdcopy.Stdout, "one\n"), "one\n", "", 1},
+		{"payloads joined", frame(stdcopy.Stdout, "one\n") + frame(stdcopy.Stdout, "") + frame(stdcopy.Stdout, "two\n"), "one\ntwo\n", "", 1},
+		{"both streams", frame(stdcopy.Stdout, "a") + frame(stdcopy.Stderr, "b") + frame(stdcopy.Stderr, "c") + frame(stdcopy.Stdin, "d"), "ad", "bc", 3},
 		{"larger than the buffer", frame(stdcopy.Stderr, large) + frame(stdcopy.Stdout, "x"), "x", large, 5},
 		{"cut in a payload", frame(stdcopy.Stdout, "one\n")[:10], "on", "", 1},
 		{"cut in a header", frame(stdcopy.Stdout, "one\n") + "\x01\x00\x00", "one\n", "", 1},
@@ -63,23 +63,22 @@ func TestFramesFail(t *testing.T) {
 		source io.Reader
 		want   string
 	}{
-		{"error of Docker's", strings.NewReader(frame(stdcopy.Stdout, "one\n") + frame(stdcopy.Systemerr, "it is gone\n")), "it is gone"},
-		{"unknown stream", strings.NewReader(frame(stdcopy.Stdout, "one\n") + frame(9, "x")), "unknown stream, 9"},
-		{"lost", io.MultiReader(strings.NewReader(frame(stdcopy.Stdout, "one\n")), iotest.ErrReader(broken)), "connection reset"},
+		{"error from Docker", strings.NewReader(frame(stdcopy.Stdout, "one\n") + frame(stdcopy.Systemerr, "it is gone\n")), "it is gone"},
+		{"unknown stream", strings.NewReader(frame(stdcopy.Stdout, "one\n") + frame(9, "x")), "unknown stream 9"},
+		{"connection lost", io.MultiReader(strings.NewReader(frame(stdcopy.Stdout, "one\n")), iotest.ErrReader(broken)), "connection reset"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got collected
 			err := (&frames{write: got.write}).copy(test.source)
 			if err == nil || !strings.Contains(err.Error(), test.want) || got.text[0].String() != "one\n" {
-				t.Errorf("copy() = %v after %q, want %q after what came before", err, &got.text[0], test.want)
+				t.Errorf("copy() = %v after %q, want %q after the output before it", err, &got.text[0], test.want)
 			}
 		})
 	}
 }
 
-// What the joined payloads stand over is shown whole, also when it comes in
-// pieces.
+// whole gets complete payloads, also when they arrive in pieces.
 func TestFramesWhole(t *testing.T) {
 	var got collected
 	f := &frames{write: got.write, whole: func(_ int, payload []byte) (int, error) {
@@ -97,8 +96,8 @@ func TestFramesWhole(t *testing.T) {
 	}
 }
 
-// Whatever comes, in whatever pieces, is what Docker's own demultiplexer makes
-// of it, and of a frame that is cut short at least that.
+// Any source, read in any pieces, gives what Docker's own demultiplexer gives. Of
+// a truncated frame it may give more.
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte(frame(stdcopy.Stdout, "one\n")+frame(stdcopy.Stderr, "two\n")), uint16(3))
 	f.Add([]byte(frame(stdcopy.Stdout, "one\n")+frame(stdcopy.Stdout, "two\n")+frame(stdcopy.Systemerr, "no")), uint16(64))
@@ -106,18 +105,18 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'x'}, uint16(2))
 	f.Fuzz(func(t *testing.T, source []byte, size uint16) {
 		if len(source) > 4 && hugeFrame(source) {
-			t.Skip("stdcopy would take that much memory")
+			t.Skip("stdcopy would allocate that much memory")
 		}
 		var out, errs bytes.Buffer
 		_, wantErr := stdcopy.StdCopy(&out, &errs, bytes.NewReader(source))
 		var got collected
 		err := (&frames{write: got.write}).copy(pieces{bytes.NewReader(source), int(size) + 1})
 		if (err == nil) != (wantErr == nil) && complete(source) {
-			t.Errorf("copy() = %v, stdcopy says %v", err, wantErr)
+			t.Errorf("copy() = %v, stdcopy returns %v", err, wantErr)
 		}
 		for i, want := range []*bytes.Buffer{&out, &errs} {
 			if !bytes.HasPrefix(got.text[i].Bytes(), want.Bytes()) {
-				t.Errorf("stream %d is %q, stdcopy has %q", i, &got.text[i], want)
+				t.Errorf("stream %d is %q, stdcopy gives %q", i, &got.text[i], want)
 			}
 		}
 		if extra := got.text[0].Len() + got.text[1].Len() - out.Len() - errs.Len(); extra > 0 && complete(source) {
@@ -126,7 +125,7 @@ func FuzzFrames(f *testing.F) {
 	})
 }
 
-// pieces reads up to n bytes at once.
+// pieces reads at most n bytes at a time.
 type pieces struct {
 	io.Reader
 	n int
@@ -134,7 +133,7 @@ type pieces struct {
 
 func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(p.n, len(b))]) }
 
-// sizes calls f with the size of each frame, and with what is left from it on.
+// sizes calls f for each frame with its size and with how many bytes are left.
 func sizes(source []byte, f func(size, left int)) {
 	for len(source) >= headerSize {
 		size := int(source[4])<<24 | int(source[5])<<16 | int(source[6])<<8 | int(source[7])
