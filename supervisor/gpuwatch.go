@@ -31,7 +31,7 @@ var errSilent = fmt.Errorf("a process that opens its devices gets no answer with
 // gpuWatch checks the GPUs of a running container, in a goroutine of its own.
 type gpuWatch struct {
 	// gpu is the container's request; nil where it has no GPUs.
-	gpu     *spec.GPU
+	gpu     *spec.GPUNeeds
 	unit    *unit
 	program gpuProgram
 	report  *reporter
