@@ -130,7 +130,7 @@ func TestForeground(t *testing.T) {
 func TestNoUnit(t *testing.T) {
 	r := newRig(t)
 	r.write("proc/self/cgroup", "0::/user.slice/user-0.slice/session-1.scope\n")
-	r.start().ends(ExitNotRun, "no service of systemd")
+	r.start().ends(ExitNotRun, "not a systemd service")
 }
 
 // What a unit lacks is said once, with the lines to add.
