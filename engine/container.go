@@ -90,8 +90,8 @@ func (c *Client) Create(ctx context.Context, req CreateRequest) (string, []strin
 	return made.ID, made.Warnings, nil
 }
 
-// explainCreate asks, when the Engine refused a request, whether it was for
-// the runtime: the Engine says so only in words.
+// explainCreate checks whether the Engine refused a request because of the runtime. The
+// Engine's error says so only in its text.
 func (c *Client) explainCreate(ctx context.Context, req CreateRequest, err error) error {
 	runtime := req.HostConfig.Runtime
 	if runtime == "" || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict) {
@@ -133,7 +133,7 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 }
 
 // Kill sends the container's first process a signal: "HUP", "SIGHUP" or a
-// number. The error is [ErrConflict] when the container does not run.
+// number. The error is [ErrConflict] if the container does not run.
 func (c *Client) Kill(ctx context.Context, id, signal string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -54,7 +54,7 @@ func TestLoginFor(t *testing.T) {
 	}
 }
 
-// A config.json may hold passwords in parts that its parser quotes.
+// The parser of config.json quotes parts that may contain passwords.
 func TestLoginForKeepsSecrets(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"auths": {"localhost:5000": {"auth": "s3cret-canary"}}}`), 0o600); err != nil {

@@ -40,8 +40,8 @@ type Driver struct {
 // Problem is a reason why GPUs do not work.
 type Problem struct {
 	Kind ProblemKind `json:"kind"`
-	What string      `json:"what"` // no full stop: "the driver nouveau is bound to 0000:01:00.0"
-	Cure string      `json:"cure"` // "remove it from the image (...)"
+	What string      `json:"what"` // without a full stop: "the kernel driver nouveau is bound to the GPU 0000:01:00.0"
+	Cure string      `json:"cure"` // what to do: "blacklist nouveau (...)"
 }
 
 // ProblemKind names a Problem.

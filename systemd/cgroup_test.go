@@ -80,7 +80,7 @@ func TestHolds(t *testing.T) {
 	}{
 		{"below", "0::/system.slice/web.service/container\n", true},
 		{"in the unit itself", "0::/system.slice/web.service\n", false},
-		{"beside", "0::/system.slice/web.service-other/container\n", false},
+		{"next to the unit", "0::/system.slice/web.service-other/container\n", false},
 		{"docker's scope", "0::/system.slice/docker-0123.scope\n", false},
 		{"hybrid", strings.ReplaceAll(hybrid, "web.service", "web.service/container"), true},
 	}

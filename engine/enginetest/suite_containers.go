@@ -177,7 +177,7 @@ func (s *suite) remove() {
 	}
 }
 
-// removeTwice: whoever comes second returns no sooner than the container is
+// removeTwice checks that the second of two Removes also waits until the container is
 // gone.
 func (s *suite) removeTwice() {
 	for range 5 {
@@ -191,12 +191,13 @@ func (s *suite) removeTwice() {
 			s.Errorf("Inspect() after Remove() = %+v, %v, want ErrNotFound", found, err)
 		}
 		if err := <-first; err != nil {
-			s.Errorf("Remove() beside another = %v", err)
+			s.Errorf("Remove() during another = %v", err)
 		}
 	}
 }
 
-// startRefused: the Engine says what is wrong with a command by an exit code.
+// startRefused checks the exit code that the Engine sets for a command that it cannot
+// run.
 func (s *suite) startRefused() {
 	for command, want := range map[string]int{"/nonexistent": 127, "/etc": 126} {
 		id := s.create(container.Config{Entrypoint: []string{command}})

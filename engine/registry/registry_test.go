@@ -2,7 +2,7 @@ package registry
 
 import (
 	"io"
-	"log" //nolint:depguard // the fake wants one
+	"log" //nolint:depguard // the fake requires one
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -119,7 +119,7 @@ func TestDownload(t *testing.T) {
 }
 
 // Layers that the Engine has already do not count.
-func TestDownloadOfTheRest(t *testing.T) {
+func TestDownloadSkipsExistingLayers(t *testing.T) {
 	r := newRig(t)
 	config, err := r.image.ConfigFile()
 	if err != nil {
@@ -136,7 +136,7 @@ func TestDownloadOfTheRest(t *testing.T) {
 	r.wants(r.host+"/app:one", "", r.size(1))
 }
 
-func TestDownloadNotKnown(t *testing.T) {
+func TestDownloadFailsForUnknownImage(t *testing.T) {
 	r := newRig(t)
 	for ref, platform := range map[string]string{
 		r.host + "/app:none":   "",

@@ -137,7 +137,7 @@ func (w *writer) modules(nvidia bool) {
 	w.write("/lib/modules/"+Kernel+"/modules.dep", dep)
 }
 
-// bus writes sysfs's view, with a device that is nobody's business.
+// bus writes the devices of sysfs, and one device of another vendor.
 func (w *writer) bus(h Host) {
 	w.device("0000:00:00.0", "0x8086", "0x1237", "0x060000", "", -1)
 	for _, g := range h.GPUs {
