@@ -60,9 +60,9 @@ func (s *suite) exitCode() {
 	if e := <-late; e.Err != nil || e.Code != 7 {
 		s.Errorf("WaitEnded() of a running container = %+v, want exit code 7", e)
 	}
-	found, err := s.engine.Inspect(s.Context(), m.id)
-	if err != nil || found.Running || found.Status != container.StateExited || found.ExitCode != 7 || found.Pid != 0 {
-		s.Errorf("Inspect() = %+v, %v, want exited with 7", found, err)
+	state, err := s.engine.Inspect(s.Context(), m.id)
+	if err != nil || state.Running || state.Status != container.StateExited || state.ExitCode != 7 || state.Pid != 0 {
+		s.Errorf("Inspect() = %+v, %v, want exited with 7", state, err)
 	}
 }
 
@@ -122,22 +122,22 @@ func (s *suite) health() {
 			StartPeriod: time.Millisecond, Retries: 1,
 		},
 	})
-	if found, err := s.engine.Inspect(s.Context(), m.id); err != nil || found.Health != container.Starting {
-		s.Errorf("Inspect() = %+v, %v, want health starting", found, err)
+	if state, err := s.engine.Inspect(s.Context(), m.id); err != nil || state.Health != container.Starting {
+		s.Errorf("Inspect() = %+v, %v, want health starting", state, err)
 	}
 	s.hears(m, engine.Event{Action: "health_status", Health: container.Unhealthy})
-	if found, err := s.engine.Inspect(s.Context(), m.id); err != nil || found.Health != container.Unhealthy || !strings.Contains(found.HealthOutput, "not ready") {
-		s.Errorf("Inspect() = %+v, %v, want unhealthy with a reason", found, err)
+	if state, err := s.engine.Inspect(s.Context(), m.id); err != nil || state.Health != container.Unhealthy || !strings.Contains(state.HealthOutput, "not ready") {
+		s.Errorf("Inspect() = %+v, %v, want unhealthy with a reason", state, err)
 	}
 	s.hears(m, engine.Event{Action: "health_status", Health: container.Healthy})
-	if found, err := s.engine.Inspect(s.Context(), m.id); err != nil || found.Health != container.Healthy {
-		s.Errorf("Inspect() = %+v, %v, want healthy", found, err)
+	if state, err := s.engine.Inspect(s.Context(), m.id); err != nil || state.Health != container.Healthy {
+		s.Errorf("Inspect() = %+v, %v, want healthy", state, err)
 	}
 }
 
 func (s *suite) inspect() {
-	if found, err := s.engine.Inspect(s.Context(), "enginetest-none"); !errors.Is(err, engine.ErrNotFound) {
-		s.Errorf("Inspect() of an unknown container = %+v, %v, want ErrNotFound", found, err)
+	if state, err := s.engine.Inspect(s.Context(), "enginetest-none"); !errors.Is(err, engine.ErrNotFound) {
+		s.Errorf("Inspect() of an unknown container = %+v, %v, want ErrNotFound", state, err)
 	}
 	image, err := s.engine.Image(s.Context(), s.host.App)
 	if err != nil {
@@ -145,21 +145,21 @@ func (s *suite) inspect() {
 	}
 	began := time.Now()
 	m := s.start(container.Config{Labels: map[string]string{"enginetest": "inspect"}})
-	found, err := s.engine.Inspect(s.Context(), m.id)
+	state, err := s.engine.Inspect(s.Context(), m.id)
 	if err != nil {
 		s.Fatalf("Inspect() = %v", err)
 	}
-	if found.ID != m.id || found.Image != s.host.App || found.ImageID != image.ID || found.Labels["enginetest"] != "inspect" {
-		s.Errorf("Inspect() = %+v, want container %s of %s (%s)", found, m.id, s.host.App, image.ID)
+	if state.ID != m.id || state.Image != s.host.App || state.ImageID != image.ID || state.Labels["enginetest"] != "inspect" {
+		s.Errorf("Inspect() = %+v, want container %s of %s (%s)", state, m.id, s.host.App, image.ID)
 	}
-	if !found.Running || found.Status != container.StateRunning || found.Pid == 0 || found.OOMKilled || found.Error != "" || found.Health != "" {
-		s.Errorf("Inspect() = %+v, want it running, without a health check", found)
+	if !state.Running || state.Status != container.StateRunning || state.Pid == 0 || state.OOMKilled || state.Error != "" || state.Health != "" {
+		s.Errorf("Inspect() = %+v, want it running, without a health check", state)
 	}
-	if d := found.StartedAt.Sub(began); d < -time.Second || d > patience {
-		s.Errorf("Inspect() says that it started at %s, want %s", found.StartedAt, began)
+	if d := state.StartedAt.Sub(began); d < -time.Second || d > patience {
+		s.Errorf("Inspect() says that it started at %s, want %s", state.StartedAt, began)
 	}
-	if same, err := s.engine.Inspect(s.Context(), found.Name); err != nil || same.ID != m.id {
-		s.Errorf("Inspect(%q) = %+v, %v, want %s", found.Name, same, err, m.id)
+	if same, err := s.engine.Inspect(s.Context(), state.Name); err != nil || same.ID != m.id {
+		s.Errorf("Inspect(%q) = %+v, %v, want %s", state.Name, same, err, m.id)
 	}
 }
 
@@ -169,8 +169,8 @@ func (s *suite) remove() {
 		s.Errorf("Remove() of a running container = %v", err)
 	}
 	s.ends(m, exitKilled)
-	if found, err := s.engine.Inspect(s.Context(), m.id); !errors.Is(err, engine.ErrNotFound) {
-		s.Errorf("Inspect() after Remove() = %+v, %v, want ErrNotFound", found, err)
+	if state, err := s.engine.Inspect(s.Context(), m.id); !errors.Is(err, engine.ErrNotFound) {
+		s.Errorf("Inspect() after Remove() = %+v, %v, want ErrNotFound", state, err)
 	}
 	if err := s.engine.Remove(s.Context(), m.id); err != nil {
 		s.Errorf("Remove() of an unknown container = %v", err)
@@ -187,8 +187,8 @@ func (s *suite) removeTwice() {
 		if err := s.engine.Remove(s.Context(), m.id); err != nil {
 			s.Errorf("Remove() = %v", err)
 		}
-		if found, err := s.engine.Inspect(s.Context(), m.id); !errors.Is(err, engine.ErrNotFound) {
-			s.Errorf("Inspect() after Remove() = %+v, %v, want ErrNotFound", found, err)
+		if state, err := s.engine.Inspect(s.Context(), m.id); !errors.Is(err, engine.ErrNotFound) {
+			s.Errorf("Inspect() after Remove() = %+v, %v, want ErrNotFound", state, err)
 		}
 		if err := <-first; err != nil {
 			s.Errorf("Remove() during another = %v", err)
@@ -204,9 +204,9 @@ func (s *suite) startRefused() {
 		if err := s.engine.Start(s.Context(), id); err == nil {
 			s.Errorf("Start() of %q = nil, want an error", command)
 		}
-		found, err := s.engine.Inspect(s.Context(), id)
-		if err != nil || found.Running || found.ExitCode != want || found.Error == "" {
-			s.Errorf("Inspect() after the start of %q = %+v, %v, want exit code %d", command, found, err, want)
+		state, err := s.engine.Inspect(s.Context(), id)
+		if err != nil || state.Running || state.ExitCode != want || state.Error == "" {
+			s.Errorf("Inspect() after the start of %q = %+v, %v, want exit code %d", command, state, err, want)
 		}
 	}
 }

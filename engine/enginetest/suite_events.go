@@ -18,8 +18,8 @@ func (s *suite) eventsOfStop() {
 	if err := s.engine.Start(s.Context(), id); err != nil {
 		s.Fatal(err)
 	}
-	if found, err := s.engine.Inspect(s.Context(), id); err != nil || found.StopSignal != "SIGINT" {
-		s.Errorf("Inspect() = %+v, %v, want its stop signal", found, err)
+	if state, err := s.engine.Inspect(s.Context(), id); err != nil || state.StopSignal != "SIGINT" {
+		s.Errorf("Inspect() = %+v, %v, want its stop signal", state, err)
 	}
 	if err := s.engine.Stop(s.Context(), id, -time.Second); err != nil {
 		s.Errorf("Stop() without a limit = %v", err)

@@ -74,11 +74,11 @@ func (s *suite) list() {
 	runs := s.start(container.Config{Labels: labels})
 	rests := s.create(container.Config{Labels: labels})
 	s.create(container.Config{Labels: map[string]string{"enginetest": mark + "-other"}})
-	found, err := s.engine.ListByLabel(s.Context(), "enginetest", mark)
-	if err != nil || len(found) != 2 {
-		s.Fatalf("ListByLabel() = %+v, %v, want two containers", found, err)
+	containers, err := s.engine.ListByLabel(s.Context(), "enginetest", mark)
+	if err != nil || len(containers) != 2 {
+		s.Fatalf("ListByLabel() = %+v, %v, want two containers", containers, err)
 	}
-	for _, c := range found {
+	for _, c := range containers {
 		want := map[string]string{runs.id: container.StateRunning, rests: container.StateCreated}[c.ID]
 		if c.Status != want || c.Running != (c.ID == runs.id) || c.Labels["enginetest"] != mark || !strings.HasPrefix(c.Name, "enginetest-") {
 			s.Errorf("ListByLabel() has %+v, want it %s", c, want)
