@@ -19,10 +19,11 @@ import (
 func agentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "agent",
-		Short: "run what the instance's user data assigns to this host",
-		Long: `Reads the instance's user data, keeps what it assigns as last known good, and
-has systemd run each container as dockhost@NAME.service. It is the service
-dockhost.service; SIGHUP (systemctl reload dockhost) reads the user data again.`,
+		Short: "run the node agent",
+		Long: `Runs the containers that user data assigns to this host, each in a unit
+dockhost@NAME.service. It keeps the last known good assignment for the next boot.
+dockhost.service runs this command; SIGHUP (systemctl reload dockhost) makes it
+read the user data again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAgent(cmd.Context()) },
 	}
