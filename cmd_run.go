@@ -43,6 +43,10 @@ its own.`,
 // arguments of docker run.
 func systemdDocker(args []string) error {
 	c, err := dockerrun.SystemdDocker(args, runOptions())
+	if errors.Is(err, dockerrun.ErrHelp) {
+		fmt.Print(dockerrun.SystemdDockerHelp())
+		return nil
+	}
 	return runContainer(c, err)
 }
 
