@@ -11,7 +11,7 @@ import (
 func renderCommand() *cobra.Command {
 	var input inputFlags
 	var asJSON bool
-	options := preview.RenderOptions{Intake: previewOptions()}
+	options := preview.RenderOptions{Assignment: previewOptions()}
 	cmd := &cobra.Command{
 		Use:   "render {FILE | - | --seed DIR} [NAME...]",
 		Short: "show the units and containers that user data describes",
