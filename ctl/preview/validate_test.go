@@ -49,7 +49,7 @@ func TestValidate(t *testing.T) {
 		{"with logins alone", "x-dockhost: {registries: {}}\n", "-: no containers\n", ""},
 		{
 			"every problem at once", "services:\n  web: {imag: x}\n  db: {image: pg, port: 1}\nvolume: {}\n",
-			`-:2:3 services.web: no image: add image: with the reference of an image
+			`-:2:3 services.web: no image: add image: with an image reference
 -:2:9 services.web.imag: unknown key "imag" (did you mean "image"?)
 -:3:19 services.db.port: unknown key "port" (did you mean "ports"?)
 -:4:1 volume: unknown key "volume" (did you mean "volumes"?)
@@ -57,7 +57,7 @@ func TestValidate(t *testing.T) {
 		},
 		{
 			"problems across containers", "services:\n  aa: {image: x, ports: ['80:80'], depends_on: [bb]}\n  bb: {image: x, ports: ['80:81'], depends_on: [aa]}\n",
-			`-:3:26 services.bb.ports[0]: port 80/tcp of the host is taken by container "aa" already
+			`-:3:26 services.bb.ports[0]: port 80/tcp of the host is already used by container "aa"
 -:3:49 services.bb.depends_on[0]: these containers wait for each other in a circle: aa -> bb -> aa
 `, "",
 		},

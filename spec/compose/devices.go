@@ -51,7 +51,7 @@ func (d *declaration) checkDevice(at spot, device container.DeviceMapping) {
 	}
 }
 
-// addGPUs sets what gpus and deploy.resources.reservations.devices ask for.
+// addGPUs adds the requests in gpus and deploy.resources.reservations.devices.
 func (d *declaration) addGPUs(made *container.Resources) {
 	for i, gpu := range d.service.Gpus {
 		capabilities := slices.Clone(gpu.Capabilities)
@@ -79,7 +79,7 @@ func (d *declaration) addGPUs(made *container.Resources) {
 	}
 }
 
-// addRequest asks the Engine for devices, and keeps where that stands.
+// addRequest adds a device request to Docker, and records its place.
 func (d *declaration) addRequest(made *container.Resources, at spot, request container.DeviceRequest) {
 	made.DeviceRequests = append(made.DeviceRequests, request)
 	d.deviceSpots = append(d.deviceSpots, at)
@@ -101,7 +101,7 @@ func (d *declaration) gpuOptions(at spot) *spec.GPUOptions {
 	case at.IsScalar():
 		set("mode", at)
 	case !at.IsMapping():
-		d.Errorf(at, "not a mapping: write mode:, wait:, exclusive:, check: or on_loss: below it, indented, or the mode alone")
+		d.Errorf(at, "not a mapping: write mode:, wait:, exclusive:, check: or on_loss: below it, indented, or just the mode")
 	}
 	for name, value := range at.Fields() {
 		if !slices.Contains(spec.GPUOptionNames(), name) {
@@ -113,10 +113,10 @@ func (d *declaration) gpuOptions(at spot) *spec.GPUOptions {
 	return o
 }
 
-// applyGPU turns the requests for devices that dockhost meets by itself into
-// its own.
-func (d *declaration) applyGPU(made *spec.Container) {
-	made.ApplyGPU(d.gpu, func(i int, err error) {
+// applyGPU moves the device requests that dockhost grants itself from Docker's
+// settings to dockhost's.
+func (d *declaration) applyGPU(c *spec.Container) {
+	c.ApplyGPU(d.gpu, func(i int, err error) {
 		switch i {
 		case spec.GPUOptionsWrong:
 			d.Errorf(d.dockhost.Field("gpu"), "%v", err)

@@ -14,7 +14,7 @@ import (
 	"github.com/docker/go-units"
 )
 
-// minMemory is the least that the Engine takes (daemon/daemon_unix.go,
+// minMemory is the lowest memory limit that Docker accepts (daemon/daemon_unix.go,
 // linuxMinMemory).
 const minMemory = 6 * units.MiB
 
@@ -46,7 +46,7 @@ func (d *declaration) resources() container.Resources {
 	return made
 }
 
-// checkWhole notes a number that compose-go would round or cut off.
+// checkWhole reports a number that compose-go would round or truncate.
 func (d *declaration) checkWhole(at spot) {
 	if at.Text() == "" {
 		return
@@ -56,8 +56,8 @@ func (d *declaration) checkWhole(at spot) {
 	}
 }
 
-// unite sets a limit to what deploy.resources.limits says, which must be the
-// same where both are declared.
+// unite sets a limit to the value in deploy.resources.limits. If both are set,
+// they must be equal.
 func (d *declaration) unite(at spot, key string, limit *int64, deploy int64) {
 	switch {
 	case !at.Present() || deploy == *limit:
@@ -68,8 +68,7 @@ func (d *declaration) unite(at spot, key string, limit *int64, deploy int64) {
 	}
 }
 
-// nanoCPUs reads a number of CPUs as Docker's CLI does, without the rounding
-// of a float.
+// nanoCPUs reads a number of CPUs without rounding, like Docker's CLI.
 func (d *declaration) nanoCPUs(at spot) int64 {
 	if !at.IsScalar() || at.Text() == "" {
 		return 0
@@ -82,14 +81,14 @@ func (d *declaration) nanoCPUs(at spot) int64 {
 	}
 	nano := cpus.Mul(cpus, big.NewRat(billion, 1))
 	if !nano.IsInt() || !nano.Num().IsInt64() {
-		d.Errorf(at, "too precise or too large: nine decimals are the most")
+		d.Errorf(at, "too precise or too large: write at most nine decimals")
 		return 0
 	}
 	return nano.Num().Int64()
 }
 
-// bytes returns a size, and notes one that compose-go would read as nothing
-// or that is negative.
+// bytes returns a size. It reports fractions, which compose-go would read as 0,
+// and negative sizes.
 func (d *declaration) bytes(key string, size int64) int64 {
 	at := d.field(key)
 	if at.IsScalar() && at.Node.Tag == "!!float" {
@@ -115,15 +114,15 @@ func (d *declaration) checkMemory(made *container.Resources, limits spot) {
 		at = limits.Field("memory")
 	}
 	if made.Memory > 0 && made.Memory < minMemory {
-		d.Errorf(at, "too little: the Engine wants at least 6m")
+		d.Errorf(at, "too little: Docker needs at least 6m")
 	}
 	swap := d.field("memswap_limit")
 	switch {
 	case made.MemorySwap == 0:
 	case made.Memory == 0:
-		d.Errorf(swap, "needs mem_limit: it is the limit of memory and swap together")
+		d.Errorf(swap, "needs mem_limit: this limits memory and swap together")
 	case made.MemorySwap > 0 && made.MemorySwap < made.Memory:
-		d.Errorf(swap, "less than mem_limit: it is the limit of memory and swap together")
+		d.Errorf(swap, "less than mem_limit: this limits memory and swap together")
 	}
 }
 
@@ -148,12 +147,12 @@ func (d *declaration) ulimits() []*container.Ulimit {
 func (d *declaration) oomScoreAdj() int {
 	score := d.service.OomScoreAdj
 	if score < -1000 || score > 1000 {
-		d.Errorf(d.field("oom_score_adj"), "cannot use %d: it goes from -1000 to 1000", score)
+		d.Errorf(d.field("oom_score_adj"), "cannot use %d: write a number from -1000 to 1000", score)
 	}
 	return int(score)
 }
 
-// request turns a Compose device request into the Engine's.
+// request converts a Compose device request to Docker's.
 func request(from types.DeviceRequest, capabilities []string) container.DeviceRequest {
 	return container.DeviceRequest{
 		Driver:       from.Driver,
