@@ -226,7 +226,7 @@ func TestParseRefuses(t *testing.T) {
 		{[]string{"--rm"}, []string{"no image is named (see: dockhost run --help)"}},
 		{[]string{"--restart", "always", "nginx"}, []string{"--restart always: systemd restarts the container (leave it out, and set Restart= in the unit)"}},
 		{[]string{"--cgroup-parent", "x.slice", "nginx"}, []string{
-			"--cgroup-parent: the container lives in the cgroup of its unit (leave it out, and set Slice= in the unit)",
+			"--cgroup-parent: the container is in the cgroup of its unit (leave it out, and set Slice= in the unit)",
 		}},
 		{[]string{"--no-such-flag", "nginx"}, []string{"unknown flag: --no-such-flag (see: dockhost run --help)"}},
 		{[]string{"-Z", "nginx"}, []string{"unknown shorthand flag: 'Z' in -Z (see: dockhost run --help)"}},
@@ -237,13 +237,13 @@ func TestParseRefuses(t *testing.T) {
 			`--name: cannot use "../x" as the name of a container: use at least 2 letters, digits, "_", "." and "-", beginning with a letter or a digit`,
 		}},
 		{[]string{"--disable-content-trust=false", "nginx"}, []string{
-			"--disable-content-trust=false, or DOCKER_CONTENT_TRUST: signatures are not checked here (leave it out, and name the image by its digest)",
+			"--disable-content-trust=false, or DOCKER_CONTENT_TRUST: dockhost does not check signatures (leave it out, and name the image by its digest)",
 		}},
 		{[]string{"--sdnotify", "healthy", "--no-healthcheck", "nginx"}, []string{
 			"--sdnotify healthy: cannot wait for a health check that --no-healthcheck disables (remove one of them)",
 		}},
 		{[]string{"--reload-cmd", "kill -HUP 1; true", "nginx"}, []string{
-			`--reload-cmd: cannot use "kill -HUP 1; true": no shell runs it (quote what a shell would act on, or use: sh -c '...')`,
+			`--reload-cmd: cannot use "kill -HUP 1; true": no shell runs it (quote the shell's special characters, or use: sh -c '...')`,
 		}},
 		{[]string{"--reload-cmd", "echo '", "nginx"}, []string{`--reload-cmd: cannot split "echo '" into words: close its quotes and parentheses`}},
 		{[]string{"--reload-cmd", " ", "nginx"}, []string{"--reload-cmd: the command is empty"}},
@@ -257,7 +257,7 @@ func TestParseRefuses(t *testing.T) {
 			"--pull-stall-timeout: cannot use 0s: use a time above 0, such as 60s",
 			"--cgroups: the name is empty: use all, name=systemd or a controller such as memory",
 			"--restart on-failure:3: systemd restarts the container (leave it out, and set Restart= in the unit)",
-			"--runtime dockhost: it runs every container here (leave it out, or name the runtime that it is to call)",
+			"--runtime dockhost: dockhost already runs every container (leave it out, or name the runtime that dockhost calls)",
 			"--use-api-socket: it copies registry logins into the container (leave it out, and use: -v /var/run/docker.sock:/var/run/docker.sock)",
 			"x is not a valid mac address",
 		}},

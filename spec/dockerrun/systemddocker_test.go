@@ -79,8 +79,8 @@ func TestSystemdDockerRefuses(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"", `"run" is missing after the options (see: systemd-docker --help)`},
 		{"--env", `"run" is missing after the options (see: systemd-docker --help)`},
-		{"start web", `cannot do "start": systemd-docker knows only run (see: systemd-docker --help)`},
-		{"-- --rm nginx", `cannot do "--rm": systemd-docker knows only run (see: systemd-docker --help)`},
+		{"start web", `unknown command "start": systemd-docker has only run (see: systemd-docker --help)`},
+		{"-- --rm nginx", `unknown command "--rm": systemd-docker has only run (see: systemd-docker --help)`},
 		{"--rm run nginx", `unknown flag: --rm (see: systemd-docker --help)`},
 		{"--env=maybe run nginx", `invalid argument "maybe" for "-e, --env" flag: strconv.ParseBool: parsing "maybe": invalid syntax (see: systemd-docker --help)`},
 		{"run", `no image is named (see: dockhost run --help)`},
