@@ -1,0 +1,44 @@
+package dockerrun
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// The names of our options must be free in docker run, which may get new ones
+// with each version of docker/cli.
+func TestOwnOptionsAreFree(t *testing.T) {
+	docker := newCommand(nil).Flags()
+	mine := pflag.NewFlagSet("", pflag.ContinueOnError)
+	addOwn(mine)
+	mine.VisitAll(func(flag *pflag.Flag) {
+		if docker.Lookup(flag.Name) != nil {
+			t.Errorf("docker run has --%s itself: ours needs another name", flag.Name)
+		}
+		if flag.Shorthand != "" {
+			t.Errorf("--%s has the short form -%s: those are docker run's", flag.Name, flag.Shorthand)
+		}
+	})
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"--rm", "--help"}} {
+		if _, err := Parse(args, Options{}); !errors.Is(err, ErrHelp) {
+			t.Errorf("Parse(%q) = %v, want ErrHelp", args, err)
+		}
+	}
+	help := Help()
+	for _, want := range []string{"--sdnotify MODE", "--pid-file FILE", "-p, --publish list", "--rm "} {
+		if !strings.Contains(help, want) {
+			t.Errorf("Help() lacks %q", want)
+		}
+	}
+	for _, refused := range []string{"--restart", "--cgroup-parent", "--use-api-socket", "--cpu-count", "--detach"} {
+		if strings.Contains(help, refused+" ") {
+			t.Errorf("Help() offers %s", refused)
+		}
+	}
+}
