@@ -60,15 +60,15 @@ func runAgent(ctx context.Context) error {
 	}).Run(ctx)
 }
 
-// apiListener is the socket that dockhost.socket passes in, or one of the
-// agent's own where that unit is not used.
+// apiListener returns the socket from dockhost.socket, or a new one if that unit
+// is not used.
 func apiListener(ctx context.Context) (net.Listener, error) {
 	listener, err := systemd.Listener()
 	if listener != nil || err != nil {
 		return listener, err
 	}
 	path := runDir.Socket()
-	// A socket that an agent left when it was killed.
+	// An agent that was killed leaves its socket.
 	_ = os.Remove(path)
 	var config net.ListenConfig
 	if listener, err = config.Listen(ctx, "unix", path); err != nil {
@@ -77,8 +77,8 @@ func apiListener(ctx context.Context) (net.Listener, error) {
 	return listener, os.Chmod(path, 0o600)
 }
 
-// onHangup returns a channel that gets a word for each SIGHUP; several that
-// come while one is being served are one.
+// onHangup returns a channel that receives a value for each SIGHUP. Signals that
+// arrive while one waits to be received are dropped.
 func onHangup(ctx context.Context) <-chan struct{} {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)

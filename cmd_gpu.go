@@ -36,42 +36,42 @@ func gpuCommand() *cobra.Command {
 }
 
 func checkGPUs(in io.Reader, out io.Writer) error {
-	var asked attachment.Check
-	if err := json.NewDecoder(in).Decode(&asked); err != nil {
+	var question attachment.Check
+	if err := json.NewDecoder(in).Decode(&question); err != nil {
 		return fmt.Errorf("read the question: %w", err)
 	}
-	found, err := gpu.Checker{Root: "/"}.Check(asked)
+	answer, err := gpu.Checker{Root: "/"}.Check(question)
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(found)
+	return json.NewEncoder(out).Encode(answer)
 }
 
 func attachGPUs(ctx context.Context, in io.Reader, out io.Writer) error {
-	var asked attachment.Question
-	if err := json.NewDecoder(in).Decode(&asked); err != nil {
+	var question attachment.Question
+	if err := json.NewDecoder(in).Decode(&question); err != nil {
 		return fmt.Errorf("read the question: %w", err)
 	}
 	return attachment.Answer(out, func(tell func(attachment.Message)) (attachment.Attachment, error) {
-		return findGPUs(ctx, asked.Unit, asked.GPU, tell)
+		return findGPUs(ctx, question.Unit, question.GPU, tell)
 	})
 }
 
-// findGPUs returns what gives the container of a unit the GPUs that it asks for.
-func findGPUs(ctx context.Context, unit string, asked *spec.GPU, tell func(attachment.Message)) (attachment.Attachment, error) {
+// findGPUs finds GPUs for the container of a unit.
+func findGPUs(ctx context.Context, unit string, request *spec.GPU, tell func(attachment.Message)) (attachment.Attachment, error) {
 	others, err := gpu.Claims(runDir, unit, cgroupRoot)
 	if err != nil {
 		return attachment.Attachment{}, err
 	}
-	return gpu.Attach(ctx, gpu.Machine{Root: "/"}, asked, others, tell)
+	return gpu.Attach(ctx, gpu.Machine{Root: "/"}, request, others, tell)
 }
 
-// canHaveGPUs is what the agent asks before it replaces a container that runs.
-// A description of the GPUs that is not there yet, the supervisor has made: the
-// programs that do so need more than the agent's unit lets them.
+// canHaveGPUs checks that a container could get its GPUs, before the agent stops
+// the old container. If no CDI spec describes the GPUs yet, there is no check: the
+// supervisor has the spec generated, for which the agent's unit has no permission.
 func canHaveGPUs(ctx context.Context, c *spec.Container) error {
-	found, err := gpu.Machine{Root: "/"}.Inspect()
-	if err != nil || len(found.Problems) == 0 && len(found.GPUs) > 0 && found.CDI.Source == "" {
+	inventory, err := gpu.Machine{Root: "/"}.Inspect()
+	if err != nil || len(inventory.Problems) == 0 && len(inventory.GPUs) > 0 && inventory.CDI.Source == "" {
 		return err
 	}
 	_, err = findGPUs(ctx, spec.UnitName(c.Name), c.GPU, func(attachment.Message) {})

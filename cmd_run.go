@@ -95,8 +95,8 @@ func checkDetach(c *spec.Container) error {
 }
 
 // become replaces this process by dockhost-supervise, which is small because it
-// parses no command line. The container may hold secrets, so it is handed over
-// in a memfd, which no other process can open.
+// parses no command line. The container may contain secrets, so it is handed over
+// in memory (a memfd) instead of a file.
 func become(c *spec.Container) error {
 	raw, err := json.Marshal(c)
 	if err != nil {

@@ -99,7 +99,7 @@ type PullPolicy string
 
 // The pull policies. Compose's if_not_present is PullMissing.
 const (
-	// PullMissing pulls an image if the host does not have it.
+	// PullMissing pulls an image that is not on the host.
 	PullMissing PullPolicy = "missing"
 	// PullAlways asks the registry at each start. If the registry does not
 	// answer, the host's own copy of the image is started.

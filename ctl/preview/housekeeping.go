@@ -9,7 +9,7 @@ import (
 )
 
 // settings returns the housekeeping settings of user data, with the keys and
-// values that people write, "off", or nil when there are none.
+// values that people write. It returns "off" or nil for no settings.
 func settings(h *spec.Housekeeping) any {
 	switch {
 	case h == nil:

@@ -20,9 +20,9 @@ func TestRenderedHousekeepingCanBeWrittenAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, found, err := Render(t.Context(), in, RenderOptions{SystemdVersion: 257})
-		if err != nil || len(found) > 0 {
-			t.Fatalf("Render(housekeeping: %s) = %v, %v", written, found, err)
+		r, findings, err := Render(t.Context(), in, RenderOptions{SystemdVersion: 257})
+		if err != nil || len(findings) > 0 {
+			t.Fatalf("Render(housekeeping: %s) = %v, %v", written, findings, err)
 		}
 		raw, err := json.Marshal(r.Housekeeping)
 		if err != nil {

@@ -42,9 +42,9 @@ func render(t *testing.T, o RenderOptions) *Rendering {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, found, err := Render(t.Context(), in, o)
-	if err != nil || len(found) > 0 {
-		t.Fatalf("Render() = %v, %v", found, err)
+	r, all, err := Render(t.Context(), in, o)
+	if err != nil || len(all) > 0 {
+		t.Fatalf("Render() = %v, %v", all, err)
 	}
 	return r
 }
@@ -86,8 +86,8 @@ func TestRenderRefusesProblemsAndUnknownNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, found, err := Render(t.Context(), in, RenderOptions{}); r != nil || len(found) != 1 || err != nil {
-		t.Errorf("Render() = %v, %v, %v, want one finding", r, found, err)
+	if r, all, err := Render(t.Context(), in, RenderOptions{}); r != nil || len(all) != 1 || err != nil {
+		t.Errorf("Render() = %v, %v, %v, want one finding", r, all, err)
 	}
 	in, _ = Open("testdata/rich.yaml", nil, false)
 	for name, want := range map[string]string{"wep": `did you mean "web"?`, "cache": "it has: db, web"} {

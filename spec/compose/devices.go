@@ -13,7 +13,7 @@ import (
 )
 
 // addDevices sets the device nodes and the requests for GPUs.
-func (d *declaration) addDevices(made *container.Resources) {
+func (d *declaration) addDevices(resources *container.Resources) {
 	var cdi []string
 	for i, device := range d.service.Devices {
 		at := d.entry("devices", i, len(d.service.Devices))
@@ -31,12 +31,12 @@ func (d *declaration) addDevices(made *container.Resources) {
 			mapping.CgroupPermissions = "rwm"
 		}
 		d.checkDevice(at, mapping)
-		made.Devices = append(made.Devices, mapping)
+		resources.Devices = append(resources.Devices, mapping)
 	}
 	if cdi != nil {
-		d.addRequest(made, d.field("devices"), container.DeviceRequest{Driver: "cdi", DeviceIDs: cdi})
+		d.addRequest(resources, d.field("devices"), container.DeviceRequest{Driver: "cdi", DeviceIDs: cdi})
 	}
-	d.addGPUs(made)
+	d.addGPUs(resources)
 }
 
 func (d *declaration) checkDevice(at spot, device container.DeviceMapping) {
@@ -52,13 +52,13 @@ func (d *declaration) checkDevice(at spot, device container.DeviceMapping) {
 }
 
 // addGPUs adds the requests in gpus and deploy.resources.reservations.devices.
-func (d *declaration) addGPUs(made *container.Resources) {
+func (d *declaration) addGPUs(resources *container.Resources) {
 	for i, gpu := range d.service.Gpus {
 		capabilities := slices.Clone(gpu.Capabilities)
 		if !slices.Contains(capabilities, "gpu") {
 			capabilities = append(capabilities, "gpu")
 		}
-		d.addRequest(made, d.entry("gpus", i, len(d.service.Gpus)), request(gpu, capabilities))
+		d.addRequest(resources, d.entry("gpus", i, len(d.service.Gpus)), request(gpu, capabilities))
 	}
 	if d.service.Deploy == nil || d.service.Deploy.Resources.Reservations == nil {
 		return
@@ -75,13 +75,13 @@ func (d *declaration) addGPUs(made *container.Resources) {
 		}
 	}
 	for i, device := range devices {
-		d.addRequest(made, spots[i], request(device, device.Capabilities))
+		d.addRequest(resources, spots[i], request(device, device.Capabilities))
 	}
 }
 
 // addRequest adds a device request to Docker, and records its place.
-func (d *declaration) addRequest(made *container.Resources, at spot, request container.DeviceRequest) {
-	made.DeviceRequests = append(made.DeviceRequests, request)
+func (d *declaration) addRequest(resources *container.Resources, at spot, request container.DeviceRequest) {
+	resources.DeviceRequests = append(resources.DeviceRequests, request)
 	d.deviceSpots = append(d.deviceSpots, at)
 }
 

@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// canary stands for a secret: no message may hold it.
+// canary is a secret: no message may contain it.
 const canary = "hunter2canary"
 
 // section returns the mapping below `dockhost:`.
@@ -30,7 +30,7 @@ func section(tb testing.TB, text []byte) *yaml.Node {
 	}
 	top := file.Content[0]
 	if len(top.Content) != 2 || top.Content[0].Value != "dockhost" {
-		tb.Fatalf("want a mapping with the key dockhost alone")
+		tb.Fatalf("want a mapping with only the key dockhost")
 	}
 	return top.Content[1]
 }
@@ -40,7 +40,7 @@ func parse(tb testing.TB, text string) (*spec.Assignment, error) {
 	return Parse(document.File("user-data"), section(tb, []byte(text)))
 }
 
-// service returns the only container of an assignment.
+// parseService parses a service with the image nginx and more lines.
 func parseService(tb testing.TB, lines ...string) *spec.Container {
 	tb.Helper()
 	text := "dockhost:\n  containers:\n    web:\n      image: nginx\n"
@@ -66,12 +66,12 @@ func golden(t *testing.T, path, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got), write it with -update:\n%s", path, diff)
+		t.Errorf("%s differs (-want +got; -update writes it):\n%s", path, diff)
 	}
 }
 
-// TestGood compares each good source with its golden assignment, and reads
-// that back: the agent keeps assignments as JSON.
+// TestGood compares each good source with its golden assignment. It also reads the
+// JSON back, as the agent does with a stored assignment.
 func TestGood(t *testing.T) {
 	for path, text := range sources(t, "good") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestGood(t *testing.T) {
 	}
 }
 
-// lean leaves out of JSON what is empty: most of the Engine's structs is.
+// lean removes empty fields from JSON; most fields of Docker's structs are empty.
 func lean(t *testing.T, raw []byte) string {
 	t.Helper()
 	var value any
@@ -162,7 +162,7 @@ func TestBad(t *testing.T) {
 				t.Fatalf("Parse() = %+v, want an error", assignment)
 			}
 			if strings.Contains(err.Error(), canary) {
-				t.Errorf("Parse() error shows a secret: %v", err)
+				t.Errorf("Parse() error contains a secret: %v", err)
 			}
 			golden(t, strings.TrimSuffix(path, ".yaml")+".err", err.Error()+"\n")
 		})

@@ -96,13 +96,13 @@ func closing(s string) int {
 // braced returns the value of "${expression}".
 func braced(expression string) (string, error) {
 	name := variable.FindString(expression)
-	found := modifier.FindString(expression[len(name):])
-	if name == "" || found == "" {
+	operator := modifier.FindString(expression[len(name):])
+	if name == "" || operator == "" {
 		return "", errVariable
 	}
-	switch found[len(found)-1] {
+	switch operator[len(operator)-1] {
 	case '-':
-		return substitute(expression[len(name)+len(found):])
+		return substitute(expression[len(name)+len(operator):])
 	case '+':
 		return "", nil
 	default:

@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-func TestParseNothing(t *testing.T) {
+func TestParseEmptySection(t *testing.T) {
 	for _, text := range []string{"dockhost: {}", "dockhost: {containers: }", "dockhost: {containers: {}, registries: }"} {
 		assignment, err := parse(t, text)
 		if err != nil || assignment.Containers == nil || len(assignment.Containers) > 0 || assignment.Registries != nil {
@@ -26,7 +26,7 @@ func TestParseNothing(t *testing.T) {
 	}
 }
 
-func TestProblems(t *testing.T) {
+func TestProblemsHavePlaces(t *testing.T) {
 	_, err := parse(t, "dockhost:\n  containers:\n    web: {image: nginx, ports: [\"70000:80\"]}\n  other: 1\n")
 	var problems document.Problems
 	if !errors.As(err, &problems) || len(problems) != 2 {
@@ -45,7 +45,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-func TestAliasBomb(t *testing.T) {
+func TestAliasBombIsRefused(t *testing.T) {
 	text := "dockhost:\n  containers:\n    web:\n      image: nginx\n      x-a0: &a0 [" + canary + "]\n"
 	for i := 1; i < 30; i++ {
 		text += fmt.Sprintf("      x-a%d: &a%d [*a%d, *a%d, *a%d]\n", i, i, i-1, i-1, i-1)
@@ -55,8 +55,8 @@ func TestAliasBomb(t *testing.T) {
 	}
 }
 
-// TestOddValues gives every key every kind of value: what compose-go would
-// panic on or read as nothing must come out as a problem or as a container.
+// TestOddValues gives every key every kind of value. The result must be a problem
+// or a container, even where compose-go would panic or ignore the value.
 func TestOddValues(t *testing.T) {
 	values := []string{
 		"null", "''", "0", "1.5", "99999999999999999999", "true", "'a:b:c'", "'$$'", ".inf", "2026-01-01",

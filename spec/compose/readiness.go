@@ -9,12 +9,12 @@ import (
 )
 
 // notify reads when the container is ready.
-func (d *declaration) notify(at spot, made *spec.Container) spec.Notify {
+func (d *declaration) notify(at spot, c *spec.Container) spec.Notify {
 	mode, err := spec.ParseNotify(document.Shorten(at.Text()))
 	switch {
 	case err != nil:
 		d.Errorf(at, "%v", err)
-	case mode == spec.NotifyHealthy && !hasHealthcheck(made.Config):
+	case mode == spec.NotifyHealthy && !hasHealthcheck(c.Config):
 		d.Errorf(at, "cannot wait for a disabled health check: remove healthcheck.disable, or use started")
 	}
 	return mode
@@ -29,13 +29,13 @@ func (d *declaration) reload(at spot) *spec.Reload {
 		d.Errorf(at, "not a mapping: write signal: with the name of a signal, or exec: with a command, below it, indented")
 		return nil
 	}
-	made := &spec.Reload{}
+	reload := &spec.Reload{}
 	for name, value := range at.Fields() {
 		switch name {
 		case "signal":
-			made.Signal = d.reloadSignal(value)
+			reload.Signal = d.reloadSignal(value)
 		case "exec":
-			made.Exec = d.reloadCommand(value)
+			reload.Exec = d.reloadCommand(value)
 		default:
 			d.UnknownKey(value, name, []string{"signal", "exec"}, "")
 		}
@@ -43,7 +43,7 @@ func (d *declaration) reload(at spot) *spec.Reload {
 	if at.Field("signal").Present() == at.Field("exec").Present() {
 		d.Errorf(at, "write either signal: or exec:")
 	}
-	return made
+	return reload
 }
 
 func (d *declaration) reloadSignal(at spot) string {
@@ -70,8 +70,8 @@ func (d *declaration) reloadCommand(at spot) []string {
 
 // checkWatchdog reports a watchdog in a unit that sends systemd no notifications:
 // systemd would kill the container each time.
-func (d *declaration) checkWatchdog(made *spec.Container) {
-	if made.Notify != spec.NotifyOff {
+func (d *declaration) checkWatchdog(c *spec.Container) {
+	if c.Notify != spec.NotifyOff {
 		return
 	}
 	at := d.dockhost.Field("unit").Field("Service").Field("WatchdogSec")

@@ -22,7 +22,7 @@ const minMemory = 6 * units.MiB
 func (d *declaration) resources() container.Resources {
 	s := &d.service
 	limits := d.field("deploy").Field("resources").Field("limits")
-	made := container.Resources{
+	resources := container.Resources{
 		NanoCPUs:   d.nanoCPUs(d.field("cpus")),
 		CpusetCpus: s.CPUSet,
 		Memory:     d.bytes("mem_limit", int64(s.MemLimit)),
@@ -32,18 +32,18 @@ func (d *declaration) resources() container.Resources {
 	pids := s.PidsLimit
 	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
 		deploy := s.Deploy.Resources.Limits
-		d.unite(limits.Field("cpus"), "cpus", &made.NanoCPUs, d.nanoCPUs(limits.Field("cpus")))
-		d.unite(limits.Field("memory"), "mem_limit", &made.Memory, int64(deploy.MemoryBytes))
+		d.unite(limits.Field("cpus"), "cpus", &resources.NanoCPUs, d.nanoCPUs(limits.Field("cpus")))
+		d.unite(limits.Field("memory"), "mem_limit", &resources.Memory, int64(deploy.MemoryBytes))
 		d.unite(limits.Field("pids"), "pids_limit", &pids, deploy.Pids)
 	}
 	d.checkWhole(d.field("pids_limit"))
 	d.checkWhole(limits.Field("pids"))
 	if pids != 0 {
-		made.PidsLimit = &pids
+		resources.PidsLimit = &pids
 	}
-	d.checkMemory(&made, limits)
-	d.addDevices(&made)
-	return made
+	d.checkMemory(&resources, limits)
+	d.addDevices(&resources)
+	return resources
 }
 
 // checkWhole reports a number that compose-go would round or truncate.
@@ -108,26 +108,26 @@ func (d *declaration) memorySwap() int64 {
 	return d.bytes("memswap_limit", int64(d.service.MemSwapLimit))
 }
 
-func (d *declaration) checkMemory(made *container.Resources, limits spot) {
+func (d *declaration) checkMemory(resources *container.Resources, limits spot) {
 	at := d.field("mem_limit")
 	if !at.Present() {
 		at = limits.Field("memory")
 	}
-	if made.Memory > 0 && made.Memory < minMemory {
+	if resources.Memory > 0 && resources.Memory < minMemory {
 		d.Errorf(at, "too little: Docker needs at least 6m")
 	}
 	swap := d.field("memswap_limit")
 	switch {
-	case made.MemorySwap == 0:
-	case made.Memory == 0:
+	case resources.MemorySwap == 0:
+	case resources.Memory == 0:
 		d.Errorf(swap, "needs mem_limit: this limits memory and swap together")
-	case made.MemorySwap > 0 && made.MemorySwap < made.Memory:
+	case resources.MemorySwap > 0 && resources.MemorySwap < resources.Memory:
 		d.Errorf(swap, "less than mem_limit: this limits memory and swap together")
 	}
 }
 
 func (d *declaration) ulimits() []*container.Ulimit {
-	var made []*container.Ulimit
+	var ulimits []*container.Ulimit
 	for _, name := range slices.Sorted(maps.Keys(d.service.Ulimits)) {
 		limit := d.service.Ulimits[name]
 		soft, hard := limit.Soft, limit.Hard
@@ -139,9 +139,9 @@ func (d *declaration) ulimits() []*container.Ulimit {
 			d.Errorf(d.field("ulimits").Field(name), "cannot use this limit: %v", err)
 			continue
 		}
-		made = append(made, parsed)
+		ulimits = append(ulimits, parsed)
 	}
-	return made
+	return ulimits
 }
 
 func (d *declaration) oomScoreAdj() int {

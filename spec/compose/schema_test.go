@@ -19,15 +19,15 @@ import (
 	"github.com/dockhost/dockhost/internal/document"
 )
 
-// schemaFile is the schema of a dockhost section, which is made here of
-// [serviceKeys], of what Compose says of the values of these keys, of
-// testdata/own.schema.json, and of the notes in the page about them.
+// schemaFile is the schema of a dockhost section. TestSchema generates it from
+// [serviceKeys], Compose's schema of these keys, testdata/own.schema.json, and
+// the notes about the keys in docs/compose.md.
 const schemaFile = "../../docs/dockhost.schema.json"
 
 // object is a JSON object.
 type object = map[string]any
 
-// TestSchema holds the schema to the parser's keys; -update writes it anew.
+// TestSchema checks that the schema has the parser's keys; -update generates it.
 func TestSchema(t *testing.T) {
 	m := newSchemaMaker(t)
 	var text bytes.Buffer
@@ -40,25 +40,25 @@ func TestSchema(t *testing.T) {
 	golden(t, schemaFile, text.String())
 }
 
-// schemaMaker makes the schema.
+// schemaMaker generates the schema.
 type schemaMaker struct {
 	*testing.T
-	// theirs are Compose's definitions, used those that were taken over.
+	// theirs are Compose's definitions, and used are those copied so far.
 	theirs, used object
-	// notes are the page's, by key.
+	// notes are the notes in the page, by key.
 	notes map[string]string
 }
 
 func newSchemaMaker(t *testing.T) *schemaMaker {
 	t.Helper()
-	var whole object
-	if err := json.Unmarshal([]byte(composeschema.Schema), &whole); err != nil {
+	var all object
+	if err := json.Unmarshal([]byte(composeschema.Schema), &all); err != nil {
 		t.Fatal(err)
 	}
-	return &schemaMaker{T: t, theirs: whole["$defs"].(object), used: object{}, notes: notes(t)}
+	return &schemaMaker{T: t, theirs: all["$defs"].(object), used: object{}, notes: notes(t)}
 }
 
-// section is the schema of what stands below `dockhost:`.
+// section returns the schema of the value of `dockhost:`.
 func (m *schemaMaker) section() object {
 	raw, err := os.ReadFile("testdata/own.schema.json")
 	if err != nil {
@@ -73,7 +73,7 @@ func (m *schemaMaker) section() object {
 	return object{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",
 		"title":       "dockhost section",
-		"description": "What stands below dockhost: in user data.",
+		"description": "The value of dockhost: in user data.",
 		"type":        "object",
 		"properties": object{
 			"containers": object{
@@ -83,7 +83,7 @@ func (m *schemaMaker) section() object {
 				"additionalProperties": object{"$ref": "#/$defs/service"},
 			},
 			"registries": object{
-				"description":          "Logins, by the registry as an image reference names it: HOST or HOST:PORT.",
+				"description":          "Logins by registry, HOST or HOST:PORT as in an image reference.",
 				"type":                 []string{"object", "null"},
 				"additionalProperties": object{"$ref": "#/$defs/login"},
 			},
@@ -94,7 +94,7 @@ func (m *schemaMaker) section() object {
 	}
 }
 
-// service is the schema of one container.
+// service returns the schema of one container.
 func (m *schemaMaker) service() object {
 	service := m.restrict(m.theirs["service"], serviceKeys()).(object)
 	properties := service["properties"].(object)
@@ -105,35 +105,35 @@ func (m *schemaMaker) service() object {
 	}
 	properties["pull_policy"].(object)["pattern"] = "^(always|never|missing|if_not_present)$"
 	properties["x-dockhost"] = object{"$ref": "#/$defs/x-dockhost"}
-	service["description"] = "A Compose service, as far as it means something on a single host."
+	service["description"] = "A Compose service, with the keys that have a use on a single host."
 	service["required"] = []string{"image"}
 	return service
 }
 
-// restrict returns a schema of Compose's that allows only some keys.
+// restrict returns one of Compose's schemas, limited to some keys.
 func (m *schemaMaker) restrict(schema any, keys document.Keys) any {
 	m.Helper()
 	s := m.resolve(schema)
-	made := object{}
+	result := object{}
 	if properties, found := s["properties"].(object); found && len(keys.Names()) > 0 {
-		made["properties"] = m.only(properties, keys)
-		made["additionalProperties"] = false
-		made["patternProperties"] = object{"^x-": object{}}
+		result["properties"] = m.only(properties, keys)
+		result["additionalProperties"] = false
+		result["patternProperties"] = object{"^x-": object{}}
 	}
 	if below, found := keys.Each(); found {
 		if items, found := s["items"]; found {
-			made["items"] = m.restrict(items, below)
+			result["items"] = m.restrict(items, below)
 		}
 		if patterns, found := s["patternProperties"].(object); found {
 			each := object{}
 			for pattern, value := range patterns {
 				each[pattern] = m.restrict(value, below)
 			}
-			made["patternProperties"] = each
+			result["patternProperties"] = each
 		}
 	}
 	for word, value := range s {
-		_, done := made[word]
+		_, done := result[word]
 		switch {
 		case done, word == "description", word == "unevaluatedProperties":
 		case word == "oneOf", word == "anyOf":
@@ -141,38 +141,38 @@ func (m *schemaMaker) restrict(schema any, keys document.Keys) any {
 			for _, one := range value.([]any) {
 				each = append(each, m.restrict(one, keys))
 			}
-			made[word] = each
+			result[word] = each
 		default:
-			made[word] = m.taken(value)
+			result[word] = m.copied(value)
 		}
 	}
-	return made
+	return result
 }
 
-// only returns the properties that are allowed.
+// only returns the properties of the allowed keys.
 func (m *schemaMaker) only(properties object, keys document.Keys) object {
 	m.Helper()
-	made := object{}
+	result := object{}
 	for _, name := range keys.Names() {
 		if _, found := properties[name]; !found {
 			m.Errorf("Compose has no key %q", name)
 			continue
 		}
-		made[name] = m.entry(properties[name], keys.Field(name))
+		result[name] = m.entry(properties[name], keys.Field(name))
 	}
-	return made
+	return result
 }
 
-// entry is what stands below a key.
+// entry returns the schema of the value of a key.
 func (m *schemaMaker) entry(schema any, keys document.Keys) any {
 	m.Helper()
 	if _, hasBelow := keys.Each(); hasBelow || len(keys.Names()) > 0 {
 		return m.restrict(schema, keys)
 	}
-	return m.taken(schema)
+	return m.copied(schema)
 }
 
-// resolve follows a reference, and makes one schema of several that all hold.
+// resolve follows a reference, and merges the parts of allOf.
 func (m *schemaMaker) resolve(schema any) object {
 	s := maps.Clone(schema.(object))
 	if target, found := s["$ref"].(string); found {
@@ -197,32 +197,32 @@ func (m *schemaMaker) resolve(schema any) object {
 	return s
 }
 
-// taken takes a schema over as it is, with the definitions that it names and
-// without Compose's words.
-func (m *schemaMaker) taken(value any) any {
+// copied returns a copy of a schema without Compose's descriptions, and copies
+// the definitions that it refers to.
+func (m *schemaMaker) copied(value any) any {
 	switch v := value.(type) {
 	case object:
-		made := object{}
+		result := object{}
 		for word, below := range v {
 			if _, isText := below.(string); isText && (word == "description" || word == "title") {
 				continue
 			}
-			made[word] = m.taken(below)
+			result[word] = m.copied(below)
 		}
 		if target, isRef := v["$ref"].(string); isRef {
 			name := strings.TrimPrefix(target, "#/$defs/")
 			if _, done := m.used[name]; !done {
-				m.used[name] = nil // it may name itself
-				m.used[name] = m.taken(m.theirs[name])
+				m.used[name] = nil // it may refer to itself
+				m.used[name] = m.copied(m.theirs[name])
 			}
 		}
-		return made
+		return result
 	case []any:
-		made := make([]any, len(v))
+		result := make([]any, len(v))
 		for i, below := range v {
-			made[i] = m.taken(below)
+			result[i] = m.copied(below)
 		}
-		return made
+		return result
 	}
 	return value
 }
@@ -233,7 +233,7 @@ var (
 	ref    = regexp.MustCompile(`\[([^]]*)\]\([^)]*\)`)
 )
 
-// notes returns what the page about the keys says of each.
+// notes returns the page's note about each key.
 func notes(t *testing.T) map[string]string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/compose.md")
@@ -265,7 +265,7 @@ const (
 	composeFileSchema = "../../docs/compose-file.schema.json"
 )
 
-// judge compiles a schema and returns what it says of a document.
+// judge compiles a schema and returns a function that validates a document.
 func judge(t *testing.T, file string) func(text string) error {
 	t.Helper()
 	schema, err := jsonschema.NewCompiler().Compile(file)
@@ -273,13 +273,13 @@ func judge(t *testing.T, file string) func(text string) error {
 		t.Fatal(err)
 	}
 	return func(text string) error {
-		var whole any
-		if err := yaml.Unmarshal([]byte(text), &whole); err != nil {
-			return fmt.Errorf("no YAML: %w", err)
+		var all any
+		if err := yaml.Unmarshal([]byte(text), &all); err != nil {
+			return fmt.Errorf("not YAML: %w", err)
 		}
-		raw, err := json.Marshal(whole)
+		raw, err := json.Marshal(all)
 		if err != nil {
-			return fmt.Errorf("no JSON: %w", err)
+			return fmt.Errorf("not JSON: %w", err)
 		}
 		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 		if err != nil {
@@ -289,7 +289,7 @@ func judge(t *testing.T, file string) func(text string) error {
 	}
 }
 
-// TestSchemaTakesGood has the schema take whatever the parser takes.
+// TestSchemaTakesGood checks that the schema accepts what the parser accepts.
 func TestSchemaTakesGood(t *testing.T) {
 	valid := judge(t, userDataSchema)
 	for path, text := range sources(t, "good") {
@@ -299,7 +299,8 @@ func TestSchemaTakesGood(t *testing.T) {
 	}
 }
 
-// TestSchemaOfFiles has the schema of Compose files judge as the parser does.
+// TestSchemaOfFiles checks that the schema of Compose files agrees with the
+// parser.
 func TestSchemaOfFiles(t *testing.T) {
 	valid := judge(t, composeFileSchema)
 	for text, well := range map[string]bool{
@@ -316,32 +317,33 @@ func TestSchemaOfFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := ParseFile(document.File("web.yaml"), node); (err == nil) != well {
-			t.Errorf("ParseFile(%q) = %v, want it well: %v", text, err, well)
+			t.Errorf("ParseFile(%q) = %v, want valid: %v", text, err, well)
 		}
 		if err := valid(text); (err == nil) != well {
-			t.Errorf("the schema says of %q: %v, want it well: %v", text, err, well)
+			t.Errorf("the schema judges %q: %v, want valid: %v", text, err, well)
 		}
 	}
 }
 
-// refusedKey is what the parser says of a key that is not allowed.
+// refusedKey matches the parser's message for a key that is not allowed.
 var refusedKey = regexp.MustCompile(`unknown key|cannot use ".*" on a single host`)
 
-// TestSchemaRefusesKeys has the schema refuse the keys that the parser refuses.
+// TestSchemaRefusesKeys checks that the schema refuses the keys that the parser
+// refuses.
 func TestSchemaRefusesKeys(t *testing.T) {
 	valid := judge(t, userDataSchema)
 	count := 0
 	for path, text := range sources(t, "bad") {
-		told, err := os.ReadFile(strings.TrimSuffix(path, filepath.Ext(path)) + ".err")
+		problems, err := os.ReadFile(strings.TrimSuffix(path, filepath.Ext(path)) + ".err")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !refusedKey.Match(told) {
+		if !refusedKey.Match(problems) {
 			continue
 		}
 		count++
 		if err := valid(text); err == nil {
-			t.Errorf("%s: the schema takes it", path)
+			t.Errorf("%s: the schema accepts it", path)
 		}
 	}
 	if count < 3 {
@@ -349,10 +351,10 @@ func TestSchemaRefusesKeys(t *testing.T) {
 	}
 }
 
-// TestSchemaOwnKeys has the parser know each key of the schema that is
-// dockhost's own. That none lacks, the good sources tell.
+// TestSchemaOwnKeys checks that the parser knows each of dockhost's own keys in
+// the schema. TestSchemaTakesGood finds keys that the schema lacks.
 func TestSchemaOwnKeys(t *testing.T) {
-	var whole struct {
+	var all struct {
 		Defs map[string]struct {
 			Properties map[string]struct {
 				Properties map[string]any `json:"properties"`
@@ -361,7 +363,7 @@ func TestSchemaOwnKeys(t *testing.T) {
 	}
 	raw, err := os.ReadFile(schemaFile)
 	if err == nil {
-		err = json.Unmarshal(raw, &whole)
+		err = json.Unmarshal(raw, &all)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -374,13 +376,13 @@ func TestSchemaOwnKeys(t *testing.T) {
 			t.Errorf("the parser does not know %s: %v", key, err)
 		}
 	}
-	for key, below := range whole.Defs["x-dockhost"].Properties {
+	for key, below := range all.Defs["x-dockhost"].Properties {
 		known(key, before+"{"+key+": }\n")
 		for _, name := range slices.Sorted(maps.Keys(below.Properties)) {
 			known(key+"."+name, before+"{"+key+": {"+name+": }}\n")
 		}
 	}
-	for key := range whole.Defs["login"].Properties {
+	for key := range all.Defs["login"].Properties {
 		known(key, "dockhost:\n  registries:\n    r.test: {"+key+": x}\n")
 	}
 }

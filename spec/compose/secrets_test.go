@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestBadWithSecrets puts a secret into every bad value that a message must
-// not repeat.
-func TestBadWithSecrets(t *testing.T) {
+// TestProblemsHideValues puts a secret into every kind of bad value that a message
+// must not quote.
+func TestProblemsHideValues(t *testing.T) {
 	tests := []string{
 		"containers: {web: {image: nginx, environment: {A: [" + canary + "]}}}",
 		"containers: {web: {image: nginx, environment: {A: {b: " + canary + "}}}}",
@@ -43,7 +43,7 @@ func TestBadWithSecrets(t *testing.T) {
 		if err == nil {
 			t.Errorf("Parse(%s) = %+v, want an error", text, assignment)
 		} else if strings.Contains(err.Error(), canary) {
-			t.Errorf("Parse(%s) error shows the secret: %v", text, err)
+			t.Errorf("Parse(%s) error contains the secret: %v", text, err)
 		}
 	}
 }

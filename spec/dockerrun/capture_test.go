@@ -38,7 +38,7 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-func TestBadConfig(t *testing.T) {
+func TestBadConfigIsNamedAndNotQuoted(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "config.json", `{"proxies": "s3cret-canary"}`)
 	_, err := Parse([]string{"nginx"}, Options{ConfigDir: dir})
@@ -47,8 +47,8 @@ func TestBadConfig(t *testing.T) {
 	}
 }
 
-// docker/cli keeps some values in maps: the same arguments must make the same
-// container, or it would be taken for a changed one.
+// docker/cli keeps some values in maps. If their order changed, the agent would
+// replace an unchanged container.
 func TestParseIsStable(t *testing.T) {
 	args := []string{"--rm"}
 	for _, n := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {

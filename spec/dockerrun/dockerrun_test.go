@@ -19,7 +19,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// plain is what `docker run -d --rm nginx` is.
+// plain returns the container of `docker run -d --rm nginx`.
 func plain() *spec.Container {
 	return &spec.Container{
 		Image: "nginx", PullPolicy: spec.PullMissing, PullStallTimeout: time.Minute, Notify: spec.NotifyStarted,
@@ -58,7 +58,7 @@ func TestParse(t *testing.T) {
 			c.Config.ExposedPorts = nat.PortSet{"443/tcp": {}}
 			c.HostConfig.PortBindings = nat.PortMap{"443/tcp": {{HostPort: "443"}}}
 		}},
-		// What stands in a unit has no terminal, whatever it says.
+		// A unit has no terminal, so -a stdin and -t do not attach one.
 		{"--rm -i -t -a stdin -a stdout nginx", func(c *spec.Container) {
 			c.Config.Tty, c.Config.OpenStdin, c.Run.Stderr = true, true, false
 		}},
@@ -72,7 +72,7 @@ func TestParse(t *testing.T) {
 		{"--rm --runtime crun nginx", func(c *spec.Container) { c.Runtime = "crun" }},
 		{"--rm --restart no --cgroup-parent= nginx", func(*spec.Container) {}},
 		{"--rm --cidfile " + envFile + " nginx", func(c *spec.Container) {
-			// It is there, and neither an error nor written to.
+			// The file exists, which is fine: nothing is written to it.
 			c.Run.CIDFile, c.HostConfig.ContainerIDFile = envFile, envFile
 		}},
 		{"-e A=1 -e FROM_PROCESS --env UNSET_ANYWHERE --env-file " + envFile + " --rm nginx", func(c *spec.Container) {
@@ -145,7 +145,7 @@ func TestParse(t *testing.T) {
 			c.Config.Hostname, c.Config.User, c.Config.WorkingDir = "www", "app:app", "/srv"
 		}},
 
-		// Options of dockhost's own, among those of docker.
+		// dockhost's own options, among those of docker run.
 		{"--sdnotify healthy --rm -e A=b --logs=false nginx", func(c *spec.Container) {
 			c.Notify, c.Run.Quiet, c.Config.Env = spec.NotifyHealthy, true, []string{"A=b"}
 		}},
@@ -176,24 +176,24 @@ func TestParse(t *testing.T) {
 			t.Errorf("Parse(%q) (-want +got):\n%s", test.args, diff)
 		}
 		if before, after := encode(t, got), encode(t, handedOver(t, got)); before != after {
-			t.Errorf("Parse(%q) is another container once it was handed over (-before +after):\n%s", test.args, cmp.Diff(before, after))
+			t.Errorf("Parse(%q) changes when it is handed over (-before +after):\n%s", test.args, cmp.Diff(before, after))
 		}
 	}
 }
 
-// handedOver is a container as the supervisor reads it.
-func handedOver(t *testing.T, made *spec.Container) *spec.Container {
+// handedOver returns the container as the supervisor reads it.
+func handedOver(t *testing.T, c *spec.Container) *spec.Container {
 	t.Helper()
 	read := &spec.Container{}
-	if err := json.Unmarshal([]byte(encode(t, made)), read); err != nil {
+	if err := json.Unmarshal([]byte(encode(t, c)), read); err != nil {
 		t.Fatal(err)
 	}
 	return read
 }
 
-func encode(t *testing.T, made *spec.Container) string {
+func encode(t *testing.T, c *spec.Container) string {
 	t.Helper()
-	raw, err := json.Marshal(made)
+	raw, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,14 +218,14 @@ func FuzzParse(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		// It may name no files: they would be read.
+		// Skip inputs that may name files, which would be read.
 		if strings.Contains(line, "file") || strings.Contains(line, "seccomp") {
 			t.Skip()
 		}
 		args := strings.Split(line, " ")
-		made, err := Parse(args, Options{})
-		if (made == nil) == (err == nil) {
-			t.Fatalf("Parse(%q) = %v, %v", args, made, err)
+		c, err := Parse(args, Options{})
+		if (c == nil) == (err == nil) {
+			t.Fatalf("Parse(%q) = %v, %v", args, c, err)
 		}
 		_, _ = SystemdDocker(args, Options{})
 	})

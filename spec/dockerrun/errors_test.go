@@ -12,9 +12,9 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// Errors quote names, addresses, ports and paths, and nothing else that stands
-// behind a "=": options of volumes and of log drivers hold passwords, too.
-func TestErrorsKeepValues(t *testing.T) {
+// Errors may quote names, addresses, ports and paths. They quote nothing else after
+// a "=", because options of volumes and log drivers contain passwords, too.
+func TestErrorsHideValues(t *testing.T) {
 	quoted := []string{
 		"add-host", "device", "env-file", "expose", "label-file", "mac-address", "name", "platform", "publish", "pull", "restart",
 	}
@@ -33,14 +33,14 @@ func TestErrorsKeepValues(t *testing.T) {
 			}
 		}
 	})
-	// An -e that was forgotten, or taken for a value.
+	// A missing -e, or one that is read as a value.
 	if _, err := Parse([]string{"--rm", "-p", "-e", "PASSWORD=s3cret-canary", "nginx"}, Options{}); err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("Parse() with a variable for the image = %v, want an error without its value", err)
 	}
 }
 
-// A pipe is read once: a second look at it would wait for ever, or see nothing.
-func TestEnvFileIsAPipe(t *testing.T) {
+// A pipe can be read only once: a second read would block or return nothing.
+func TestEnvFileMayBeAPipe(t *testing.T) {
 	parse := func(content string) (*spec.Container, error) {
 		r, w, err := os.Pipe()
 		if err != nil {

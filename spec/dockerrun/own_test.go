@@ -8,18 +8,17 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The names of our options must be free in docker run, which may get new ones
-// with each version of docker/cli.
-func TestOwnOptionsAreFree(t *testing.T) {
+// A new version of docker/cli may have an option with the name of one of ours.
+func TestOwnOptionsDoNotClashWithDockers(t *testing.T) {
 	docker := newCommand(nil).Flags()
 	mine := pflag.NewFlagSet("", pflag.ContinueOnError)
 	addOwn(mine)
 	mine.VisitAll(func(flag *pflag.Flag) {
 		if docker.Lookup(flag.Name) != nil {
-			t.Errorf("docker run has --%s itself: ours needs another name", flag.Name)
+			t.Errorf("docker run also has --%s: rename ours", flag.Name)
 		}
 		if flag.Shorthand != "" {
-			t.Errorf("--%s has the short form -%s: those are docker run's", flag.Name, flag.Shorthand)
+			t.Errorf("--%s has the short form -%s: leave short forms to docker run", flag.Name, flag.Shorthand)
 		}
 	})
 }

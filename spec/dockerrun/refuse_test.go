@@ -41,7 +41,7 @@ func TestParseRefuses(t *testing.T) {
 		}},
 		{[]string{"--reload-cmd", "echo '", "nginx"}, []string{`--reload-cmd: cannot split "echo '" into words: close its quotes and parentheses`}},
 		{[]string{"--reload-cmd", " ", "nginx"}, []string{"--reload-cmd: the command is empty"}},
-		// All at once.
+		// All problems at once.
 		{[]string{
 			"--restart=on-failure:3", "--runtime", "dockhost", "--use-api-socket", "--sdnotify", "soon", "--reload-signal", "HUP", "--reload-cmd", "x",
 			"--pull-stall-timeout", "0", "--cgroups=", "--mac-address", "x", "nginx",
@@ -56,7 +56,7 @@ func TestParseRefuses(t *testing.T) {
 			"x is not a valid mac address",
 		}},
 
-		// Nothing that may be a secret.
+		// No message contains a possible secret.
 		{[]string{"-e", "=s3cret-canary", "nginx"}, []string{
 			`invalid argument "=..." for "-e, --env" flag: invalid environment variable: =... (see: dockhost run --help)`,
 		}},
@@ -87,10 +87,10 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func TestContentTrust(t *testing.T) {
+func TestContentTrustNeedsADigest(t *testing.T) {
 	t.Setenv("DOCKER_CONTENT_TRUST", "1")
 	if _, err := Parse([]string{"nginx"}, Options{}); err == nil {
-		t.Error("Parse() takes an image by its tag, though its signature was to be checked")
+		t.Error("Parse() accepts a tag, but DOCKER_CONTENT_TRUST asks for a signature")
 	}
 	pinned := "nginx@sha256:" + strings.Repeat("0a", 32)
 	if _, err := Parse([]string{pinned}, Options{}); err != nil {
