@@ -43,7 +43,7 @@ type Host struct {
 // Execute runs dockhostctl with the arguments that follow the program's name.
 // It prints errors to [Host.Err] and returns the exit status.
 func Execute(ctx context.Context, args []string, host Host) int {
-	root := host.command()
+	root := host.command() //nolint:contextcheck // commands get ctx from ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(host.In)
 	root.SetOut(host.Out)

@@ -13,10 +13,10 @@ import (
 type Severity string
 
 const (
-	// Error: a host refuses the whole input.
+	// Error means that a host refuses the whole input.
 	Error Severity = "error"
-	// Warning: a host accepts the input, but it may not do what its author
-	// wants.
+	// Warning means that a host accepts the input, but it may not do what its
+	// author wants.
 	Warning Severity = "warning"
 )
 

@@ -3,7 +3,6 @@ package scripttest
 
 import (
 	"errors"
-	"os/exec"
 	"strconv"
 	"testing"
 
@@ -32,7 +31,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	got := 0
-	var exit *exec.ExitError
+	var exit interface{ ExitCode() int }
 	switch err := ts.Exec(args[1], args[2:]...); {
 	case errors.As(err, &exit):
 		got = exit.ExitCode()

@@ -105,7 +105,7 @@ func (d *declaration) plain(at spot) map[string]any {
 
 // errPanicked is the error for a panic in compose-go, which does not check all
 // type assertions.
-var errPanicked = errors.New("Compose does not know this form")
+var errPanicked = errors.New("a form that Compose does not know")
 
 // load loads services with compose-go, without files, variables or networks of
 // the host, and without the parts of a project. It changes its argument.
