@@ -158,15 +158,37 @@ func (c *converter) container(at, podName spot, restart *yaml.Node, volumes map[
 		c.Errorf(at, "not a container: write name: and image: below it, indented")
 		return nil
 	}
-	var image, name spot
-	s := &service{mapping: c.mapping(at)}
+	s := &service{mapping: c.mapping(at), restart: restart}
+	name := c.readContainer(at, volumes, s)
+	c.unused(volumes)
+	if s.image.Text() == "" || !s.image.IsScalar() {
+		if !s.image.Present() {
+			s.image = at
+		}
+		c.Errorf(s.image, "no image: add image: with an image reference")
+		return nil
+	}
+	key := c.name(at, s.image, name, podName)
+	section := c.mapping(at)
+	containers := c.mapping(at)
+	c.put(containers, key, c.assemble(s))
+	c.put(section, c.key(at, "containers"), containers)
+	if login := c.login(s.image); login != nil {
+		c.put(section, c.key(s.image, "registries"), login)
+	}
+	return section
+}
+
+// readContainer reads the keys of the container into s, and returns the place of
+// its name.
+func (c *converter) readContainer(at spot, volumes map[string]*volume, s *service) (name spot) {
 	keys := []string{"args", "command", "env", "image", "name", "securityContext", "stdin", "tty", "volumeMounts"}
 	c.fields(at, keys, containerKeys(), func(key string, value spot) {
 		switch key {
 		case "name":
 			name = value
 		case "image":
-			image = value
+			s.image = value
 		case "command":
 			s.entrypoint = c.strings(value)
 		case "args":
@@ -183,24 +205,7 @@ func (c *converter) container(at, podName spot, restart *yaml.Node, volumes map[
 			c.volumeMounts(value, volumes, s)
 		}
 	})
-	c.unused(volumes)
-	if image.Text() == "" || !image.IsScalar() {
-		if !image.Present() {
-			image = at
-		}
-		c.Errorf(image, "no image: add image: with an image reference")
-		return nil
-	}
-	s.image, s.restart = image, restart
-	key := c.name(at, image, name, podName)
-	section := c.mapping(at)
-	containers := c.mapping(at)
-	c.put(containers, key, c.assemble(s))
-	c.put(section, c.key(at, "containers"), containers)
-	if login := c.login(image); login != nil {
-		c.put(section, c.key(image, "registries"), login)
-	}
-	return section
+	return name
 }
 
 // name returns the name of the container. Like konlet it accepts a declaration
