@@ -99,18 +99,16 @@ func printGC(out io.Writer, gc api.GC, flags gcFlags) error {
 		return printJSON(out, gc)
 	}
 	var b strings.Builder
-	if flags.explain != "" {
-		if err := printImages(&b, gc, false); err != nil {
-			return err
-		}
-		_, err := io.WriteString(out, b.String())
+	explain := flags.explain != ""
+	if !explain {
+		printDisk(&b, gc)
+	}
+	if err := printImages(&b, gc, !explain && !flags.dryRun); err != nil {
 		return err
 	}
-	printDisk(&b, gc)
-	if err := printImages(&b, gc, !flags.dryRun); err != nil {
-		return err
+	if !explain {
+		printRest(&b, gc)
 	}
-	printRest(&b, gc)
 	_, err := io.WriteString(out, b.String())
 	return err
 }
