@@ -126,7 +126,7 @@ func TestReadFile(t *testing.T) {
 		t.Errorf("ReadFile() = %+v, %v, want a note", result, err)
 	}
 	_, err = ReadFile(t.Context(), "web.yaml", []byte("dockhost:\n  containers: {}\n"))
-	if want := `web.yaml:1:1 dockhost: unknown key "dockhost": a Compose file has services:`; err == nil || err.Error() != want {
+	if want := `web.yaml:1:1 dockhost: unknown key "dockhost": in a Compose file, write services:`; err == nil || err.Error() != want {
 		t.Errorf("ReadFile() = %v, want %s", err, want)
 	}
 }

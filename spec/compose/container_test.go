@@ -14,7 +14,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// plainContainer is what `image: nginx` alone becomes.
+// plainContainer returns the container for `image: nginx`.
 func plainContainer() *spec.Container {
 	return &spec.Container{
 		Name: "web", Image: "nginx", PullPolicy: spec.PullMissing, PullStallTimeout: time.Minute, Notify: spec.NotifyStarted,
@@ -26,8 +26,8 @@ func plainContainer() *spec.Container {
 	}
 }
 
-// TestContainer has one row for each key: what the key adds to the plain
-// container, in the Engine's words.
+// TestContainer has a row for each key: the fields that it sets in the plain
+// container.
 func TestContainer(t *testing.T) {
 	yes, no, seconds, pids := true, false, 11, int64(20)
 	tests := []struct {
