@@ -47,7 +47,7 @@ func runAgent(ctx context.Context) error {
 		RuntimeName: spec.RuntimeName,
 		Engine:      docker,
 		Store:       docker,
-		Download:    registry.Registries{Engine: docker}.Download,
+		PullSize:    registry.Registries{Engine: docker}.PullSize,
 		Units:       units,
 		Status:      newGatherer(docker, units),
 		GPUs:        canHaveGPUs,

@@ -71,9 +71,9 @@ type Options struct {
 	Engine      imageSource
 	// Store is the same Engine, as housekeeping uses it; nil is none.
 	Store *engine.Client
-	// Download says how many bytes a pull of an image would download; nil where
-	// that is not asked.
-	Download func(ctx context.Context, ref, platform string) (int64, error)
+	// PullSize returns how many bytes a pull of an image would download. With nil
+	// no registry is asked.
+	PullSize func(ctx context.Context, ref, platform string) (int64, error)
 	Units    unitManager
 	// GPUs says why a container cannot have the GPUs that it asks for; nil where
 	// it can.

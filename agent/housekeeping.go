@@ -152,11 +152,11 @@ func (a *Agent) pull(ctx context.Context, c *spec.Container) (engine.Image, erro
 // one that cannot fit. Where there is ample room the registry is not asked, and
 // where it does not answer the pull may be tried.
 func (a *Agent) admit(ctx context.Context, c *spec.Container, claim *rundir.Claim) error {
-	if a.keeper == nil || a.Download == nil || a.keeper.Free(ctx) > ampleRoom {
+	if a.keeper == nil || a.PullSize == nil || a.keeper.Free(ctx) > ampleRoom {
 		return nil
 	}
 	a.setPending(c, "asking how large "+c.Image+" is", nil)
-	size, err := a.Download(ctx, c.Image, c.Platform)
+	size, err := a.PullSize(ctx, c.Image, c.Platform)
 	if err != nil {
 		a.Log.Debug("size of image not known before its pull", zap.String("image", c.Image), zap.Error(err))
 		return ctx.Err()

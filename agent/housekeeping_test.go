@@ -91,7 +91,7 @@ func TestAdmit(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = docker.Close() })
 			a.Store = docker
-			a.Download = func(context.Context, string, string) (int64, error) { return test.download, test.err }
+			a.PullSize = func(context.Context, string, string) (int64, error) { return test.download, test.err }
 			a.keeper = a.newKeeper()
 			a.keeper.Statfs = func(root string) (housekeeping.Disk, error) {
 				return housekeeping.Disk{Root: root, Used: 10 * mb, Free: test.free, Files: 100, FilesFree: 90}, nil

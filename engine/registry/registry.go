@@ -33,10 +33,10 @@ type Registries struct {
 	Engine *engine.Client
 }
 
-// Download returns how many bytes a pull of an image would download: the
+// PullSize returns how many bytes a pull of an image would download: the
 // compressed layers that the Engine has not got. Platform is
 // "os/arch[/variant]", or "" for this host's.
-func (r Registries) Download(ctx context.Context, ref, platform string) (int64, error) {
+func (r Registries) PullSize(ctx context.Context, ref, platform string) (int64, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return 0, fmt.Errorf("ask how large %q is: %w", ref, err)
