@@ -229,7 +229,7 @@ func (a *Agent) watchDocker(ctx context.Context) {
 	for {
 		err := a.Engine.Ping(ctx)
 		a.setDocker(err)
-		if err == nil || tries.Wait(ctx, nil) != nil {
+		if err == nil || tries.Wait(ctx) != nil {
 			return
 		}
 	}

@@ -42,7 +42,7 @@ func (a *Agent) rollout(ctx context.Context, next *spec.Container) {
 		if err := a.putOldInForce(ctx, old); err != nil {
 			log.Error("old container not started", zap.Error(err))
 		}
-		if tries.Wait(ctx, nil) != nil {
+		if tries.Wait(ctx) != nil {
 			return
 		}
 	}
@@ -55,7 +55,7 @@ func (a *Agent) prepare(ctx context.Context, old, next *spec.Container) error {
 	a.setPending(next, "waiting for Docker", nil)
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
 	for a.Engine.Ping(ctx) != nil {
-		if err := tries.Wait(ctx, nil); err != nil {
+		if err := tries.Wait(ctx); err != nil {
 			return err
 		}
 	}

@@ -213,7 +213,7 @@ func (a *Agent) awaitChange(ctx context.Context, watcher datasource.Watcher, tol
 			return
 		}
 		a.Log.Debug("the datasource does not tell of changes", zap.Error(err))
-		if tries.Wait(ctx, nil) != nil {
+		if tries.Wait(ctx) != nil {
 			return
 		}
 	}

@@ -91,7 +91,7 @@ func await(ctx context.Context, c client, o RunOptions, since time.Time) error {
 		case !passes(err) || try >= maxTries:
 			return err
 		}
-		if err := tries.Wait(ctx, nil); err != nil {
+		if err := tries.Wait(ctx); err != nil {
 			return err
 		}
 	}

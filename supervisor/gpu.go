@@ -47,10 +47,10 @@ func (s *Supervisor) attachGPUs(ctx context.Context) error {
 			return err
 		}
 		s.trouble(err)
-		waitErr := tries.Wait(ctx, func(d time.Duration) {
-			s.Notify.ExtendTimeout(d + timeoutMargin)
-			s.Notify.Status(fmt.Sprintf("waiting for a GPU, %s left: %s", left.Round(time.Second), firstLine(err.Error())))
-		})
+		pause := tries.Step()
+		s.Notify.ExtendTimeout(pause + timeoutMargin)
+		s.Notify.Status(fmt.Sprintf("waiting for a GPU, %s left: %s", left.Round(time.Second), firstLine(err.Error())))
+		waitErr := backoff.Pause(ctx, pause)
 		if waitErr != nil {
 			return waitErr
 		}

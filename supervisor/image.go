@@ -33,10 +33,10 @@ func (s *Supervisor) awaitEngine(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		waitErr := tries.Wait(ctx, func(d time.Duration) {
-			s.Notify.ExtendTimeout(d + timeoutMargin)
-			s.Notify.Status(fmt.Sprintf("waiting for Docker at %s: %s", s.Engine.Host(), firstLine(err.Error())))
-		})
+		pause := tries.Step()
+		s.Notify.ExtendTimeout(pause + timeoutMargin)
+		s.Notify.Status(fmt.Sprintf("waiting for Docker at %s: %s", s.Engine.Host(), firstLine(err.Error())))
+		waitErr := backoff.Pause(ctx, pause)
 		s.trouble(fmt.Errorf("wait for Docker at %s (is docker.service running?): %w", s.Engine.Host(), err))
 		if waitErr != nil {
 			return waitErr
@@ -116,10 +116,10 @@ func (s *Supervisor) pullUntilThere(ctx context.Context) (engine.Image, error) {
 			return engine.Image{}, err
 		}
 		s.trouble(err)
-		waitErr := tries.Wait(ctx, func(d time.Duration) {
-			s.Notify.ExtendTimeout(d + timeoutMargin)
-			s.Notify.Status(fmt.Sprintf("next try in %s: %s", d.Round(time.Second), firstLine(err.Error())))
-		})
+		pause := tries.Step()
+		s.Notify.ExtendTimeout(pause + timeoutMargin)
+		s.Notify.Status(fmt.Sprintf("next try in %s: %s", pause.Round(time.Second), firstLine(err.Error())))
+		waitErr := backoff.Pause(ctx, pause)
 		if waitErr != nil {
 			return engine.Image{}, waitErr
 		}

@@ -79,7 +79,7 @@ func (s *Supervisor) followLog(ctx context.Context, id string, o *output) {
 		default:
 			s.Log.Debug("log not followed", zap.Error(err))
 		}
-		if tries.Wait(ctx, nil) != nil {
+		if tries.Wait(ctx) != nil {
 			return
 		}
 	}

@@ -74,7 +74,7 @@ func (p *byProbe) untilReady(ctx context.Context) bool {
 			p.failed = err.Error()
 			p.s.sayUnready()
 		})
-		if tries.Wait(ctx, nil) != nil {
+		if tries.Wait(ctx) != nil {
 			return false
 		}
 	}

@@ -77,7 +77,7 @@ func (s *stream) Write(p []byte) (int, error) {
 			s.gone = true // until one is there again, which each line tries
 			return written, fmt.Errorf("write to the journal: %w", err)
 		}
-		_ = tries.Wait(context.Background(), nil) // a background context does not end
+		_ = tries.Wait(context.Background()) // a background context does not end
 	}
 }
 

@@ -285,7 +285,7 @@ func (k *Keeper) followUses(ctx context.Context) {
 				k.noteUse(use)
 			}
 		}
-		if tries.Wait(ctx, nil) != nil {
+		if tries.Wait(ctx) != nil {
 			return
 		}
 	}
