@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
-	"github.com/dockhost/dockhost/assignment/policy"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -100,14 +99,15 @@ func (a *Agent) judge(f fetch, kept *accepted) (*spec.Assignment, string, error)
 	if f.result.Unread != nil && kept.assigns() {
 		return nil, "", f.result.Unread
 	}
-	rules, err := policy.Load(a.Root)
+	rules, err := loadPolicy(a.Root)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := rules.Check(f.result.Assignment); err != nil {
+	result, err := f.result.Judge(rules)
+	if err != nil {
 		return nil, "", err
 	}
-	return f.result.Assignment, a.notes(f.data, f.result), nil
+	return result.Assignment, a.notes(f.data, result), nil
 }
 
 // withoutUserData is for a host whose user data is not there (yet). A clone of

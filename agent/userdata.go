@@ -106,7 +106,7 @@ func (a *Agent) take(ctx context.Context, data *cloudinit.UserData, includes boo
 	if includes {
 		options.Include = func(ctx context.Context, address string) ([]byte, error) { return datasource.Include(ctx, o, address) }
 	}
-	return assignment.Read(ctx, data, options)
+	return assignment.Parse(ctx, data, options)
 }
 
 // setAwaited notes what user data is being waited for, "" when for nothing.
