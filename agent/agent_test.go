@@ -32,7 +32,7 @@ func TestFirstBoot(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
 	a := h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1, "db": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}
@@ -42,12 +42,12 @@ func TestFirstBoot(t *testing.T) {
 			t.Errorf("%s: mode %v, %v, want 0600", path, info, err)
 		}
 	}
-	if got, want := a.statusLine(), "2 containers assigned by NoCloud, instance i-1"; got != want {
+	if got, want := a.reporter.line(), "2 containers assigned by NoCloud, instance i-1"; got != want {
 		t.Errorf("status line = %q, want %q", got, want)
 	}
 
 	// Another agent finds everything as it should be.
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1, "db": 1}, h.units.running()); diff != "" {
 		t.Errorf("after a restart of the agent (-want +got):\n%s", diff)
 	}
@@ -59,9 +59,9 @@ func TestFirstBoot(t *testing.T) {
 func TestTakenAway(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}
@@ -128,7 +128,7 @@ func TestLastKnownGood(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := newTestHost(t)
 			h.userData("i-1", containers("web nginx:1"))
-			h.agent().takeOver(t.Context()).Wait()
+			h.agent().takeOver(t.Context()).wait()
 			// A boot: nothing runs, and /run is empty.
 			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
 			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
@@ -136,12 +136,12 @@ func TestLastKnownGood(t *testing.T) {
 			}
 			test.change(h)
 			a := h.agent()
-			a.takeOver(t.Context()).Wait()
+			a.takeOver(t.Context()).wait()
 			if diff := cmp.Diff(test.running, h.units.running()); diff != "" {
 				t.Errorf("running (-want +got):\n%s", diff)
 			}
-			if a.source.LastKnownGood != test.lastGood || (len(a.source.Problems) > 0) != test.problems {
-				t.Errorf("source = %+v, want last known good %v, problems %v", a.source, test.lastGood, test.problems)
+			if a.store.snapshot().source.LastKnownGood != test.lastGood || (len(a.store.snapshot().source.Problems) > 0) != test.problems {
+				t.Errorf("source = %+v, want last known good %v, problems %v", a.store.snapshot().source, test.lastGood, test.problems)
 			}
 		})
 	}
@@ -152,7 +152,7 @@ func TestDamagedStore(t *testing.T) {
 	h := newTestHost(t)
 	h.write(storePath, `{"instance_id": "i-1", "assign`)
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}
@@ -162,7 +162,7 @@ func TestRollout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.userData("i-1", containers("web nginx:1"))
-		h.agent().takeOver(t.Context()).Wait()
+		h.agent().takeOver(t.Context()).wait()
 
 		h.userData("i-1", containers("web nginx:2"))
 		a := h.agent()
@@ -179,17 +179,17 @@ func TestRollout(t *testing.T) {
 		if got := h.notify.last(); !strings.Contains(got, "web not updated: manifest unknown") {
 			t.Errorf("status line = %q", got)
 		}
-		if kept, err := a.store.load(); err != nil || kept.container("web").Image != "nginx:1" {
+		if kept, err := a.store.file.load(); err != nil || kept.container("web").Image != "nginx:1" {
 			t.Errorf("kept = %+v, %v, want nginx:1 in force", kept, err)
 		}
 
 		h.engine.set(func() { h.engine.registry["nginx:2"] = true })
 		time.Sleep(time.Minute)
-		rollouts.Wait()
+		rollouts.wait()
 		if diff := cmp.Diff(map[string]int{"web": 2}, h.units.running()); diff != "" {
 			t.Errorf("once the image is there, running (-want +got):\n%s", diff)
 		}
-		if kept, err := a.store.load(); err != nil || kept.container("web").Image != "nginx:2" || pendingOf(a, "web").Image != "" {
+		if kept, err := a.store.file.load(); err != nil || kept.container("web").Image != "nginx:2" || pendingOf(a, "web").Image != "" {
 			t.Errorf("kept = %+v, %v, pending = %v, want nginx:2 in force", kept, err, pendingOf(a, "web"))
 		}
 	})
@@ -201,17 +201,18 @@ func TestRolloutGPU(t *testing.T) {
 		h := newTestHost(t)
 		h.engine.set(func() { h.engine.registry["cuda:1"] = true })
 		h.userData("i-1", containers("web cuda:1"))
-		h.agent().takeOver(t.Context()).Wait()
+		h.agent().takeOver(t.Context()).wait()
 
 		h.userData("i-1", "dockhost:\n  containers:\n    web: {image: 'cuda:1', gpus: all}\n")
-		a := h.agent()
 		var there atomic.Bool
-		a.GPUs = func(_ context.Context, c *spec.Container) error {
-			if c.GPU == nil || there.Load() {
-				return nil
+		a := h.agent(func(o *Options) {
+			o.GPUs = func(_ context.Context, c *spec.Container) error {
+				if c.GPU == nil || there.Load() {
+					return nil
+				}
+				return errors.New("no NVIDIA driver is loaded")
 			}
-			return errors.New("no NVIDIA driver is loaded")
-		}
+		})
 		rollouts := a.takeOver(t.Context())
 		synctest.Wait()
 		if p := pendingOf(a, "web"); !strings.Contains(p.Error, "no NVIDIA driver") || h.units.running()["web"] != 1 {
@@ -219,7 +220,7 @@ func TestRolloutGPU(t *testing.T) {
 		}
 		there.Store(true)
 		time.Sleep(time.Minute)
-		rollouts.Wait()
+		rollouts.wait()
 		if diff := cmp.Diff(map[string]int{"web": 2}, h.units.running()); diff != "" {
 			t.Errorf("once the driver is there, running (-want +got):\n%s", diff)
 		}
@@ -228,12 +229,7 @@ func TestRolloutGPU(t *testing.T) {
 
 // pendingOf is what waits to replace a container.
 func pendingOf(a *Agent, name string) api.Pending {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if p := a.pending[name]; p != nil {
-		return *p
-	}
-	return api.Pending{}
+	return a.store.snapshot().pending[name]
 }
 
 // At a boot the old container does not run yet: it is started when the new one
@@ -253,7 +249,7 @@ func TestRolloutAtBoot(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			h := newTestHost(t)
 			h.userData("i-1", containers("web nginx:1"))
-			h.agent().takeOver(t.Context()).Wait()
+			h.agent().takeOver(t.Context()).wait()
 			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
 			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
 				t.Fatal(err)
@@ -273,7 +269,7 @@ func TestRolloutAtBoot(t *testing.T) {
 				t.Errorf("%s: starts %v, the last of %+v, %v, want %d, the last of %s", test.name, h.units.running(), c, err, test.starts, test.image)
 			}
 			cancel()
-			rollouts.Wait()
+			rollouts.wait()
 		})
 	}
 }
@@ -282,9 +278,9 @@ func TestRolloutAtBoot(t *testing.T) {
 func TestUnitSettings(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	h.userData("i-1", containers("web nginx:1")+"      x-dockhost: {unit: {Service: {MemoryMax: 1G}}}\n")
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}

@@ -35,15 +35,15 @@ func (infoEngine) Inspect(context.Context, string) (engine.Container, error) {
 	return engine.Container{}, engine.ErrNotFound
 }
 
-// server is an agent that runs, and a client of its socket.
-type server struct {
+// client is a client of the socket of an agent that runs.
+type apiClient struct {
 	*testHost
 	client *http.Client
 	logs   *observer.ObservedLogs
 }
 
 // serve runs an agent until the test ends.
-func (h *testHost) serve() server {
+func (h *testHost) serve() apiClient {
 	h.Helper()
 	socket := filepath.Join(h.root, "agent.sock")
 	listener, err := net.Listen("unix", socket)
@@ -51,12 +51,13 @@ func (h *testHost) serve() server {
 		h.Fatal(err)
 	}
 	core, logs := observer.New(zapcore.DebugLevel)
-	a := h.agent()
-	a.Listener, a.Log = listener, zap.New(core)
-	a.Status = status.Gatherer{Dir: h.units.run, Engine: infoEngine{}, Units: h.units, Runtime: "dockhost"}
+	a := h.agent(func(o *Options) {
+		o.Log = zap.New(core)
+		o.Status = status.Gatherer{Dir: h.units.run, Engine: infoEngine{}, Units: h.units, Runtime: "dockhost"}
+	})
 	ctx, cancel := context.WithCancel(h.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
+	go func() { ended <- a.Run(ctx, listener) }()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}
@@ -67,11 +68,11 @@ func (h *testHost) serve() server {
 			h.Errorf("Run() = %v", err)
 		}
 	})
-	return server{testHost: h, client: &http.Client{Transport: transport}, logs: logs}
+	return apiClient{testHost: h, client: &http.Client{Transport: transport}, logs: logs}
 }
 
 // ask returns the status code and the body of the answer.
-func (s server) ask(method, path, body string) (int, string) {
+func (s apiClient) ask(method, path, body string) (int, string) {
 	s.Helper()
 	request, err := http.NewRequestWithContext(s.Context(), method, "http://agent"+path, strings.NewReader(body))
 	if err != nil {
@@ -89,7 +90,7 @@ func (s server) ask(method, path, body string) (int, string) {
 	return response.StatusCode, string(answer)
 }
 
-func (s server) put(c *spec.Container) (int, string) {
+func (s apiClient) put(c *spec.Container) (int, string) {
 	s.Helper()
 	raw, err := json.Marshal(c)
 	if err != nil {
@@ -99,7 +100,7 @@ func (s server) put(c *spec.Container) (int, string) {
 }
 
 // progress is all of what is told since a container was declared.
-func (s server) progress(name, accepted string) []api.Progress {
+func (s apiClient) progress(name, accepted string) []api.Progress {
 	s.Helper()
 	var at api.Accepted
 	if err := json.Unmarshal([]byte(accepted), &at); err != nil {
@@ -170,7 +171,7 @@ func TestServeContainers(t *testing.T) {
 }
 
 // wantNoSecret looks for the secret in the log and in what was answered.
-func (s server) wantNoSecret(answers string) {
+func (s apiClient) wantNoSecret(answers string) {
 	s.Helper()
 	for _, entry := range s.logs.All() {
 		raw, _ := json.Marshal(entry.ContextMap())
@@ -249,7 +250,7 @@ func TestRefused(t *testing.T) {
 	if code, answer := s.ask("PUT", "/v1/containers/web", `{"name": "web", "newer": "canary"}`); code != 400 || !strings.Contains(answer, "systemctl restart dockhost") || strings.Contains(answer, "canary") {
 		t.Errorf("PUT of an unknown field answers %d: %s", code, answer)
 	}
-	kept, err := h.agent().store.load()
+	kept, err := h.agent().store.file.load()
 	if err != nil || len(kept.Local) != 1 || kept.Local[0].Run != nil || kept.Local[0].HostConfig.AutoRemove {
 		t.Errorf("kept = %+v, %v, want one container, without what has no effect", kept, err)
 	}

@@ -243,19 +243,31 @@ func newTestHost(t *testing.T) *testHost {
 	return h
 }
 
-// agent returns another agent on the host, as after a restart.
-func (h *testHost) agent() *Agent {
-	return New(Options{
-		Root: h.root, Dir: h.units.run, RuntimeName: "dockhost",
-		Engine: h.engine, Units: h.units, Notify: h.notify, Log: zaptest.NewLogger(h.T), Find: datasource.Find,
-	})
+// agent returns another agent on the host, as after a restart, with changed
+// options.
+func (h *testHost) agent(changes ...func(*Options)) *Agent {
+	o := Options{
+		Root: h.root, Engine: h.engine, Units: h.units, Notify: h.notify, Log: zaptest.NewLogger(h.T), Find: datasource.Find,
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	return New(o)
 }
 
-// takeOver reads all that is asked for, and reconciles.
-func (a *Agent) takeOver(ctx context.Context) rollouts {
-	a.readConfig()
-	a.noteFetch(a.find(ctx))
-	return a.reconcile(ctx)
+// takeOver reads everything that is declared, and reconciles.
+func (a *Agent) takeOver(ctx context.Context) *rollouts {
+	a.config.read()
+	a.fetcher.note(a.fetcher.fetch(ctx))
+	a.reconcile(ctx)
+	return a.rollouts
+}
+
+// wait returns when all rollouts have ended by themselves.
+func (r *rollouts) wait() {
+	for _, one := range r.running {
+		<-one.done
+	}
 }
 
 func (h *testHost) write(path, text string) {

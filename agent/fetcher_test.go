@@ -66,15 +66,16 @@ func (f *fakeService) set(section string) {
 // serving runs an agent on the host until the test ends.
 func (h *testHost) serving(find Finder, change func(*Options)) *Agent {
 	h.Helper()
-	a := h.agent()
-	a.Find = find
-	if change != nil {
-		change(&a.Options)
-	}
-	a.readConfig()
+	a := h.agent(func(o *Options) {
+		o.Find = find
+		if change != nil {
+			change(o)
+		}
+	})
+	a.config.read()
 	ctx, cancel := context.WithCancel(h.Context())
 	var all sync.WaitGroup
-	all.Go(func() { a.keepFetching(ctx) })
+	all.Go(func() { a.fetcher.run(ctx) })
 	all.Go(func() { a.reconcileOnRequest(ctx) })
 	h.Cleanup(func() {
 		cancel()
@@ -129,16 +130,15 @@ func TestServiceDown(t *testing.T) {
 	h := newTestHost(t)
 	service := &fakeService{}
 	service.set(containers("web nginx:1"))
-	first := h.agent()
-	first.Find = service.find
-	first.takeOver(t.Context()).Wait()
+	first := h.agent(func(o *Options) { o.Find = service.find })
+	first.takeOver(t.Context()).wait()
 	h.boot()
 
 	service.down = make(chan struct{})
 	a := h.serving(service.find, nil)
 	h.runs(map[string]int{"web": 1})
 	h.says("waiting for the metadata service; 1 container assigned")
-	if s := a.userData().Source; s.Waiting == "" || s.LastKnownGood || s.Note == "" {
+	if s := a.server.userData().Source; s.Waiting == "" || s.LastKnownGood || s.Note == "" {
 		t.Errorf("source = %+v, want it to wait", s)
 	}
 	service.set(containers("web nginx:1", "db postgres:1"))
@@ -193,7 +193,7 @@ func TestFilesChange(t *testing.T) {
 	// A configuration that is wrong changes nothing, and is told.
 	h.write("/etc/dockhost/dockhost.yaml", "datasource: Ec3\n")
 	h.eventually("the configuration is refused", func() error {
-		if problems := strings.Join(a.userData().Source.Problems, "\n"); !strings.Contains(problems, "/etc/dockhost/dockhost.yaml:1:1 datasource: unknown datasource") {
+		if problems := strings.Join(a.server.userData().Source.Problems, "\n"); !strings.Contains(problems, "/etc/dockhost/dockhost.yaml:1:1 datasource: unknown datasource") {
 			return fmt.Errorf("problems are %q", problems)
 		}
 		return nil
@@ -206,7 +206,7 @@ func TestFilesChange(t *testing.T) {
 func TestConfigWrong(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	h.boot()
 	h.write("/etc/dockhost/dockhost.yaml", "datasource: [\n")
 	a := h.serving(func(context.Context, datasource.Options) (datasource.Source, *cloudinit.UserData, error) {
@@ -215,7 +215,7 @@ func TestConfigWrong(t *testing.T) {
 	}, nil)
 	h.runs(map[string]int{"web": 1})
 	h.eventually("the problem is told", func() error {
-		if s := a.userData().Source; !s.LastKnownGood || len(s.Problems) != 1 {
+		if s := a.server.userData().Source; !s.LastKnownGood || len(s.Problems) != 1 {
 			return fmt.Errorf("source is %+v", s)
 		}
 		return nil
@@ -242,25 +242,24 @@ func TestReload(t *testing.T) {
 // A reload gets what is there now, also when something older was on its way.
 func TestReloadOvertakes(t *testing.T) {
 	h := newTestHost(t)
-	a := h.agent()
 	service := &fakeService{}
 	service.set(containers("web nginx:1"))
-	a.Find = service.find
-	a.readConfig()
+	a := h.agent(func(o *Options) { o.Find = service.find })
+	a.config.read()
 	ctx, cancel := context.WithCancel(t.Context())
 	var fetching sync.WaitGroup
-	fetching.Go(func() { a.keepFetching(ctx) })
-	<-a.patient // the first answer is about to be handed over, and nobody takes it
+	fetching.Go(func() { a.fetcher.run(ctx) })
+	<-a.fetcher.asking // the first answer is about to be handed over, and nobody takes it
 	h.eventually("the first answer", func() error {
-		if a.lastFetch().data == nil {
+		if a.fetcher.last().data == nil {
 			return errors.New("none yet")
 		}
 		return nil
 	})
 	service.set(containers("db postgres:1"))
-	a.fetchAgain(ctx)
-	if ctx.Err() != nil || !strings.Contains(string(a.lastFetch().data.Raw), "postgres:1") {
-		t.Errorf("a reload got %q", a.lastFetch().data.Raw)
+	a.fetcher.refetch(ctx)
+	if ctx.Err() != nil || !strings.Contains(string(a.fetcher.last().data.Raw), "postgres:1") {
+		t.Errorf("a reload got %q", a.fetcher.last().data.Raw)
 	}
 	cancel()
 	fetching.Wait()
@@ -274,9 +273,8 @@ func TestCloneWithTheSameMachineID(t *testing.T) {
 	service.set(containers("web nginx:1"))
 	uuid := "/sys/class/dmi/id/product_uuid"
 	h.write(uuid, "EC2A-1\n")
-	a := h.agent()
-	a.Find = service.find
-	a.takeOver(t.Context()).Wait()
+	a := h.agent(func(o *Options) { o.Find = service.find })
+	a.takeOver(t.Context()).wait()
 	h.boot()
 	h.write(uuid, "ec2b-2\n")
 	service.down = make(chan struct{})
@@ -289,27 +287,27 @@ func TestCloneWithTheSameMachineID(t *testing.T) {
 func TestPollInterval(t *testing.T) {
 	h := newTestHost(t)
 	a := h.agent()
-	a.readConfig()
-	network := fetch{data: &cloudinit.UserData{Path: "http://169.254.169.254/latest/user-data"}}
+	a.config.read()
+	network := fetched{data: &cloudinit.UserData{Path: "http://169.254.169.254/latest/user-data"}}
 	tests := []struct {
 		name string
-		f    fetch
+		f    fetched
 		want bool
 	}{
 		{"a metadata service", network, true},
-		{"a disc", fetch{data: &cloudinit.UserData{Path: "/dev/sr0:/user-data"}}, true},
-		{"a seed directory", fetch{data: &cloudinit.UserData{Path: seedDir + "/user-data"}}, false},
-		{"nothing", fetch{err: datasource.ErrNotFound}, false},
-		{"a service that refuses", fetch{err: errors.New("400")}, true},
+		{"a disc", fetched{data: &cloudinit.UserData{Path: "/dev/sr0:/user-data"}}, true},
+		{"a seed directory", fetched{data: &cloudinit.UserData{Path: seedDir + "/user-data"}}, false},
+		{"nothing", fetched{err: datasource.ErrNotFound}, false},
+		{"a service that refuses", fetched{err: errors.New("400")}, true},
 	}
 	for _, test := range tests {
-		if every := a.pollInterval(test.f); (every > 0) != test.want {
+		if every := a.fetcher.pollInterval(test.f); (every > 0) != test.want {
 			t.Errorf("%s is asked every %s, want it polled: %v", test.name, every, test.want)
 		}
 	}
 	h.write("/etc/dockhost/dockhost.yaml", "datasource: {poll: off}\n")
-	a.readConfig()
-	if every := a.pollInterval(network); every != 0 {
+	a.config.read()
+	if every := a.fetcher.pollInterval(network); every != 0 {
 		t.Errorf("with poll: off it is asked every %s", every)
 	}
 }

@@ -29,9 +29,9 @@ func local(name, image string) *spec.Container {
 // declare has an agent that has just started take over containers.
 func (h *testHost) declare(a *Agent, each ...*spec.Container) {
 	h.Helper()
-	underWay := a.takeOver(h.Context())
+	a.takeOver(h.Context())
 	for _, c := range each {
-		if err := a.declare(h.Context(), c, underWay); err != nil {
+		if err := a.declare(h.Context(), c); err != nil {
 			h.Fatalf("declare %s: %v", c.Name, err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestDeclare(t *testing.T) {
 	a := h.agent()
 	h.declare(a, local("web", "nginx:1"))
 	h.wantRunning(map[string]int{"web": 1})
-	if got, want := a.statusLine(), "0 containers assigned, no user data; 1 declared by dockhostctl run"; got != want {
+	if got, want := a.reporter.line(), "0 containers assigned, no user data; 1 declared by dockhostctl run"; got != want {
 		t.Errorf("status line = %q, want %q", got, want)
 	}
 	if info, err := os.Stat(filepath.Join(h.root, storePath)); err != nil || info.Mode().Perm() != 0o600 {
@@ -70,10 +70,10 @@ func TestDeclare(t *testing.T) {
 	h.wantRunning(map[string]int{"web": 1})
 	h.boot()
 	a = h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	h.wantRunning(map[string]int{"web": 1})
-	if a.source.LastKnownGood || len(a.source.Problems) > 0 {
-		t.Errorf("source = %+v, want no problem without user data", a.source)
+	if a.store.snapshot().source.LastKnownGood || len(a.store.snapshot().source.Problems) > 0 {
+		t.Errorf("source = %+v, want no problem without user data", a.store.snapshot().source)
 	}
 }
 
@@ -160,14 +160,14 @@ func TestDeclaredKept(t *testing.T) {
 				test.after(h)
 			}
 			a := h.agent()
-			a.takeOver(t.Context()).Wait()
+			a.takeOver(t.Context()).wait()
 			h.wantRunning(test.running)
-			if a.source.LastKnownGood != test.lastGood {
-				t.Errorf("last known good = %v, want %v", a.source.LastKnownGood, test.lastGood)
+			if a.store.snapshot().source.LastKnownGood != test.lastGood {
+				t.Errorf("last known good = %v, want %v", a.store.snapshot().source.LastKnownGood, test.lastGood)
 			}
 			// And so it stays.
 			h.boot()
-			h.agent().takeOver(t.Context()).Wait()
+			h.agent().takeOver(t.Context()).wait()
 			h.wantRunning(test.running)
 		})
 	}
@@ -182,8 +182,8 @@ func TestDeclareReplaces(t *testing.T) {
 		a := h.agent()
 		h.declare(a, local("web", "nginx:1"))
 		h.userData("i-1", containers("db postgres:2"))
-		underWay := a.takeOver(t.Context())
-		if err := a.declare(t.Context(), local("web", "nginx:2"), underWay); err != nil {
+		a.takeOver(t.Context())
+		if err := a.declare(t.Context(), local("web", "nginx:2")); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -195,31 +195,31 @@ func TestDeclareReplaces(t *testing.T) {
 		}
 		// Another image yet; the first one is abandoned, and its error with it.
 		h.engine.set(func() { h.engine.down = true })
-		if err := a.declare(t.Context(), local("web", "nginx:3"), underWay); err != nil {
+		if err := a.declare(t.Context(), local("web", "nginx:3")); err != nil {
 			t.Fatal(err)
 		}
 		if p := pendingOf(a, "web"); p.Image != "nginx:3" || p.Error != "" {
 			t.Errorf("pending = %+v, want nginx:3 and no error yet", p)
 		}
-		underWay.stop() // the agent is killed
+		a.rollouts.stop() // the agent is killed
 
 		h.engine.set(func() {
 			h.engine.registry["nginx:2"], h.engine.registry["nginx:3"], h.engine.down = true, true, false
 		})
 		b := h.agent()
 		ctx, cancel := context.WithCancel(t.Context())
-		underWay = b.takeOver(ctx)
+		b.takeOver(ctx)
 		time.Sleep(time.Minute)
 		h.wantRunning(map[string]int{"web": 2, "db": 1})
-		if kept, err := b.store.load(); err != nil || kept.container("web").Image != "nginx:3" || kept.container("db").Image != "postgres:1" {
+		if kept, err := b.store.file.load(); err != nil || kept.container("web").Image != "nginx:3" || kept.container("db").Image != "postgres:1" {
 			t.Errorf("kept = %+v, %v, want nginx:3 and postgres:1 in force", kept, err)
 		}
 		// Back to what is in force: nothing is pending any more.
-		if err := b.declare(ctx, local("web", "nginx:none"), underWay); err != nil {
+		if err := b.declare(ctx, local("web", "nginx:none")); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if err := b.declare(ctx, local("web", "nginx:3"), underWay); err != nil {
+		if err := b.declare(ctx, local("web", "nginx:3")); err != nil {
 			t.Fatal(err)
 		}
 		if p := pendingOf(b, "web"); p.Image != "" {
@@ -227,7 +227,7 @@ func TestDeclareReplaces(t *testing.T) {
 		}
 		h.wantRunning(map[string]int{"web": 2, "db": 1})
 		cancel()
-		underWay.Wait()
+		b.rollouts.wait()
 	})
 }
 
@@ -238,16 +238,16 @@ func TestKilledAmidChange(t *testing.T) {
 	h.units.err = errors.New("no answer")
 	a := h.agent()
 	a.takeOver(t.Context())
-	if err := a.declare(t.Context(), local("web", "nginx:1"), rollouts{}); err == nil {
+	if err := a.declare(t.Context(), local("web", "nginx:1")); err == nil {
 		t.Error("declare() = nil without systemd")
 	}
 	h.units.err = nil
 	a = h.agent()
-	underWay := a.takeOver(t.Context())
+	a.takeOver(t.Context())
 	h.wantRunning(map[string]int{"web": 1})
 
 	h.units.err = errors.New("no answer")
-	if err := a.forget(t.Context(), "web", underWay); err == nil {
+	if err := a.forget(t.Context(), "web"); err == nil {
 		t.Error("forget() = nil without systemd")
 	}
 	h.units.err = nil
@@ -257,9 +257,9 @@ func TestKilledAmidChange(t *testing.T) {
 	// Or to whoever asks again.
 	h.declare(a, local("web", "nginx:1"))
 	h.units.err = errors.New("no answer")
-	_ = a.forget(t.Context(), "web", underWay)
+	_ = a.forget(t.Context(), "web")
 	h.units.err = nil
-	if err := a.forget(t.Context(), "web", underWay); err != nil {
+	if err := a.forget(t.Context(), "web"); err != nil {
 		t.Errorf("forget() = %v once systemd answers again", err)
 	}
 	h.wantRunning(map[string]int{})
@@ -270,22 +270,21 @@ func TestForget(t *testing.T) {
 	h.userData("i-1", containers("db postgres:1"))
 	a := h.agent()
 	h.declare(a, local("web", "nginx:1"))
-	underWay := rollouts{}
-	if err := a.forget(t.Context(), "db", underWay); !errors.Is(err, errAssigned) || !strings.Contains(err.Error(), seedDir+"/user-data") {
+	if err := a.forget(t.Context(), "db"); !errors.Is(err, errDeclared) || !strings.Contains(err.Error(), seedDir+"/user-data") {
 		t.Errorf("forget(db) = %v, want it refused, with the place", err)
 	}
-	if err := a.forget(t.Context(), "none", underWay); !errors.Is(err, errNoContainer) {
+	if err := a.forget(t.Context(), "none"); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(none) = %v, want %v", err, errNoContainer)
 	}
 	h.write("/run/dockhost/stray.json", "{}")
-	if err := a.forget(t.Context(), "../stray", underWay); !errors.Is(err, errNoContainer) {
+	if err := a.forget(t.Context(), "../stray"); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(../stray) = %v, want %v", err, errNoContainer)
 	}
-	if err := a.forget(t.Context(), "web", underWay); err != nil {
+	if err := a.forget(t.Context(), "web"); err != nil {
 		t.Errorf("forget(web) = %v", err)
 	}
 	h.wantRunning(map[string]int{"db": 1})
-	if err := a.forget(t.Context(), "web", underWay); !errors.Is(err, errNoContainer) {
+	if err := a.forget(t.Context(), "web"); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(web) again = %v, want %v", err, errNoContainer)
 	}
 	h.agent().takeOver(t.Context())
@@ -300,22 +299,22 @@ func TestClash(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
 	a := h.agent()
-	underWay := a.takeOver(t.Context())
-	err := a.declare(t.Context(), local("web", "nginx:2"), underWay)
-	if !errors.Is(err, errAssigned) || !strings.Contains(err.Error(), "change it there") {
+	a.takeOver(t.Context())
+	err := a.declare(t.Context(), local("web", "nginx:2"))
+	if !errors.Is(err, errDeclared) || !strings.Contains(err.Error(), "change it there") {
 		t.Errorf("declare() = %v, want it refused", err)
 	}
 
 	// Declared first, it gives way, and comes back.
 	h.engine.images["nginx:1"], h.engine.images["nginx:2"] = true, true
 	h.userData("i-1", "")
-	underWay = a.takeOver(t.Context())
-	if err := a.declare(t.Context(), local("web", "nginx:2"), underWay); err != nil {
+	a.takeOver(t.Context())
+	if err := a.declare(t.Context(), local("web", "nginx:2")); err != nil {
 		t.Fatal(err)
 	}
 	runs := func(a *Agent, image string, origin api.Origin, problems int) {
 		t.Helper()
-		kept, err := a.store.load()
+		kept, err := a.store.file.load()
 		if err != nil || kept.container("web").Image != image || kept.origin("web") != origin || len(kept.clashes()) != problems {
 			t.Errorf("kept = %+v, %v, want %s of %s, and %d problems", kept, err, image, origin, problems)
 		}
@@ -323,26 +322,25 @@ func TestClash(t *testing.T) {
 	runs(a, "nginx:2", api.OriginLocal, 0)
 	h.userData("i-1", containers("web nginx:1"))
 	a = h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	runs(a, "nginx:1", api.OriginUserData, 1)
-	if line := a.statusLine(); !strings.Contains(line, "dockhostctl rm web") {
+	if line := a.reporter.line(); !strings.Contains(line, "dockhostctl rm web") {
 		t.Errorf("status line = %q, want what to do", line)
 	}
 	// While the user data cannot be read, too.
 	h.userData("i-1", "dockhost: [\n")
 	a = h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	runs(a, "nginx:1", api.OriginUserData, 1)
 	h.userData("i-1", "")
 	a = h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	runs(a, "nginx:2", api.OriginLocal, 0)
 
 	h.userData("i-1", containers("web nginx:1"))
 	a = h.agent()
-	underWay = a.takeOver(t.Context())
-	underWay.Wait()
-	if err := a.forget(t.Context(), "web", underWay); err != nil {
+	a.takeOver(t.Context()).wait()
+	if err := a.forget(t.Context(), "web"); err != nil {
 		t.Errorf("forget() = %v, want the shadowed one forgotten", err)
 	}
 	runs(a, "nginx:1", api.OriginUserData, 0)

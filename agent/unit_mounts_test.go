@@ -33,7 +33,7 @@ func TestMounts(t *testing.T) {
 	h := newTestHost(t)
 	h.write("/run/systemd/system/srv.mount", "[Mount]\n")
 	h.userData("i-1", mounted("/dev/sdb"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	want := []string{
 		"dev-sdb.device.wants/dockhost@db.service", "dockhost-makefs@dev-sdb.service", "dockhost@db.service.d/50-dockhost.conf",
 		"mnt-data.mount", "srv.mount",
@@ -44,7 +44,7 @@ func TestMounts(t *testing.T) {
 	if text := h.read("/run/systemd/system/dockhost@db.service.d/50-dockhost.conf"); !strings.Contains(text, "\nRequiresMountsFor=/mnt/data\n") {
 		t.Errorf("the drop-in = %s, want RequiresMountsFor=", text)
 	}
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if h.units.reloads != 1 || h.units.starts["dockhost@db.service"] != 1 {
 		t.Errorf("daemon-reloads = %d, starts = %v, want one each", h.units.reloads, h.units.starts)
 	}
@@ -52,7 +52,7 @@ func TestMounts(t *testing.T) {
 	h.units.active["mnt-data.mount"] = true
 	h.engine.images["postgres:1"] = true
 	h.userData("i-1", mounted("/dev/sdc"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if h.units.active["mnt-data.mount"] {
 		t.Error("/mnt/data is still mounted as it was")
 	}
@@ -63,7 +63,7 @@ func TestMounts(t *testing.T) {
 
 	h.units.active["mnt-data.mount"] = true
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff([]string{"dockhost@web.service.d/50-dockhost.conf", "srv.mount"}, h.unitFiles()); diff != "" {
 		t.Errorf("unit files without the mount (-want +got):\n%s", diff)
 	}
@@ -79,11 +79,11 @@ func TestMountTaken(t *testing.T) {
 	h.write("/run/systemd/system/mnt-data.mount", own)
 	h.userData("i-1", mounted("/dev/sdb"))
 	a := h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	if got := h.read("/run/systemd/system/mnt-data.mount"); got != own {
 		t.Errorf("mnt-data.mount = %q, want it left alone", got)
 	}
-	if line := a.statusLine(); !strings.Contains(line, "mnt-data.mount is there and is not of dockhost") {
+	if line := a.reporter.line(); !strings.Contains(line, "mnt-data.mount exists and was not written by dockhost") {
 		t.Errorf("status line = %q, want it to name the unit", line)
 	}
 }
@@ -91,7 +91,7 @@ func TestMountTaken(t *testing.T) {
 func TestCredentialsInDropIn(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web r.test/web:1")+"  registries: {r.test: {username: u, password_credential: reg.pw}}\n")
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if text := h.read("/run/systemd/system/dockhost@web.service.d/50-dockhost.conf"); !strings.Contains(text, "\nImportCredential=reg.pw\n") {
 		t.Errorf("the drop-in = %s, want the credential", text)
 	}
