@@ -147,7 +147,7 @@ func printImages(b *strings.Builder, gc api.GC, goneOnly bool) error {
 			why = image.Error
 		}
 		fmt.Fprintln(table, strings.Join([]string{
-			what, orDash(strings.Join(image.Names, " ")), shortID(image.ID), bytesOf(image.Size), frees, ago(&image.LastUsed, gc.At), why,
+			what, orDash(strings.Join(image.Names, " ")), api.ShortID(image.ID), bytesOf(image.Size), frees, ago(&image.LastUsed, gc.At), why,
 		}, "\t"))
 	}
 	return table.Flush()
@@ -187,9 +187,3 @@ func printHolds(b *strings.Builder, holds []api.GCHold) {
 }
 
 func bytesOf(n int64) string { return units.HumanSize(float64(n)) }
-
-// shortID is an ID as docker shows it.
-func shortID(id string) string {
-	id = strings.TrimPrefix(id, "sha256:")
-	return id[:min(12, len(id))]
-}

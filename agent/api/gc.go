@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // GC is the answer to GET /v1/gc, what a run of housekeeping would do now, and to
 // POST /v1/gc, what one did.
@@ -95,4 +98,10 @@ type Housekeeping struct {
 	LastRun *time.Time `json:"last_run,omitempty"`
 	// Error is why the last run could not be made.
 	Error string `json:"error,omitempty"`
+}
+
+// ShortID returns the ID of an image as docker prints it.
+func ShortID(id string) string {
+	id = strings.TrimPrefix(id, "sha256:")
+	return id[:min(12, len(id))]
 }
