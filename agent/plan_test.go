@@ -32,12 +32,12 @@ func TestPlan(t *testing.T) {
 		current, successors []string
 		images              map[string]string
 	}{
-		{"nothing declared", nil, nil, nil, nil, nil},
-		{"a first boot", nil, assign(local("new", "nginx:1")), []string{"new"}, nil, map[string]string{"new": "nginx:1"}},
+		{name: "nothing declared"},
+		{name: "a first boot", next: assign(local("new", "nginx:1")), current: []string{"new"}, images: map[string]string{"new": "nginx:1"}},
 		{
-			"another declaration", old, assign(local("changed", "nginx:2"), local("new", "nginx:2"), local("same", "nginx:1")),
-			[]string{"new", "same"}, []string{"changed"},
-			map[string]string{"changed": "nginx:1", "new": "nginx:2", "same": "nginx:1"},
+			name: "another declaration", old: old, next: assign(local("changed", "nginx:2"), local("new", "nginx:2"), local("same", "nginx:1")),
+			current: []string{"new", "same"}, successors: []string{"changed"},
+			images: map[string]string{"changed": "nginx:1", "new": "nginx:2", "same": "nginx:1"},
 		},
 	}
 	for _, test := range tests {

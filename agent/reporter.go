@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,27 +80,25 @@ func (r *reporter) line() string {
 	}
 	s := r.store.snapshot()
 	counts := s.accepted.counts()
-	line := userDataClause(s.source, counts[api.OriginUserData], r.fetcher.waiting())
+	clauses := []string{userDataClause(s.source, counts[api.OriginUserData], r.fetcher.waiting())}
 	if files := counts[api.OriginFile]; files > 0 {
-		line += fmt.Sprintf("; %d declared in %s", files, filesDir)
+		clauses = append(clauses, fmt.Sprintf("%d declared in %s", files, filesDir))
 	}
 	if local := counts[api.OriginLocal]; local > 0 {
-		line += fmt.Sprintf("; %d declared by dockhostctl run", local)
+		clauses = append(clauses, fmt.Sprintf("%d declared by dockhostctl run", local))
 	}
-	for _, problem := range s.accepted.clashes() {
-		line += "; " + problem
-	}
+	clauses = append(clauses, s.accepted.clashes()...)
 	if r.keeper != nil {
 		if problem := r.keeper.Status().Problem; problem != "" {
-			line += "; " + problem
+			clauses = append(clauses, problem)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.pending)) {
 		if p := s.pending[name]; p.Error != "" {
-			line += "; " + name + " not updated: " + p.Error
+			clauses = append(clauses, name+" not updated: "+p.Error)
 		}
 	}
-	return line
+	return strings.Join(clauses, "; ")
 }
 
 // userDataClause is the part of the line about the user data. waiting describes
