@@ -18,10 +18,11 @@ import (
 func agentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "agent",
-		Short: "run what the instance's user data assigns to this host",
-		Long: `Reads the instance's user data, keeps what it assigns as last known good, and
-has systemd run each container as dockhost@NAME.service. It is the service
-dockhost.service; SIGHUP (systemctl reload dockhost) reads the user data again.`,
+		Short: "run the containers that the user data assigns to this host",
+		Long: `Reads the instance's user data, saves what it assigns as last known good, and
+has systemd run each container as dockhost@NAME.service. The service
+dockhost.service runs it. SIGHUP (systemctl reload dockhost) has it read the
+user data again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAgent(cmd.Context()) },
 	}
@@ -55,15 +56,15 @@ func runAgent(ctx context.Context) error {
 	}).Run(ctx, listener)
 }
 
-// apiListener is the socket that dockhost.socket passes in, or one of the
-// agent's own where that unit is not used.
+// apiListener returns the socket that dockhost.socket passes in. Without that unit it
+// creates the socket.
 func apiListener(ctx context.Context) (net.Listener, error) {
 	listener, err := systemd.Listener()
 	if listener != nil || err != nil {
 		return listener, err
 	}
 	path := runDir.Socket()
-	// A socket that an agent left when it was killed.
+	// An agent that was killed leaves its socket.
 	_ = os.Remove(path)
 	var config net.ListenConfig
 	if listener, err = config.Listen(ctx, "unix", path); err != nil {
@@ -72,8 +73,8 @@ func apiListener(ctx context.Context) (net.Listener, error) {
 	return listener, os.Chmod(path, 0o600)
 }
 
-// onHangup returns a channel that gets a word for each SIGHUP; several that
-// come while one is being served are one.
+// onHangup returns a channel that receives for each SIGHUP. Several signals during a
+// reload cause one more.
 func onHangup(ctx context.Context) <-chan struct{} {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)

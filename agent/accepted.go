@@ -44,7 +44,7 @@ func newAccepted(machine storeFile, source api.Source) *accepted {
 	}
 }
 
-// container returns the container in force under a name, nil when there is none.
+// container returns the container in force under a name, nil if the name is unknown.
 func (a *accepted) container(name string) *spec.Container {
 	if a == nil {
 		return nil

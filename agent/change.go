@@ -44,7 +44,7 @@ func (a *Agent) change(ctx context.Context, c change) error {
 	return err
 }
 
-// declare saves a container, and has it run: at once when it is new or unchanged,
+// declare saves a container and runs it: at once when it is new or unchanged,
 // or by a rollout when it replaces another one.
 func (a *Agent) declare(ctx context.Context, c *spec.Container) error {
 	if err := a.store.declaredElsewhere(c.Name, "change it there, or use another name"); err != nil {

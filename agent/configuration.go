@@ -13,15 +13,15 @@ type configuration struct {
 	root string
 
 	mu sync.Mutex
-	// valid is nil until a file without mistakes was read, or none was there.
+	// valid is nil until a file without mistakes was read, or the file was missing.
 	valid *config.Config
 	// err is what is wrong with the file now.
 	err error
 }
 
 // read reads the file, and says whether the valid configuration has changed. A
-// file with mistakes changes nothing. At the start of the agent it prevents that
-// user data is fetched, since it may name the datasources to use.
+// file with mistakes changes nothing. At the start of the agent no user data is fetched
+// until it is corrected, since it may name the datasources to use.
 func (c *configuration) read() (changed bool) {
 	current, err := config.Read(c.root, datasource.Names())
 	c.mu.Lock()
@@ -35,8 +35,8 @@ func (c *configuration) read() (changed bool) {
 	return changed
 }
 
-// get returns the valid configuration, nil when there was none yet, and what is
-// wrong with the file now.
+// get returns the valid configuration, nil before the first one, and what is wrong
+// with the file now.
 func (c *configuration) get() (*config.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

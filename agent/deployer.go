@@ -22,8 +22,8 @@ type deployer struct {
 	log    *zap.Logger
 }
 
-// deploy saves the accepted assignment of a plan, stops the units that are no
-// longer assigned, and has those of its current containers run. Containers with a
+// deploy saves the accepted assignment of a plan, stops the units of containers that
+// are not assigned any more, and runs its current containers. Containers with a
 // successor are left as they are.
 func (d *deployer) deploy(ctx context.Context, p plan) error {
 	d.mu.Lock()

@@ -60,8 +60,8 @@ func (a *accepted) declared(name string) (declaration, bool) {
 	return declaration{}, false
 }
 
-// local returns what dockhostctl run declared under a name, nil when it
-// declared nothing.
+// local returns what dockhostctl run declared under a name, nil if it declared
+// nothing.
 func (a *accepted) local(name string) *spec.Container {
 	if a == nil {
 		return nil
@@ -165,7 +165,7 @@ func equal(a, b spec.Assignment) bool {
 	return errA == nil && errB == nil && bytes.Equal(rawA, rawB)
 }
 
-// containerNamed returns the container of a name, nil when there is none.
+// containerNamed returns the container of a name, nil if the name is unknown.
 func containerNamed(containers []spec.Container, name string) *spec.Container {
 	for i := range containers {
 		if containers[i].Name == name {

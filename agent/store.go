@@ -49,7 +49,7 @@ func (s *store) snapshot() snapshot {
 	return snapshot{known: s.known, source: source, accepted: s.accepted, pending: maps.Clone(s.pending)}
 }
 
-// container returns the container in force under a name, nil when there is none.
+// container returns the container in force under a name, nil if the name is unknown.
 func (s *store) container(name string) *spec.Container {
 	s.mu.Lock()
 	defer s.mu.Unlock()

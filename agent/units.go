@@ -20,7 +20,7 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// stopTimeout bounds the stop of a unit that is no longer assigned.
+// stopTimeout bounds the stop of a unit whose container is not assigned any more.
 const stopTimeout = 5 * time.Minute
 
 // containerUnits writes what the units of containers need, and starts, restarts
@@ -156,7 +156,7 @@ func (u *containerUnits) stopUnassigned(ctx context.Context, assigned *accepted)
 
 // retire stops the unit of a container, and removes its files.
 func (u *containerUnits) retire(ctx context.Context, name string) error {
-	u.log.Info("stopping a container that is no longer assigned", zap.String("container", name))
+	u.log.Info("stopping a container that is not assigned any more", zap.String("container", name))
 	if err := u.systemd.Stop(ctx, spec.UnitName(name)); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
 		return err
 	}
@@ -167,7 +167,7 @@ func (u *containerUnits) retire(ctx context.Context, name string) error {
 // that need it first.
 func (u *containerUnits) stopMount(ctx context.Context) func(unit string) error {
 	return func(unit string) error {
-		u.log.Info("stopping a mount that is no longer as it was assigned", zap.String("unit", unit))
+		u.log.Info("stopping a mount that is not assigned any more, or has changed", zap.String("unit", unit))
 		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 		defer cancel()
 		if err := u.systemd.Stop(ctx, unit); err != nil && !errors.Is(err, systemd.ErrNoUnit) {

@@ -21,7 +21,7 @@ func TestRender(t *testing.T) {
 			{Section: "Service", Key: "TimeoutStopSec", Value: "5"},
 		},
 	}
-	want := `# Written by dockhost.service, and written anew when the declaration changes.
+	want := `# Written by dockhost.service. Do not edit: it is replaced when the declaration changes.
 [Unit]
 Description=container web (registry/100%%:1)
 After=dockhost@db.service

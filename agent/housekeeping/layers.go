@@ -2,8 +2,8 @@ package housekeeping
 
 import "slices"
 
-// layers count for each layer how many images have it, of those that are not
-// removed. A layer is known by its number.
+// layers count the images of each layer, without those that are removed. A layer is
+// known by its number.
 type layers struct {
 	// keys are the keys and sizes of [Input.Layers].
 	keys    map[string]int64

@@ -119,7 +119,7 @@ func (m *memory) save(root string) error {
 	return nil
 }
 
-// of returns the record of an image, a new one if there was none.
+// of returns the record of an image, and creates it if it is missing.
 func (m *memory) of(id string, now time.Time) *record {
 	r := m.Images[id]
 	if r == nil {
