@@ -21,8 +21,8 @@ func agentCommand() *cobra.Command {
 		Short: "run the containers that the user data assigns to this host",
 		Long: `Reads the instance's user data, saves what it assigns as last known good, and
 has systemd run each container as dockhost@NAME.service. The service
-dockhost.service runs it. SIGHUP (systemctl reload dockhost) has it read the
-user data again.`,
+dockhost.service runs it. SIGHUP (systemctl reload dockhost) reads the user data
+again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAgent(cmd.Context()) },
 	}

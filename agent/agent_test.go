@@ -46,7 +46,7 @@ func TestFirstBoot(t *testing.T) {
 		t.Errorf("status line = %q, want %q", got, want)
 	}
 
-	// Another agent finds everything as it should be.
+	// Another agent changes nothing.
 	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1, "db": 1}, h.units.running()); diff != "" {
 		t.Errorf("after a restart of the agent (-want +got):\n%s", diff)
@@ -56,7 +56,7 @@ func TestFirstBoot(t *testing.T) {
 	}
 }
 
-func TestTakenAway(t *testing.T) {
+func TestUnassignedContainerStops(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
 	h.agent().takeOver(t.Context()).wait()
@@ -72,7 +72,7 @@ func TestTakenAway(t *testing.T) {
 	}
 }
 
-// What happens when the user data is not what it was at the last boot.
+// User data may have changed, or be broken or missing, since the last boot.
 func TestLastKnownGood(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -147,8 +147,8 @@ func TestLastKnownGood(t *testing.T) {
 	}
 }
 
-// A store that a power cut or a bug damaged is no reason not to start.
-func TestDamagedStore(t *testing.T) {
+// The agent starts with a store that a power cut or a bug damaged.
+func TestDamagedStoreIsReplaced(t *testing.T) {
 	h := newTestHost(t)
 	h.write(storePath, `{"instance_id": "i-1", "assign`)
 	h.userData("i-1", containers("web nginx:1"))
@@ -158,7 +158,7 @@ func TestDamagedStore(t *testing.T) {
 	}
 }
 
-func TestRollout(t *testing.T) {
+func TestRolloutWaitsForImage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.userData("i-1", containers("web nginx:1"))
@@ -171,7 +171,7 @@ func TestRollout(t *testing.T) {
 		rollouts := a.takeOver(ctx)
 		synctest.Wait()
 		if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
-			t.Errorf("while the image cannot be had, running (-want +got):\n%s", diff)
+			t.Errorf("while the image is missing, running (-want +got):\n%s", diff)
 		}
 		if p := pendingOf(a, "web"); p.Image != "nginx:2" || !strings.Contains(p.Error, "manifest unknown") {
 			t.Errorf("pending = %+v, want nginx:2 and why", p)
@@ -195,8 +195,8 @@ func TestRollout(t *testing.T) {
 	})
 }
 
-// A container whose GPUs cannot be had does not replace the one that runs.
-func TestRolloutGPU(t *testing.T) {
+// A container whose GPUs are not available does not replace the one that runs.
+func TestRolloutWaitsForGPU(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.engine.set(func() { h.engine.registry["cuda:1"] = true })
@@ -227,13 +227,13 @@ func TestRolloutGPU(t *testing.T) {
 	})
 }
 
-// pendingOf is what waits to replace a container.
+// pendingOf returns what waits to replace a container.
 func pendingOf(a *Agent, name string) api.Pending {
 	return a.store.snapshot().pending[name]
 }
 
-// At a boot the old container does not run yet: it is started when the new one
-// is not at hand.
+// At boot the old container does not run yet. It is started if the image of the new
+// one is not on the host.
 func TestRolloutAtBoot(t *testing.T) {
 	tests := []struct {
 		name             string
@@ -274,8 +274,8 @@ func TestRolloutAtBoot(t *testing.T) {
 	}
 }
 
-// A change of the unit's settings alone needs no restart.
-func TestUnitSettings(t *testing.T) {
+// A change of unit settings alone restarts nothing.
+func TestUnitSettingsNeedNoRestart(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
 	h.agent().takeOver(t.Context()).wait()

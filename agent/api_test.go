@@ -24,7 +24,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// infoEngine is all of Docker that a status asks for.
+// infoEngine is the part of Docker that a status needs.
 type infoEngine struct{}
 
 func (infoEngine) Info(context.Context) (engine.Info, error) {
@@ -35,7 +35,7 @@ func (infoEngine) Inspect(context.Context, string) (engine.Container, error) {
 	return engine.Container{}, engine.ErrNotFound
 }
 
-// client is a client of the socket of an agent that runs.
+// apiClient is a client of the socket of a running agent.
 type apiClient struct {
 	*testHost
 	client *http.Client
@@ -99,7 +99,7 @@ func (s apiClient) put(c *spec.Container) (int, string) {
 	return s.ask("PUT", "/v1/containers/"+c.Name, string(raw))
 }
 
-// progress is all of what is told since a container was declared.
+// progress returns all progress since a container was declared.
 func (s apiClient) progress(name, accepted string) []api.Progress {
 	s.Helper()
 	var at api.Accepted
@@ -121,7 +121,7 @@ func (s apiClient) progress(name, accepted string) []api.Progress {
 	return all
 }
 
-func TestServeContainers(t *testing.T) {
+func TestDeclareByTheAPI(t *testing.T) {
 	h := newTestHost(t)
 	h.units.broken = map[string]string{"nginx:broken": "it broke"}
 	s := h.serve()
@@ -133,8 +133,8 @@ func TestServeContainers(t *testing.T) {
 		t.Errorf("progress = %+v, want ready at last", got)
 	}
 	_, raw := s.ask("GET", "/v1/status", "")
-	var told api.Status
-	if err := json.Unmarshal([]byte(raw), &told); err != nil || !told.Well || len(told.Containers) != 1 || told.Containers[0].Origin != api.OriginLocal {
+	var hostStatus api.Status
+	if err := json.Unmarshal([]byte(raw), &hostStatus); err != nil || !hostStatus.Well || len(hostStatus.Containers) != 1 || hostStatus.Containers[0].Origin != api.OriginLocal {
 		t.Errorf("status = %s, %v, want a local container that is well", raw, err)
 	}
 
@@ -145,7 +145,7 @@ func TestServeContainers(t *testing.T) {
 	if diff := cmp.Diff([]api.Progress{{Error: "it broke"}}, s.progress("bad", accepted)); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
-	// A successor that cannot be had.
+	// The image of the successor is missing.
 	_, accepted = s.put(local("web", "nginx:none"))
 	if got := s.progress("web", accepted); !strings.Contains(got[len(got)-1].Error, "manifest unknown") {
 		t.Errorf("progress = %+v, want why it is not replaced", got)
@@ -170,7 +170,7 @@ func TestServeContainers(t *testing.T) {
 	s.wantNoSecret(raw + accepted)
 }
 
-// wantNoSecret looks for the secret in the log and in what was answered.
+// wantNoSecret looks for the secret in the log and in the answers.
 func (s apiClient) wantNoSecret(answers string) {
 	s.Helper()
 	for _, entry := range s.logs.All() {
@@ -182,8 +182,8 @@ func (s apiClient) wantNoSecret(answers string) {
 	}
 }
 
-// Every problem is told at once, and none holds a value.
-func TestRefused(t *testing.T) {
+// A refusal has every problem at once, and quotes no secret.
+func TestDeclarationRefused(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("db postgres:1"))
 	s := h.serve()
@@ -210,7 +210,7 @@ func TestRefused(t *testing.T) {
 		{"no readiness", func(c *spec.Container) { c.Notify = spec.NotifyOff }, 400, []string{"--sdnotify off"}},
 		{"half the output", func(c *spec.Container) { c.Run = &spec.Run{Stdout: true} }, 400, []string{"--attach"}},
 		{
-			"what is nothing", func(c *spec.Container) {
+			"unknown values", func(c *spec.Container) {
 				c.Image, c.Notify, c.PullPolicy, c.PullStallTimeout = "NO", "maybe", "often", 0
 			}, 400,
 			[]string{`cannot use "NO" as an image`, "--sdnotify", "--pull", "stall timeout"},
@@ -218,7 +218,7 @@ func TestRefused(t *testing.T) {
 		{"unit settings", func(c *spec.Container) { c.Unit = []spec.UnitSetting{{Section: "Service", Key: "User", Value: "x"}} }, 400, []string{"systemctl edit dockhost@web"}},
 		{"no container", func(c *spec.Container) { c.Config = nil }, 400, []string{"holds no container"}},
 		{"a name of the user data", func(c *spec.Container) { c.Name = "db" }, 409, []string{`container "db" is declared elsewhere, in the user data (`}},
-		{"a name that is no unit's", func(c *spec.Container) { c.Name = "w" }, 400, []string{`cannot use "w"`}},
+		{"a name that cannot be a unit's", func(c *spec.Container) { c.Name = "w" }, 400, []string{`cannot use "w"`}},
 		{"too much", func(c *spec.Container) { c.Config.Env = []string{"X=" + strings.Repeat("canary", 1<<18)} }, 400, []string{"larger than"}},
 		{
 			"what has no effect", func(c *spec.Container) {

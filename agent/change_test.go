@@ -17,7 +17,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// local is a container as dockhostctl run declares it.
+// local returns a container as dockhostctl run declares it.
 func local(name, image string) *spec.Container {
 	return &spec.Container{
 		Name: name, Image: image, PullPolicy: spec.PullMissing, PullStallTimeout: time.Minute, Notify: spec.NotifyStarted,
@@ -26,7 +26,7 @@ func local(name, image string) *spec.Container {
 	}
 }
 
-// declare has an agent that has just started take over containers.
+// declare starts an agent, and declares containers.
 func (h *testHost) declare(a *Agent, each ...*spec.Container) {
 	h.Helper()
 	a.takeOver(h.Context())
@@ -65,7 +65,7 @@ func TestDeclare(t *testing.T) {
 		t.Errorf("%s: mode %v, %v, want 0600", storePath, info, err)
 	}
 
-	// Declared again as it is, it is left alone, by this agent and the next.
+	// Declared again without a change it is left alone, by this agent and the next.
 	h.declare(h.agent(), local("web", "nginx:1"))
 	h.wantRunning(map[string]int{"web": 1})
 	h.boot()
@@ -77,9 +77,9 @@ func TestDeclare(t *testing.T) {
 	}
 }
 
-// What becomes of a local container when the user data or the machine is not
-// what it was.
-func TestDeclaredKept(t *testing.T) {
+// A local container stays across changes of the user data, and is dropped on another
+// instance or machine.
+func TestDeclaredAcrossBoots(t *testing.T) {
 	const runcmd = "runcmd: [dockhostctl run]\n"
 	tests := []struct {
 		name          string
@@ -173,8 +173,8 @@ func TestDeclaredKept(t *testing.T) {
 	}
 }
 
-// A changed declaration is rolled out as any change is, also by another agent
-// when the first was killed over it, and disturbs no other change.
+// A changed declaration is rolled out like any change, even by another agent after the
+// first was killed, and disturbs no other change.
 func TestDeclareReplaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
@@ -193,7 +193,7 @@ func TestDeclareReplaces(t *testing.T) {
 				t.Errorf("pending %s = %+v, want %s and why", name, p, image)
 			}
 		}
-		// Another image yet; the first one is abandoned, and its error with it.
+		// A third image: the rollout of the second one ends, and its error is dropped.
 		h.engine.set(func() { h.engine.down = true })
 		if err := a.declare(t.Context(), local("web", "nginx:3")); err != nil {
 			t.Fatal(err)
@@ -214,7 +214,7 @@ func TestDeclareReplaces(t *testing.T) {
 		if kept, err := b.store.file.load(); err != nil || kept.container("web").Image != "nginx:3" || kept.container("db").Image != "postgres:1" {
 			t.Errorf("kept = %+v, %v, want nginx:3 and postgres:1 in force", kept, err)
 		}
-		// Back to what is in force: nothing is pending any more.
+		// What is in force is declared again: nothing is pending any more.
 		if err := b.declare(ctx, local("web", "nginx:none")); err != nil {
 			t.Fatal(err)
 		}
@@ -231,9 +231,8 @@ func TestDeclareReplaces(t *testing.T) {
 	})
 }
 
-// An agent that is killed between keeping a change and carrying it out leaves
-// the rest to the next.
-func TestKilledAmidChange(t *testing.T) {
+// If an agent is killed after it saved a change, the next one carries it out.
+func TestNextAgentCompletesChange(t *testing.T) {
 	h := newTestHost(t)
 	h.units.err = errors.New("no answer")
 	a := h.agent()
@@ -254,7 +253,7 @@ func TestKilledAmidChange(t *testing.T) {
 	h.agent().takeOver(t.Context())
 	h.wantRunning(map[string]int{})
 
-	// Or to whoever asks again.
+	// A second request completes it, too.
 	h.declare(a, local("web", "nginx:1"))
 	h.units.err = errors.New("no answer")
 	_ = a.forget(t.Context(), "web")
@@ -294,8 +293,8 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// A name that the user data assigns is the user data's.
-func TestClash(t *testing.T) {
+// The user data wins a name that is also declared locally.
+func TestUserDataWinsName(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
 	a := h.agent()
@@ -305,7 +304,7 @@ func TestClash(t *testing.T) {
 		t.Errorf("declare() = %v, want it refused", err)
 	}
 
-	// Declared first, it gives way, and comes back.
+	// A local container that was declared first is replaced, and is restored later.
 	h.engine.images["nginx:1"], h.engine.images["nginx:2"] = true, true
 	h.userData("i-1", "")
 	a.takeOver(t.Context())
@@ -327,7 +326,7 @@ func TestClash(t *testing.T) {
 	if line := a.reporter.line(); !strings.Contains(line, "dockhostctl rm web") {
 		t.Errorf("status line = %q, want what to do", line)
 	}
-	// While the user data cannot be read, too.
+	// That stays so while the user data cannot be read.
 	h.userData("i-1", "dockhost: [\n")
 	a = h.agent()
 	a.takeOver(t.Context()).wait()
@@ -349,16 +348,15 @@ func TestClash(t *testing.T) {
 	}
 }
 
-// What an agent that was killed while it wrote has left is removed: it holds
-// secrets.
+// Temporary files of an agent that was killed are removed: they contain secrets.
 func TestStoreSweeps(t *testing.T) {
 	h := newTestHost(t)
 	h.declare(h.agent(), local("web", "nginx:1"))
-	left := filepath.Dir(storePath) + "/.assignment.json4711"
-	h.write(left, "canary")
+	leftover := filepath.Dir(storePath) + "/.assignment.json4711"
+	h.write(leftover, "canary")
 	h.agent().takeOver(t.Context())
-	if _, err := os.Stat(filepath.Join(h.root, left)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s: %v, want it gone", left, err)
+	if _, err := os.Stat(filepath.Join(h.root, leftover)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s: %v, want it gone", leftover, err)
 	}
 	h.wantRunning(map[string]int{"web": 1})
 }

@@ -42,7 +42,7 @@ func TestFiles(t *testing.T) {
 		t.Errorf("origin = %q, want %q", origin, api.OriginFile)
 	}
 
-	// Changed, it is restarted; what is wrong changes nothing; removed, it ends.
+	// A changed container is restarted, a wrong file changes nothing, and removal ends it.
 	h.file("web.yaml", "web nginx:2")
 	h.write(filepath.Join(filesDir, "more.yml"), "services: {db: {image: postgres:1, imge: x}}\n")
 	a = takeOver()
@@ -61,9 +61,9 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// The user data counts before a file, a file before one of a later name, and
-// that before dockhostctl run.
-func TestFilesClash(t *testing.T) {
+// The user data takes precedence over a file, a file over one with a later name, and
+// that over dockhostctl run.
+func TestPrecedenceOfLayers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.declare(h.agent(), local("cache", "redis:3"))
@@ -79,7 +79,7 @@ func TestFilesClash(t *testing.T) {
 				t.Errorf("%s runs %s, want %s", name, got, image)
 			}
 		}
-		// What ran before goes on until its successor can run.
+		// What ran before keeps running until its successor can run.
 		if p := pendingOf(a, "cache"); a.store.snapshot().accepted.container("cache").Image != "redis:3" || p.Image != "redis:2" {
 			t.Errorf("cache runs %s, pending %+v", a.store.snapshot().accepted.container("cache").Image, p)
 		}
@@ -93,7 +93,7 @@ func TestFilesClash(t *testing.T) {
 		if got := strings.Join(a.store.snapshot().accepted.clashes(), "\n"); got != strings.Join(want, "\n") {
 			t.Errorf("clashes =\n%s, want\n%s", got, strings.Join(want, "\n"))
 		}
-		// Without the user data's, the file's runs.
+		// The file's container runs once the user data does not assign it.
 		h.engine.registry["nginx:2"] = true
 		h.userData("i-1", "runcmd: [ls]\n")
 		a = h.agent()
@@ -105,8 +105,8 @@ func TestFilesClash(t *testing.T) {
 	})
 }
 
-// Files are for the machine: user data that is wrong, or is not there yet,
-// keeps none of them from running.
+// Files are for the machine: their containers run although the user data is wrong or
+// missing.
 func TestFilesWithoutUserData(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", "dockhost: [\n")

@@ -10,7 +10,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// The user data goes before the configuration; what either keeps, stays.
+// The user data takes precedence over the configuration; patterns to keep add up.
 func TestHousekeepingPolicy(t *testing.T) {
 	h := newTestHost(t)
 	h.write("/etc/dockhost/dockhost.yaml", "housekeeping: {high: 90, low: 80, keep: a, keep_last: 5}\n")
@@ -35,8 +35,7 @@ func TestHousekeepingPolicy(t *testing.T) {
 	}
 }
 
-// What is in force, what is asked for, and what is about to replace something
-// is all needed.
+// Images are needed if a container is in force, declared or pending.
 func TestAssignedImages(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))

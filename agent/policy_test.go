@@ -12,7 +12,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// mounting is an assignment of a container that mounts a path of the host.
+// mounting returns an assignment of a container that mounts a path of the host.
 func mounting(t *testing.T, source string) *spec.Assignment {
 	t.Helper()
 	text := "#cloud-config\ndockhost: {containers: {web: {image: nginx, volumes: ['" + source + ":/x']}}}\n"
@@ -46,7 +46,7 @@ func TestLoadPolicy(t *testing.T) {
 	}
 }
 
-// A symbolic link is where it leads, also one whose target is not there yet.
+// A symbolic link is judged by its target, even if that does not exist yet.
 func TestPolicyFollowsSymlinks(t *testing.T) {
 	root := t.TempDir()
 	for _, dir := range []string{"/srv/app", "/etc/dockhost", "/run"} {
@@ -77,7 +77,7 @@ func TestPolicyFollowsSymlinks(t *testing.T) {
 			t.Errorf("a mount of %s: %v, want allowed %v", source, err, allowed)
 		}
 	}
-	// The kernel follows a link before it goes up, Docker cleans a source first.
+	// The kernel follows a link before "..", Docker cleans a source first.
 	for name, want := range map[string]string{
 		"/srv/inside/../x": "/srv/x", "/srv/etc/../run": "/run", "/data/../etc": "/etc", "/": "/", "/srv/loop": "/", "/a/../../b": "/b",
 	} {

@@ -13,16 +13,16 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// An image that cannot fit is refused before its pull, and one that may is
-// pulled, also when its registry does not say how large it is.
-func TestAdmit(t *testing.T) {
+// An image that cannot fit is refused before its pull. One that may fit is pulled, even
+// if its registry does not say how large it is.
+func TestPullFits(t *testing.T) {
 	const mb = 1 << 20
 	tests := []struct {
 		name     string
 		free     int64
 		download int64
 		err      error
-		want     string // part of the error; "" is none
+		want     string // part of the error; "" for success
 	}{
 		{"fits", 500 * mb, 100 * mb, nil, ""},
 		{"may fit", 150 * mb, 100 * mb, nil, ""},

@@ -29,7 +29,7 @@ func (a *Agent) accept(ctx context.Context, data *cloudinit.UserData) (*spec.Ass
 func TestDeclaration(t *testing.T) {
 	tests := []struct {
 		name, userData, declaration string
-		// images are what is assigned, note and problem what is said.
+		// images are those assigned, note and problem are parts of the texts.
 		images        []string
 		note, problem string
 	}{
@@ -67,8 +67,8 @@ func TestDeclaration(t *testing.T) {
 	}
 }
 
-// A password that the metadata service gives away is warned of, and not shown.
-func TestPlaintextNote(t *testing.T) {
+// The note warns of a password that the metadata service serves, without the password.
+func TestPasswordWarning(t *testing.T) {
 	const section = "#cloud-config\ndockhost:\n  containers: {web: {image: r.test/web}}\n  registries: {r.test: "
 	tests := []struct {
 		path, login string
@@ -90,9 +90,8 @@ func TestPlaintextNote(t *testing.T) {
 	}
 }
 
-// What the policy refuses changes nothing, and a policy that is broken refuses
-// everything new.
-func TestPolicy(t *testing.T) {
+// What the policy refuses changes nothing. A broken policy refuses everything new.
+func TestPolicyRefuses(t *testing.T) {
 	const policyPath = "/etc/dockhost/policy.yaml"
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
@@ -120,7 +119,7 @@ func TestPolicy(t *testing.T) {
 }
 
 // A changed policy judges the user data that was fetched before it.
-func TestPolicyChanges(t *testing.T) {
+func TestChangedPolicyJudgesAgain(t *testing.T) {
 	const policyPath = "/etc/dockhost/policy.yaml"
 	h := newTestHost(t)
 	service := &fakeService{}
@@ -138,7 +137,7 @@ func TestPolicyChanges(t *testing.T) {
 	h.runs(map[string]int{"web": 1})
 	service.mu.Lock()
 	defer service.mu.Unlock()
-	if service.asked != 1 {
-		t.Errorf("the service was asked %d times, want once", service.asked)
+	if service.reads != 1 {
+		t.Errorf("the service was asked %d times, want once", service.reads)
 	}
 }

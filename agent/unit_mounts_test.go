@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// units lists the files below the host's directory of unit files.
+// unitFiles lists the files below the host's directory of unit files.
 func (h *testHost) unitFiles() []string {
 	h.Helper()
 	top := filepath.Join(h.root, "/run/systemd/system")
@@ -27,9 +27,9 @@ func mounted(device string) string {
 	return containers("db postgres:1") + "      x-dockhost: {mounts: [{what: " + device + ", where: /mnt/data, type: ext4, makefs: true}]}\n"
 }
 
-// The units of a mount come and go with the containers that need it; what is
-// mounted otherwise is unmounted first.
-func TestMounts(t *testing.T) {
+// The units of a mount exist while a container needs it. A changed mount is unmounted
+// first.
+func TestMountUnitsFollowContainers(t *testing.T) {
 	h := newTestHost(t)
 	h.write("/run/systemd/system/srv.mount", "[Mount]\n")
 	h.userData("i-1", mounted("/dev/sdb"))
@@ -72,8 +72,8 @@ func TestMounts(t *testing.T) {
 	}
 }
 
-// A unit that somebody else wrote is not touched.
-func TestMountTaken(t *testing.T) {
+// A mount unit that dockhost did not write is not touched.
+func TestForeignMountUnitStays(t *testing.T) {
 	h := newTestHost(t)
 	const own = "[Mount]\nWhat=/dev/sdz\n"
 	h.write("/run/systemd/system/mnt-data.mount", own)

@@ -54,7 +54,7 @@ TimeoutStopSec=5
 	}
 }
 
-// How systemd is told of readiness, and asks for a reload.
+// Notify modes and reloads decide the type of the unit.
 func TestServiceType(t *testing.T) {
 	reload := &spec.Reload{Signal: "HUP"}
 	tests := []struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// judge says what is wrong with a plan, by other means than Make's.
+// judge says what is wrong with a plan, without the code of [Make].
 func judge(in Input, policy Policy, plan api.GC) string {
 	byID := map[string]Image{}
 	for _, image := range in.Images {
@@ -43,8 +43,8 @@ func judge(in Input, policy Policy, plan api.GC) string {
 	return enough(in, policy, plan, gone)
 }
 
-// enough says what is wrong with how much a plan frees: the low mark is reached,
-// by no image too many, or nothing more can go.
+// enough says what is wrong with the bytes that a plan frees: it must reach the low mark
+// with no image too many, or remove everything that it may.
 func enough(in Input, policy Policy, plan api.GC, gone map[string]bool) string {
 	if plan.Frees >= plan.Disk.Wanted {
 		var before int64
@@ -76,7 +76,7 @@ func enough(in Input, policy Policy, plan api.GC, gone map[string]bool) string {
 	return ""
 }
 
-// stored is what the layers of all images but some take.
+// stored returns the bytes in the layers of all images except those that are gone.
 func stored(in Input, gone map[string]bool) (sum int64) {
 	held := map[string]bool{}
 	for _, image := range in.Images {
@@ -132,8 +132,8 @@ func needed(in Input, policy Policy, image Image) string {
 	return ""
 }
 
-// recent says whether an image is one of the last of a repository of which
-// something runs, or is to, or is a way back.
+// recent reports whether an image is one of the last of a repository of which something
+// runs, is to run, or would be rolled back to.
 func recent(in Input, policy Policy, image Image) bool {
 	runs := func(repository string) bool {
 		named := func(other Image) bool { return slices.Contains(other.repositories(), repository) }
@@ -158,7 +158,7 @@ func recent(in Input, policy Policy, image Image) bool {
 	return false
 }
 
-// TestJudge has the judge of plans find what is wrong with one.
+// TestJudge makes plans wrong, each in its way, and judge must notice.
 func TestJudge(t *testing.T) {
 	tests := map[string]func(in *Input, policy *Policy, plan *api.GC){
 		"in use":         func(in *Input, _ *Policy, _ *api.GC) { in.Containers = []Container{{ImageID: id("1"), Ended: now}} },

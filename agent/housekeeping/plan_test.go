@@ -19,9 +19,9 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
-// now is when tests take place.
+// now is the time of the tests.
 var now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
 const (
@@ -29,10 +29,10 @@ const (
 	day = 24 * time.Hour
 )
 
-// id is an image's, of a name that is a hexadecimal digit.
+// id returns an image's ID, of a name that is a hexadecimal digit.
 func id(name string) string { return "sha256:" + strings.Repeat(name, 64)[:64] }
 
-// pulled is an image that dockhost pulled so long ago, with a layer of its own.
+// pulled returns an image that dockhost pulled some time ago, with its own layer.
 func pulled(name, ref string, ago time.Duration, layers ...string) Image {
 	return Image{
 		ID: id(name), Tags: []string{ref}, Managed: true, Pulled: []string{ref}, Arrived: now.Add(-ago), Size: 100 * mb,
@@ -40,7 +40,7 @@ func pulled(name, ref string, ago time.Duration, layers ...string) Image {
 	}
 }
 
-// host is a host with a disk that is so full.
+// host returns a host with a disk that is used percent full.
 func host(used int64, images ...Image) Input {
 	in := Input{
 		Now: now, Images: images, Layers: map[string]int64{"base": 50 * mb}, Rollback: map[string]string{}, Preloaded: map[string]bool{},
@@ -56,7 +56,7 @@ func host(used int64, images ...Image) Input {
 	return in
 }
 
-// TestMake holds plans to golden files.
+// TestMake compares plans with golden files.
 func TestMake(t *testing.T) {
 	nightly := []Image{
 		pulled("1", "r.test/app:1", 9*day, "base"), pulled("2", "r.test/app:2", 8*day, "base"), pulled("3", "r.test/app:3", 7*day, "base"),
@@ -94,7 +94,7 @@ func TestMake(t *testing.T) {
 			policy.Keep = []string{"r.test/pinned"}
 			return in, policy
 		}},
-		{"shared", func() (Input, Policy) { // the base goes with the last image that has it
+		{"shared", func() (Input, Policy) { // the base is removed with the last of its images
 			in := host(90, pulled("1", "a:1", 3*day, "base"), pulled("2", "b:1", 2*day, "base"), pulled("3", "c:1", 4*day, "top", "base"))
 			in.Layers["top"] = 0
 			in.Images[2].Layers = []string{"base", "top"} // and frees nothing before
@@ -135,7 +135,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// table is a plan for people who compare it.
+// table prints a plan so that people can compare it.
 func table(plan api.GC) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "wanted %d MB, frees %d MB\n", plan.Disk.Wanted/mb, plan.Frees/mb)
@@ -154,7 +154,7 @@ func table(plan api.GC) string {
 	return b.String()
 }
 
-// random makes a host of anything.
+// random returns a random host.
 func random(r *rand.Rand, images int) (Input, Policy) {
 	in := host(int64(r.IntN(101)))
 	in.Need = int64(r.IntN(2)) * r.Int64N(2000*mb)
@@ -215,8 +215,8 @@ func random(r *rand.Rand, images int) (Input, Policy) {
 	return in, policy
 }
 
-// TestMakeAlways has what holds for each plan, of whatever it is made.
-func TestMakeAlways(t *testing.T) {
+// TestMakeRandom checks what must be true of every plan.
+func TestMakeRandom(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		in, policy := random(r, 1+r.IntN(40))

@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// TestCheck has one rule at a time judge one service.
+// TestCheck judges one service by one rule at a time.
 func TestCheck(t *testing.T) {
 	const digest = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	tests := []struct {
 		policy, service string
-		// rule is what refuses the service, "" where nothing does.
+		// rule is the rule that refuses the service, "" if it is allowed.
 		rule string
 	}{
 		{"privileged: false", "privileged: true", "privileged: false"},

@@ -17,7 +17,7 @@ import (
 	"github.com/dockhost/dockhost/spec/compose"
 )
 
-// assign reads services as they stand below containers.
+// assign parses a dockhost section.
 func assign(t *testing.T, section string) *spec.Assignment {
 	t.Helper()
 	top, err := document.Parse("user-data", []byte(section))
@@ -40,7 +40,7 @@ func policy(t *testing.T, text string) *Policy {
 	return p
 }
 
-// Everything is told at once, and nothing secret of it.
+// The error has all refusals at once, and no secret.
 func TestRefusals(t *testing.T) {
 	p := policy(t, "privileged: false\ndevices: [/dev/kvm]\npassword_files: [/etc/dockhost]\ncredential_helpers: false\n"+
 		"credential_helper_environment: [AWS_*]\ncredentials: [reg.*]\n")
@@ -66,8 +66,8 @@ registries.c.test: the credential "other" is not allowed here (rule credentials:
 	}
 }
 
-// What no declaration of ours can ask for is judged as well: the policy is the
-// last to see what runs.
+// Settings that no declaration can contain are judged as well, as nothing checks them
+// after the policy.
 func TestCheckEngineOnly(t *testing.T) {
 	tests := []struct {
 		policy string
@@ -92,8 +92,8 @@ func TestCheckEngineOnly(t *testing.T) {
 	}
 }
 
-// TestEverythingIsJudged fails when there is something new to ask for that
-// nobody has thought about here.
+// TestEverythingIsJudged fails for a new setting that is neither judged nor listed as
+// harmless.
 func TestEverythingIsJudged(t *testing.T) {
 	judged := map[reflect.Type]string{
 		reflect.TypeFor[container.HostConfig](): "Annotations Binds CapAdd CgroupnsMode IpcMode Links LogConfig MaskedPaths Mounts NetworkMode " +
@@ -104,18 +104,18 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[spec.Assignment]():     "Containers Housekeeping Registries",
 	}
 	harmless := map[reflect.Type]string{
-		// AutoRemove and RestartPolicy are the supervisor's; ContainerIDFile and
-		// VolumeDriver are of docker run alone; Isolation and ConsoleSize are for
-		// Windows. The rest is within the container's own namespaces.
+		// The supervisor sets AutoRemove and RestartPolicy. ContainerIDFile and VolumeDriver
+		// belong to docker run alone, Isolation and ConsoleSize to Windows. The rest has an
+		// effect in the container's namespaces alone.
 		reflect.TypeFor[container.HostConfig](): "AutoRemove CapDrop Cgroup ConsoleSize ContainerIDFile DNS DNSOptions DNSSearch ExtraHosts GroupAdd " +
 			"Init Isolation OomScoreAdj PublishAllPorts ReadonlyRootfs RestartPolicy ShmSize StorageOpt Sysctls Tmpfs VolumeDriver",
-		// Limits. CgroupParent is the supervisor's.
+		// These are limits. The supervisor sets CgroupParent.
 		reflect.TypeFor[container.Resources](): "BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps BlkioWeight BlkioWeightDevice " +
 			"CPUCount CPUPercent CPUPeriod CPUQuota CPURealtimePeriod CPURealtimeRuntime CPUShares CgroupParent CpusetCpus CpusetMems " +
 			"IOMaximumBandwidth IOMaximumIOps KernelMemory KernelMemoryTCP Memory MemoryReservation MemorySwap MemorySwappiness NanoCPUs OomKillDisable PidsLimit Ulimits",
-		// Credentials are those of the logins. Run is not of user data.
+		// Credentials are those of the logins. User data cannot set Run.
 		reflect.TypeFor[spec.Container](): "Config Credentials DependsOn Name Networking Notify Platform PullPolicy PullStallTimeout Reload Restart Run",
-		// Identity goes to that cloud's own registries alone.
+		// Identity is sent only to the registries of its cloud.
 		reflect.TypeFor[spec.Registry]():   "Identity Password Username",
 		reflect.TypeFor[spec.Assignment](): "",
 	}
@@ -155,7 +155,7 @@ func TestParseBad(t *testing.T) {
 			t.Errorf("Parse(%q) = %v, %v, want %q", test.text, p, err, test.want)
 		}
 	}
-	// All at once.
+	// All mistakes are reported at once.
 	_, err := Parse(Path, []byte("a: 1\nb: 2\n"))
 	var problems document.Problems
 	if !errors.As(err, &problems) || len(problems) != 2 {
@@ -171,7 +171,7 @@ func TestNilPolicyAllows(t *testing.T) {
 	}
 }
 
-// A path is judged by where it leads, and named as it was written.
+// A path is judged by where it leads. The message quotes the path as it was written.
 func TestResolving(t *testing.T) {
 	p := policy(t, "host_mounts: [/srv]").Resolving(func(name string) string { return strings.Replace(name, "/link", "/etc", 1) })
 	err := p.Check(assign(t, "containers: {web: {image: nginx, volumes: ['/link/x:/x', '/srv/y:/y']}}"))
@@ -181,8 +181,8 @@ func TestResolving(t *testing.T) {
 	}
 }
 
-// The example that is shipped is one.
-func TestExample(t *testing.T) {
+// The example that is shipped is valid.
+func TestExampleIsValid(t *testing.T) {
 	text, err := os.ReadFile("../../packaging/examples/policy.yaml.example")
 	if err != nil {
 		t.Fatal(err)
@@ -190,8 +190,8 @@ func TestExample(t *testing.T) {
 	policy(t, string(text))
 }
 
-// The manual has each rule, and no other.
-func TestManual(t *testing.T) {
+// The manual describes each rule, and no other.
+func TestManualHasEachRule(t *testing.T) {
 	text, err := os.ReadFile("../../docs/man/dockhost-policy.yaml.5")
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// What a host removes is for whoever owns it to say.
+// The policy may forbid user data to change what the host removes.
 func TestCheckHousekeeping(t *testing.T) {
 	asked := assign(t, "containers: {}\nhousekeeping: {images: all}")
 	for text, want := range map[string]string{
