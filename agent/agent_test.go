@@ -179,8 +179,8 @@ func TestRolloutWaitsForImage(t *testing.T) {
 		if got := h.notify.last(); !strings.Contains(got, "web not updated: manifest unknown") {
 			t.Errorf("status line = %q", got)
 		}
-		if kept, err := a.store.file.load(); err != nil || kept.container("web").Image != "nginx:1" {
-			t.Errorf("kept = %+v, %v, want nginx:1 in force", kept, err)
+		if saved, err := a.store.file.load(); err != nil || saved.container("web").Image != "nginx:1" {
+			t.Errorf("saved = %+v, %v, want nginx:1 in force", saved, err)
 		}
 
 		h.engine.set(func() { h.engine.registry["nginx:2"] = true })
@@ -189,8 +189,8 @@ func TestRolloutWaitsForImage(t *testing.T) {
 		if diff := cmp.Diff(map[string]int{"web": 2}, h.units.running()); diff != "" {
 			t.Errorf("once the image is there, running (-want +got):\n%s", diff)
 		}
-		if kept, err := a.store.file.load(); err != nil || kept.container("web").Image != "nginx:2" || pendingOf(a, "web").Image != "" {
-			t.Errorf("kept = %+v, %v, pending = %v, want nginx:2 in force", kept, err, pendingOf(a, "web"))
+		if saved, err := a.store.file.load(); err != nil || saved.container("web").Image != "nginx:2" || pendingOf(a, "web").Image != "" {
+			t.Errorf("saved = %+v, %v, pending = %v, want nginx:2 in force", saved, err, pendingOf(a, "web"))
 		}
 	})
 }

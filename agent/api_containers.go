@@ -72,7 +72,7 @@ func readDeclaration(w http.ResponseWriter, r *http.Request) (*spec.Container, e
 	case errors.As(err, &tooLarge):
 		return nil, fmt.Errorf("the declaration is larger than %d bytes", maxDeclaration)
 	}
-	if _, field, found := strings.Cut(err.Error(), "unknown field "); found {
+	if _, field, isUnknown := strings.Cut(err.Error(), "unknown field "); isUnknown {
 		return nil, fmt.Errorf("the agent does not know the field %s: it is older than dockhostctl (restart it with: systemctl restart dockhost)", field)
 	}
 	return nil, errors.New("the declaration is not the JSON of a container")

@@ -28,7 +28,7 @@ func checkLocal(name string, c *spec.Container) error {
 		errs = append(errs, fmt.Errorf("--sdnotify: %w", err))
 	}
 	if c.Notify == spec.NotifyOff {
-		errs = append(errs, errors.New("--sdnotify off: the unit waits to be told that the container is ready (leave it out, or use another mode)"))
+		errs = append(errs, errors.New("--sdnotify off: the unit waits until the container reports that it is ready (leave it out, or use another mode)"))
 	}
 	switch c.PullPolicy {
 	case spec.PullMissing, spec.PullAlways, spec.PullNever:

@@ -250,9 +250,9 @@ func TestDeclarationRefused(t *testing.T) {
 	if code, answer := s.ask("PUT", "/v1/containers/web", `{"name": "web", "newer": "canary"}`); code != 400 || !strings.Contains(answer, "systemctl restart dockhost") || strings.Contains(answer, "canary") {
 		t.Errorf("PUT of an unknown field answers %d: %s", code, answer)
 	}
-	kept, err := h.agent().store.file.load()
-	if err != nil || len(kept.Local) != 1 || kept.Local[0].Run != nil || kept.Local[0].HostConfig.AutoRemove {
-		t.Errorf("kept = %+v, %v, want one container, without what has no effect", kept, err)
+	saved, err := h.agent().store.file.load()
+	if err != nil || len(saved.Local) != 1 || saved.Local[0].Run != nil || saved.Local[0].HostConfig.AutoRemove {
+		t.Errorf("saved = %+v, %v, want one container, without what has no effect", saved, err)
 	}
 	if code, answer := s.ask("DELETE", "/v1/containers/db", ""); code != 409 || !strings.Contains(answer, "take it out there") {
 		t.Errorf("DELETE answers %d: %s, want 409", code, answer)

@@ -211,8 +211,8 @@ func TestDeclareReplaces(t *testing.T) {
 		b.takeOver(ctx)
 		time.Sleep(time.Minute)
 		h.wantRunning(map[string]int{"web": 2, "db": 1})
-		if kept, err := b.store.file.load(); err != nil || kept.container("web").Image != "nginx:3" || kept.container("db").Image != "postgres:1" {
-			t.Errorf("kept = %+v, %v, want nginx:3 and postgres:1 in force", kept, err)
+		if saved, err := b.store.file.load(); err != nil || saved.container("web").Image != "nginx:3" || saved.container("db").Image != "postgres:1" {
+			t.Errorf("saved = %+v, %v, want nginx:3 and postgres:1 in force", saved, err)
 		}
 		// What is in force is declared again: nothing is pending any more.
 		if err := b.declare(ctx, local("web", "nginx:none")); err != nil {
@@ -313,9 +313,9 @@ func TestUserDataWinsName(t *testing.T) {
 	}
 	runs := func(a *Agent, image string, origin api.Origin, problems int) {
 		t.Helper()
-		kept, err := a.store.file.load()
-		if err != nil || kept.container("web").Image != image || kept.origin("web") != origin || len(kept.clashes()) != problems {
-			t.Errorf("kept = %+v, %v, want %s of %s, and %d problems", kept, err, image, origin, problems)
+		saved, err := a.store.file.load()
+		if err != nil || saved.container("web").Image != image || saved.origin("web") != origin || len(saved.clashes()) != problems {
+			t.Errorf("saved = %+v, %v, want %s of %s, and %d problems", saved, err, image, origin, problems)
 		}
 	}
 	runs(a, "nginx:2", api.OriginLocal, 0)

@@ -12,7 +12,7 @@ const uselessReason = "nothing needs it, but images that stay have all of its la
 func (p *planner) sweep() {
 	for _, i := range p.byAge {
 		v := &p.images[i]
-		if v.kept {
+		if v.stays {
 			continue
 		}
 		newer, ranked := p.ranking.newer[v.ID]
@@ -37,8 +37,8 @@ func (p *planner) makeRoom() {
 		p.restoreUseless()
 	}
 	for i := range p.images {
-		if v := &p.images[i]; !v.kept && !v.remove {
-			v.kept = true
+		if v := &p.images[i]; !v.stays && !v.remove {
+			v.stays = true
 			if v.rule == "" {
 				v.rule, v.reason = ruleRoom, "nothing needs it, but there is room"
 			}
@@ -49,7 +49,7 @@ func (p *planner) makeRoom() {
 func (p *planner) removeOldest() {
 	for _, i := range p.byAge {
 		v := &p.images[i]
-		if v.kept || v.remove {
+		if v.stays || v.remove {
 			continue
 		}
 		if p.removals.freed >= p.removals.wanted {
@@ -64,7 +64,7 @@ func (p *planner) removeOldest() {
 func (p *planner) keepUseless() {
 	held := make([]bool, len(p.layers.sizes))
 	for i := range p.images {
-		if p.images[i].kept {
+		if p.images[i].stays {
 			for _, n := range p.images[i].layers {
 				held[n] = true
 			}
@@ -72,8 +72,8 @@ func (p *planner) keepUseless() {
 	}
 	for i := range p.images {
 		v := &p.images[i]
-		if !v.kept && !v.remove && !slices.ContainsFunc(v.layers, func(n int) bool { return !held[n] && p.layers.sizes[n] > 0 }) {
-			v.kept, v.rule, v.reason = true, ruleNothing, uselessReason
+		if !v.stays && !v.remove && !slices.ContainsFunc(v.layers, func(n int) bool { return !held[n] && p.layers.sizes[n] > 0 }) {
+			v.stays, v.rule, v.reason = true, ruleNothing, uselessReason
 		}
 	}
 }
@@ -88,7 +88,7 @@ func (p *planner) restoreUseless() {
 		}
 		p.layers.restore(v.layers)
 		p.removals.images--
-		v.remove, v.kept = false, true
+		v.remove, v.stays = false, true
 		v.rule, v.reason = ruleNothing, uselessReason
 	}
 }

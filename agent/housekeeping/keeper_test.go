@@ -302,8 +302,8 @@ func TestGatherAsksFewTimes(t *testing.T) {
 		r.server.AddImage(fmt.Sprint("app:", n), enginetest.App())
 	}
 	for n := range containers {
-		made := engine.CreateRequest{Name: fmt.Sprint("c", n), Config: &container.Config{Image: fmt.Sprint("app:", n)}, HostConfig: &container.HostConfig{}}
-		if _, _, err := r.client.Create(t.Context(), made); err != nil {
+		request := engine.CreateRequest{Name: fmt.Sprint("c", n), Config: &container.Config{Image: fmt.Sprint("app:", n)}, HostConfig: &container.HostConfig{}}
+		if _, _, err := r.client.Create(t.Context(), request); err != nil {
 			t.Fatal(err)
 		}
 	}

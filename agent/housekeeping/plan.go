@@ -133,7 +133,7 @@ type verdict struct {
 	*Image
 	// layers are the numbers of its layers.
 	layers []int
-	kept   bool
+	stays  bool
 	remove bool
 	// order is its place among the removals, from 1.
 	order  int

@@ -10,7 +10,7 @@ import (
 // protect keeps an image for which there is a reason other than room.
 func (p *planner) protect(v *verdict) {
 	v.rule, v.reason = p.protection(v)
-	v.kept = v.rule != ""
+	v.stays = v.rule != ""
 }
 
 // protection returns the first rule that keeps an image, and its reason; "" when

@@ -87,9 +87,9 @@ func giveWay(ctx context.Context) {
 	}
 }
 
-// removeImage removes an image. If a program uses it by now it stays, and kept says
+// removeImage removes an image. If a program uses it by now it stays, and reason says
 // why.
-func (k *Keeper) removeImage(ctx context.Context, image *Image) (kept string, err error) {
+func (k *Keeper) removeImage(ctx context.Context, image *Image) (reason string, err error) {
 	unlock, err := k.lock(ctx)
 	if err != nil {
 		return "", err

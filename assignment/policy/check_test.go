@@ -176,11 +176,11 @@ func TestCheck(t *testing.T) {
 }
 
 func about(where string, refusals Refusals) Refusals {
-	var kept Refusals
+	var matching Refusals
 	for _, refusal := range refusals {
 		if strings.HasPrefix(refusal, where) {
-			kept = append(kept, refusal)
+			matching = append(matching, refusal)
 		}
 	}
-	return kept
+	return matching
 }

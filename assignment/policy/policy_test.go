@@ -215,14 +215,14 @@ func TestManualHasEachRule(t *testing.T) {
 
 // The policy may forbid user data to change what the host removes.
 func TestCheckHousekeeping(t *testing.T) {
-	asked := assign(t, "containers: {}\nhousekeeping: {images: all}")
+	assignment := assign(t, "containers: {}\nhousekeeping: {images: all}")
 	for text, want := range map[string]string{
 		"housekeeping: true": "", "default: allow": "",
 		"housekeeping: false": "housekeeping: to change what the host removes is not allowed here (rule housekeeping: false in /etc/dockhost/policy.yaml)",
 		"default: deny":       "housekeeping: to change what the host removes is not allowed here (default: deny, and no rule housekeeping, in /etc/dockhost/policy.yaml)",
 	} {
 		got := ""
-		if err := policy(t, text).Check(asked); err != nil {
+		if err := policy(t, text).Check(assignment); err != nil {
 			got = err.Error()
 		}
 		if got != want {
