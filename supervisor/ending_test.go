@@ -213,11 +213,10 @@ func TestGrace(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := New(Options{
-				Container: &spec.Container{Config: &container.Config{StopTimeout: &test.own}},
-				Units:     fakeUnits{timeoutStop: test.unit}, Log: zap.NewNop(),
-			})
-			s.unit = unitName
+			s := stopper{
+				container: &spec.Container{Config: &container.Config{StopTimeout: &test.own}},
+				unit:      &unit{name: unitName, manager: fakeUnits{timeoutStop: test.unit}}, log: zap.NewNop(),
+			}
 			if got := s.grace(t.Context()); got != test.want {
 				t.Errorf("grace() = %s, want %s", got, test.want)
 			}
@@ -238,14 +237,19 @@ func TestProcess(t *testing.T) {
 	if p.file == nil {
 		t.Skip("the kernel has no pidfds")
 	}
-	if !p.alive() || p.endsWithin(0) {
-		t.Error("it has ended, want it alive")
+	if !p.alive() {
+		t.Error("alive() = false, want true")
 	}
 	if err := p.signal(unix.SIGTERM); err != nil {
 		t.Errorf("signal() = %v", err)
 	}
-	if !p.endsWithin(patience) || p.alive() {
-		t.Errorf("it has not ended within %s", patience)
+	select {
+	case <-p.ended():
+	case <-time.After(patience):
+		t.Errorf("the process has not ended within %s", patience)
+	}
+	if p.alive() {
+		t.Error("alive() after its end = true, want false")
 	}
 	_ = command.Wait()
 	if err := p.signal(unix.SIGTERM); !errors.Is(err, os.ErrProcessDone) {

@@ -24,7 +24,7 @@ func gpuRig(t *testing.T) *rig {
 	if err := os.Chmod(r.dockhost, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r.spec.GPU = &spec.GPU{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
+	r.spec.GPU = &spec.GPUNeeds{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
 	r.answers("attach", `{"status":"loading the driver"}`+"\n"+`{"attachment":{"devices":["nvidia.com/gpu=0"],"gpus":["GPU-0"],"edits":{"linux":{"devices":[{"path":"/dev/nvidia0","major":195}]}}}}`)
 	return r
 }
@@ -152,7 +152,7 @@ func TestGPULossRestarts(t *testing.T) {
 	r.spec.GPU.Check, r.spec.GPU.OnLoss = time.Millisecond, spec.LossRestart
 	r.answers("check", `{"lost":"it has fallen off the bus"}`)
 	l := r.start()
-	l.ends(1, "lost a GPU, and was ended to be started anew: it has fallen off the bus")
+	l.ends(1, "lost a GPU, and was stopped so that systemd starts it again: it has fallen off the bus")
 	l.leftNothing()
 }
 

@@ -228,8 +228,7 @@ func TestProbeFromOutside(t *testing.T) {
 	r.networks("127.0.0.3")
 	l := r.start()
 	l.ready()
-	s := New(Options{Container: r.spec, Engine: r.engine(), Notify: r.notify, Log: r.log})
-	p := &byProbe{s: s, probe: probe, id: "app"}
+	p := &byProbe{with: r.surroundings(), probe: probe, id: "app"}
 	p.outside.Store(true)
 	if err := p.try(t.Context()); err != nil {
 		t.Errorf("try() = %v, want an answer", err)
@@ -244,8 +243,7 @@ func TestProbeNoAddress(t *testing.T) {
 	r := newRig(t)
 	l := r.start()
 	l.ready()
-	s := New(Options{Container: r.spec, Engine: r.engine(), Notify: r.notify, Log: r.log})
-	p := &byProbe{s: s, probe: spec.Probe{Scheme: "tcp", Port: 1}, id: "app"}
+	p := &byProbe{with: r.surroundings(), probe: spec.Probe{Scheme: "tcp", Port: 1}, id: "app"}
 	p.outside.Store(true)
 	if err := p.try(t.Context()); err == nil || !strings.Contains(err.Error(), "use another notify") {
 		t.Errorf("try() = %v, want the cure", err)

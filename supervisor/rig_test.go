@@ -151,6 +151,7 @@ func (r *rig) engine() *engine.Client {
 // life is a supervisor at work.
 type life struct {
 	*rig
+	supervisor *Supervisor
 	// stop is systemd's SIGTERM.
 	stop context.CancelFunc
 	done chan struct{}
@@ -161,28 +162,47 @@ type life struct {
 // start begins a supervisor's life. The test waits for its end.
 func (r *rig) start() *life {
 	r.t.Helper()
-	ctx, cancel := context.WithCancel(r.t.Context())
-	l := &life{rig: r, stop: cancel, done: make(chan struct{})}
+	l := r.prepare()
+	l.run()
+	return l
+}
+
+// prepare returns a supervisor whose life has not begun.
+func (r *rig) prepare() *life {
+	r.t.Helper()
 	s := New(Options{
 		Container: r.spec, Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
 		Notify: r.notify, Watchdog: r.watchdog, Program: r.dockhost, Signals: r.signals, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
 	})
 	if r.codeTimeout != 0 {
-		s.codeTimeout = r.codeTimeout
+		s.follower.judge.codeTimeout = r.codeTimeout
 	}
 	if r.gpuCheckTimeout != 0 {
-		s.gpuCheckTimeout = r.gpuCheckTimeout
+		s.follower.attendants.gpus.timeout = r.gpuCheckTimeout
 	}
+	return &life{rig: r, supervisor: s, done: make(chan struct{})}
+}
+
+// run begins the life.
+func (l *life) run() {
+	l.t.Helper()
+	ctx, cancel := context.WithCancel(l.t.Context())
+	l.stop = cancel
 	go func() {
 		defer close(l.done)
-		l.code, l.err = s.Run(ctx)
+		l.code, l.err = l.supervisor.Run(ctx)
 	}()
-	r.t.Cleanup(func() {
+	l.t.Cleanup(func() {
 		cancel()
-		r.server.FailPulls("the test is over")
+		l.server.FailPulls("the test is over")
 		<-l.done
 	})
-	return l
+}
+
+// surroundings is what a readiness of the container works with outside a
+// supervisor.
+func (r *rig) surroundings() surroundings {
+	return surroundings{container: r.spec, engine: r.engine(), watchdog: &watchdog{}, log: r.log}
 }
 
 // ends is exits, and checks that nothing is left of the container.
@@ -325,7 +345,7 @@ type fakeUnits struct {
 
 func (f fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	switch {
-	case name == engineUnit:
+	case name == dockerUnit:
 		return systemd.Unit{Name: name, ActiveState: "active", LeftActive: f.dockerLeft}, nil
 	case name == f.active:
 		return systemd.Unit{Name: name, ActiveState: "active"}, nil
@@ -351,4 +371,13 @@ func (w *written) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.text.String()
+}
+
+// allChannels is a container that can be heard on every channel.
+func allChannels() *running {
+	gone := make(chan struct{})
+	return &running{
+		process: &process{gone: gone}, gone: gone, overdue: make(chan time.Time),
+		exit: make(chan engine.Exit), events: make(chan engine.Event),
+	}
 }

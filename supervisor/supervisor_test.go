@@ -112,7 +112,7 @@ func TestExitStatus(t *testing.T) {
 		{"out of memory", func(_ context.Context, p *enginetest.Process) int {
 			p.OutOfMemory()
 			return 137
-		}, 137, "container was killed for want of memory (exit code 137)"},
+		}, 137, "container was killed: out of memory (exit code 137)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -297,7 +297,7 @@ func TestNotRun(t *testing.T) {
 		setUp   func(r *rig)
 		problem string
 	}{
-		{"no unit", func(r *rig) { r.write("proc/self/cgroup", "0::/user.slice/session-1.scope\n") }, "start it by systemctl"},
+		{"no unit", func(r *rig) { r.write("proc/self/cgroup", "0::/user.slice/session-1.scope\n") }, "start it with systemctl"},
 		{"no image and never pulled", func(r *rig) {
 			r.spec.Image, r.spec.PullPolicy = "app:2", spec.PullNever
 			r.server.Publish("app:2", r.app())

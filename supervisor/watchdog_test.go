@@ -171,7 +171,7 @@ func TestWatchdogExpires(t *testing.T) {
 	r.signals <- syscall.SIGABRT
 	<-l.done
 	l.ends(0, "")
-	if last := l.state().LastError; last == nil || !strings.Contains(last.Message, "systemd's watchdog ended the container: it did not say that it is alive within 1m0s") {
+	if last := l.state().LastError; last == nil || !strings.Contains(last.Message, "systemd's watchdog ended the container: it gave no sign of life within 1m0s") {
 		t.Errorf("last error = %+v, want the watchdog", last)
 	}
 }

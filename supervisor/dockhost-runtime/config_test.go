@@ -93,10 +93,10 @@ func TestRewriteRefuses(t *testing.T) {
 		"no linux section":     {`{}`, ``, "linux is missing"},
 		"linux null":           {`{"linux":null}`, ``, "linux is null"},
 		"linux a string":       {`{"linux":"x"}`, ``, "linux is not an object"},
-		"mounts of other kind": {`{"linux":{},"mounts":{}}`, `{"mounts":[]}`, "cannot merge mounts: it is an object, and a list in the edits"},
-		"deep other kind":      {`{"linux":{"resources":1}}`, `{"linux":{"resources":{"devices":[]}}}`, "cannot merge linux.resources: it is a plain value, and an object in the edits"},
-		"edits a list":         {`{"linux":{}}`, `[]`, "cannot merge the configuration: it is an object, and a list in the edits"},
-		"empty with edits":     {``, `{}`, "cannot merge the configuration: it is null, and an object in the edits"},
+		"mounts of other kind": {`{"linux":{},"mounts":{}}`, `{"mounts":[]}`, "cannot merge mounts: it is an object, but a list in the edits"},
+		"deep other kind":      {`{"linux":{"resources":1}}`, `{"linux":{"resources":{"devices":[]}}}`, "cannot merge linux.resources: it is a plain value, but an object in the edits"},
+		"edits a list":         {`{"linux":{}}`, `[]`, "cannot merge the configuration: it is an object, but a list in the edits"},
+		"empty with edits":     {``, `{}`, "cannot merge the configuration: it is null, but an object in the edits"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := rewrite([]byte(c.config), web().CgroupPath, []byte(c.edits))
