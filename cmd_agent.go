@@ -18,11 +18,11 @@ import (
 func agentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "agent",
-		Short: "run the containers that the user data assigns to this host",
-		Long: `Reads the instance's user data, saves what it assigns as last known good, and
-has systemd run each container as dockhost@NAME.service. The service
-dockhost.service runs it. SIGHUP (systemctl reload dockhost) reads the user data
-again.`,
+		Short: "run the node agent",
+		Long: `Runs the containers that user data assigns to this host, each in a unit
+dockhost@NAME.service. It keeps the last known good assignment for the next boot.
+dockhost.service runs this command; SIGHUP (systemctl reload dockhost) makes it
+read the user data again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAgent(cmd.Context()) },
 	}
@@ -56,8 +56,8 @@ func runAgent(ctx context.Context) error {
 	}).Run(ctx, listener)
 }
 
-// apiListener returns the socket that dockhost.socket passes in. Without that unit it
-// creates the socket.
+// apiListener returns the socket from dockhost.socket, or a new one if that unit
+// is not used.
 func apiListener(ctx context.Context) (net.Listener, error) {
 	listener, err := systemd.Listener()
 	if listener != nil || err != nil {
@@ -73,8 +73,8 @@ func apiListener(ctx context.Context) (net.Listener, error) {
 	return listener, os.Chmod(path, 0o600)
 }
 
-// onHangup returns a channel that receives for each SIGHUP. Several signals during a
-// reload cause one more.
+// onHangup returns a channel that receives a value for each SIGHUP. Signals that
+// arrive while one waits to be received are dropped.
 func onHangup(ctx context.Context) <-chan struct{} {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
