@@ -186,7 +186,7 @@ func (a *Agent) refetch(ctx context.Context) {
 	a.reporter.update()
 }
 
-// reconcile reads what the host is to run, and has systemd run it. A container
+// reconcile reads what the host should run, and has systemd run it. A container
 // that is new or unchanged is in force at once. A container that replaces another
 // one is rolled out in the background; rollouts of the last reconcile end first.
 func (a *Agent) reconcile(ctx context.Context) {

@@ -19,7 +19,7 @@ var (
 // change is a request of dockhostctl to run a container, or to forget one.
 type change struct {
 	name string
-	// container is nil when the one of that name is to be forgotten.
+	// container is nil to forget the one of that name.
 	container *spec.Container
 	// by is the user who requests it.
 	by uint32

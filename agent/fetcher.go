@@ -169,7 +169,7 @@ func (f *fetcher) parse(ctx context.Context, data *cloudinit.UserData, includes 
 	return assignment.Parse(ctx, data, options)
 }
 
-// noteAsking tells [fetcher.first] that the answer may take long.
+// noteAsking wakes [fetcher.first], since the answer may take long.
 func (f *fetcher) noteAsking() {
 	select {
 	case f.asking <- struct{}{}:

@@ -55,7 +55,7 @@ func readFiles(ctx context.Context, root string, old *accepted) (map[string]spec
 	return files, wrong
 }
 
-// isComposeFile excludes what editors and package managers put beside a file.
+// isComposeFile excludes the files that editors and package managers leave.
 func isComposeFile(name string) bool {
 	extension := filepath.Ext(name)
 	return (extension == ".yaml" || extension == ".yml") && !strings.HasPrefix(name, ".")

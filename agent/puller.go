@@ -89,7 +89,7 @@ func (p *puller) makeRoom(ctx context.Context, next *spec.Container, claim *rund
 	if err == nil {
 		err = ctx.Err()
 	}
-	return fmt.Errorf("image %q was not pulled: %s are to be downloaded, and do not fit: %w", next.Image, units.HumanSize(float64(size)), err)
+	return fmt.Errorf("image %q was not pulled: %s have to be downloaded, and do not fit: %w", next.Image, units.HumanSize(float64(size)), err)
 }
 
 // claim tells housekeeping, and other programs, that an image is being pulled.

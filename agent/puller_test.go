@@ -26,7 +26,7 @@ func TestPullFits(t *testing.T) {
 	}{
 		{"fits", 500 * mb, 100 * mb, nil, ""},
 		{"may fit", 150 * mb, 100 * mb, nil, ""},
-		{"cannot fit", 50 * mb, 100 * mb, nil, `image "nginx:1" was not pulled: 104.9MB are to be downloaded, and do not fit: `},
+		{"cannot fit", 50 * mb, 100 * mb, nil, `image "nginx:1" was not pulled: 104.9MB have to be downloaded, and do not fit: `},
 		{"not known", 50 * mb, 0, errors.New("no answer"), ""},
 		{"not asked", ampleRoom + 1, 1 << 60, nil, ""},
 	}

@@ -31,7 +31,7 @@ type reporter struct {
 	dockerProblem string
 }
 
-// connect sets what the line is about. It comes before the first update.
+// connect sets what the line reports. It must precede the first update.
 func (r *reporter) connect(store *store, fetcher *fetcher, keeper *housekeeping.Keeper) {
 	r.store, r.fetcher, r.keeper = store, fetcher, keeper
 }

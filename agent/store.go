@@ -15,7 +15,7 @@ type store struct {
 	file storeFile
 
 	mu sync.Mutex
-	// known is true once it was read what the host is to run.
+	// known is true once the agent has read what the host should run.
 	known    bool
 	source   api.Source
 	accepted *accepted

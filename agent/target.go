@@ -11,7 +11,7 @@ import (
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 )
 
-// target is what a host is to run, and what it accepted before.
+// target is what a host should run, and what it accepted before.
 type target struct {
 	// source is where the user data comes from, with the problems of it and of the
 	// files.
@@ -22,7 +22,7 @@ type target struct {
 	next *accepted
 }
 
-// targetReader reads what the host is to run: what the user data assigns, or
+// targetReader reads what the host should run: what the user data assigns, or
 // assigned last, what the files declare, and what dockhostctl run declared.
 type targetReader struct {
 	root     string

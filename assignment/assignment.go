@@ -1,7 +1,7 @@
-// Package assignment turns the user data of a host into the containers that it
-// is to run. The agent uses it, and so do dockhostctl's validate and render: what
-// passes there passes on the host. It fetches no user data, reads no files and
-// starts nothing. Its errors contain no value of the user data.
+// Package assignment turns the user data of a host into the containers to run. The
+// agent uses it, and so do dockhostctl's validate and render: what passes there passes
+// on the host. It fetches no user data, reads no files and starts nothing. Its errors
+// contain no value of the user data.
 package assignment
 
 import (
@@ -35,8 +35,7 @@ type Options struct {
 
 // Result is what user data, or a Compose file, assigns.
 type Result struct {
-	// Assignment is empty when nothing is assigned. It is nil only beside an
-	// error.
+	// Assignment is empty when nothing is assigned. It is nil only with an error.
 	Assignment *spec.Assignment
 	// Section describes the user data; nil for [ReadFile].
 	Section *cloudinit.Section
@@ -64,8 +63,8 @@ func Read(ctx context.Context, data *cloudinit.UserData, o Options) (*Result, er
 // Parse returns what user data assigns, whatever the policy. It may fetch
 // includes, so the agent keeps the result, and judges it again whenever the
 // policy may have changed. The error has every mistake: [document.Problems], or a
-// [*document.Problem] where there is a position. Beside an error the result has
-// the Section alone, as far as it was read.
+// [*document.Problem] where there is a position. With an error the result has only
+// the Section, as far as it was read.
 func Parse(ctx context.Context, data *cloudinit.UserData, o Options) (*Result, error) {
 	section, err := data.Section(ctx, cloudinit.Options{Include: o.Include})
 	if err != nil {
@@ -98,7 +97,7 @@ func noSection(section *cloudinit.Section) string {
 }
 
 // Judge returns the result when the policy allows the assignment; a nil policy
-// allows everything. Beside the policy's error the result has the Section alone.
+// allows everything. With the policy's error the result has only the Section.
 func (r *Result) Judge(policy Policy) (*Result, error) {
 	if policy == nil {
 		return r, nil

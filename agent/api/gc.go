@@ -35,7 +35,7 @@ type GC struct {
 
 // GCDisk is the state of a file system.
 type GCDisk struct {
-	// Root is Docker's root, which lies on it.
+	// Root is Docker's root, which is on it.
 	Root string `json:"root"`
 	// Size and Free are in bytes, as df prints them.
 	Size int64 `json:"size"`
@@ -91,7 +91,7 @@ type Housekeeping struct {
 	// Problem says that the disk is too full, and nothing more can be removed; ""
 	// otherwise.
 	Problem string `json:"problem,omitempty"`
-	// Holds are the five largest things on the file system, beside a problem.
+	// Holds are the five largest things on the file system, if there is a problem.
 	Holds []GCHold `json:"holds,omitempty"`
 	// LastRun is when the last run of housekeeping ended.
 	LastRun *time.Time `json:"last_run,omitempty"`

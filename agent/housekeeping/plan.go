@@ -44,7 +44,7 @@ type Container struct {
 
 // Disk is the state of a file system, as statfs(2) reports it.
 type Disk struct {
-	// Root is Docker's root, which lies on it.
+	// Root is Docker's root, which is on it.
 	Root string
 	// Used and Free are in bytes. Free is what an unprivileged program can use. Files
 	// and FilesFree are inodes; both are 0 on a file system that does not count them.

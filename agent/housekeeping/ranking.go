@@ -4,7 +4,7 @@ import "slices"
 
 // ranking says how recent each image is in its repositories.
 type ranking struct {
-	// repositories are those of which a container runs, or is to run.
+	// repositories are those of which a container runs or is assigned.
 	repositories map[string]bool
 	// newer is the number of more recent images in one of these repositories, the
 	// smallest one, by the image's ID. Images of other repositories have none.
@@ -29,8 +29,8 @@ func (p *planner) rankImages() ranking {
 	return r
 }
 
-// activeRepositories returns the repositories of which a container runs, is to run,
-// or would be rolled back to.
+// activeRepositories returns the repositories of which a container runs, is assigned, or
+// would be rolled back to.
 func (p *planner) activeRepositories() map[string]bool {
 	active := map[string]bool{}
 	for ref := range p.assigned {

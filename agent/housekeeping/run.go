@@ -32,7 +32,7 @@ func limited(plan api.GC) bool {
 	return slices.ContainsFunc(plan.Images, func(image api.GCImage) bool { return image.Rule == ruleLimit })
 }
 
-// Collect makes a run. The result says what was done, even beside an error.
+// Collect makes a run. The result says what was done, even with an error.
 func (k *Keeper) Collect(ctx context.Context, cause string) (api.GC, error) {
 	return k.collect(ctx, cause, 0)
 }
