@@ -7,17 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"go.uber.org/zap/zaptest/observer"
-
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
 
 func newRun() *spec.Run { return &spec.Run{Stdout: true, Stderr: true} }
 
-// A kept container is there after its end, and the next start replaces it.
+// A kept container stays after its end, and the next start replaces it.
 func TestKeep(t *testing.T) {
 	r := newRig(t)
 	r.spec.Run = newRun()
@@ -41,8 +37,7 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// Docker names a container without a name; what such a one left is found by
-// its unit.
+// Docker names a container without a name; its leftovers are found by their unit.
 func TestNameless(t *testing.T) {
 	r := newRig(t)
 	r.spec.Name, r.spec.Run = "", newRun()
@@ -57,7 +52,7 @@ func TestNameless(t *testing.T) {
 	}
 }
 
-// Files with ids are there while the container runs.
+// Files with ids exist while the container runs.
 func TestIDFiles(t *testing.T) {
 	r := newRig(t)
 	r.spec.Run = newRun()
@@ -79,7 +74,7 @@ func TestIDFiles(t *testing.T) {
 	l.ends(0, "")
 	for _, file := range []string{pidFile, cidFile} {
 		if _, err := os.Stat(file); err == nil {
-			t.Errorf("%s is left", filepath.Base(file))
+			t.Errorf("%s still exists", filepath.Base(file))
 		}
 	}
 }
@@ -91,14 +86,14 @@ func TestIDFileThatCannotBe(t *testing.T) {
 	r.start().ends(ExitNotRun, "write the file for the pid")
 }
 
-// A container that is left to systemd goes on without its supervisor.
+// A container that is handed over to systemd runs on without its supervisor.
 func TestDetach(t *testing.T) {
 	r := newRig(t)
 	r.spec.Run = &spec.Run{Keep: true, Quiet: true, Detach: true}
 	l := r.start()
 	l.exits(0, "")
 	if want := "HANDOVER " + strconv.Itoa(r.process.Pid); l.notify.count(want) != 1 || l.notify.count("READY") != 0 {
-		t.Errorf("systemd was told:\n%s\nwant %q", l.notify, want)
+		t.Errorf("systemd was sent:\n%s\nwant %q", l.notify, want)
 	}
 	found, err := r.engine().Inspect(t.Context(), "app")
 	if err != nil || !found.Running {
@@ -106,47 +101,5 @@ func TestDetach(t *testing.T) {
 	}
 	if placed, _ := os.ReadDir(r.dir.RuntimeDir()); len(placed) != 1 {
 		t.Errorf("placements = %v, want the container's", placed)
-	}
-}
-
-// Outside of a unit the container lies where Docker puts it.
-func TestForeground(t *testing.T) {
-	r := newRig(t)
-	r.spec.Run = newRun()
-	r.spec.Runtime = "runc"
-	r.write("proc/self/cgroup", "0::/user.slice/user-0.slice/session-1.scope\n")
-	r.bornIn("/system.slice/docker-0123.scope")
-	l := r.start()
-	l.ready()
-	found, err := r.engine().Inspect(t.Context(), "app")
-	if err != nil || found.Labels[request.LabelUnit] != "" || found.Labels[request.LabelSupervisor] == "" {
-		t.Errorf("Inspect() = %+v, %v, want it without a unit", found, err)
-	}
-	l.stop()
-	l.ends(0, "")
-}
-
-// An assigned container has a unit.
-func TestNoUnit(t *testing.T) {
-	r := newRig(t)
-	r.write("proc/self/cgroup", "0::/user.slice/user-0.slice/session-1.scope\n")
-	r.start().ends(ExitNotRun, "not a systemd service")
-}
-
-// What a unit lacks is said once, with the lines to add.
-func TestAdvice(t *testing.T) {
-	core, logged := observer.New(zapcore.WarnLevel)
-	r := newRig(t)
-	r.spec.Run = newRun()
-	r.log = zap.New(core)
-	r.units.killMode = "control-group"
-	r.command("-exit-after", "10ms")
-	r.start().ends(0, "")
-	warnings := logged.All()
-	if len(warnings) != 1 {
-		t.Fatalf("warnings = %+v, want one", warnings)
-	}
-	if lines := warnings[0].ContextMap()["lines"]; lines != "Delegate=yes KillMode=mixed" {
-		t.Errorf("lines to add = %v, want Delegate=yes and KillMode=mixed", lines)
 	}
 }

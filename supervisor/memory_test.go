@@ -76,7 +76,7 @@ func TestMemoryLimitIsNamed(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := rig{t: t, root: t.TempDir()}
+			r := rig{t: t, hostFiles: hostFiles{root: t.TempDir()}}
 			j := judge{container: &spec.Container{}, unit: &unit{cgroup: unitCgroup, cgroups: systemd.Cgroups{Root: r.root}}}
 			lay := func(files map[string]string) {
 				for file, text := range files {

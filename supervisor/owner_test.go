@@ -13,12 +13,12 @@ import (
 	"github.com/dockhost/dockhost/supervisor/request"
 )
 
-// procStat is /proc/PID/stat of a process that was started at that time.
+// procStat returns /proc/PID/stat of a process with that start time.
 func procStat(pid, start int) string {
 	return fmt.Sprintf("%d (some (odd) name) S 1 1 1 0 -1 4194560 1 1 0 0 0 0 0 0 20 0 8 0 %d 1 1", pid, start)
 }
 
-// The name of the container may be taken.
+// A container that has the name is replaced, unless another process owns it.
 func TestNameTaken(t *testing.T) {
 	const (
 		alive  = "7/300/b007"
@@ -91,7 +91,7 @@ func TestNameTaken(t *testing.T) {
 			}
 			l.exits(ExitNotRun, test.problem)
 			if found, err := docker.Inspect(t.Context(), old); err != nil || found.Running != test.running {
-				t.Errorf("Inspect() of it = %+v, %v, want it as before", found, err)
+				t.Errorf("Inspect() of the other container = %+v, %v, want it unchanged", found, err)
 			}
 		})
 	}

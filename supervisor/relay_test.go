@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,35 +10,10 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
 )
 
-// writes is a program that writes what it is told, to stderr what begins with
-// "!", and ends with 7 when it is told "".
-func writes(texts <-chan string) func(context.Context, *enginetest.Process) int {
-	return func(ctx context.Context, p *enginetest.Process) int {
-		for {
-			select {
-			case text := <-texts:
-				to := p.Stdout
-				if strings.HasPrefix(text, "!") {
-					to = p.Stderr
-				}
-				if text == "" {
-					return 7
-				}
-				_, _ = to.Write([]byte(text))
-			case <-p.Signals:
-				return 0
-			case <-ctx.Done():
-				return 0
-			}
-		}
-	}
-}
-
-// relayed waits until the streams have this.
+// relayed waits until the supervisor's output is this.
 func (l *life) relayed(stdout, stderr string) {
 	l.t.Helper()
 	l.until("the output", func() bool { return len(l.stdout.String()) >= len(stdout) && len(l.stderr.String()) >= len(stderr) })
@@ -48,24 +22,10 @@ func (l *life) relayed(stdout, stderr string) {
 	}
 }
 
-// down takes Docker away and waits until that is known.
-func (l *life) down() {
-	l.t.Helper()
-	l.server.Down()
-	l.until("that Docker is away", func() bool { return strings.Contains(lastOf(l.notify.all()), "Docker") })
-}
-
-// up brings Docker back and waits until that is known.
-func (l *life) up() {
-	l.t.Helper()
-	l.server.Up()
-	l.until("that Docker is back", func() bool { return !strings.Contains(lastOf(l.notify.all()), "Docker") })
-}
-
 func lastOf(lines []string) string { return lines[len(lines)-1] }
 
-// Docker had, when it was killed, more for its log than for who was attached,
-// or less; and the container goes on meanwhile.
+// No output is lost or repeated when Docker comes back. At its end, Docker may have
+// written more to its log than to the attached connection, or less.
 func TestOutputGoesOn(t *testing.T) {
 	for _, tty := range []bool{false, true} {
 		for _, held := range []string{"nothing", "log", "attached"} {
@@ -117,7 +77,7 @@ func TestOutputGoesOn(t *testing.T) {
 	}
 }
 
-// What was begun of a line is not written again.
+// The beginning of a line is not written again.
 func TestOutputGoesOnWithinALine(t *testing.T) {
 	r := newRig(t)
 	texts := make(chan string)
@@ -138,7 +98,7 @@ func TestOutputGoesOnWithinALine(t *testing.T) {
 	l.relayed("one\nbegun\ntwo\n"+long+"\nend", "")
 }
 
-// A container that printed and ended while Docker was away.
+// The output of a container that ended while Docker was away is relayed.
 func TestOutputOfWhatEnded(t *testing.T) {
 	r := newRig(t)
 	texts := make(chan string)
@@ -155,7 +115,7 @@ func TestOutputOfWhatEnded(t *testing.T) {
 	l.relayed("one\ntwo\n", "")
 }
 
-// Without a log the relay is attached again, and it is said once.
+// Without a log the supervisor attaches again, and logs once that output is lost.
 func TestOutputWithoutLog(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	r := newRig(t)
@@ -169,7 +129,7 @@ func TestOutputWithoutLog(t *testing.T) {
 	for range 3 {
 		l.down()
 		l.up()
-		// Attached it is a moment later.
+		// It attaches a moment later.
 		l.until("that it is attached", func() bool {
 			texts <- "again\n"
 			return strings.HasSuffix(l.stdout.String(), want+"again\n")
@@ -182,11 +142,11 @@ func TestOutputWithoutLog(t *testing.T) {
 		return e.Message != "what the container printed while Docker was away is lost"
 	})
 	if len(said) != 1 {
-		t.Errorf("it was said %d times that output is lost, want once", len(said))
+		t.Errorf("the loss of output was logged %d times, want once", len(said))
 	}
 }
 
-// What of the output is relayed.
+// The streams that the declaration asks for are relayed.
 func TestOutputWanted(t *testing.T) {
 	tests := []struct {
 		name           string

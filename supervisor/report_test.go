@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
 )
 
 // fakeReadiness says a text, and waits for something.
@@ -20,8 +21,10 @@ type fakeReadiness struct {
 	text string
 }
 
-func (f fakeReadiness) says() string                     { return f.text }
-func (fakeReadiness) waitsFor() string                   { return "something" }
+func (f fakeReadiness) says() string { return f.text }
+
+func (fakeReadiness) waitsFor() string { return "something" }
+
 func (fakeReadiness) watch(context.Context, string, int) {}
 
 // reporterIn returns a reporter of the rig's container in a phase.
@@ -66,7 +69,7 @@ func TestReporterStatus(t *testing.T) {
 
 // The state file is written before systemd hears of a change: a program that
 // reacts to systemd reads the rest there.
-func TestStateIsWrittenBeforeSystemdIsTold(t *testing.T) {
+func TestStateIsWrittenBeforeSystemdIsNotified(t *testing.T) {
 	r := newRig(t)
 	report := r.reporterIn(phaseUnready, "")
 	var atReady rundir.State
@@ -115,9 +118,22 @@ func TestReadyAgain(t *testing.T) {
 		report.life.send(event)
 	}
 	if n := r.notify.count("READY"); n != 2 {
-		t.Errorf("systemd was told %d times that it is ready, want twice:\n%s", n, r.notify)
+		t.Errorf("systemd was sent READY=1 %d times, want twice:\n%s", n, r.notify)
 	}
 	if text := r.notify.String(); strings.Contains(text, "waiting") {
 		t.Errorf("a container that is ready at once was shown as unready:\n%s", text)
+	}
+}
+
+// With notify: off systemd is sent nothing.
+func TestNotifyOff(t *testing.T) {
+	r := newRig(t)
+	r.spec.Notify, r.watchdog = spec.NotifyOff, 10*time.Millisecond
+	l := r.start()
+	l.until("that it runs", func() bool { return l.state().Ready })
+	l.stop()
+	l.ends(0, "")
+	if lines := r.notify.all(); len(lines) != 0 {
+		t.Errorf("systemd was sent %q, want nothing", lines)
 	}
 }

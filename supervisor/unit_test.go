@@ -9,12 +9,16 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/supervisor/request"
 )
 
 // v1 makes the host one of cgroup v1, where containers are born in the unit in
-// these trees, and in Docker's own place in the others.
+// these hierarchies, and in Docker's own cgroup in the others.
 func (r *rig) v1(inUnit ...string) {
 	r.t.Helper()
 	if err := os.Remove(filepath.Join(r.root, "sys/fs/cgroup/cgroup.controllers")); err != nil {
@@ -53,7 +57,7 @@ func (l *life) placed() placement.Placement {
 	return place
 }
 
-// The named trees are what is placed, and what is verified.
+// The container is placed and verified in the named hierarchies.
 func TestControllers(t *testing.T) {
 	for name, named := range map[string][]string{
 		"with systemd's own": {"name=systemd", "memory"},
@@ -91,7 +95,7 @@ func TestUnknownController(t *testing.T) {
 	r.start().exits(ExitNotRun, `cannot use cgroup controller "memori"`)
 }
 
-// v2 has one tree, in which the container lies in its unit whatever was asked.
+// On v2 the container is placed in its unit whatever controllers are named.
 func TestControllersOnV2(t *testing.T) {
 	r := newRig(t)
 	r.controllers("memory", "none")
@@ -102,7 +106,7 @@ func TestControllersOnV2(t *testing.T) {
 	}
 }
 
-// A limit of the container's own is set where Docker put it.
+// The container's own limits are set in Docker's cgroup.
 func TestLostLimits(t *testing.T) {
 	limits := container.Resources{Memory: 1 << 20, NanoCPUs: 1e9}
 	for names, want := range map[string]string{
@@ -111,5 +115,47 @@ func TestLostLimits(t *testing.T) {
 		if got := lostLimits(limits, strings.Fields(names)); strings.Join(got, " ") != want {
 			t.Errorf("lostLimits(%s) = %q, want %q", names, got, want)
 		}
+	}
+}
+
+// Outside a unit Docker chooses the container's cgroup.
+func TestForeground(t *testing.T) {
+	r := newRig(t)
+	r.spec.Run = newRun()
+	r.spec.Runtime = "runc"
+	r.write("proc/self/cgroup", "0::/user.slice/user-0.slice/session-1.scope\n")
+	r.bornIn("/system.slice/docker-0123.scope")
+	l := r.start()
+	l.ready()
+	found, err := r.engine().Inspect(t.Context(), "app")
+	if err != nil || found.Labels[request.LabelUnit] != "" || found.Labels[request.LabelSupervisor] == "" {
+		t.Errorf("Inspect() = %+v, %v, want it without a unit", found, err)
+	}
+	l.stop()
+	l.ends(0, "")
+}
+
+// An assigned container needs a unit.
+func TestNoUnit(t *testing.T) {
+	r := newRig(t)
+	r.write("proc/self/cgroup", "0::/user.slice/user-0.slice/session-1.scope\n")
+	r.start().ends(ExitNotRun, "not a systemd service")
+}
+
+// The settings that a unit lacks are logged once, as lines to add.
+func TestAdvice(t *testing.T) {
+	core, logged := observer.New(zapcore.WarnLevel)
+	r := newRig(t)
+	r.spec.Run = newRun()
+	r.log = zap.New(core)
+	r.units.killMode = "control-group"
+	r.command("-exit-after", "10ms")
+	r.start().ends(0, "")
+	warnings := logged.All()
+	if len(warnings) != 1 {
+		t.Fatalf("warnings = %+v, want one", warnings)
+	}
+	if lines := warnings[0].ContextMap()["lines"]; lines != "Delegate=yes KillMode=mixed" {
+		t.Errorf("lines to add = %v, want Delegate=yes and KillMode=mixed", lines)
 	}
 }

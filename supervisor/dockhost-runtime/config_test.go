@@ -14,7 +14,7 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func web() placement.Placement {
 	return placement.Placement{Unit: "dockhost@web.service", CgroupPath: "/system.slice/dockhost@web.service/container"}
@@ -107,8 +107,8 @@ func TestRewriteRefuses(t *testing.T) {
 	}
 }
 
-// FuzzRewrite holds that a rewritten configuration is JSON, has the cgroup
-// path, and is otherwise the one that came in.
+// FuzzRewrite checks that a rewritten configuration is JSON, has the cgroup path,
+// and is otherwise unchanged.
 func FuzzRewrite(f *testing.F) {
 	f.Add(string(readTestdata(f, "config.json")), string(readTestdata(f, "edits.json")))
 	f.Add(`{"linux":{"cgroupsPath":""}}`, ``)

@@ -4,39 +4,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"golang.org/x/sys/unix"
 
+	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/spec"
 )
-
-// A mistake in the supervisor stops the container in its own time, and fails the
-// unit.
-func TestEventOutOfOrderEndsTheUnit(t *testing.T) {
-	r := newRig(t)
-	r.program(untilSIGTERM(0))
-	l := r.start()
-	l.ready()
-	f := l.supervisor.follower
-	f.inbox.do(t.Context(), func() { f.report.life.send(eventCreated) })
-	l.ends(1, `internal error in the supervisor: event "created" in phase "running"`)
-	if r.notify.count("STOPPING") != 1 {
-		t.Errorf("systemd was not told that the container is stopped:\n%s", r.notify)
-	}
-}
-
-// An event out of order before the start keeps the container from running.
-func TestEventOutOfOrderBeforeTheStart(t *testing.T) {
-	r := newRig(t)
-	l := r.prepare()
-	l.supervisor.report.life.fault = errors.New("out of order")
-	l.run()
-	l.ends(ExitNotRun, "out of order")
-	if r.notify.count("READY") != 0 {
-		t.Errorf("systemd was told that the container is ready:\n%s", r.notify)
-	}
-}
 
 // What each mode of the event loop listens to.
 func TestModesListen(t *testing.T) {
@@ -83,31 +57,6 @@ func TestModesListen(t *testing.T) {
 	}
 }
 
-func TestSigns(t *testing.T) {
-	tests := []struct {
-		name                   string
-		events                 func(s *signs)
-		maybeStopped, complete bool
-	}{
-		{"nothing heard", func(*signs) {}, true, false},
-		{"ended by itself", func(s *signs) { s.died = true }, false, true},
-		{"signal", func(s *signs) { s.signal(unix.SIGTERM, unix.SIGTERM) }, true, false},
-		{"signal, then the end", func(s *signs) { s.signal(unix.SIGTERM, unix.SIGTERM); s.died = true }, true, false},
-		{"docker stop", func(s *signs) { s.signal(unix.SIGTERM, unix.SIGTERM); s.died, s.stopped = true, true }, true, true},
-		{"docker kill", func(s *signs) { s.signal(unix.SIGKILL, unix.SIGTERM); s.died = true }, false, true},
-		{"docker kill of what SIGKILL stops", func(s *signs) { s.signal(unix.SIGKILL, unix.SIGKILL); s.died = true }, true, false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			var s signs
-			test.events(&s)
-			if s.maybeStopped() != test.maybeStopped || s.complete() != test.complete {
-				t.Errorf("maybeStopped() = %v, complete() = %v, want %v, %v", s.maybeStopped(), s.complete(), test.maybeStopped, test.complete)
-			}
-		})
-	}
-}
-
 // A stop that the supervisor begins on its own is a failure, whatever the
 // container's exit code.
 func TestWithCause(t *testing.T) {
@@ -140,26 +89,6 @@ func TestWithCause(t *testing.T) {
 	}
 }
 
-// The stop signal decides whether exit code 137 means a kill.
-func TestStopEnding(t *testing.T) {
-	tests := []struct {
-		signal unix.Signal
-		code   int
-		want   int
-	}{
-		{unix.SIGTERM, 0, 0},
-		{unix.SIGTERM, 3, 0},
-		{unix.SIGTERM, exitKilled, exitKilled},
-		{unix.SIGKILL, exitKilled, 0},
-	}
-	for _, test := range tests {
-		end := (&running{stopSignal: test.signal}).stopEnding(test.code)
-		if end.code != test.want || (end.err != nil) != (test.want != 0) {
-			t.Errorf("stopEnding(%d) with stop signal %v = %+v, want %d", test.code, test.signal, end, test.want)
-		}
-	}
-}
-
 // A container whose unit detaches is handed over once it is ready.
 func TestHandedOver(t *testing.T) {
 	for _, test := range []struct {
@@ -177,5 +106,29 @@ func TestHandedOver(t *testing.T) {
 		if got := f.handedOver(); got != test.want {
 			t.Errorf("handedOver() of %+v in phase %s = %v, want %v", test.run, test.phase, got, test.want)
 		}
+	}
+}
+
+// A mistake in the supervisor stops the container in its own time, and fails the
+// unit.
+func TestEventOutOfOrderEndsTheUnit(t *testing.T) {
+	r := newRig(t)
+	r.program(untilSIGTERM(0))
+	l := r.start()
+	l.ready()
+	f := l.supervisor.follower
+	f.inbox.do(t.Context(), func() { f.report.life.send(eventCreated) })
+	l.ends(1, `internal error in the supervisor: event "created" in phase "running"`)
+	if r.notify.count("STOPPING") != 1 {
+		t.Errorf("systemd was not sent STOPPING=1:\n%s", r.notify)
+	}
+}
+
+// allChannels returns a container that has every channel of the event loop.
+func allChannels() *running {
+	gone := make(chan struct{})
+	return &running{
+		process: &process{gone: gone}, gone: gone, overdue: make(chan time.Time),
+		exit: make(chan engine.Exit), events: make(chan engine.Event),
 	}
 }
