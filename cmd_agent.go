@@ -12,7 +12,6 @@ import (
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine/registry"
-	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -43,21 +42,18 @@ func runAgent(ctx context.Context) error {
 	}
 	log := newLogger("dockhost")
 	return agent.New(agent.Options{
-		Dir:         runDir,
-		Version:     version,
-		RuntimeName: spec.RuntimeName,
-		Engine:      docker,
-		Store:       docker,
-		Download:    registry.Registries{Engine: docker}.Download,
-		Units:       units,
-		Status:      newGatherer(docker, units),
-		GPUs:        canHaveGPUs,
-		Notify:      systemd.Notifier{},
-		Find:        datasource.Find,
-		Reload:      onHangup(ctx),
-		Listener:    listener,
-		Log:         log,
-	}).Run(ctx)
+		Version:  version,
+		Engine:   docker,
+		Store:    docker,
+		PullSize: registry.Registries{Engine: docker}.PullSize,
+		Units:    units,
+		Status:   newGatherer(docker, units),
+		GPUs:     canHaveGPUs,
+		Notify:   systemd.Notifier{},
+		Find:     datasource.Find,
+		Reload:   onHangup(ctx),
+		Log:      log,
+	}).Run(ctx, listener)
 }
 
 // apiListener returns the socket from dockhost.socket, or a new one if that unit

@@ -84,7 +84,7 @@ func (c client) change(ctx context.Context, method, path string, body []byte, an
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 2 * time.Second}
 	for try := 1; ; try++ {
 		err = c.changeOnce(ctx, method, path, body, answer)
-		if !isRestart(err) || try == maxTries || tries.Wait(ctx, nil) != nil {
+		if !isRestart(err) || try == maxTries || tries.Wait(ctx) != nil {
 			return try > 1, err
 		}
 	}

@@ -157,7 +157,7 @@ func printImages(b *strings.Builder, gc api.GC, removedOnly bool) error {
 			why = image.Error
 		}
 		fmt.Fprintln(table, strings.Join([]string{
-			what, orDash(strings.Join(image.Names, " ")), shortID(image.ID), bytesOf(image.Size), frees, ago(&image.LastUsed, gc.At), why,
+			what, orDash(strings.Join(image.Names, " ")), api.ShortID(image.ID), bytesOf(image.Size), frees, ago(&image.LastUsed, gc.At), why,
 		}, "\t"))
 	}
 	return table.Flush()
@@ -194,10 +194,4 @@ func printHolds(b *strings.Builder, holds []api.GCHold) {
 	for _, h := range holds {
 		fmt.Fprintf(b, "  %-8s %s (%s)\n", bytesOf(h.Bytes), h.What, h.Cure)
 	}
-}
-
-// shortID returns an ID as docker image ls shows it.
-func shortID(id string) string {
-	id = strings.TrimPrefix(id, "sha256:")
-	return id[:min(12, len(id))]
 }

@@ -140,7 +140,7 @@ func (d declaration) await(ctx context.Context, c client, accepted time.Time) er
 		case !isRestart(err) || try >= maxTries:
 			return err
 		}
-		if err := tries.Wait(ctx, nil); err != nil {
+		if err := tries.Wait(ctx); err != nil {
 			return err
 		}
 	}

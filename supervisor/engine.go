@@ -64,10 +64,10 @@ func awaitEngine(ctx context.Context, docker pinger, report *reporter) error {
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		waitErr := tries.Wait(ctx, func(d time.Duration) {
-			report.notify.ExtendTimeout(d + timeoutMargin)
-			report.notify.Status(fmt.Sprintf("waiting for Docker at %s: %s", docker.Host(), firstLine(err.Error())))
-		})
+		pause := tries.Step()
+		report.notify.ExtendTimeout(pause + timeoutMargin)
+		report.notify.Status(fmt.Sprintf("waiting for Docker at %s: %s", docker.Host(), firstLine(err.Error())))
+		waitErr := backoff.Pause(ctx, pause)
 		report.trouble("docker does not answer, trying again",
 			fmt.Errorf("wait for Docker at %s (is docker.service running?): %w", docker.Host(), err))
 		if waitErr != nil {

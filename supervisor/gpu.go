@@ -60,10 +60,10 @@ func (g *gpuAttacher) attach(ctx context.Context) error {
 			return err
 		}
 		g.report.trouble("GPUs are not available, trying again", err)
-		waitErr := tries.Wait(ctx, func(d time.Duration) {
-			g.report.notify.ExtendTimeout(d + timeoutMargin)
-			g.report.notify.Status(fmt.Sprintf("waiting for a GPU, %s left: %s", left.Round(time.Second), firstLine(err.Error())))
-		})
+		pause := tries.Step()
+		g.report.notify.ExtendTimeout(pause + timeoutMargin)
+		g.report.notify.Status(fmt.Sprintf("waiting for a GPU, %s left: %s", left.Round(time.Second), firstLine(err.Error())))
+		waitErr := backoff.Pause(ctx, pause)
 		if waitErr != nil {
 			return waitErr
 		}

@@ -116,10 +116,10 @@ func (i *images) pullUntilPresent(ctx context.Context) (engine.Image, error) {
 			return engine.Image{}, err
 		}
 		i.report.trouble("pull failed, trying again", err)
-		waitErr := tries.Wait(ctx, func(d time.Duration) {
-			i.report.notify.ExtendTimeout(d + timeoutMargin)
-			i.report.notify.Status(fmt.Sprintf("next try in %s: %s", d.Round(time.Second), firstLine(err.Error())))
-		})
+		pause := tries.Step()
+		i.report.notify.ExtendTimeout(pause + timeoutMargin)
+		i.report.notify.Status(fmt.Sprintf("next try in %s: %s", pause.Round(time.Second), firstLine(err.Error())))
+		waitErr := backoff.Pause(ctx, pause)
 		if waitErr != nil {
 			return engine.Image{}, waitErr
 		}

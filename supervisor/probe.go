@@ -74,7 +74,7 @@ func (p *byProbe) untilReady(ctx context.Context) bool {
 			p.failure = err.Error()
 			p.with.report.showUnready()
 		})
-		if tries.Wait(ctx, nil) != nil {
+		if tries.Wait(ctx) != nil {
 			return false
 		}
 	}

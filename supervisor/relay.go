@@ -103,7 +103,7 @@ func (r *relay) followLog(ctx context.Context, id string, o *output) {
 		default:
 			r.log.Debug("log not followed", zap.Error(err))
 		}
-		if tries.Wait(ctx, nil) != nil {
+		if tries.Wait(ctx) != nil {
 			return
 		}
 	}

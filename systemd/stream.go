@@ -75,7 +75,7 @@ func (s *stream) Write(p []byte) (int, error) {
 			s.gone = true // until a later line reaches it
 			return written, fmt.Errorf("write to the journal: %w", err)
 		}
-		_ = tries.Wait(context.Background(), nil) // this context never ends
+		_ = tries.Wait(context.Background()) // this context never ends
 	}
 }
 

@@ -47,7 +47,7 @@ func fetch(ctx context.Context, o Options, from string) ([]byte, error) {
 			return raw, err
 		}
 		o.waiting(err.Error())
-		if wait.Wait(ctx, nil) != nil {
+		if wait.Wait(ctx) != nil {
 			return nil, err
 		}
 	}

@@ -89,7 +89,7 @@ func (l lxd) ask(ctx context.Context, resource string) ([]byte, error) {
 			return raw, err
 		}
 		l.options.waiting(err.Error())
-		if wait.Wait(ctx, nil) != nil {
+		if wait.Wait(ctx) != nil {
 			l.options.waiting("")
 			return nil, err
 		}

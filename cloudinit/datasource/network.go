@@ -226,7 +226,7 @@ func (s *service) Read(ctx context.Context) (*cloudinit.UserData, error) {
 		}
 		what = fmt.Sprintf("waiting for the %s: %s", service, reason(err))
 		s.say(what)
-		if cause := wait.Wait(ctx, nil); cause != nil {
+		if cause := wait.Wait(ctx); cause != nil {
 			return nil, fmt.Errorf("%s: %w", what, cause)
 		}
 	}

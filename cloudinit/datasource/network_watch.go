@@ -34,7 +34,7 @@ func (w watched) Changed(ctx context.Context) error {
 		}
 		// Also after an answer: a service that does not wait must not be
 		// asked without a pause. Nothing is missed, since it has the tag.
-		if cause := wait.Wait(ctx, nil); cause != nil {
+		if cause := wait.Wait(ctx); cause != nil {
 			return cause
 		}
 	}

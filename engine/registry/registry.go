@@ -35,10 +35,10 @@ type Registries struct {
 	Engine *engine.Client
 }
 
-// Download returns how many bytes a pull of an image would download: the size of the
+// PullSize returns how many bytes a pull of an image would download: the size of the
 // compressed layers that the Engine lacks. platform is "os/arch[/variant]", or "" for
 // this host's.
-func (r Registries) Download(ctx context.Context, ref, platform string) (int64, error) {
+func (r Registries) PullSize(ctx context.Context, ref, platform string) (int64, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return 0, fmt.Errorf("ask the registry for the size of %q: %w", ref, err)

@@ -102,12 +102,12 @@ func (r *rig) size(first int) (sum int64) {
 
 func (r *rig) wants(ref, platform string, want int64) {
 	r.Helper()
-	if got, err := r.Download(r.Context(), ref, platform); err != nil || got != want {
-		r.Errorf("Download(%s, %q) = %d, %v, want %d", ref, platform, got, err, want)
+	if got, err := r.PullSize(r.Context(), ref, platform); err != nil || got != want {
+		r.Errorf("PullSize(%s, %q) = %d, %v, want %d", ref, platform, got, err, want)
 	}
 }
 
-func TestDownload(t *testing.T) {
+func TestPullSize(t *testing.T) {
 	r := newRig(t)
 	r.wants(r.host+"/app:one", "", r.size(0))
 	r.wants(r.host+"/app:many", "linux/arm64", r.size(0))
@@ -119,7 +119,7 @@ func TestDownload(t *testing.T) {
 }
 
 // Layers that the Engine has already do not count.
-func TestDownloadSkipsExistingLayers(t *testing.T) {
+func TestPullSizeSkipsExistingLayers(t *testing.T) {
 	r := newRig(t)
 	config, err := r.image.ConfigFile()
 	if err != nil {
@@ -136,7 +136,7 @@ func TestDownloadSkipsExistingLayers(t *testing.T) {
 	r.wants(r.host+"/app:one", "", r.size(1))
 }
 
-func TestDownloadFailsForUnknownImage(t *testing.T) {
+func TestPullSizeFailsForUnknownImage(t *testing.T) {
 	r := newRig(t)
 	for ref, platform := range map[string]string{
 		r.host + "/app:none":   "",
@@ -146,9 +146,9 @@ func TestDownloadFailsForUnknownImage(t *testing.T) {
 		r.host + "/app:one ":   "",
 		r.host + "/other:many": "linux/s390x",
 	} {
-		got, err := r.Download(t.Context(), ref, platform)
+		got, err := r.PullSize(t.Context(), ref, platform)
 		if err == nil {
-			t.Errorf("Download(%q, %q) = %d, want an error", ref, platform, got)
+			t.Errorf("PullSize(%q, %q) = %d, want an error", ref, platform, got)
 		} else if strings.Contains(err.Error(), password) {
 			t.Errorf("the password is in the error: %v", err)
 		}

@@ -18,14 +18,14 @@ type dropIns struct {
 	root string
 }
 
-// write makes the drop-in of a container, and says whether it has changed.
+// write writes the drop-in of a container, and says whether it has changed.
 func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
 	text := dropin.Render(c, systemdVersion)
 	path := f.path(c.Name)
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return false, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // unit files are for all to read
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // everyone may read unit files
 		return false, fmt.Errorf("write drop-in: %w", err)
 	}
 	if err := atomicfile.Write(path, text, 0o644); err != nil {
@@ -34,7 +34,7 @@ func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
 	return true, nil
 }
 
-// remove takes the drop-in away, and its directory when nothing else is in it.
+// remove removes the drop-in, and its directory when it is empty then.
 func (f dropIns) remove(name string) error {
 	path := f.path(name)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

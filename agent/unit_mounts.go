@@ -2,7 +2,6 @@ package agent
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,26 +9,23 @@ import (
 	"path/filepath"
 	"slices"
 
-	"go.uber.org/zap"
-
 	"github.com/dockhost/dockhost/agent/dropin"
 	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/spec"
-	"github.com/dockhost/dockhost/systemd"
 	"github.com/dockhost/dockhost/systemd/units"
 )
 
-// mountUnits are the units that mount what containers need: a .mount unit, a
-// service that makes the file system, and a link by which a disk that is
-// attached late starts the container that waited for it in vain. All else is
-// systemd's: it waits for the device, checks the file system, makes the
-// directory, and has the container stopped before it is unmounted.
+// mountUnits are the units for the mounts of containers: a .mount unit, a service
+// that makes the file system, and a link by which a disk that is attached late
+// starts the container whose start timed out without it. systemd does the rest: it
+// waits for the device, checks the file system, makes the directory, and stops the
+// container before it unmounts.
 type mountUnits struct {
 	root string
 }
 
-// write makes the units of a container's mounts, and says whether one is new.
-// What is mounted otherwise at the moment is unmounted by stop first.
+// write writes the units for a container's mounts, and says whether one has
+// changed. It calls stop before it changes a unit, which may be mounted.
 func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool, error) {
 	changed := false
 	for _, m := range c.Mounts {
@@ -40,7 +36,7 @@ func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool
 			case err == nil && bytes.Equal(old, []byte(text)):
 				continue
 			case err == nil && !bytes.HasPrefix(old, []byte(dropin.MountMark)):
-				return changed, fmt.Errorf("mount %s: %s is there and is not of dockhost (remove it, or mount elsewhere)", m.Where, path)
+				return changed, fmt.Errorf("mount %s: %s exists and was not written by dockhost (remove it, or mount elsewhere)", m.Where, path)
 			case err == nil:
 				if err := stop(name); err != nil {
 					return changed, err
@@ -60,10 +56,10 @@ func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool
 	return changed, nil
 }
 
-// link has the device start the container when it appears.
+// link has systemd start the container when the device appears.
 func (u mountUnits) link(container string, m spec.Mount) (bool, error) {
 	path := u.wants(container, m)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // unit files are for all to read
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // everyone may read unit files
 		return false, err
 	}
 	err := os.Symlink(units.ContainerPath, path)
@@ -73,7 +69,8 @@ func (u mountUnits) link(container string, m spec.Mount) (bool, error) {
 	return err == nil, err
 }
 
-// sweep removes the units that none of these containers needs, each after stop.
+// sweep removes the units that none of these containers needs. It calls stop for
+// each before.
 func (u mountUnits) sweep(containers []spec.Container, stop func(unit string) error) error {
 	needed := map[string]bool{}
 	for i := range containers {
@@ -99,13 +96,13 @@ func (u mountUnits) sweep(containers []spec.Container, stop func(unit string) er
 	for _, path := range links {
 		if !needed[path] {
 			errs = append(errs, os.Remove(path))
-			_ = os.Remove(filepath.Dir(path)) // unless others are in it
+			_ = os.Remove(filepath.Dir(path)) // fails if it has other links
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// written lists the unit files that were written for mounts, mounts first.
+// written lists the unit files that dockhost wrote for mounts, mounts first.
 func (u mountUnits) written() []string {
 	mounts, _ := filepath.Glob(filepath.Join(u.dir(), "*.mount"))
 	makers, _ := filepath.Glob(filepath.Join(u.dir(), dropin.MakefsTemplate+"@*.service"))
@@ -120,21 +117,3 @@ func (u mountUnits) wants(container string, m spec.Mount) string {
 }
 
 func (u mountUnits) dir() string { return filepath.Join(u.root, "/run/systemd/system") }
-
-// stopMount unmounts, and has the containers stopped before that need it.
-func (a *Agent) stopMount(ctx context.Context) func(unit string) error {
-	return func(unit string) error {
-		a.Log.Info("stopping a mount that is no longer as it was assigned", zap.String("unit", unit))
-		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
-		defer cancel()
-		if err := a.Units.Stop(ctx, unit); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
-			return err
-		}
-		return nil
-	}
-}
-
-// sweepMounts unmounts what no container in force needs.
-func (a *Agent) sweepMounts(ctx context.Context, force *accepted) error {
-	return mountUnits{a.Root}.sweep(force.Assignment.Containers, a.stopMount(ctx))
-}

@@ -13,15 +13,15 @@ import (
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 )
 
-// fakeService is a metadata service that tells of changes, or does not.
+// fakeService is a metadata service that can report changes.
 type fakeService struct {
 	mu   sync.Mutex
 	text string
-	// down has it not answer, until it is closed.
+	// down stops the answers until it is closed; nil does not.
 	down chan struct{}
-	// changed has a word for each change that is told.
+	// changed receives for each change to report.
 	changed chan struct{}
-	asked   int
+	reads   int
 }
 
 func (f *fakeService) Name() string { return "GCE" }
@@ -29,11 +29,11 @@ func (f *fakeService) Name() string { return "GCE" }
 func (f *fakeService) Read(context.Context) (*cloudinit.UserData, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.asked++
+	f.reads++
 	return &cloudinit.UserData{Datasource: "GCE", How: "DMI", InstanceID: "i-1", Path: "http://metadata/user-data", Raw: []byte(f.text)}, nil
 }
 
-// Changed is what a [datasource.Watcher] has.
+// Changed implements [datasource.Watcher].
 func (f *fakeService) Changed(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -66,15 +66,16 @@ func (f *fakeService) set(section string) {
 // serving runs an agent on the host until the test ends.
 func (h *testHost) serving(find Finder, change func(*Options)) *Agent {
 	h.Helper()
-	a := h.agent()
-	a.Find = find
-	if change != nil {
-		change(&a.Options)
-	}
-	a.readConfig()
+	a := h.agent(func(o *Options) {
+		o.Find = find
+		if change != nil {
+			change(o)
+		}
+	})
+	a.config.read()
 	ctx, cancel := context.WithCancel(h.Context())
 	var all sync.WaitGroup
-	all.Go(func() { a.keepFetching(ctx) })
+	all.Go(func() { a.fetcher.run(ctx) })
 	all.Go(func() { a.reconcileOnRequest(ctx) })
 	h.Cleanup(func() {
 		cancel()
@@ -102,7 +103,7 @@ func (h *testHost) eventually(what string, check func() error) {
 	}
 }
 
-// runs waits until exactly these containers run, each started so often.
+// runs waits until exactly these containers run, each with its number of starts.
 func (h *testHost) runs(want map[string]int) {
 	h.Helper()
 	h.eventually("containers run", func() error {
@@ -123,22 +124,20 @@ func (h *testHost) says(want string) {
 	})
 }
 
-// A metadata service that does not answer keeps nothing from running that was
-// accepted before.
-func TestServiceDown(t *testing.T) {
+// What was accepted before runs although the metadata service does not answer.
+func TestLastKnownGoodWhileServiceIsDown(t *testing.T) {
 	h := newTestHost(t)
 	service := &fakeService{}
 	service.set(containers("web nginx:1"))
-	first := h.agent()
-	first.Find = service.find
-	first.takeOver(t.Context()).Wait()
+	first := h.agent(func(o *Options) { o.Find = service.find })
+	first.takeOver(t.Context()).wait()
 	h.boot()
 
 	service.down = make(chan struct{})
 	a := h.serving(service.find, nil)
 	h.runs(map[string]int{"web": 1})
 	h.says("waiting for the metadata service; 1 container assigned")
-	if s := a.userData().Source; s.Waiting == "" || s.LastKnownGood || s.Note == "" {
+	if s := a.server.userData().Source; s.Waiting == "" || s.LastKnownGood || s.Note == "" {
 		t.Errorf("source = %+v, want it to wait", s)
 	}
 	service.set(containers("web nginx:1", "db postgres:1"))
@@ -147,7 +146,7 @@ func TestServiceDown(t *testing.T) {
 	h.says("2 containers assigned by GCE, instance i-1")
 }
 
-// Data on the host goes before a metadata service that does not answer.
+// Data on the host takes precedence over a metadata service that does not answer.
 func TestSeedWhileWaiting(t *testing.T) {
 	h := newTestHost(t)
 	service := &fakeService{down: make(chan struct{})}
@@ -163,7 +162,7 @@ func TestSeedWhileWaiting(t *testing.T) {
 	h.runs(map[string]int{"web": 1})
 }
 
-func TestServiceTellsOfChange(t *testing.T) {
+func TestServiceReportsChange(t *testing.T) {
 	h := newTestHost(t)
 	service := &fakeService{changed: make(chan struct{})}
 	service.set(containers("web nginx:1"))
@@ -172,14 +171,14 @@ func TestServiceTellsOfChange(t *testing.T) {
 	service.set(containers("db postgres:1"))
 	service.changed <- struct{}{}
 	h.runs(map[string]int{"db": 1})
-	// Told of a change that is none, nothing is done.
+	// A report without a change restarts nothing.
 	service.changed <- struct{}{}
 	service.changed <- struct{}{}
 	h.runs(map[string]int{"db": 1})
 }
 
-// What changes on the host is seen without anybody's word.
-func TestFilesChange(t *testing.T) {
+// Changes of files are noticed without a reload.
+func TestFileChangesAreNoticed(t *testing.T) {
 	h := newTestHost(t)
 	a := h.serving(datasource.Find, nil)
 	h.says("0 containers assigned, no user data")
@@ -190,10 +189,10 @@ func TestFilesChange(t *testing.T) {
 	h.userData("i-2", containers("other nginx:1"))
 	h.runs(map[string]int{"other": 1, "db": 1})
 
-	// A configuration that is wrong changes nothing, and is told.
+	// A wrong configuration changes nothing, and is reported.
 	h.write("/etc/dockhost/dockhost.yaml", "datasource: Ec3\n")
 	h.eventually("the configuration is refused", func() error {
-		if problems := strings.Join(a.userData().Source.Problems, "\n"); !strings.Contains(problems, "/etc/dockhost/dockhost.yaml:1:1 datasource: unknown datasource") {
+		if problems := strings.Join(a.server.userData().Source.Problems, "\n"); !strings.Contains(problems, "/etc/dockhost/dockhost.yaml:1:1 datasource: unknown datasource") {
 			return fmt.Errorf("problems are %q", problems)
 		}
 		return nil
@@ -201,12 +200,12 @@ func TestFilesChange(t *testing.T) {
 	h.runs(map[string]int{"other": 1, "db": 1})
 }
 
-// A configuration that is wrong at the start keeps anything from being asked,
-// and what was accepted in force.
-func TestConfigWrong(t *testing.T) {
+// With a configuration that is wrong at the start no datasource is asked, and what was
+// accepted before is in force.
+func TestWrongConfigAtStart(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	h.boot()
 	h.write("/etc/dockhost/dockhost.yaml", "datasource: [\n")
 	a := h.serving(func(context.Context, datasource.Options) (datasource.Source, *cloudinit.UserData, error) {
@@ -214,8 +213,8 @@ func TestConfigWrong(t *testing.T) {
 		return nil, nil, errors.New("asked")
 	}, nil)
 	h.runs(map[string]int{"web": 1})
-	h.eventually("the problem is told", func() error {
-		if s := a.userData().Source; !s.LastKnownGood || len(s.Problems) != 1 {
+	h.eventually("the problem is reported", func() error {
+		if s := a.server.userData().Source; !s.LastKnownGood || len(s.Problems) != 1 {
 			return fmt.Errorf("source is %+v", s)
 		}
 		return nil
@@ -234,49 +233,47 @@ func TestReload(t *testing.T) {
 	h.runs(map[string]int{"db": 1})
 	service.mu.Lock()
 	defer service.mu.Unlock()
-	if service.asked != 2 {
-		t.Errorf("the service was asked %d times, want 2", service.asked)
+	if service.reads != 2 {
+		t.Errorf("the service was asked %d times, want 2", service.reads)
 	}
 }
 
-// A reload gets what is there now, also when something older was on its way.
-func TestReloadOvertakes(t *testing.T) {
+// A reload gets the current data even if an older answer is on its way.
+func TestReloadSkipsOlderAnswer(t *testing.T) {
 	h := newTestHost(t)
-	a := h.agent()
 	service := &fakeService{}
 	service.set(containers("web nginx:1"))
-	a.Find = service.find
-	a.readConfig()
+	a := h.agent(func(o *Options) { o.Find = service.find })
+	a.config.read()
 	ctx, cancel := context.WithCancel(t.Context())
 	var fetching sync.WaitGroup
-	fetching.Go(func() { a.keepFetching(ctx) })
-	<-a.patient // the first answer is about to be handed over, and nobody takes it
+	fetching.Go(func() { a.fetcher.run(ctx) })
+	<-a.fetcher.asking // the first answer is about to be delivered, and nobody receives it
 	h.eventually("the first answer", func() error {
-		if a.lastFetch().data == nil {
+		if a.fetcher.last().data == nil {
 			return errors.New("none yet")
 		}
 		return nil
 	})
 	service.set(containers("db postgres:1"))
-	a.fetchAgain(ctx)
-	if ctx.Err() != nil || !strings.Contains(string(a.lastFetch().data.Raw), "postgres:1") {
-		t.Errorf("a reload got %q", a.lastFetch().data.Raw)
+	a.fetcher.refetch(ctx)
+	if ctx.Err() != nil || !strings.Contains(string(a.fetcher.last().data.Raw), "postgres:1") {
+		t.Errorf("a reload got %q", a.fetcher.last().data.Raw)
 	}
 	cancel()
 	fetching.Wait()
 }
 
-// A clone of a machine does not run what its original was assigned, also where
-// their machine-ids are the same.
+// A clone does not run what was assigned to its original, even if both have the same
+// machine-id.
 func TestCloneWithTheSameMachineID(t *testing.T) {
 	h := newTestHost(t)
 	service := &fakeService{}
 	service.set(containers("web nginx:1"))
 	uuid := "/sys/class/dmi/id/product_uuid"
 	h.write(uuid, "EC2A-1\n")
-	a := h.agent()
-	a.Find = service.find
-	a.takeOver(t.Context()).Wait()
+	a := h.agent(func(o *Options) { o.Find = service.find })
+	a.takeOver(t.Context()).wait()
 	h.boot()
 	h.write(uuid, "ec2b-2\n")
 	service.down = make(chan struct{})
@@ -285,31 +282,31 @@ func TestCloneWithTheSameMachineID(t *testing.T) {
 	h.runs(map[string]int{})
 }
 
-// Only what nobody tells the changes of is asked for again and again.
+// Only sources that do not report changes are polled.
 func TestPollInterval(t *testing.T) {
 	h := newTestHost(t)
 	a := h.agent()
-	a.readConfig()
-	network := fetch{data: &cloudinit.UserData{Path: "http://169.254.169.254/latest/user-data"}}
+	a.config.read()
+	network := fetched{data: &cloudinit.UserData{Path: "http://169.254.169.254/latest/user-data"}}
 	tests := []struct {
 		name string
-		f    fetch
+		f    fetched
 		want bool
 	}{
 		{"a metadata service", network, true},
-		{"a disc", fetch{data: &cloudinit.UserData{Path: "/dev/sr0:/user-data"}}, true},
-		{"a seed directory", fetch{data: &cloudinit.UserData{Path: seedDir + "/user-data"}}, false},
-		{"nothing", fetch{err: datasource.ErrNotFound}, false},
-		{"a service that refuses", fetch{err: errors.New("400")}, true},
+		{"a disc", fetched{data: &cloudinit.UserData{Path: "/dev/sr0:/user-data"}}, true},
+		{"a seed directory", fetched{data: &cloudinit.UserData{Path: seedDir + "/user-data"}}, false},
+		{"nothing", fetched{err: datasource.ErrNotFound}, false},
+		{"a service that refuses", fetched{err: errors.New("400")}, true},
 	}
 	for _, test := range tests {
-		if every := a.pollInterval(test.f); (every > 0) != test.want {
-			t.Errorf("%s is asked every %s, want it polled: %v", test.name, every, test.want)
+		if interval := a.fetcher.pollInterval(test.f); (interval > 0) != test.want {
+			t.Errorf("%s is polled every %s, want it polled: %v", test.name, interval, test.want)
 		}
 	}
 	h.write("/etc/dockhost/dockhost.yaml", "datasource: {poll: off}\n")
-	a.readConfig()
-	if every := a.pollInterval(network); every != 0 {
-		t.Errorf("with poll: off it is asked every %s", every)
+	a.config.read()
+	if interval := a.fetcher.pollInterval(network); interval != 0 {
+		t.Errorf("with poll: off it is polled every %s", interval)
 	}
 }

@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerKey is under which a connection's user stands in its context.
+// peerKey is the key of the user in the context of a connection.
 type peerKey struct{}
 
-// nobody is the user of a connection that does not tell.
+// nobody is the user of a connection whose user is not known.
 const nobody = 65534
 
-// withPeer notes who made a connection, as the kernel has it (SO_PEERCRED,
-// unix(7)).
+// withPeer adds the user who made a connection to its context. The kernel knows it
+// (SO_PEERCRED, unix(7)).
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	local, ok := conn.(*net.UnixConn)
 	if !ok {
@@ -33,7 +33,7 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, peer.Uid)
 }
 
-// peerOf is the user who made the request.
+// peerOf returns the user who made a request.
 func peerOf(ctx context.Context) uint32 {
 	if uid, ok := ctx.Value(peerKey{}).(uint32); ok {
 		return uid

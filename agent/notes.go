@@ -13,20 +13,21 @@ import (
 	"github.com/dockhost/dockhost/spec/gce"
 )
 
-// notes returns what is worth knowing about user data that was taken.
-func (a *Agent) notes(data *cloudinit.UserData, result *assignment.Result) string {
+// notes returns what a reader of the status should know about user data that was
+// accepted.
+func (r *targetReader) notes(data *cloudinit.UserData, result *assignment.Result) string {
 	notes := append([]string{result.Note}, result.Warnings...)
 	if len(data.Declaration) > 0 && result.Section.Node != nil {
 		notes = append(notes, "the user data has a dockhost section: "+gce.Attribute+" is not used")
 	}
-	warning := plaintextNote(data, result.Assignment)
-	a.warnOnce(warning)
+	warning := passwordWarning(data, result.Assignment)
+	r.warnOnce(warning)
 	return joinNotes(append(notes, warning)...)
 }
 
-// plaintextNote warns of passwords in user data that every container can ask
-// the metadata service for: a seed on a disk can be read by root alone.
-func plaintextNote(data *cloudinit.UserData, assignment *spec.Assignment) string {
+// passwordWarning warns of passwords in user data that every container can get
+// from the metadata service. A seed on a disk can only be read by root.
+func passwordWarning(data *cloudinit.UserData, assignment *spec.Assignment) string {
 	if !strings.Contains(data.Path, "://") {
 		return ""
 	}
@@ -43,17 +44,14 @@ func plaintextNote(data *cloudinit.UserData, assignment *spec.Assignment) string
 		", and every container of this instance can read it at the metadata service (use password_file, password_credential or credential_helper)"
 }
 
-// warnOnce logs a note that the source has not had so far.
-func (a *Agent) warnOnce(note string) {
-	a.mu.Lock()
-	told := strings.Contains(a.source.Note, note)
-	a.mu.Unlock()
-	if !told {
-		a.Log.Warn("user data taken with a warning", zap.String("warning", note))
+// warnOnce logs a warning that is not in the note of the source yet.
+func (r *targetReader) warnOnce(warning string) {
+	if !strings.Contains(r.store.snapshot().source.Note, warning) {
+		r.log.Warn("user data accepted with a warning", zap.String("warning", warning))
 	}
 }
 
-// joinNotes makes one note of several, without those that are "".
+// joinNotes joins those of the notes that are not "".
 func joinNotes(notes ...string) string {
 	return strings.Join(slices.DeleteFunc(notes, func(note string) bool { return note == "" }), "; ")
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// checkLocal returns everything that keeps a container from being run by the
-// agent, by the flags of docker run. It never names a value that may be secret.
+// checkLocal returns everything that prevents the agent from running a container
+// that dockhostctl run declares, by the flags of docker run. It quotes no value that
+// may be secret.
 func checkLocal(name string, c *spec.Container) error {
 	if c.Config == nil || c.HostConfig == nil {
 		return errors.New("the declaration holds no container")
@@ -27,7 +28,7 @@ func checkLocal(name string, c *spec.Container) error {
 		errs = append(errs, fmt.Errorf("--sdnotify: %w", err))
 	}
 	if c.Notify == spec.NotifyOff {
-		errs = append(errs, errors.New("--sdnotify off: the unit waits to be told that the container is ready (leave it out, or use another mode)"))
+		errs = append(errs, errors.New("--sdnotify off: the unit waits until the container reports that it is ready (leave it out, or use another mode)"))
 	}
 	switch c.PullPolicy {
 	case spec.PullMissing, spec.PullAlways, spec.PullNever:
@@ -44,7 +45,7 @@ func checkLocal(name string, c *spec.Container) error {
 	return errors.Join(append(errs, checkHost(c), checkRun(c.Run))...)
 }
 
-// checkHost refuses what belongs to the supervision.
+// checkHost refuses what the supervisor and systemd decide.
 func checkHost(c *spec.Container) error {
 	var errs []error
 	if policy := c.HostConfig.RestartPolicy.Name; policy != "" && policy != "no" {
@@ -64,19 +65,19 @@ func checkHost(c *spec.Container) error {
 	return errors.Join(errs...)
 }
 
-// checkRun refuses what makes sense for one who waits for the container's end,
-// and not for a container that is made anew at each start. To keep it after its
-// end is no such thing: docker run does when it is not told otherwise.
+// checkRun refuses options that only make sense while docker run waits for the end of
+// the container, which a unit creates again at each start. The option to keep the
+// container is allowed: it is docker run's default.
 func checkRun(run *spec.Run) error {
 	if run == nil {
 		return nil
 	}
 	var errs []error
 	if run.CIDFile != "" {
-		errs = append(errs, errors.New("--cidfile: the container is made anew at each start (ask for its id with: docker inspect -f '{{.Id}}' NAME)"))
+		errs = append(errs, errors.New("--cidfile: the container is created again at each start (ask for its id with: docker inspect -f '{{.Id}}' NAME)"))
 	}
 	if run.PIDFile != "" {
-		errs = append(errs, errors.New("--pid-file: the container is made anew at each start (ask for its pid with: docker inspect -f '{{.State.Pid}}' NAME)"))
+		errs = append(errs, errors.New("--pid-file: the container is created again at each start (ask for its pid with: docker inspect -f '{{.State.Pid}}' NAME)"))
 	}
 	if run.Quiet || run.Detach {
 		errs = append(errs, errors.New("--logs=false: the output goes to the journal of the unit (leave it out)"))
@@ -89,8 +90,8 @@ func checkRun(run *spec.Run) error {
 	return errors.Join(errs...)
 }
 
-// normalize drops what has no meaning for a container of the agent: it is
-// always removed at its end, and relays its output.
+// normalize drops options without a meaning for a container of the agent: it is
+// always removed at its end, and its output is always relayed.
 func normalize(c *spec.Container) {
 	c.Run = nil
 	c.HostConfig.AutoRemove = false

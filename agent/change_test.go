@@ -17,7 +17,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// local is a container as dockhostctl run declares it.
+// local returns a container as dockhostctl run declares it.
 func local(name, image string) *spec.Container {
 	return &spec.Container{
 		Name: name, Image: image, PullPolicy: spec.PullMissing, PullStallTimeout: time.Minute, Notify: spec.NotifyStarted,
@@ -26,12 +26,12 @@ func local(name, image string) *spec.Container {
 	}
 }
 
-// declare has an agent that has just started take over containers.
+// declare starts an agent, and declares containers.
 func (h *testHost) declare(a *Agent, each ...*spec.Container) {
 	h.Helper()
-	underWay := a.takeOver(h.Context())
+	a.takeOver(h.Context())
 	for _, c := range each {
-		if err := a.declare(h.Context(), c, underWay); err != nil {
+		if err := a.declare(h.Context(), c); err != nil {
 			h.Fatalf("declare %s: %v", c.Name, err)
 		}
 	}
@@ -58,28 +58,28 @@ func TestDeclare(t *testing.T) {
 	a := h.agent()
 	h.declare(a, local("web", "nginx:1"))
 	h.wantRunning(map[string]int{"web": 1})
-	if got, want := a.statusLine(), "0 containers assigned, no user data; 1 declared by dockhostctl run"; got != want {
+	if got, want := a.reporter.line(), "0 containers assigned, no user data; 1 declared by dockhostctl run"; got != want {
 		t.Errorf("status line = %q, want %q", got, want)
 	}
 	if info, err := os.Stat(filepath.Join(h.root, storePath)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%s: mode %v, %v, want 0600", storePath, info, err)
 	}
 
-	// Declared again as it is, it is left alone, by this agent and the next.
+	// Declared again without a change it is left alone, by this agent and the next.
 	h.declare(h.agent(), local("web", "nginx:1"))
 	h.wantRunning(map[string]int{"web": 1})
 	h.boot()
 	a = h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	h.wantRunning(map[string]int{"web": 1})
-	if a.source.LastKnownGood || len(a.source.Problems) > 0 {
-		t.Errorf("source = %+v, want no problem without user data", a.source)
+	if a.store.snapshot().source.LastKnownGood || len(a.store.snapshot().source.Problems) > 0 {
+		t.Errorf("source = %+v, want no problem without user data", a.store.snapshot().source)
 	}
 }
 
-// What becomes of a local container when the user data or the machine is not
-// what it was.
-func TestDeclaredKept(t *testing.T) {
+// A local container stays across changes of the user data, and is dropped on another
+// instance or machine.
+func TestDeclaredAcrossBoots(t *testing.T) {
 	const runcmd = "runcmd: [dockhostctl run]\n"
 	tests := []struct {
 		name          string
@@ -160,21 +160,21 @@ func TestDeclaredKept(t *testing.T) {
 				test.after(h)
 			}
 			a := h.agent()
-			a.takeOver(t.Context()).Wait()
+			a.takeOver(t.Context()).wait()
 			h.wantRunning(test.running)
-			if a.source.LastKnownGood != test.lastGood {
-				t.Errorf("last known good = %v, want %v", a.source.LastKnownGood, test.lastGood)
+			if a.store.snapshot().source.LastKnownGood != test.lastGood {
+				t.Errorf("last known good = %v, want %v", a.store.snapshot().source.LastKnownGood, test.lastGood)
 			}
 			// And so it stays.
 			h.boot()
-			h.agent().takeOver(t.Context()).Wait()
+			h.agent().takeOver(t.Context()).wait()
 			h.wantRunning(test.running)
 		})
 	}
 }
 
-// A changed declaration is rolled out as any change is, also by another agent
-// when the first was killed over it, and disturbs no other change.
+// A changed declaration is rolled out like any change, even by another agent after the
+// first was killed, and disturbs no other change.
 func TestDeclareReplaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
@@ -182,8 +182,8 @@ func TestDeclareReplaces(t *testing.T) {
 		a := h.agent()
 		h.declare(a, local("web", "nginx:1"))
 		h.userData("i-1", containers("db postgres:2"))
-		underWay := a.takeOver(t.Context())
-		if err := a.declare(t.Context(), local("web", "nginx:2"), underWay); err != nil {
+		a.takeOver(t.Context())
+		if err := a.declare(t.Context(), local("web", "nginx:2")); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -193,33 +193,33 @@ func TestDeclareReplaces(t *testing.T) {
 				t.Errorf("pending %s = %+v, want %s and why", name, p, image)
 			}
 		}
-		// Another image yet; the first one is abandoned, and its error with it.
+		// A third image: the rollout of the second one ends, and its error is dropped.
 		h.engine.set(func() { h.engine.down = true })
-		if err := a.declare(t.Context(), local("web", "nginx:3"), underWay); err != nil {
+		if err := a.declare(t.Context(), local("web", "nginx:3")); err != nil {
 			t.Fatal(err)
 		}
 		if p := pendingOf(a, "web"); p.Image != "nginx:3" || p.Error != "" {
 			t.Errorf("pending = %+v, want nginx:3 and no error yet", p)
 		}
-		underWay.stop() // the agent is killed
+		a.rollouts.stop() // the agent is killed
 
 		h.engine.set(func() {
 			h.engine.registry["nginx:2"], h.engine.registry["nginx:3"], h.engine.down = true, true, false
 		})
 		b := h.agent()
 		ctx, cancel := context.WithCancel(t.Context())
-		underWay = b.takeOver(ctx)
+		b.takeOver(ctx)
 		time.Sleep(time.Minute)
 		h.wantRunning(map[string]int{"web": 2, "db": 1})
-		if kept, err := b.store.load(); err != nil || kept.container("web").Image != "nginx:3" || kept.container("db").Image != "postgres:1" {
-			t.Errorf("kept = %+v, %v, want nginx:3 and postgres:1 in force", kept, err)
+		if saved, err := b.store.file.load(); err != nil || saved.container("web").Image != "nginx:3" || saved.container("db").Image != "postgres:1" {
+			t.Errorf("saved = %+v, %v, want nginx:3 and postgres:1 in force", saved, err)
 		}
-		// Back to what is in force: nothing is pending any more.
-		if err := b.declare(ctx, local("web", "nginx:none"), underWay); err != nil {
+		// What is in force is declared again: nothing is pending any more.
+		if err := b.declare(ctx, local("web", "nginx:none")); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if err := b.declare(ctx, local("web", "nginx:3"), underWay); err != nil {
+		if err := b.declare(ctx, local("web", "nginx:3")); err != nil {
 			t.Fatal(err)
 		}
 		if p := pendingOf(b, "web"); p.Image != "" {
@@ -227,39 +227,38 @@ func TestDeclareReplaces(t *testing.T) {
 		}
 		h.wantRunning(map[string]int{"web": 2, "db": 1})
 		cancel()
-		underWay.Wait()
+		b.rollouts.wait()
 	})
 }
 
-// An agent that is killed between keeping a change and carrying it out leaves
-// the rest to the next.
-func TestKilledAmidChange(t *testing.T) {
+// If an agent is killed after it saved a change, the next one carries it out.
+func TestNextAgentCompletesChange(t *testing.T) {
 	h := newTestHost(t)
 	h.units.err = errors.New("no answer")
 	a := h.agent()
 	a.takeOver(t.Context())
-	if err := a.declare(t.Context(), local("web", "nginx:1"), rollouts{}); err == nil {
+	if err := a.declare(t.Context(), local("web", "nginx:1")); err == nil {
 		t.Error("declare() = nil without systemd")
 	}
 	h.units.err = nil
 	a = h.agent()
-	underWay := a.takeOver(t.Context())
+	a.takeOver(t.Context())
 	h.wantRunning(map[string]int{"web": 1})
 
 	h.units.err = errors.New("no answer")
-	if err := a.forget(t.Context(), "web", underWay); err == nil {
+	if err := a.forget(t.Context(), "web"); err == nil {
 		t.Error("forget() = nil without systemd")
 	}
 	h.units.err = nil
 	h.agent().takeOver(t.Context())
 	h.wantRunning(map[string]int{})
 
-	// Or to whoever asks again.
+	// A second request completes it, too.
 	h.declare(a, local("web", "nginx:1"))
 	h.units.err = errors.New("no answer")
-	_ = a.forget(t.Context(), "web", underWay)
+	_ = a.forget(t.Context(), "web")
 	h.units.err = nil
-	if err := a.forget(t.Context(), "web", underWay); err != nil {
+	if err := a.forget(t.Context(), "web"); err != nil {
 		t.Errorf("forget() = %v once systemd answers again", err)
 	}
 	h.wantRunning(map[string]int{})
@@ -270,22 +269,21 @@ func TestForget(t *testing.T) {
 	h.userData("i-1", containers("db postgres:1"))
 	a := h.agent()
 	h.declare(a, local("web", "nginx:1"))
-	underWay := rollouts{}
-	if err := a.forget(t.Context(), "db", underWay); !errors.Is(err, errAssigned) || !strings.Contains(err.Error(), seedDir+"/user-data") {
+	if err := a.forget(t.Context(), "db"); !errors.Is(err, errDeclared) || !strings.Contains(err.Error(), seedDir+"/user-data") {
 		t.Errorf("forget(db) = %v, want it refused, with the place", err)
 	}
-	if err := a.forget(t.Context(), "none", underWay); !errors.Is(err, errNoContainer) {
+	if err := a.forget(t.Context(), "none"); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(none) = %v, want %v", err, errNoContainer)
 	}
 	h.write("/run/dockhost/stray.json", "{}")
-	if err := a.forget(t.Context(), "../stray", underWay); !errors.Is(err, errNoContainer) {
+	if err := a.forget(t.Context(), "../stray"); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(../stray) = %v, want %v", err, errNoContainer)
 	}
-	if err := a.forget(t.Context(), "web", underWay); err != nil {
+	if err := a.forget(t.Context(), "web"); err != nil {
 		t.Errorf("forget(web) = %v", err)
 	}
 	h.wantRunning(map[string]int{"db": 1})
-	if err := a.forget(t.Context(), "web", underWay); !errors.Is(err, errNoContainer) {
+	if err := a.forget(t.Context(), "web"); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(web) again = %v, want %v", err, errNoContainer)
 	}
 	h.agent().takeOver(t.Context())
@@ -295,54 +293,53 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// A name that the user data assigns is the user data's.
-func TestClash(t *testing.T) {
+// The user data wins a name that is also declared locally.
+func TestUserDataWinsName(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
 	a := h.agent()
-	underWay := a.takeOver(t.Context())
-	err := a.declare(t.Context(), local("web", "nginx:2"), underWay)
-	if !errors.Is(err, errAssigned) || !strings.Contains(err.Error(), "change it there") {
+	a.takeOver(t.Context())
+	err := a.declare(t.Context(), local("web", "nginx:2"))
+	if !errors.Is(err, errDeclared) || !strings.Contains(err.Error(), "change it there") {
 		t.Errorf("declare() = %v, want it refused", err)
 	}
 
-	// Declared first, it gives way, and comes back.
+	// A local container that was declared first is replaced, and is restored later.
 	h.engine.images["nginx:1"], h.engine.images["nginx:2"] = true, true
 	h.userData("i-1", "")
-	underWay = a.takeOver(t.Context())
-	if err := a.declare(t.Context(), local("web", "nginx:2"), underWay); err != nil {
+	a.takeOver(t.Context())
+	if err := a.declare(t.Context(), local("web", "nginx:2")); err != nil {
 		t.Fatal(err)
 	}
 	runs := func(a *Agent, image string, origin api.Origin, problems int) {
 		t.Helper()
-		kept, err := a.store.load()
-		if err != nil || kept.container("web").Image != image || kept.origin("web") != origin || len(kept.clashes()) != problems {
-			t.Errorf("kept = %+v, %v, want %s of %s, and %d problems", kept, err, image, origin, problems)
+		saved, err := a.store.file.load()
+		if err != nil || saved.container("web").Image != image || saved.origin("web") != origin || len(saved.clashes()) != problems {
+			t.Errorf("saved = %+v, %v, want %s of %s, and %d problems", saved, err, image, origin, problems)
 		}
 	}
 	runs(a, "nginx:2", api.OriginLocal, 0)
 	h.userData("i-1", containers("web nginx:1"))
 	a = h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	runs(a, "nginx:1", api.OriginUserData, 1)
-	if line := a.statusLine(); !strings.Contains(line, "dockhostctl rm web") {
+	if line := a.reporter.line(); !strings.Contains(line, "dockhostctl rm web") {
 		t.Errorf("status line = %q, want what to do", line)
 	}
-	// While the user data cannot be read, too.
+	// That stays so while the user data cannot be read.
 	h.userData("i-1", "dockhost: [\n")
 	a = h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	runs(a, "nginx:1", api.OriginUserData, 1)
 	h.userData("i-1", "")
 	a = h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	runs(a, "nginx:2", api.OriginLocal, 0)
 
 	h.userData("i-1", containers("web nginx:1"))
 	a = h.agent()
-	underWay = a.takeOver(t.Context())
-	underWay.Wait()
-	if err := a.forget(t.Context(), "web", underWay); err != nil {
+	a.takeOver(t.Context()).wait()
+	if err := a.forget(t.Context(), "web"); err != nil {
 		t.Errorf("forget() = %v, want the shadowed one forgotten", err)
 	}
 	runs(a, "nginx:1", api.OriginUserData, 0)
@@ -351,16 +348,15 @@ func TestClash(t *testing.T) {
 	}
 }
 
-// What an agent that was killed while it wrote has left is removed: it holds
-// secrets.
+// Temporary files of an agent that was killed are removed: they contain secrets.
 func TestStoreSweeps(t *testing.T) {
 	h := newTestHost(t)
 	h.declare(h.agent(), local("web", "nginx:1"))
-	left := filepath.Dir(storePath) + "/.assignment.json4711"
-	h.write(left, "canary")
+	leftover := filepath.Dir(storePath) + "/.assignment.json4711"
+	h.write(leftover, "canary")
 	h.agent().takeOver(t.Context())
-	if _, err := os.Stat(filepath.Join(h.root, left)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s: %v, want it gone", left, err)
+	if _, err := os.Stat(filepath.Join(h.root, leftover)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s: %v, want it gone", leftover, err)
 	}
 	h.wantRunning(map[string]int{"web": 1})
 }
