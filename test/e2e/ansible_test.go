@@ -71,9 +71,9 @@ func ansibleApp(unit string, others ...string) string {
 	return "{" + strings.Join(files, ", ") + "}\n"
 }
 
-// TestAnsibleRole has the role of the examples make a host of a bare one, do
+// TestAnsibleRoleIsIdempotent has the role of the examples make a host of a bare one, do
 // nothing the second time, and touch no container needlessly.
-func TestAnsibleRole(t *testing.T) {
+func TestAnsibleRoleIsIdempotent(t *testing.T) {
 	h := newAnsibleHost(t)
 	first := ansibleApp("{CPUWeight: 100}", "other")
 	if n := h.changes(first); n == "0" {

@@ -24,7 +24,7 @@ func (h *host) runsStill(pid string) {
 
 // User data that is wrong anywhere is refused whole: every problem is told
 // with its place, in the journal and by status, and what runs goes on.
-func TestUserDataRefused(t *testing.T) {
+func TestWrongUserDataIsRefusedWhole(t *testing.T) {
 	tests := []struct {
 		name, userData string
 		problems       []string
@@ -88,7 +88,7 @@ func TestUserDataRefused(t *testing.T) {
 
 // A change that cannot be carried out is not: what runs goes on, the reason is
 // told, and the change is in force as soon as it can be.
-func TestChangeThatCannotBe(t *testing.T) {
+func TestFailedChangeKeepsContainerRunning(t *testing.T) {
 	to2 := strings.Replace(good(), "app:1", "app:2", 1)
 	tests := []struct {
 		name          string
@@ -183,7 +183,7 @@ func TestChangeThatCannotBe(t *testing.T) {
 
 // The same troubles on a first boot, where nothing can go on: the unit keeps
 // trying, and says why.
-func TestFirstStartThatCannotBe(t *testing.T) {
+func TestFailedFirstStartIsRetried(t *testing.T) {
 	tests := []struct {
 		name          string
 		before, after string
@@ -236,7 +236,7 @@ func TestFirstStartThatCannotBe(t *testing.T) {
 
 // With the registry down, the image that the host has is started, and status
 // says that it may be old.
-func TestCachedImage(t *testing.T) {
+func TestCachedImageStartsWithoutRegistry(t *testing.T) {
 	h := newHost(t)
 	section := app("pull_policy: always")
 	h.assign(section)
@@ -254,7 +254,7 @@ func TestCachedImage(t *testing.T) {
 }
 
 // Without Docker the agent waits, and says for what.
-func TestDockerNotRunning(t *testing.T) {
+func TestAgentWaitsForDocker(t *testing.T) {
 	h := newHost(t)
 	h.run("systemctl mask --quiet --now docker.service docker.socket")
 	h.assign(good())
@@ -280,7 +280,7 @@ func TestDockerNotRunning(t *testing.T) {
 }
 
 // A disk that fills while an image is pulled costs nothing that runs.
-func TestDiskFull(t *testing.T) {
+func TestFullDiskKeepsContainerRunning(t *testing.T) {
 	h := newHost(t)
 	const small = "/run/dockhost-e2e-disk"
 	h.run("mkdir -p " + small + " && mount -t tmpfs -o size=150m small " + small)

@@ -58,7 +58,7 @@ func multipart(parts ...string) string {
 // any of its places. The package's part handler keeps it silent about parts of
 // type text/x-dockhost; of the key dockhost it warns where it checks for
 // unknown keys, and goes on.
-func TestCloudInitTakesOurUserData(t *testing.T) {
+func TestCloudInitAcceptsOurUserData(t *testing.T) {
 	const config = "Content-Type: text/cloud-config\n\n#cloud-config\n" + others
 	own := app()
 	tests := []struct {
@@ -114,7 +114,7 @@ func (h *host) checksKeys() bool {
 }
 
 // cloud-init schema names the key dockhost and nothing else.
-func TestCloudInitSchema(t *testing.T) {
+func TestCloudInitSchemaNamesOnlyOurKey(t *testing.T) {
 	h := newHost(t)
 	const path = "/run/e2e-cloud-init.yaml"
 	t.Cleanup(func() { h.run("rm -f " + path) })
@@ -131,7 +131,7 @@ func TestCloudInitSchema(t *testing.T) {
 }
 
 // The part handler is in place before cloud-init looks for it.
-func TestPartHandlerIsThereFirst(t *testing.T) {
+func TestPartHandlerIsInstalledBeforeCloudInit(t *testing.T) {
 	h := newHost(t)
 	unit := h.output("systemctl cat cloud-init-network.service >/dev/null 2>&1 && echo cloud-init-network || echo cloud-init")
 	if after := h.property(unit, "After"); !strings.Contains(after, "systemd-tmpfiles-setup.service") {
@@ -152,7 +152,7 @@ func indented(text string) string {
 
 // The host boots the same with cloud-init and without, and the agent is ready
 // before cloud-init's final stage.
-func TestBootWithAndWithoutCloudInit(t *testing.T) {
+func TestAgentStartsWithAndWithoutCloudInit(t *testing.T) {
 	h := newHost(t)
 	h.Cleanup(func() { h.run("cloud-init clean --logs; systemd-tmpfiles --create dockhost.conf") })
 	h.run("systemctl enable --quiet dockhost.socket dockhost.service; cloud-init clean --logs")

@@ -10,7 +10,7 @@ import (
 
 // On GCE, user data that is edited in the console is there at once: without a
 // reload, a reboot, or a poll.
-func TestGCELive(t *testing.T) {
+func TestGCEUserDataTakesEffectAtOnce(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
 	h.onCloud(address, map[string]string{"product_name": "Google Compute Engine"})
@@ -36,7 +36,7 @@ func TestGCELive(t *testing.T) {
 // A boot while the metadata service is away starts what ran last, without
 // waiting, and says what it waits for; when the service is back, its user data
 // is taken over.
-func TestMetadataServiceDown(t *testing.T) {
+func TestLastKnownGoodRunsWithoutMetadataService(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
 	h.onCloud(address, map[string]string{"product_name": "OpenStack Nova"})

@@ -117,9 +117,9 @@ case "$1" in
 esac
 `
 
-// TestLocalDatasources: wherever on the host the user data is, the host gets
+// TestLocalDatasourcesAssignContainer: wherever on the host the user data is, the host gets
 // its container.
-func TestLocalDatasources(t *testing.T) {
+func TestLocalDatasourcesAssignContainer(t *testing.T) {
 	text := "#cloud-config\n" + app()
 	coded := base64.StdEncoding.EncodeToString([]byte(text))
 	const meta = "instance-id: i-e2e\n"

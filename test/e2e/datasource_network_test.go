@@ -94,7 +94,7 @@ func (h *host) source(name string) api.Source {
 }
 
 // A container is assigned by the user data of a cloud, found by DMI.
-func TestCloud(t *testing.T) {
+func TestCloudUserDataAssignsContainer(t *testing.T) {
 	const linkLocal = "169.254.169.254"
 	tests := []struct {
 		name, address string
@@ -128,7 +128,7 @@ func TestCloud(t *testing.T) {
 }
 
 // CloudStack's service is where DNS says.
-func TestCloudStack(t *testing.T) {
+func TestCloudStackServiceIsFoundByDNS(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
 	h.onCloud(address, map[string]string{"product_name": "CloudStack KVM Hypervisor"})
@@ -145,7 +145,7 @@ func TestCloudStack(t *testing.T) {
 }
 
 // Without a token EC2's service is not asked, and the problem says what to do.
-func TestEc2WithoutTokens(t *testing.T) {
+func TestEC2WithoutTokensIsRefused(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
 	h.onCloud(address, map[string]string{"sys_vendor": "Amazon EC2"})

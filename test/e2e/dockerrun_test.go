@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestDockerRun compares, on the host, what its docker command asks an Engine
+// TestDockerRunFlagsMeanTheSame compares, on the host, what its docker command asks an Engine
 // for with what dockhost makes of the same arguments.
-func TestDockerRun(t *testing.T) {
+func TestDockerRunFlagsMeanTheSame(t *testing.T) {
 	const binary = "/root/dockerrun.test"
 	built := t.TempDir() + "/dockerrun.test"
 	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "e2e_docker", "-o", built, "./spec/dockerrun")

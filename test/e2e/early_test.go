@@ -10,7 +10,7 @@ import (
 // Where early boot is asked for, neither Docker nor dockhost waits for the
 // network or for what basic.target waits for; the container does, for the
 // network alone. Without it, all is as it was packaged.
-func TestEarlyBoot(t *testing.T) {
+func TestEarlyBootDoesNotWaitForNetwork(t *testing.T) {
 	h := newHost(t)
 	h.Cleanup(func() { h.run("rm -f /etc/dockhost/early-boot && systemctl daemon-reload") })
 	h.run("systemctl enable --quiet dockhost.socket dockhost.service")

@@ -169,7 +169,7 @@ func (h *host) gone(pid string) {
 
 // A supervisor that is killed, at whatever it is, leaves nothing that the next
 // one does not put right.
-func TestSupervisorKilledAt(t *testing.T) {
+func TestKilledSupervisorIsReplacedInEachPhase(t *testing.T) {
 	tests := []struct {
 		name, hold string
 		section    string
@@ -239,7 +239,7 @@ func TestSupervisorKilledAt(t *testing.T) {
 }
 
 // The OCI runtime may be killed before and after it has made the container.
-func TestRuntimeKilled(t *testing.T) {
+func TestKilledRuntimeIsRetried(t *testing.T) {
 	h := newHost(t)
 	h.write("/usr/local/sbin/dying-runc", `#!/bin/bash
 case " $* " in
@@ -268,7 +268,7 @@ exec runc "$@"
 }
 
 // containerd may come and go, and a shim may be killed.
-func TestContainerdKilled(t *testing.T) {
+func TestContainerSurvivesKilledContainerd(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`ports: ["8080:8080"]`))
 	h.ready("app")
@@ -295,7 +295,7 @@ func TestContainerdKilled(t *testing.T) {
 }
 
 // What an operator does by the docker command.
-func TestOperator(t *testing.T) {
+func TestDockerCommandsLeaveDocumentedState(t *testing.T) {
 	t.Run("what disturbs nothing", func(t *testing.T) {
 		h := newHost(t)
 		h.assign(app(`ports: ["8080:8080"]`))
@@ -394,7 +394,7 @@ func (h *host) stopsFailed() {
 }
 
 // A stop may come at any time, more than once, and beside an operator's.
-func TestStopAt(t *testing.T) {
+func TestStopWorksInEachPhase(t *testing.T) {
 	h := newHost(t)
 	h.holdDocker()
 	for name, hold := range map[string]string{
@@ -449,7 +449,7 @@ func TestStopAt(t *testing.T) {
 }
 
 // The stop timeout of the unit and the grace period of the container.
-func TestStopTimeout(t *testing.T) {
+func TestStopTimeoutBoundsGracePeriod(t *testing.T) {
 	tests := []struct{ name, grace, timeout, status, warned string }{
 		{"infinity", "1s", "infinity", "137", ""},
 		{"the unit's is shorter", "60s", "3", "137", "cuts the container's grace period short"},
@@ -475,7 +475,7 @@ func TestStopTimeout(t *testing.T) {
 }
 
 // A command that cannot be run ends the unit as it ends docker run.
-func TestCommandNotRun(t *testing.T) {
+func TestUnrunnableCommandExitsAsDockerRun(t *testing.T) {
 	for _, entrypoint := range []string{"/nonexistent", "/etc"} {
 		t.Run(entrypoint, func(t *testing.T) {
 			h := newHost(t)
@@ -496,7 +496,7 @@ func TestCommandNotRun(t *testing.T) {
 }
 
 // Who is killed for want of memory is told which limit it was, and how much.
-func TestOutOfMemory(t *testing.T) {
+func TestOutOfMemoryNamesTheLimit(t *testing.T) {
 	tests := []struct {
 		name string
 		keys []string
@@ -522,7 +522,7 @@ func TestOutOfMemory(t *testing.T) {
 }
 
 // With live-restore a container may end, or be stopped, while Docker is away.
-func TestEndWithoutDocker(t *testing.T) {
+func TestContainerEndsWhileDockerIsDown(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
 	// Without a health check: where containerd loses the process in the middle

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestEngine runs, on the host and with its Docker, the suite that the fake
+// TestEngineSuitePassesOnRealDocker runs, on the host and with its Docker, the suite that the fake
 // Engine of the unit tests passes too.
-func TestEngine(t *testing.T) {
+func TestEngineSuitePassesOnRealDocker(t *testing.T) {
 	const binary = "/root/engine.test"
 	built := t.TempDir() + "/engine.test"
 	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "e2e_engine", "-o", built, "./engine")

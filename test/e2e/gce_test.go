@@ -10,7 +10,7 @@ import (
 )
 
 // What dockhostctl convert makes of a declaration runs, as konlet ran it.
-func TestConvertedDeclaration(t *testing.T) {
+func TestConvertedDeclarationRuns(t *testing.T) {
 	h := newHost(t)
 	h.write("/tmp/declaration.yaml", `# DISCLAIMER: not a public API
 spec:
@@ -59,7 +59,7 @@ spec:
 // The units that mount a disk are right in systemd's own eyes, and without the
 // disk the container does not start. A test host is a container, in which
 // systemd knows no devices: what makes a file system is tried on files.
-func TestMountUnits(t *testing.T) {
+func TestContainerRequiresMountUnits(t *testing.T) {
 	h := newHost(t)
 	h.assign(app("x-dockhost: {mounts: [{what: /dev/disk/by-id/google-e2e-data, where: /mnt/e2e/data, type: ext4, makefs: true}]}"))
 	const dir = "/run/systemd/system/"
@@ -109,7 +109,7 @@ func TestMountUnits(t *testing.T) {
 
 // What the policy refuses is told by its rule, and what runs goes on; a policy
 // that is broken refuses everything new.
-func TestPolicy(t *testing.T) {
+func TestPolicyRefusesUserData(t *testing.T) {
 	const path = "/etc/dockhost/policy.yaml"
 	h := newHost(t)
 	h.Cleanup(func() { h.run("rm -f " + path) })
@@ -142,7 +142,7 @@ func TestPolicy(t *testing.T) {
 }
 
 // Logins whose password is not in the user data.
-func TestLogins(t *testing.T) {
+func TestLoginsPullImages(t *testing.T) {
 	tests := []struct{ name, login, prepare, undo string }{
 		{
 			"a file", "{username: deploy, password_file: /etc/dockhost/e2e-password}",
@@ -189,7 +189,7 @@ chmod 755 /usr/local/bin/docker-credential-e2e`, "rm -f /usr/local/bin/docker-cr
 }
 
 // A file that others may read is not used, and what to do is said.
-func TestPasswordFileMode(t *testing.T) {
+func TestReadablePasswordFileIsRefused(t *testing.T) {
 	h := newHost(t)
 	h.Cleanup(func() { h.run("rm -f /etc/dockhost/e2e-password") })
 	h.write("/etc/dockhost/e2e-password", "s3cret")

@@ -13,7 +13,7 @@ import (
 // change nothing, for either family of distributions; nouveau is kept out once,
 // however often that is asked for; and no installer is run that is not the one
 // that was meant.
-func TestDriverScript(t *testing.T) {
+func TestDriverScriptIsIdempotent(t *testing.T) {
 	h := newHost(t)
 	const dir = "/opt/driver-script"
 	h.Cleanup(func() { h.run("rm -rf " + dir + " /etc/modprobe.d/blacklist-nouveau.conf") })

@@ -30,7 +30,7 @@ func (h *host) driverWithLibraries() {
 
 // The tests for a machine with a real GPU, as they are carried there, on the
 // stand-in: but for what dockhost-nvidia describes, which takes a real NVML.
-func TestGPUTest(t *testing.T) {
+func TestGPUSuitePassesOnStandIn(t *testing.T) {
 	h := newHost(t)
 	h.driverWithLibraries()
 	if out, err := exec.CommandContext(t.Context(), "../gpu/run.sh", "build").CombinedOutput(); err != nil {
@@ -63,7 +63,7 @@ func TestGPUTest(t *testing.T) {
 // A container whose image has nothing of NVIDIA's finds the driver's library
 // as any program does, by its dynamic linker's cache, which the package
 // dockhost-nvidia has the program for; no toolkit is on the host.
-func TestGPULibraries(t *testing.T) {
+func TestGPULibrariesAreLinked(t *testing.T) {
 	h := newPackageHost(t)
 	h.dpkg("current")
 	h.artifact("dockhost-nvidia_*.deb", onHost+"/nvidia.deb")

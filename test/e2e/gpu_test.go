@@ -63,7 +63,7 @@ func (h *host) opens(name string) string {
 
 // A container has the GPUs that it asks for, and no other, in whatever words it
 // asks.
-func TestGPURequests(t *testing.T) {
+func TestContainerGetsRequestedGPUs(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.assign(idling(map[string][]string{
@@ -96,7 +96,7 @@ func TestGPURequests(t *testing.T) {
 }
 
 // A unit that somebody wrote takes docker run's own flags.
-func TestGPUInAUnit(t *testing.T) {
+func TestGPUsFlagWorksInHandWrittenUnit(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.write("/run/systemd/system/tool.service", "[Service]\nType=notify\nDelegate=yes\nKillMode=mixed\n"+
@@ -112,7 +112,7 @@ func TestGPUInAUnit(t *testing.T) {
 
 // Through all that systemd and Docker do to a container that runs, it keeps its
 // GPU, and gets no other.
-func TestGPUKept(t *testing.T) {
+func TestGPUStaysUsable(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
 	h.driver()
@@ -154,7 +154,7 @@ func TestGPUKept(t *testing.T) {
 }
 
 // What cannot be had is refused before the pull, with what was found.
-func TestGPURefused(t *testing.T) {
+func TestMissingGPUIsRefused(t *testing.T) {
 	h := newHost(t)
 	refused := func(key, image, want string) {
 		t.Helper()
@@ -175,7 +175,7 @@ func TestGPURefused(t *testing.T) {
 }
 
 // A container may wait for its GPU, and takes it when it comes.
-func TestGPUWait(t *testing.T) {
+func TestContainerWaitsForGPU(t *testing.T) {
 	h := newHost(t)
 	h.assign(idling(map[string][]string{"late": {"gpus: all", "x-dockhost: {gpu: {wait: 5m}}"}}))
 	h.eventually("it waits", func() error {
@@ -195,7 +195,7 @@ func TestGPUWait(t *testing.T) {
 }
 
 // A GPU that is one container's alone is given to no other.
-func TestGPUExclusive(t *testing.T) {
+func TestExclusiveGPUIsNotShared(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.assign(idling(map[string][]string{
@@ -215,7 +215,7 @@ func TestGPUExclusive(t *testing.T) {
 
 // A lost GPU is in the status, and where it is asked for the container is
 // started anew.
-func TestGPULoss(t *testing.T) {
+func TestGPULossIsReported(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.assign(idling(map[string][]string{
@@ -276,7 +276,7 @@ func TestGPULoss(t *testing.T) {
 }
 
 // dockhostctl gpu tells what there is, who has it, and who uses it.
-func TestGPUReport(t *testing.T) {
+func TestGPUCommandShowsUsers(t *testing.T) {
 	h := newHost(t)
 	report := func(code int) gpu.Report {
 		t.Helper()
@@ -314,7 +314,7 @@ func TestGPUReport(t *testing.T) {
 
 // A request that is left to Docker is Docker's: to its own CDI support where it
 // has it, and else to what it says of a host without NVIDIA's toolkit.
-func TestGPULeftToDocker(t *testing.T) {
+func TestGPURequestIsLeftToDocker(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	if *suite == "bookworm" { // Docker 20.10 has no CDI
@@ -338,7 +338,7 @@ func TestGPULeftToDocker(t *testing.T) {
 
 // On a host that has NVIDIA's toolkit, what that describes is taken, and kept
 // for the next boot.
-func TestGPUByToolkit(t *testing.T) {
+func TestToolkitDescriptionIsKept(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.Cleanup(func() { h.run("rm -rf /var/lib/dockhost/nvidia") })

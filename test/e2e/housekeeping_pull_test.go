@@ -13,7 +13,7 @@ import (
 // the unit says what to do, housekeeping knows of the pull and what it needs, and
 // leaves the image alone that it is about to use. With room again it goes on by
 // itself.
-func TestHousekeepingForeignPull(t *testing.T) {
+func TestHousekeepingKeepsImageBeingPulled(t *testing.T) {
 	h := newHost(t)
 	h.smallDisk("300m")
 	h.keepsHouse("images: all, min_age: 0s, max_age: 1ns, keep_last: 1, high: 99%, low: 98%, interval: 24h, build_cache: off")

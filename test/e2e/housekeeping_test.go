@@ -100,7 +100,7 @@ func (h *host) replacedBy(image string) {
 
 // A disk over the high mark: the least recently used images go, by themselves,
 // down to the low mark; what is pinned, in use, or the way back stays.
-func TestHousekeepingMarks(t *testing.T) {
+func TestHousekeepingRemovesDownToLowMark(t *testing.T) {
 	h := newHost(t)
 	h.smallDisk("400m")
 	h.keepsHouse(`images: all, min_age: 0s, keep_last: 1, high: 80%, low: 50%, keep: "fill:1", interval: 24h, build_cache: off`)
@@ -146,7 +146,7 @@ func TestHousekeepingMarks(t *testing.T) {
 
 // Ten updates in a row leave as many images as are to be kept, without a full
 // disk, and without what others brought.
-func TestHousekeepingNightly(t *testing.T) {
+func TestHousekeepingKeepsPreviousImage(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	h.run(`
@@ -185,7 +185,7 @@ func TestHousekeepingNightly(t *testing.T) {
 
 // A pull that does not fit has room made for it, while the agent, and what runs,
 // go on.
-func TestHousekeepingFullDisk(t *testing.T) {
+func TestHousekeepingMakesRoomForPull(t *testing.T) {
 	h := newHost(t)
 	h.smallDisk("800m")
 	h.keepsHouse("images: all, min_age: 0s, interval: 24h, build_cache: off")
@@ -265,7 +265,7 @@ func (h *host) refusedBeforePull() {
 
 // Docker that an operator stopped is not started for a run, and an agent that is
 // killed in the middle of one leaves nothing behind.
-func TestHousekeepingInterrupted(t *testing.T) {
+func TestHousekeepingSurvivesKilledAgent(t *testing.T) {
 	h := newHost(t)
 	h.keepsHouse(`images: all, min_age: 0s, max_age: 1ns, interval: 24h`)
 	h.run("systemctl start dockhost && systemctl stop docker.socket docker.service")
@@ -303,7 +303,7 @@ func TestHousekeepingInterrupted(t *testing.T) {
 
 // What is no image goes as it is asked for: build cache, and volumes that nobody
 // named and no container has.
-func TestHousekeepingRest(t *testing.T) {
+func TestHousekeepingRemovesCacheAndVolumes(t *testing.T) {
 	h := newHost(t)
 	h.keepsHouse("images: off, interval: 24h, build_cache: off")
 	h.run("systemctl start dockhost; docker login -u deploy -p s3cret localhost:5000 2>/dev/null; docker pull -q localhost:5000/busybox")
@@ -345,11 +345,11 @@ func TestHousekeepingRest(t *testing.T) {
 	}
 }
 
-var load = flag.Int("load", 30, "how many images TestHousekeepingLoad makes")
+var load = flag.Int("load", 30, "how many images TestHousekeepingRemovesManyImages makes")
 
-// TestHousekeepingLoad times a plan and a run over many images beside Docker's
+// TestHousekeepingRemovesManyImages times a plan and a run over many images beside Docker's
 // own commands: 150 by -load 150. It fails only where images stay.
-func TestHousekeepingLoad(t *testing.T) {
+func TestHousekeepingRemovesManyImages(t *testing.T) {
 	h := newHost(t)
 	h.keepsHouse(`images: all, min_age: 0s, max_age: 1ns, max_removals: 1000, interval: 24h, build_cache: off`)
 	h.run("systemctl start dockhost; docker image prune -af >/dev/null")

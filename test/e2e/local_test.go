@@ -41,7 +41,7 @@ func (h *host) forgotten(name string) {
 }
 
 // The one-liner, on a host that no user data assigns anything to.
-func TestDeclare(t *testing.T) {
+func TestDeclareRunsContainer(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	if out := h.output("dockhostctl run --name web -p 8443:443 -e GREETING=hello localhost:5000/nginx:1.22"); out != "dockhost@web.service" {
@@ -103,7 +103,7 @@ func TestDeclare(t *testing.T) {
 
 // cloud-init's runcmd runs once for an instance, and what it declared is there
 // after each boot.
-func TestRuncmd(t *testing.T) {
+func TestRuncmdDeclarationSurvivesReboot(t *testing.T) {
 	h := newHost(t)
 	h.run("systemctl enable --quiet dockhost.socket dockhost.service")
 	h.userData(`#cloud-config
@@ -152,7 +152,7 @@ func (h *host) reboots() {
 
 // Whenever the agent is killed, the command succeeds, and what it declared is
 // what runs, once.
-func TestDeclareAgentKilled(t *testing.T) {
+func TestDeclareSurvivesKilledAgent(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	h.declares("--name app -e RUN=0 -p 8080:8080 localhost:5000/app:1")
@@ -183,7 +183,7 @@ func TestDeclareAgentKilled(t *testing.T) {
 }
 
 // What cannot be run is told, and tried on; the old one goes on meanwhile.
-func TestDeclareFails(t *testing.T) {
+func TestDeclareReportsFailure(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	tests := []struct {
@@ -235,7 +235,7 @@ func TestDeclareFails(t *testing.T) {
 }
 
 // To wait can be left out, and be ended, which ends nothing else.
-func TestDeclareWaits(t *testing.T) {
+func TestDeclareCanStopWaiting(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	const never = "dockhostctl run --name app --sdnotify healthy --health-cmd false --health-interval 1s localhost:5000/app:1"
@@ -280,7 +280,7 @@ func TestDeclareWaits(t *testing.T) {
 }
 
 // The user data's containers are the user data's.
-func TestDeclareClash(t *testing.T) {
+func TestUserDataWinsOverDeclaration(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	h.assign(good())
@@ -319,7 +319,7 @@ func TestDeclareClash(t *testing.T) {
 }
 
 // What cannot be is refused, with everything that is wrong, and changes nothing.
-func TestDeclareRefused(t *testing.T) {
+func TestDeclareRefusesWrongFlags(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	h.declares("--name app -p 8080:8080 localhost:5000/app:1")
@@ -352,7 +352,7 @@ func TestDeclareRefused(t *testing.T) {
 }
 
 // Who may speak to Docker may declare, and nobody else. The journal says who.
-func TestWhoMayDeclare(t *testing.T) {
+func TestDeclareNeedsDockerGroup(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	const args = " dockhostctl run --name app localhost:5000/app:1"
@@ -367,7 +367,7 @@ func TestWhoMayDeclare(t *testing.T) {
 }
 
 // Secrets are in no log, status, command line or file that others may read.
-func TestDeclareSecrets(t *testing.T) {
+func TestDeclareHidesSecrets(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	const canary = "canary-4711"

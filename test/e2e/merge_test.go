@@ -21,7 +21,7 @@ var mergeProgram string
 
 // The corpus of package cloudinit has what cloud-init's own code makes of it,
 // in each version that the test hosts have.
-func TestMergeCorpus(t *testing.T) {
+func TestMergeCorpusMatchesCloudInit(t *testing.T) {
 	const corpus = "../../cloudinit/testdata/merge"
 	golden := filepath.Join(corpus, "cloud-init.json")
 	h := newHost(t)

@@ -49,7 +49,7 @@ func (h *host) lines(since string, priority int) []string {
 // Docker has read and not logged when it is killed nobody has any more: so the
 // container stands still for the moment, or else the journal has what Docker
 // has.
-func TestOutputLiveRestore(t *testing.T) {
+func TestOutputSurvivesDockerOutage(t *testing.T) {
 	tests := []struct {
 		driver string
 		quiet  bool
@@ -134,7 +134,7 @@ func covers(t *testing.T, what string, got, kept []string) {
 }
 
 // A terminal's output goes on as well.
-func TestOutputLiveRestoreTerminal(t *testing.T) {
+func TestTerminalOutputSurvivesDockerOutage(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
 	h.run("rm -f /root/stdout")
@@ -165,7 +165,7 @@ func TestOutputLiveRestoreTerminal(t *testing.T) {
 
 // How a container ended while Docker was away is learnt when Docker is back.
 // What it printed since Docker went, and then ended, Docker itself loses.
-func TestEndedWithoutDocker(t *testing.T) {
+func TestExitStatusIsKnownAfterDockerOutage(t *testing.T) {
 	for _, code := range []string{"7", "0"} {
 		t.Run("exit code "+code, func(t *testing.T) {
 			h := newHost(t)
@@ -202,7 +202,7 @@ func TestEndedWithoutDocker(t *testing.T) {
 }
 
 // Without a log, what was printed meanwhile is lost, and what comes is not.
-func TestOutputWithoutLog(t *testing.T) {
+func TestOutputContinuesWithoutDockerLog(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
 	since := h.now()
@@ -231,7 +231,7 @@ func TestOutputWithoutLog(t *testing.T) {
 }
 
 // A container that is restarted through Docker goes on in the same streams.
-func TestOutputDockerRestart(t *testing.T) {
+func TestOutputContinuesAfterDockerRestart(t *testing.T) {
 	h := newHost(t)
 	since := h.now()
 	h.assign(shell("trap 'echo 2; exit' TERM; [ -e /again ] && echo 3 || echo 1; touch /again; while :; do sleep 0.1; done", "init: false"))

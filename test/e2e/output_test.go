@@ -86,7 +86,7 @@ func (h *host) ended() {
 	})
 }
 
-func TestOutput(t *testing.T) {
+func TestOutputReachesJournal(t *testing.T) {
 	h := newHost(t)
 	since := h.now()
 	h.assign(shell(`
@@ -164,7 +164,7 @@ func (h *host) memory() int {
 }
 
 // A container that floods does not grow the supervisor, and nothing is lost.
-func TestOutputFlood(t *testing.T) {
+func TestOutputFloodKeepsMemory(t *testing.T) {
 	const lines = 60_000
 	h := newHost(t)
 	since := h.now()
@@ -187,7 +187,7 @@ func TestOutputFlood(t *testing.T) {
 }
 
 // A journal that does not take lines slows the container, and loses none.
-func TestOutputSlowJournal(t *testing.T) {
+func TestSlowJournalBlocksContainer(t *testing.T) {
 	const lines = 500_000 // 3.4 MB, more than Docker and the sockets hold
 	h := newHost(t)
 	since := h.now()
@@ -220,7 +220,7 @@ func TestOutputSlowJournal(t *testing.T) {
 }
 
 // Where the unit's output is not the journal, it goes there as it is.
-func TestOutputToFile(t *testing.T) {
+func TestOutputReachesFileUnchanged(t *testing.T) {
 	tests := []struct {
 		name, tty, want string
 	}{
@@ -243,7 +243,7 @@ func TestOutputToFile(t *testing.T) {
 }
 
 // One of the two may go elsewhere.
-func TestOutputToJournalAndFile(t *testing.T) {
+func TestOutputSplitsBetweenJournalAndFile(t *testing.T) {
 	h := newHost(t)
 	since := h.now()
 	h.run("rm -f /root/stderr")
@@ -259,7 +259,7 @@ func TestOutputToJournalAndFile(t *testing.T) {
 
 // Whatever Docker does with the output itself, it comes, and `docker logs`
 // shows what it would.
-func TestOutputDrivers(t *testing.T) {
+func TestOutputReachesJournalWithAnyDriver(t *testing.T) {
 	tests := []struct {
 		logging  string
 		readable bool
@@ -299,7 +299,7 @@ func TestOutputDrivers(t *testing.T) {
 }
 
 // The journal may go and come back.
-func TestOutputJournalRestarted(t *testing.T) {
+func TestOutputSurvivesJournalRestart(t *testing.T) {
 	h := newHost(t)
 	// Others are ended by SIGPIPE when they write to a journal that went away.
 	t.Cleanup(func() { h.run("systemctl restart docker-registry.service") })
@@ -325,7 +325,7 @@ func TestOutputJournalRestarted(t *testing.T) {
 
 // A unit's user other than root has streams of its own too, and a container
 // without a name those of the unit's.
-func TestOutputOfUser(t *testing.T) {
+func TestOutputReachesJournalForUnitUser(t *testing.T) {
 	h := newHost(t)
 	h.login()
 	h.run("docker pull -q localhost:5000/busybox; useradd -m -G docker deploy")

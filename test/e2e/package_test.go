@@ -84,9 +84,9 @@ func (h *host) agentIs(version string) {
 	})
 }
 
-// TestPackage goes through the life of a package: what runs in a container is
+// TestPackageUpgradeKeepsContainer goes through the life of a package: what runs in a container is
 // touched by nothing but the removal, and a purge leaves nothing.
-func TestPackage(t *testing.T) {
+func TestPackageUpgradeKeepsContainer(t *testing.T) {
 	h := newPackageHost(t)
 	daemonJSON, before := h.run("cat /etc/docker/daemon.json || true"), h.tree()
 	h.userData("#cloud-config\n" + app(`ports: ["8080:8080"]`))
@@ -140,9 +140,9 @@ func TestPackage(t *testing.T) {
 	}
 }
 
-// TestPackageKeepsChoices has what an administrator disabled, or had disabled
+// TestPackageKeepsDisabledUnits has what an administrator disabled, or had disabled
 // by a preset, stay disabled.
-func TestPackageKeepsChoices(t *testing.T) {
+func TestPackageKeepsDisabledUnits(t *testing.T) {
 	h := newPackageHost(t)
 	const preset = "/etc/systemd/system-preset/10-test.preset"
 	h.write(preset, "disable dockhost.*\n")
@@ -167,9 +167,9 @@ func (h *host) isDisabled() {
 	}
 }
 
-// TestPackageRemovalStopsOthers has a container of "dockhost run" ended too:
+// TestPackageRemovalStopsHandWrittenUnits has a container of "dockhost run" ended too:
 // without the runtime Docker could not end it any more.
-func TestPackageRemovalStopsOthers(t *testing.T) {
+func TestPackageRemovalStopsHandWrittenUnits(t *testing.T) {
 	h := newPackageHost(t)
 	h.dpkg("current")
 	const unit = "/run/systemd/system/own.service"
@@ -188,9 +188,9 @@ func TestPackageRemovalStopsOthers(t *testing.T) {
 	}
 }
 
-// TestPackageInImage installs, upgrades and purges where neither systemd nor
+// TestPackageInstallsInImageBuild installs, upgrades and purges where neither systemd nor
 // Docker runs: in a copy of the host's file system, as an image build does.
-func TestPackageInImage(t *testing.T) {
+func TestPackageInstallsInImageBuild(t *testing.T) {
 	h := newPackageHost(t)
 	const image = "/tmp/image"
 	t.Cleanup(func() { h.try("umount " + image + "/proc " + image + " " + image + ".work; rm -rf " + image + "*") })
@@ -222,9 +222,9 @@ func TestPackageInImage(t *testing.T) {
 	}
 }
 
-// TestRepository installs and upgrades with apt from a repository as `make
+// TestRepositoryRejectsTampering installs and upgrades with apt from a repository as `make
 // repo` makes it, and takes nothing from one that was tampered with.
-func TestRepository(t *testing.T) {
+func TestRepositoryRejectsTampering(t *testing.T) {
 	h := newPackageHost(t)
 	repository := makeRepository(t, "previous", "current")
 	const onHost = "/srv/dockhost-repository"
@@ -297,8 +297,8 @@ func (h *host) active(name string) string {
 	return h.pid(name)
 }
 
-// TestTarball installs on a host whose /usr is read-only, upgrades and removes.
-func TestTarball(t *testing.T) {
+// TestTarballInstallsOnReadOnlyUsr installs on a host whose /usr is read-only, upgrades and removes.
+func TestTarballInstallsOnReadOnlyUsr(t *testing.T) {
 	h := newPackageHost(t)
 	before := h.tree()
 	h.artifact("*.tar.gz", onHost+"/dockhost.tar.gz")
@@ -330,9 +330,9 @@ func TestTarball(t *testing.T) {
 	}
 }
 
-// TestSystemExtension merges the extension into /usr. It is unpacked, since a
+// TestSystemExtensionRunsContainers merges the extension into /usr. It is unpacked, since a
 // test host has no loop devices.
-func TestSystemExtension(t *testing.T) {
+func TestSystemExtensionRunsContainers(t *testing.T) {
 	h := newPackageHost(t)
 	found, err := filepath.Glob(filepath.Join(packages, "current", "*.raw"))
 	if err != nil || len(found) != 1 {
@@ -360,9 +360,9 @@ func TestSystemExtension(t *testing.T) {
 	}
 }
 
-// TestScriptsOfRPM runs the scripts of the rpm in the order in which rpm does,
+// TestRPMScriptsKeepContainer runs the scripts of the rpm in the order in which rpm does,
 // on a host that has no rpm: the files come from the deb, which has the same.
-func TestScriptsOfRPM(t *testing.T) {
+func TestRPMScriptsKeepContainer(t *testing.T) {
 	h := newPackageHost(t)
 	script := func(name, left string) {
 		t.Helper()

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestMainJob is the whole path, as the README has it.
-func TestMainJob(t *testing.T) {
+// TestContainerRunsInItsUnit is the whole path, as the README has it.
+func TestContainerRunsInItsUnit(t *testing.T) {
 	h := newHost(t)
 	h.run("docker image rm -f localhost:5000/nginx:1.22 >/dev/null 2>&1 || true")
 	h.assign(web)
@@ -115,7 +115,7 @@ func TestMainJob(t *testing.T) {
 
 // A supervisor that is killed takes the container along, and systemd brings
 // both back.
-func TestSupervisorKilled(t *testing.T) {
+func TestKilledSupervisorIsReplaced(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
@@ -140,7 +140,7 @@ func TestSupervisorKilled(t *testing.T) {
 }
 
 // The agent may be killed at any moment; the next one goes on.
-func TestAgentKilled(t *testing.T) {
+func TestContainerSurvivesKilledAgent(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
@@ -158,7 +158,7 @@ func TestAgentKilled(t *testing.T) {
 	}
 }
 
-func TestExitStatus(t *testing.T) {
+func TestUnitEndsAsItsContainer(t *testing.T) {
 	tests := []struct {
 		name, end, status, result, active string
 	}{
@@ -192,7 +192,7 @@ func TestExitStatus(t *testing.T) {
 }
 
 // A container that ignores its stop signal is killed when its time is up.
-func TestStopKills(t *testing.T) {
+func TestStopKillsAfterGracePeriod(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`command: ["-ignore-sigterm"]`, "stop_grace_period: 1s"))
 	h.ready("app")
@@ -206,7 +206,7 @@ func TestStopKills(t *testing.T) {
 }
 
 // Only what changed is restarted; what is no longer assigned is stopped.
-func TestChange(t *testing.T) {
+func TestChangeRestartsOnlyWhatChanged(t *testing.T) {
 	h := newHost(t)
 	two := func(appImage, memory string) string {
 		return strings.Replace(web, registries, fmt.Sprintf("    app:\n      image: localhost:5000/app:%s\n      ports: ['8080:8080']\n      x-dockhost: {unit: {Service: {MemoryMax: %s}}}\n", appImage, memory)+registries, 1)
@@ -272,7 +272,7 @@ func TestDockerStartIsRefused(t *testing.T) {
 
 // Containers that dockhost does not manage are run as ever, also by its
 // runtime.
-func TestUnmanaged(t *testing.T) {
+func TestOtherContainersRunUnchanged(t *testing.T) {
 	h := newHost(t)
 	h.run("docker login -u deploy -p s3cret localhost:5000 >/dev/null 2>&1; docker pull -q localhost:5000/busybox >/dev/null; docker logout localhost:5000 >/dev/null")
 	for _, runtime := range []string{"runc", "dockhost"} {
@@ -283,7 +283,7 @@ func TestUnmanaged(t *testing.T) {
 }
 
 // After a reboot the container is back, also when the registry is down.
-func TestReboot(t *testing.T) {
+func TestContainerReturnsAfterReboot(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
@@ -306,7 +306,7 @@ func TestReboot(t *testing.T) {
 }
 
 // A clone of the machine must not run what its original was assigned.
-func TestAnotherInstance(t *testing.T) {
+func TestCloneForgetsItsOriginal(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
@@ -322,7 +322,7 @@ func TestAnotherInstance(t *testing.T) {
 }
 
 // With the metadata gone, the last known good runs, and status says so.
-func TestLastKnownGood(t *testing.T) {
+func TestLastKnownGoodRunsWithoutUserData(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
@@ -334,7 +334,7 @@ func TestLastKnownGood(t *testing.T) {
 }
 
 // Without the agent, status says what systemd and Docker know.
-func TestStatusWithoutAgent(t *testing.T) {
+func TestStatusWorksWithoutAgent(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
@@ -348,7 +348,7 @@ func TestStatusWithoutAgent(t *testing.T) {
 	}
 }
 
-func TestSetup(t *testing.T) {
+func TestSetupRegistersRuntime(t *testing.T) {
 	h := newHost(t)
 	h.run("dockhost setup --check && dockhost setup && dockhost setup --check")
 	if out := h.run("docker info -f '{{json .Runtimes}}'"); !strings.Contains(out, "dockhost-runtime") {
@@ -372,7 +372,7 @@ func TestSetup(t *testing.T) {
 }
 
 // The keys of a service reach Docker, and limits nest in the unit's.
-func TestServiceKeys(t *testing.T) {
+func TestServiceKeysReachDocker(t *testing.T) {
 	h := newHost(t)
 	h.run("printf 'FROM_FILE=one\\n' >/etc/app.env")
 	h.assign(app(`ports: ["8080:8080"]`, `environment: {GREETING: "hello world"}`, "env_file: [/etc/app.env]", "mem_limit: 100m", "hostname: apphost",
@@ -402,7 +402,7 @@ func TestServiceKeys(t *testing.T) {
 }
 
 // Secrets are in no log, status, command line or file that others may read.
-func TestSecrets(t *testing.T) {
+func TestSecretsAreHidden(t *testing.T) {
 	h := newHost(t)
 	const canary = "canary-4711"
 	good := app(`ports: ["8080:8080"]`, "environment: {TOKEN: "+canary+"}")
@@ -458,7 +458,7 @@ func reboot(t *testing.T) {
 }
 
 // A unit that nothing assigns is not started, and so never restarted.
-func TestUnassignedUnit(t *testing.T) {
+func TestUnassignedUnitDoesNotStart(t *testing.T) {
 	h := newHost(t)
 	if _, code := h.try("systemctl start dockhost@typo"); code == 0 {
 		t.Errorf("systemctl start dockhost@typo succeeded")
@@ -470,7 +470,7 @@ func TestUnassignedUnit(t *testing.T) {
 
 // A job that did its work is done: neither the agent nor systemd repeats it,
 // and nothing is wrong with it.
-func TestJob(t *testing.T) {
+func TestFinishedJobIsNotRepeated(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`command: ["-exit-after", "500ms", "-exit-code", "0"]`, "restart: 'no'"))
 	finished := func() error {
@@ -493,7 +493,7 @@ func TestJob(t *testing.T) {
 
 // A restart of Docker takes the containers along, without live-restore, and
 // they come back with it. Stopped, it is left stopped.
-func TestDockerRestarted(t *testing.T) {
+func TestContainerReturnsWithDocker(t *testing.T) {
 	h := newHost(t)
 	h.assign(app("restart: on-failure"))
 	h.ready("app")
@@ -521,7 +521,7 @@ func TestDockerRestarted(t *testing.T) {
 
 // With live-restore a container outlives a restart of Docker, and its end is
 // still learnt.
-func TestLiveRestore(t *testing.T) {
+func TestContainerSurvivesDockerRestart(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
 	h.assign(app(`ports: ["8080:8080"]`, "restart: 'no'"))
@@ -543,7 +543,7 @@ func TestLiveRestore(t *testing.T) {
 }
 
 // depends_on orders the start, and does not tie the fates.
-func TestDependsOn(t *testing.T) {
+func TestDependsOnOrdersStart(t *testing.T) {
 	h := newHost(t)
 	h.assign(`dockhost:
   containers:

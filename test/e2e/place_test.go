@@ -96,7 +96,7 @@ func (h *host) wentClean(name, unit string) {
 }
 
 // What docker and systemctl do to a container and its unit works on both.
-func TestCommandsOnAContainer(t *testing.T) {
+func TestDockerAndSystemctlCommandsWork(t *testing.T) {
 	h := newHost(t)
 	h.assign(idling(map[string][]string{"tool": {"mem_limit: 100m"}}))
 	h.ready("tool")
@@ -260,7 +260,7 @@ func TestDeviceStaysUsable(t *testing.T) {
 
 // Whatever namespaces a container has, it is born in its unit and leaves
 // nothing behind.
-func TestModes(t *testing.T) {
+func TestNamespaceModesTakeEffect(t *testing.T) {
 	h := newHost(t)
 	modes := map[string][]string{
 		"privileged": {"privileged: true"},
@@ -323,7 +323,7 @@ func TestModes(t *testing.T) {
 }
 
 // crun is asked for limits in each controller, and refuses without.
-func TestAnotherRuntime(t *testing.T) {
+func TestCrunPlacesContainerInUnit(t *testing.T) {
 	h := newHost(t)
 	for _, name := range []string{"io", "memory", "pids", "cpu"} {
 		h.controller(name)
@@ -342,7 +342,7 @@ func TestAnotherRuntime(t *testing.T) {
 
 // With user namespaces, root of the container is not root of the host, who
 // makes its cgroup.
-func TestUserNamespaces(t *testing.T) {
+func TestUserNamespacesPlaceContainerInUnit(t *testing.T) {
 	h := newHost(t)
 	// The kernel mounts a /proc in a user namespace only where one is to be seen
 	// without mounts upon it, which that of a test host has (mount_namespaces(7)).
@@ -387,7 +387,7 @@ func (h *host) declared(name string, run spec.Run, lines ...string) {
 }
 
 // On cgroup v1 a container may lie in its unit in some trees alone.
-func TestSomeTrees(t *testing.T) {
+func TestContainerJoinsNamedCgroupTrees(t *testing.T) {
 	for name, test := range map[string]struct {
 		named  []string
 		driver string
@@ -434,7 +434,7 @@ func TestSomeTrees(t *testing.T) {
 
 // Units that people write, with and without Delegate=, as root and as a member
 // of the group docker.
-func TestHandWrittenUnits(t *testing.T) {
+func TestHandWrittenUnitHoldsContainer(t *testing.T) {
 	for _, user := range []string{"root", "deployer"} {
 		for _, delegate := range []string{"yes", "no"} {
 			t.Run(user+", Delegate="+delegate, func(t *testing.T) {

@@ -65,7 +65,7 @@ func (h *host) rendered() preview.Rendered {
 }
 
 // What render shows is what systemd has, and what Docker has.
-func TestRenderIsWhatRuns(t *testing.T) {
+func TestRenderShowsWhatRuns(t *testing.T) {
 	h := newHost(t)
 	h.write("/etc/app.env", "FROM_FILE=1\n")
 	h.userData(rich)
@@ -106,7 +106,7 @@ func TestRenderIsWhatRuns(t *testing.T) {
 }
 
 // In CI there may be nothing but the program and the files.
-func TestValidateInAContainer(t *testing.T) {
+func TestValidateRunsInContainer(t *testing.T) {
 	h := newHost(t)
 	h.userData(rich)
 	h.takeOver()
@@ -160,7 +160,7 @@ func differences(path string, want, got any) []string {
 }
 
 // With a container that speaks to systemd itself, the socket is shown as well.
-func TestRenderNotifySocket(t *testing.T) {
+func TestRenderShowsNotifySocket(t *testing.T) {
 	h := newHost(t)
 	h.userData("#cloud-config\n" + app(`command: ["-notify"]`, "x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 30s}}}"))
 	want := h.rendered()
@@ -183,7 +183,7 @@ func TestRenderNotifySocket(t *testing.T) {
 
 // Whoever may do nothing on the host can have user data judged, as the agent
 // judges it.
-func TestValidateJudgesAsTheAgent(t *testing.T) {
+func TestValidateAgreesWithAgent(t *testing.T) {
 	h := newHost(t)
 	h.userData("#cloud-config\ndockhost:\n  containers:\n    web: {image: nginx, port: 80, mem_limit: lots}\n")
 	h.takeOver()

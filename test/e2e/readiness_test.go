@@ -25,7 +25,7 @@ func (h *host) says(unit, want string) {
 
 // A container that speaks sd_notify(3) is heard, whoever its processes are and
 // wherever they come from, as far as systemd may believe it.
-func TestNotifyContainer(t *testing.T) {
+func TestContainerNotifiesSystemd(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`command: ["-notify", "-ready-after", "3s"]`, `user: "65534:65534"`, "read_only: true", "tmpfs: [/run]",
 		"x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 20s}}}"))
@@ -78,7 +78,7 @@ func TestNotifyContainer(t *testing.T) {
 }
 
 // A container that is probed is ready when it answers.
-func TestProbes(t *testing.T) {
+func TestProbeMakesUnitReady(t *testing.T) {
 	late := `command: ["-ready-after", "3s"]`
 	tests := []struct{ name, container, section, waits string }{
 		{"http", "app", app(late, "x-dockhost: {notify: 'http://:8080/healthz'}"), "waiting for http://:8080/healthz: 503 Service Unavailable"},
@@ -105,7 +105,7 @@ func TestProbes(t *testing.T) {
 
 // Nothing answers: the unit fails when its start timeout is over, and says
 // what it waited for.
-func TestProbeFails(t *testing.T) {
+func TestFailedProbeTimesOutStart(t *testing.T) {
 	h := newHost(t)
 	h.assign(app("restart: 'no'", "x-dockhost: {notify: 'tcp:81', unit: {Service: {TimeoutStartSec: 3s}}}"))
 	h.eventually("the start times out", func() error {
@@ -127,7 +127,7 @@ func TestProbeFails(t *testing.T) {
 }
 
 // systemd's watchdog restarts what hangs, whoever finds out.
-func TestWatchdog(t *testing.T) {
+func TestWatchdogRestartsHungContainer(t *testing.T) {
 	check := `healthcheck: {test: ["CMD", "/app", "-check", "localhost:8080"], interval: 500ms, timeout: 1s, retries: 1}`
 	tests := []struct{ name, section string }{
 		{"by health", app(`ports: ["8080:8080"]`, check, "x-dockhost: {notify: healthy, unit: {Service: {WatchdogSec: 4s}}}")},
@@ -165,7 +165,7 @@ func TestWatchdog(t *testing.T) {
 }
 
 // A container that someone pauses says nothing, and is let alone.
-func TestWatchdogPaused(t *testing.T) {
+func TestWatchdogLeavesPausedContainer(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`command: ["-notify"]`, "x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 4s}}}"))
 	h.ready("app")
@@ -177,7 +177,7 @@ func TestWatchdogPaused(t *testing.T) {
 }
 
 // systemctl reload reaches the container, by a signal or by a command.
-func TestReload(t *testing.T) {
+func TestReloadReachesContainer(t *testing.T) {
 	tests := []struct{ name, reload string }{
 		{"signal", "{signal: HUP}"},
 		{"command", `{exec: ["/app", "-reload", "localhost:8080"]}`},
@@ -211,7 +211,7 @@ func TestReload(t *testing.T) {
 }
 
 // A reload that fails is told, and the container goes on.
-func TestReloadFails(t *testing.T) {
+func TestFailedReloadKeepsContainer(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`ports: ["8080:8080"]`, `x-dockhost: {reload: {exec: ["/app", "-reload", "localhost:8080"]}}`))
 	h.ready("app")
@@ -232,7 +232,7 @@ func TestReloadFails(t *testing.T) {
 
 // A container for which nothing is set up ignores a reload, and no signal that
 // systemd sends to all of the unit's processes ends its supervisor.
-func TestSignalsIgnored(t *testing.T) {
+func TestSupervisorIgnoresUnitSignals(t *testing.T) {
 	h := newHost(t)
 	h.assign(app())
 	h.ready("app")
@@ -251,7 +251,7 @@ func TestSignalsIgnored(t *testing.T) {
 }
 
 // A unit that is told nothing is up at once.
-func TestNotifyOff(t *testing.T) {
+func TestNotifyOffIsReadyAtOnce(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`x-dockhost: {notify: "off"}`))
 	h.ready("app")
@@ -261,7 +261,7 @@ func TestNotifyOff(t *testing.T) {
 }
 
 // An idle supervisor is woken by nothing.
-func TestIdle(t *testing.T) {
+func TestIdleSupervisorNeverWakes(t *testing.T) {
 	h := newHost(t)
 	h.assign(app("healthcheck: {disable: true}", `command: ["-notify"]`, "x-dockhost: {notify: container}"))
 	h.ready("app")
@@ -276,7 +276,7 @@ func TestIdle(t *testing.T) {
 
 // A unit that somebody wrote has all of it too, also where its supervisor is
 // not root: it then probes from outside the container's network namespace.
-func TestReadinessOfRun(t *testing.T) {
+func TestDockhostRunReportsReadiness(t *testing.T) {
 	run := func(options, lines string) string {
 		return service("/usr/bin/dockhost run --rm --name app "+options, "User=deploy", "Restart=always", "RestartSec=100ms", lines)
 	}

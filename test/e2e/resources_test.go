@@ -17,7 +17,7 @@ func forks(n string) string {
 
 // A limit of the unit binds the container, and one of the container binds it
 // within. What is over the limit fails, and what is below does not.
-func TestLimits(t *testing.T) {
+func TestUnitLimitsBindContainer(t *testing.T) {
 	tests := []struct {
 		name, controller string
 		service          []string
@@ -53,7 +53,7 @@ func TestLimits(t *testing.T) {
 }
 
 // A quota of CPU time is enforced in the cgroup that it was set on.
-func TestCPULimits(t *testing.T) {
+func TestCPUQuotaIsEnforced(t *testing.T) {
 	tests := []struct {
 		name, where string
 		service     []string
@@ -79,7 +79,7 @@ func TestCPULimits(t *testing.T) {
 }
 
 // Which CPUs a container may use shows in its own status.
-func TestAllowedCPUs(t *testing.T) {
+func TestAllowedCPUsBindContainer(t *testing.T) {
 	tests := []struct {
 		name    string
 		service []string
@@ -110,7 +110,7 @@ func TestAllowedCPUs(t *testing.T) {
 
 // The weight is on the unit, the container below it. systemd gives each kind of
 // weight that the kernel has a number of its own scale.
-func TestIOWeight(t *testing.T) {
+func TestIOWeightIsSetOnUnit(t *testing.T) {
 	h := newHost(t)
 	tree := h.controller("io")
 	h.assign(idling(map[string][]string{"plain": nil, "weighed": {"x-dockhost: {unit: {Service: {IOWeight: 300}}}"}}))

@@ -113,7 +113,7 @@ TimeoutStopSec=15
 WantedBy=multi-user.target
 `
 
-func TestArticlePlain(t *testing.T) {
+func TestArticlePlainUnitWorks(t *testing.T) {
 	for name, unit := range map[string]string{
 		"as it is":          articlePlain,
 		"with dockhost run": strings.Replace(articlePlain, "ExecStart=/usr/bin/docker run", "ExecStart=/usr/bin/dockhost run", 1),
@@ -141,7 +141,7 @@ func (h *host) answers(url string) error {
 	return nil
 }
 
-func TestArticleWrapped(t *testing.T) {
+func TestArticleWrappedUnitWorks(t *testing.T) {
 	for _, path := range []string{"/usr/local/bin/systemd-docker", "/usr/bin/dockhost"} {
 		t.Run(path, func(t *testing.T) {
 			h := newHost(t)
@@ -179,7 +179,7 @@ func TestArticleWrapped(t *testing.T) {
 }
 
 // Changed arguments take effect at each start, whatever was left.
-func TestRunMadeAnew(t *testing.T) {
+func TestRunRecreatesContainer(t *testing.T) {
 	tests := []struct{ name, before string }{
 		{"after a container that was kept", "timeout 60 systemctl start one && systemctl stop one"},
 		{"after a supervisor that was killed", "timeout 60 systemctl start one && systemctl kill -s KILL --kill-who=main one && systemctl stop one"},
@@ -210,7 +210,7 @@ func TestRunMadeAnew(t *testing.T) {
 	}
 }
 
-func TestRunNameTaken(t *testing.T) {
+func TestRunRefusesTakenName(t *testing.T) {
 	h := newHost(t)
 	h.login()
 	h.unit("one.service", service("/usr/bin/dockhost run --rm --name app localhost:5000/app:1"))
@@ -237,7 +237,7 @@ func TestRunNameTaken(t *testing.T) {
 }
 
 // A unit may run as a user who may speak to Docker, with that user's logins.
-func TestRunUser(t *testing.T) {
+func TestRunUsesLoginsOfUnitUser(t *testing.T) {
 	const auth = `{"auth": "ZGVwbG95OnMzY3JldA=="}`
 	tests := []struct{ name, prepare, lines string }{
 		{"config.json", `mkdir -p ~deploy/.docker && echo '{"auths": {"localhost:5000": ` + auth + `}}' >~deploy/.docker/config.json`, ""},
@@ -296,7 +296,7 @@ func TestRunUser(t *testing.T) {
 }
 
 // Outside of systemd it is a foreground program.
-func TestRunForeground(t *testing.T) {
+func TestRunWorksInForeground(t *testing.T) {
 	h := newHost(t)
 	h.login()
 	if out, code := h.try("dockhost run --rm localhost:5000/busybox echo hello"); code != 0 || !strings.Contains(out, "hello\n") {
@@ -315,7 +315,7 @@ func TestRunForeground(t *testing.T) {
 }
 
 // What makes no sense is refused, each with its reason, and nothing is run.
-func TestRunRefused(t *testing.T) {
+func TestRunRefusesWrongFlags(t *testing.T) {
 	h := newHost(t)
 	tests := []struct{ command, says string }{
 		{"dockhost run --restart always nginx", "--restart"},
@@ -339,7 +339,7 @@ func TestRunRefused(t *testing.T) {
 }
 
 // The options of systemd-docker mean what they meant.
-func TestSystemdDocker(t *testing.T) {
+func TestSystemdDockerOptionsWork(t *testing.T) {
 	start := func(t *testing.T, command string, lines ...string) *host {
 		t.Helper()
 		h := newHost(t)
@@ -447,7 +447,7 @@ func TestSystemdDocker(t *testing.T) {
 }
 
 // Where systemd signals the container, too, a stop is a stop all the same.
-func TestRunStopsWithControlGroup(t *testing.T) {
+func TestRunStopsWithKillModeControlGroup(t *testing.T) {
 	h := newHost(t)
 	h.login()
 	h.unit("app.service", strings.Replace(service("/usr/bin/dockhost run --rm --name app localhost:5000/app:1"), "KillMode=mixed\n", "", 1))
@@ -461,7 +461,7 @@ func TestRunStopsWithControlGroup(t *testing.T) {
 }
 
 // A unit ends as its container ends.
-func TestRunExitStatus(t *testing.T) {
+func TestRunExitsAsItsContainer(t *testing.T) {
 	tests := []struct{ name, command, status string }{
 		{"its own code", "localhost:5000/busybox sh -c 'exit 7'", "7"},
 		{"killed by a signal", "localhost:5000/busybox sh -c 'kill -9 $$$$; sleep 9'", "137"},
@@ -489,7 +489,7 @@ func TestRunExitStatus(t *testing.T) {
 }
 
 // systemctl stop ends a container by its image's own signal, once.
-func TestRunStop(t *testing.T) {
+func TestRunStopsWithImageSignal(t *testing.T) {
 	h := newHost(t)
 	h.login()
 	h.unit("web.service", service("/usr/bin/dockhost run --rm --name web localhost:5000/nginx:1.22"))
@@ -507,7 +507,7 @@ func TestRunStop(t *testing.T) {
 }
 
 // --pull says when the registry is asked.
-func TestRunPull(t *testing.T) {
+func TestRunFollowsPullPolicy(t *testing.T) {
 	h := newHost(t)
 	h.login()
 	h.run("docker pull -q localhost:5000/app:1 && docker tag localhost:5000/app:1 localhost:5000/app:2")

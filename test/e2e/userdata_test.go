@@ -49,7 +49,7 @@ func (h *host) started() {
 }
 
 // Changed user data takes effect by itself, and restarts only what changed.
-func TestUserDataChanges(t *testing.T) {
+func TestChangedUserDataTakesEffect(t *testing.T) {
 	h := newHost(t)
 	h.started()
 	h.userData(assigned("first"))
@@ -100,7 +100,7 @@ func TestUserDataChanges(t *testing.T) {
 
 // The article's own way of testing user data, with the real cloud-init: a seed
 // directory, no reboot.
-func TestSeedDirectoryOfArticle(t *testing.T) {
+func TestArticleSeedDirectoryTakesEffect(t *testing.T) {
 	h := newHost(t)
 	h.started()
 	const dir = "/var/lib/cloud/seed/nocloud-net"
@@ -139,7 +139,7 @@ func TestSeedDirectoryOfArticle(t *testing.T) {
 }
 
 // Compose files in /etc/dockhost/containers run what is in them.
-func TestFiles(t *testing.T) {
+func TestComposeFilesRun(t *testing.T) {
 	h := newHost(t)
 	h.started()
 	const dir = "/etc/dockhost/containers/"
@@ -202,7 +202,7 @@ func TestFiles(t *testing.T) {
 }
 
 // dockhostctl userdata says what was found, and shows it to root alone.
-func TestUserDataCommand(t *testing.T) {
+func TestUserDataCommandHidesSecrets(t *testing.T) {
 	h := newHost(t)
 	h.started()
 	if out, code := h.try("dockhostctl userdata"); code != 0 || !strings.Contains(out, "datasource:   -") || !strings.Contains(out, "no datasource has user data") {

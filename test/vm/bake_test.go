@@ -26,8 +26,8 @@ var belongings = []string{
 	"/etc/netplan/50-cloud-init.yaml",
 }
 
-// TestBake bakes a host that was in use, is killed half way, and bakes again.
-func TestBake(t *testing.T) {
+// TestBakeIsRepeatable bakes a host that was in use, is killed half way, and bakes again.
+func TestBakeIsRepeatable(t *testing.T) {
 	root := t.TempDir()
 	run(t, "tar", "-C", root, "-xf", filepath.Join(*image, "base.tar"))
 	for _, name := range belongings {
@@ -87,8 +87,8 @@ func TestBake(t *testing.T) {
 	})
 }
 
-// TestBakeRefuses has it say what is wrong before it does anything.
-func TestBakeRefuses(t *testing.T) {
+// TestBakeRefusesWrongArguments has it say what is wrong before it does anything.
+func TestBakeRefusesWrongArguments(t *testing.T) {
 	root := t.TempDir()
 	for _, test := range []struct {
 		args []string

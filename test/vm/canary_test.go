@@ -40,9 +40,9 @@ const waitsForApp = `runcmd:
   - for i in $(seq 400); do systemctl is-active dockhost@app && touch /run/app-was-first && break; sleep 1; done
 `
 
-// TestCanary is the first boot of a baked image: user data from a disc, the
+// TestFirstBootRunsContainer is the first boot of a baked image: user data from a disc, the
 // image from the disk, the container in its place with its limits.
-func TestCanary(t *testing.T) {
+func TestFirstBootRunsContainer(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-canary", app(preloaded, limits...)+waitsForApp)})
 	status := m.well("1")
 	if status.Source.Datasource != "NoCloud" || status.Source.InstanceID != "i-canary" {

@@ -25,10 +25,10 @@ const declaration = `spec:
   restartPolicy: Always
 `
 
-// TestDisks has a blank disk be formatted for a declaration of konlet's, and
+// TestDisksAreMadeAndMounted has a blank disk be formatted for a declaration of konlet's, and
 // then moved to user data with mounts, beside another blank one. What the
 // container wrote is there after each boot.
-func TestDisks(t *testing.T) {
+func TestDisksAreMadeAndMounted(t *testing.T) {
 	disk, data, more := newDisk(t), newBlank(t), newBlank(t)
 	m := boot(t, disk, settings{
 		disc:   newDisc(t, "i-disks", convert(t, declaration)),

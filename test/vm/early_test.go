@@ -13,9 +13,9 @@ const appBeforeNetworkStage = `bootcmd:
   - for i in $(seq 400); do systemctl is-active dockhost@app && touch /run/app-was-first && break; sleep 1; done
 `
 
-// TestEarlyBoot has the container run before the machine is as far as other
+// TestEarlyBootRunsContainer has the container run before the machine is as far as other
 // services need it, in its place, and still be stopped in good order.
-func TestEarlyBoot(t *testing.T) {
+func TestEarlyBootRunsContainer(t *testing.T) {
 	disk, disc := newDisk(t), newDisc(t, "i-early", app(preloaded, limits...)+appBeforeNetworkStage)
 	m := boot(t, disk, settings{disc: disc, kernel: "dockhost.early"})
 	m.well("1")

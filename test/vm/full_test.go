@@ -16,16 +16,16 @@ import (
 // boots often is done sooner.
 const alone = "cloud-init=disabled"
 
-// TestPull is a first boot whose image has to be pulled, from a registry that
+// TestFirstBootPullsImage is a first boot whose image has to be pulled, from a registry that
 // is reached once the network is there.
-func TestPull(t *testing.T) {
+func TestFirstBootPullsImage(t *testing.T) {
 	r := newRegistry(t)
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-pull", app(r.image()))})
 	m.well("2")
 }
 
-// TestLimits has a container run against each of its limits, and its unit's.
-func TestLimits(t *testing.T) {
+// TestEachLimitIsEnforced has a container run against each of its limits, and its unit's.
+func TestEachLimitIsEnforced(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-limits", app(preloaded, limits...))})
 	m.well("1")
 	m.checkPlace()
@@ -68,8 +68,8 @@ func (m *machine) eats(why string) {
 	}
 }
 
-// TestReboot has a container come back by itself.
-func TestReboot(t *testing.T) {
+// TestContainerReturnsAfterReboot has a container come back by itself.
+func TestContainerReturnsAfterReboot(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-reboot", app(preloaded, "stop_grace_period: 2m"))})
 	m.well("1")
 	m.reboot()
@@ -91,8 +91,8 @@ func moments(t *testing.T) func(below time.Duration) time.Duration {
 	return func(below time.Duration) time.Duration { return time.Duration(source.Int64N(int64(below))) }
 }
 
-// TestPowerCut cuts it while the container runs, at random moments.
-func TestPowerCut(t *testing.T) {
+// TestContainerReturnsAfterPowerCut cuts it while the container runs, at random moments.
+func TestContainerReturnsAfterPowerCut(t *testing.T) {
 	disk, disc, moment := newDisk(t), newDisc(t, "i-cut", app(preloaded)), moments(t)
 	for range *cuts {
 		m := boot(t, disk, settings{disc: disc, kernel: alone})
@@ -106,8 +106,8 @@ func TestPowerCut(t *testing.T) {
 	m.checkStore("i-cut")
 }
 
-// TestPowerCutPull cuts it in the middle of a pull.
-func TestPowerCutPull(t *testing.T) {
+// TestPullSurvivesPowerCut cuts it in the middle of a pull.
+func TestPullSurvivesPowerCut(t *testing.T) {
 	r, moment := newRegistry(t), moments(t)
 	r.stall()
 	disk, disc := newDisk(t), newDisc(t, "i-pull", app(r.image()))
@@ -130,9 +130,9 @@ func TestPowerCutPull(t *testing.T) {
 	m.checkStore("i-pull")
 }
 
-// TestPowerCutTakeover cuts it while one assignment is replaced by another:
+// TestTakeoverSurvivesPowerCut cuts it while one assignment is replaced by another:
 // the machine ends with the new one, and never with none.
-func TestPowerCutTakeover(t *testing.T) {
+func TestTakeoverSurvivesPowerCut(t *testing.T) {
 	r, moment := newRegistry(t), moments(t)
 	disk, old := newDisk(t), newDisc(t, "i-takeover", app(preloaded))
 	boots := []string{old, newDisc(t, "i-takeover", app(r.image()))}
@@ -164,9 +164,9 @@ func (m *machine) checkStore(instance string) {
 	}
 }
 
-// TestDiscChanged has a machine run what its disc says at each boot, and what
+// TestChangedDiscTakesEffect has a machine run what its disc says at each boot, and what
 // it said last when there is none.
-func TestDiscChanged(t *testing.T) {
+func TestChangedDiscTakesEffect(t *testing.T) {
 	r := newRegistry(t)
 	disk := newDisk(t)
 	m := boot(t, disk, settings{disc: newDisc(t, "i-disc", app(preloaded))})
@@ -186,9 +186,9 @@ func TestDiscChanged(t *testing.T) {
 	})
 }
 
-// TestClone has a copy of a machine's disk, in a machine with user data for
+// TestCloneForgetsItsOriginal has a copy of a machine's disk, in a machine with user data for
 // another instance, run that, and nothing of the old one.
-func TestClone(t *testing.T) {
+func TestCloneForgetsItsOriginal(t *testing.T) {
 	disk := newDisk(t)
 	m := boot(t, disk, settings{disc: newDisc(t, "i-original", app(preloaded))})
 	m.well("1")
@@ -209,8 +209,8 @@ func TestClone(t *testing.T) {
 	m.checkStore("i-clone")
 }
 
-// TestClock has a machine whose clock is an hour off, either way, boot.
-func TestClock(t *testing.T) {
+// TestContainerRunsWithWrongClock has a machine whose clock is an hour off, either way, boot.
+func TestContainerRunsWithWrongClock(t *testing.T) {
 	disk, disc := newDisk(t), newDisc(t, "i-clock", app(preloaded))
 	for _, off := range []time.Duration{time.Hour, -time.Hour} {
 		m := boot(t, disk, settings{disc: disc, clock: time.Now().Add(off)})
@@ -219,8 +219,8 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestWithoutCloudInit has dockhost need none.
-func TestWithoutCloudInit(t *testing.T) {
+// TestFirstBootWorksWithoutCloudInit has dockhost need none.
+func TestFirstBootWorksWithoutCloudInit(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-alone", app(preloaded)), kernel: alone})
 	m.well("1")
 	if state := m.property("cloud-final.service", "ActiveState"); state != "inactive" {
@@ -237,8 +237,8 @@ func (m *machine) checkOwn() {
 	}
 }
 
-// TestReexec has systemd execute itself anew under a container that runs.
-func TestReexec(t *testing.T) {
+// TestContainerSurvivesReexec has systemd execute itself anew under a container that runs.
+func TestContainerSurvivesReexec(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-reexec", app(preloaded, limits...))})
 	m.well("1")
 	pid := m.run("docker inspect -f '{{.State.Pid}}' app")
@@ -250,9 +250,9 @@ func TestReexec(t *testing.T) {
 	m.checkPlace()
 }
 
-// TestDiskFull has a machine whose root disk is full run what it is assigned
+// TestContainerRunsOnFullDisk has a machine whose root disk is full run what it is assigned
 // already, also after a reboot, and say what is amiss.
-func TestDiskFull(t *testing.T) {
+func TestContainerRunsOnFullDisk(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-full", app(preloaded))})
 	m.well("1")
 	m.run("dd if=/dev/zero of=/filler bs=1M 2>/dev/null || true; sync")

@@ -41,10 +41,10 @@ func newTools(t *testing.T, files map[string]string) (disks map[string]string, m
 		"mkdir -p /run/tools && mount -o ro /dev/disk/by-id/virtio-tools /run/tools\n"
 }
 
-// TestSystemExtension has dockhost come from its system extension, as the file
+// TestSystemExtensionRunsContainers has dockhost come from its system extension, as the file
 // that is released, merged by hand, refreshed under a container that runs, and
 // then merged at a boot.
-func TestSystemExtension(t *testing.T) {
+func TestSystemExtensionRunsContainers(t *testing.T) {
 	disks, mount := newTools(t, map[string]string{"dockhost.raw": released(t, "*.raw")})
 	disk, disc := newDisk(t), newDisc(t, "i-extension", app(preloaded))
 	m := boot(t, disk, settings{disc: disc, disks: disks, kernel: alone})
@@ -84,10 +84,10 @@ func (m *machine) checkExtension() {
 	}
 }
 
-// TestBakeThisMachine makes an image of a machine that is in use, with a
+// TestBakeThisMachineBoots makes an image of a machine that is in use, with a
 // container image from a registry that wants TLS and a login. What it boots
 // afterwards is another machine, which needs no registry.
-func TestBakeThisMachine(t *testing.T) {
+func TestBakeThisMachineBoots(t *testing.T) {
 	r := newTLSRegistry(t)
 	secrets := t.TempDir()
 	write(t, secrets+"/config.json", r.login())

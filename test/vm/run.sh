@@ -79,7 +79,7 @@ stop_all() {
 }
 
 main() {
-	local pattern='^TestCanary$' suite failed=()
+	local pattern='^TestFirstBootRunsContainer$' suite failed=()
 	if [ "${1:-}" = --full ]; then
 		pattern=.
 		shift
