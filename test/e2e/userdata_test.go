@@ -98,46 +98,6 @@ func TestChangedUserDataTakesEffect(t *testing.T) {
 	h.forgotten("tool")
 }
 
-// The article's own way of testing user data, with the real cloud-init: a seed
-// directory, no reboot.
-func TestArticleSeedDirectoryTakesEffect(t *testing.T) {
-	h := newHost(t)
-	h.started()
-	const dir = "/var/lib/cloud/seed/nocloud-net"
-	runcmd := "runcmd:\n - [ sh, -c, 'echo ==== $(date) ====; echo HI WORLD >>/root/article; echo =======' ]\n"
-	h.Cleanup(func() { h.run("cloud-init clean --logs; rm -f /root/article") })
-	restart := "systemctl restart cloud-init"
-	if _, code := h.try("systemctl cat cloud-init.service >/dev/null 2>&1"); code != 0 {
-		// Since cloud-init 24.3 its stages are units that speak to the first one:
-		// a stage that is started before that one is again waits for ever.
-		restart = "for stage in init-main init-local init-network config final; do systemctl restart cloud-$stage; done"
-	}
-	change := func(does string) {
-		h.write(dir+"/meta-data", "ami-id: ami-4be0633c\nlocal-hostname: ip-172-31-10-159.eu-west-1.compute.internal\n")
-		h.write(dir+"/user-data", assigned(does)+runcmd)
-		// to mimic a freshly created instance
-		h.run("rm -rf /var/lib/cloud/instance/*; rm -f /run/cloud-init/.instance-id; " + restart)
-	}
-	change("first")
-	h.ready("tool")
-	h.ran("first")
-	app := h.pid("app")
-	change("second")
-	h.ran("second")
-	if h.pid("app") != app {
-		t.Error("the app was restarted, which has not changed")
-	}
-	journal := h.journal("dockhost")
-	for _, want := range []string{"user data read", dir + "/user-data", "restarting container"} {
-		if !strings.Contains(journal, want) {
-			t.Errorf("the journal of dockhost lacks %q:\n%s", want, journal)
-		}
-	}
-	if out, _ := h.try("cloud-init status --long; cat /var/log/cloud-init.log | grep -ci traceback"); strings.Contains(out, "status: error") {
-		t.Errorf("cloud-init says %s", out)
-	}
-}
-
 // Compose files in /etc/dockhost/containers run what is in them.
 func TestComposeFilesRun(t *testing.T) {
 	h := newHost(t)

@@ -253,32 +253,6 @@ func TestCachedImageStartsWithoutRegistry(t *testing.T) {
 	}
 }
 
-// Without Docker the agent waits, and says for what.
-func TestAgentWaitsForDocker(t *testing.T) {
-	h := newHost(t)
-	h.run("systemctl mask --quiet --now docker.service docker.socket")
-	h.assign(good())
-	h.eventually("the agent says what it waits for", func() error {
-		for _, unit := range []string{"dockhost", "dockhost@app"} {
-			if text := h.property(unit, "StatusText"); !strings.Contains(text, "waiting for Docker at unix:///var/run/docker.sock") {
-				return fmt.Errorf("%s says %q", unit, text)
-			}
-		}
-		return nil
-	})
-	if s, code := h.status(); code != 3 || s.Docker.Reachable || s.Docker.Error == "" {
-		t.Errorf("status exits %d with %+v, want 3 and the reason", code, s.Docker)
-	}
-	h.run("systemctl unmask --quiet docker.service docker.socket && systemctl start docker.service")
-	h.ready("app")
-	h.eventually("the agent waits no more", func() error {
-		if text := h.property("dockhost", "StatusText"); strings.Contains(text, "waiting") {
-			return fmt.Errorf("it says %q", text)
-		}
-		return nil
-	})
-}
-
 // A disk that fills while an image is pulled costs nothing that runs.
 func TestFullDiskKeepsContainerRunning(t *testing.T) {
 	h := newHost(t)

@@ -101,55 +101,6 @@ func TestDeclareRunsContainer(t *testing.T) {
 	}
 }
 
-// cloud-init's runcmd runs once for an instance, and what it declared is there
-// after each boot.
-func TestRuncmdDeclarationSurvivesReboot(t *testing.T) {
-	h := newHost(t)
-	h.run("systemctl enable --quiet dockhost.socket dockhost.service")
-	h.userData(`#cloud-config
-runcmd:
-- HOME=/root docker login -u deploy -p s3cret localhost:5000
-- date +%s.%N >>/root/runcmd-ran
-- dockhostctl run --name web -p 8443:443 localhost:5000/nginx:1.22
-`)
-	h.run("rm -f /root/runcmd-ran; cloud-init clean --logs")
-	t.Cleanup(func() {
-		h.run("cloud-init clean --logs; rm -rf /root/.docker /root/runcmd-ran")
-	})
-	for _, boot := range []string{"first", "second"} {
-		h.reboots()
-		if c := h.ready("web"); c.Origin != api.OriginLocal || c.LastError != nil {
-			t.Errorf("at the %s boot status = %+v, want a local container", boot, c)
-		}
-		if s, code := h.status(); code != 0 || s.Source.InstanceID != "i-first" || s.Source.Note == "" {
-			t.Errorf("at the %s boot status exits %d with %+v, want 0, and user data without a section", boot, code, s.Source)
-		}
-		h.run("cloud-init status --wait")
-		h.run("curl -fsk https://localhost:8443/")
-		if ran := strings.Fields(h.run("cat /root/runcmd-ran")); len(ran) != 1 {
-			t.Errorf("runcmd ran at %s", ran)
-		}
-	}
-	// For another instance it is forgotten.
-	h.write(seed+"/meta-data", "instance-id: i-second\n")
-	h.run("systemctl reload dockhost")
-	h.forgotten("web")
-}
-
-// reboots boots the host again, and returns when it is up.
-func (h *host) reboots() {
-	h.Helper()
-	boot := h.output("cut -d' ' -f22 /proc/1/stat")
-	reboot(h.T)
-	h.eventually("the host is up again", func() error {
-		out, code := h.try("cut -d' ' -f22 /proc/1/stat; systemctl is-system-running --wait")
-		if strings.HasPrefix(out, boot+"\n") || code > 1 {
-			return fmt.Errorf("%s", out)
-		}
-		return nil
-	})
-}
-
 // Whenever the agent is killed, the command succeeds, and what it declared is
 // what runs, once.
 func TestDeclareSurvivesKilledAgent(t *testing.T) {
@@ -364,31 +315,4 @@ func TestDeclareNeedsDockerGroup(t *testing.T) {
 	if log := h.output("journalctl --no-pager -b -o json -u dockhost | jq -r 'select(.BY_UID == \"4711\").MESSAGE'"); !strings.HasPrefix(log, "container declared") {
 		t.Errorf("the journal has %q of the user", log)
 	}
-}
-
-// Secrets are in no log, status, command line or file that others may read.
-func TestDeclareHidesSecrets(t *testing.T) {
-	h := newHost(t)
-	h.loggedIn()
-	const canary = "canary-4711"
-	h.write("/root/app.env", "FROM_FILE="+canary+"\n")
-	t.Cleanup(func() { h.run("rm /root/app.env") })
-	said := h.run("export NAMED=" + canary + " UNNAMED=" + canary + "\n" +
-		"dockhostctl run --name app -e NAMED --env-file /root/app.env -p 8080:8080 localhost:5000/app:1")
-	for name, want := range map[string]bool{"NAMED": true, "FROM_FILE": true, "UNNAMED": false} {
-		if got, _ := h.try("curl -s --retry 10 --retry-delay 1 --retry-connrefused 'localhost:8080/env?name=" + name + "'"); strings.Contains(got, canary) != want {
-			t.Errorf("the container has %s = %q, want the secret: %v", name, got, want)
-		}
-	}
-	for _, args := range []string{"localhost:5000/app:none", "--restart always localhost:5000/app:1", "-m lots localhost:5000/app:1", "--label dockhost.x=" + canary + " localhost:5000/app:1"} {
-		out, code := h.try("export NAMED=" + canary + "; dockhostctl run --name app -e NAMED -e OTHER=" + canary + " " + args)
-		if code != 1 {
-			t.Errorf("dockhostctl run %s exits %d", args, code)
-		}
-		said += out
-	}
-	if strings.Contains(said, canary) {
-		t.Errorf("dockhostctl run says the secret: %s", said)
-	}
-	h.hides(canary)
 }

@@ -1,0 +1,221 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestContainerRunsInItsUnit is the whole path, as the README has it.
+func TestContainerRunsInItsUnit(t *testing.T) {
+	h := newHost(t)
+	h.run("docker image rm -f localhost:5000/nginx:1.22 >/dev/null 2>&1 || true")
+	h.assign(web)
+	c := h.ready("web")
+	if !strings.HasPrefix(c.Digest, "sha256:") || c.Health != "healthy" || c.ActiveState != "active" || c.LastError != nil {
+		t.Errorf("status = %+v, want a digest, healthy, active and no error", c)
+	}
+	if s, code := h.status(); code != 0 || !s.Well || s.Source.Datasource != "NoCloud" || s.Source.InstanceID != "i-first" {
+		t.Errorf("status exits %d with %+v, want 0, well, NoCloud and i-first", code, s.Source)
+	}
+	if body := h.run("curl -fsk https://localhost/"); !strings.Contains(body, "1.22") {
+		t.Errorf("https://localhost/ says %q", body)
+	}
+	if text := h.property("dockhost@web", "StatusText"); !strings.Contains(text, "running localhost:5000/nginx:1.22") {
+		t.Errorf("StatusText = %q", text)
+	}
+
+	t.Run("the container lies below the unit", func(t *testing.T) {
+		h := &host{t}
+		cgroup := h.property("dockhost@web", "ControlGroup")
+		if at := h.run("cat /proc/" + h.pid("web") + "/cgroup"); !strings.Contains(at, cgroup+"/container") {
+			t.Errorf("the container lies in %q, want below %q", at, cgroup)
+		}
+		if tree := h.run("systemd-cgls --no-pager -u dockhost@web.service"); !strings.Contains(tree, "nginx: master process") {
+			t.Errorf("systemd-cgls shows %q", tree)
+		}
+		if shown, _ := h.try("systemctl status --no-pager dockhost@web"); !strings.Contains(shown, "nginx: worker process") {
+			t.Errorf("systemctl status shows %q", shown)
+		}
+	})
+	t.Run("docker exec joins the same cgroup", func(t *testing.T) {
+		h := &host{t}
+		main := h.run("cat /proc/" + h.pid("web") + "/cgroup")
+		h.run("docker exec -d web sleep 61")
+		h.eventually("the exec runs", func() error {
+			pid, code := h.try("pgrep -xf 'sleep 61'")
+			if code != 0 {
+				return fmt.Errorf("no process")
+			}
+			if at := h.run("cat /proc/" + strings.TrimSpace(pid) + "/cgroup"); at != main {
+				t.Errorf("docker exec lies in %q, the container in %q", at, main)
+			}
+			return nil
+		})
+	})
+	t.Run("the drop-in shows in systemctl cat", func(t *testing.T) {
+		h := &host{t}
+		if cat := h.run("systemctl cat dockhost@web"); !strings.Contains(cat, "50-dockhost.conf") {
+			t.Errorf("systemctl cat shows %q", cat)
+		}
+	})
+	t.Run("output goes to the journal under the container's name", func(t *testing.T) {
+		h := &host{t}
+		h.eventually("a request is logged", func() error {
+			if out := h.run("journalctl --no-pager -o cat -u dockhost@web SYSLOG_IDENTIFIER=web"); !strings.Contains(out, "GET / HTTP/1.1") {
+				return fmt.Errorf("journal has %q", out)
+			}
+			return nil
+		})
+	})
+	t.Run("restarting the agent leaves the container alone", func(t *testing.T) {
+		h := &host{t}
+		before := h.pid("web")
+		h.run("systemctl restart dockhost")
+		h.ready("web")
+		if after := h.pid("web"); after != before {
+			t.Errorf("pid = %s, want %s", after, before)
+		}
+	})
+	t.Run("daemon-reload leaves the container alone", func(t *testing.T) {
+		h := &host{t}
+		before, cgroup := h.pid("web"), h.run("cat /proc/"+h.pid("web")+"/cgroup")
+		h.run("systemctl daemon-reload; systemctl set-property --runtime dockhost@web CPUWeight=200; systemctl daemon-reload")
+		if after := h.run("cat /proc/" + before + "/cgroup"); after != cgroup || h.pid("web") != before {
+			t.Errorf("the container moved to %q from %q", after, cgroup)
+		}
+	})
+	t.Run("systemctl stop ends nginx by its own signal", func(t *testing.T) {
+		h := &host{t}
+		since := h.output("date +%s.%N")
+		took := h.output("start=$(date +%s%N); systemctl stop dockhost@web; echo $((($(date +%s%N) - start) / 1000000))")
+		t.Logf("stopped in %s ms", took)
+		signals := strings.Fields(h.run("docker events --since " + since + " --until $(date +%s.%N) --filter event=kill --format '{{.Actor.Attributes.signal}}'"))
+		if len(signals) != 1 || signals[0] != "3" {
+			t.Errorf("signals = %v, want one SIGQUIT (3)", signals)
+		}
+		if result := h.property("dockhost@web", "Result"); result != "success" {
+			t.Errorf("Result = %s, want success", result)
+		}
+		if left := h.output("docker ps -aq"); left != "" {
+			t.Errorf("containers left: %s", left)
+		}
+		if left := h.output("ls /run/dockhost/runtime"); left != "" {
+			t.Errorf("placements left: %s", left)
+		}
+		if left := h.output("find /sys/fs/cgroup -type d -name 'dockhost@web.service'"); left != "" {
+			t.Errorf("cgroups left: %s", left)
+		}
+	})
+}
+
+// Only what changed is restarted; what is no longer assigned is stopped.
+func TestChangeRestartsOnlyWhatChanged(t *testing.T) {
+	h := newHost(t)
+	two := func(appImage, memory string) string {
+		return strings.Replace(web, registries, fmt.Sprintf("    app:\n      image: localhost:5000/app:%s\n      ports: ['8080:8080']\n      x-dockhost: {unit: {Service: {MemoryMax: %s}}}\n", appImage, memory)+registries, 1)
+	}
+	h.assign(two("1", "200M"))
+	h.ready("web")
+	h.ready("app")
+	webPid, appPid := h.pid("web"), h.pid("app")
+
+	h.assign(two("1", "300M"))
+	h.eventually("the new limit is in force", func() error {
+		if limit := h.property("dockhost@app", "MemoryMax"); limit != "314572800" {
+			return fmt.Errorf("MemoryMax = %s", limit)
+		}
+		return nil
+	})
+	if h.pid("app") != appPid || h.pid("web") != webPid {
+		t.Errorf("a change of the unit alone restarted a container")
+	}
+
+	h.assign(two("2", "300M"))
+	h.eventually("the new image runs", func() error {
+		if body, _ := h.try("curl -s localhost:8080/"); !strings.Contains(body, "2") {
+			return fmt.Errorf("it says %q", body)
+		}
+		return nil
+	})
+	if h.pid("web") != webPid {
+		t.Errorf("web was restarted for a change of app")
+	}
+
+	h.assign(web)
+	h.eventually("app is stopped", func() error {
+		if out := h.output("docker ps -q -f name=app; systemctl list-units --no-legend 'dockhost@app*'; ls -d /run/systemd/system/dockhost@app* 2>/dev/null || true"); out != "" {
+			return fmt.Errorf("left: %s", out)
+		}
+		return nil
+	})
+	if h.pid("web") != webPid {
+		t.Errorf("web was restarted when app was taken away")
+	}
+}
+
+// The keys of a service reach Docker, and limits nest in the unit's.
+func TestServiceKeysReachDocker(t *testing.T) {
+	h := newHost(t)
+	h.run("printf 'FROM_FILE=one\\n' >/etc/app.env")
+	h.assign(app(`ports: ["8080:8080"]`, `environment: {GREETING: "hello world"}`, "env_file: [/etc/app.env]", "mem_limit: 100m", "hostname: apphost",
+		"read_only: true", "cap_drop: [ALL]", `tmpfs: [/tmp]`, "stop_signal: SIGINT", `volumes: ["data:/data", "/etc/hostname:/host-name:ro"]`,
+		"x-dockhost: {unit: {Service: {MemoryMax: 200M}}}"))
+	h.ready("app")
+	for name, want := range map[string]string{"GREETING": "hello world", "FROM_FILE": "one"} {
+		if got := h.output("curl -fs 'localhost:8080/env?name=" + name + "'"); got != want {
+			t.Errorf("environment %s = %q, want %q", name, got, want)
+		}
+	}
+	if got := h.output("docker inspect -f '{{.Config.Hostname}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.RestartPolicy.Name}}' app"); got != "apphost true [ALL] no" {
+		t.Errorf("docker made it %q", got)
+	}
+	if got := h.property("dockhost@app", "MemoryMax"); got != "209715200" {
+		t.Errorf("MemoryMax = %s", got)
+	}
+	if h.output("docker info -f '{{.MemoryLimit}}'") != "true" {
+		return // the host has no memory controller to limit it with
+	}
+	cgroup := h.property("dockhost@app", "ControlGroup")
+	for path, want := range map[string]string{cgroup: "209715200", cgroup + "/container": "104857600"} {
+		if got := h.output("cat /sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup" + path + "/memory.max"); got != want {
+			t.Errorf("the limit of %s is %s, want %s", path, got, want)
+		}
+	}
+}
+
+// depends_on orders the start, and does not tie the fates.
+func TestDependsOnOrdersStart(t *testing.T) {
+	h := newHost(t)
+	h.assign(`dockhost:
+  containers:
+    front:
+      image: localhost:5000/app:1
+      depends_on: [back]
+    back:
+      image: localhost:5000/app:1
+      command: ["-ready-after", "2s"]
+      ports: ["8080:8080"]
+      healthcheck: {test: ["CMD", "/app", "-check", "localhost:8080"], interval: 500ms}
+      x-dockhost: {notify: healthy}
+` + registries)
+	h.ready("front")
+	h.ready("back")
+	front, back := h.output("docker inspect -f '{{.State.StartedAt}}' front"), h.output("docker inspect -f '{{.State.StartedAt}}' back")
+	if front < back {
+		t.Errorf("front started at %s, before back at %s", front, back)
+	}
+	pid := h.pid("front")
+	h.run("curl -s -X POST 'localhost:8080/crash?code=3' || true")
+	h.eventually("back was restarted", func() error {
+		if c, err := h.container("back"); err != nil || c.Restarts == 0 || !c.Ready {
+			return fmt.Errorf("status = %+v, %w", c, err)
+		}
+		return nil
+	})
+	if after := h.pid("front"); after != pid {
+		t.Errorf("front has pid %s, want %s: a crash of back is none of front's", after, pid)
+	}
+}

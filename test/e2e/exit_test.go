@@ -1,0 +1,111 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestUnitEndsAsItsContainer(t *testing.T) {
+	tests := []struct {
+		name, end, status, result, active string
+	}{
+		{"its own code", "curl -s -X POST 'localhost:8080/crash?code=7' || true", "7", "exit-code", "failed"},
+		{"killed by a signal", "kill -9 $(docker inspect -f '{{.State.Pid}}' app)", "137", "exit-code", "failed"},
+		{"docker stop by an operator", "docker stop app >/dev/null", "0", "success", "inactive"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			h.assign(app(`ports: ["8080:8080"]`, "restart: 'no'"))
+			h.ready("app")
+			h.run(test.end)
+			h.eventually("the unit ends", func() error {
+				if state := h.property("dockhost@app", "ActiveState"); state != test.active {
+					return fmt.Errorf("it is %s", state)
+				}
+				return nil
+			})
+			if test.active != "failed" {
+				return // systemd forgets a unit that ended well
+			}
+			if status, result := h.property("dockhost@app", "ExecMainStatus"), h.property("dockhost@app", "Result"); status != test.status || result != test.result {
+				t.Errorf("ExecMainStatus = %s, Result = %s, want %s, %s", status, result, test.status, test.result)
+			}
+			if c, err := h.container("app"); err != nil || c.LastError == nil || c.Ready {
+				t.Errorf("status = %+v, %v, want the error that it ended with", c, err)
+			}
+		})
+	}
+}
+
+// A job that did its work is done: neither the agent nor systemd repeats it,
+// and nothing is wrong with it.
+func TestFinishedJobIsNotRepeated(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(`command: ["-exit-after", "500ms", "-exit-code", "0"]`, "restart: 'no'"))
+	finished := func() error {
+		if c, err := h.container("app"); err != nil || !c.Finished {
+			return fmt.Errorf("status = %+v, %w", c, err)
+		}
+		return nil
+	}
+	h.eventually("the job is done", finished)
+	if _, code := h.status(); code != 0 {
+		t.Errorf("status exits %d, want 0", code)
+	}
+	since := h.output("date +%s.%N")
+	h.run("systemctl restart dockhost")
+	h.eventually("the agent has looked", finished)
+	if ids := h.output("docker events --since " + since + " --until $(date +%s.%N) --filter event=create --format '{{.ID}}'"); ids != "" {
+		t.Errorf("the job ran again: %s", ids)
+	}
+}
+
+// A command that cannot be run ends the unit as it ends docker run.
+func TestUnrunnableCommandExitsAsDockerRun(t *testing.T) {
+	for _, entrypoint := range []string{"/nonexistent", "/etc"} {
+		t.Run(entrypoint, func(t *testing.T) {
+			h := newHost(t)
+			h.assign(app(`entrypoint: ["`+entrypoint+`"]`, "restart: 'no'"))
+			h.eventually("the unit fails", func() error {
+				if state := h.property("dockhost@app", "ActiveState"); state != "failed" {
+					return fmt.Errorf("it is %s", state)
+				}
+				return nil
+			})
+			_, want := h.try("docker run --rm --entrypoint " + entrypoint + " localhost:5000/app:1")
+			if got := h.property("dockhost@app", "ExecMainStatus"); got != fmt.Sprint(want) {
+				t.Errorf("ExecMainStatus = %s, docker run exits %d", got, want)
+			}
+			h.stopsFailed()
+		})
+	}
+}
+
+// Who is killed for want of memory is told which limit it was, and how much.
+func TestOutOfMemoryNamesTheLimit(t *testing.T) {
+	tests := []struct {
+		name string
+		keys []string
+		why  string
+	}{
+		{"its own limit", []string{"mem_limit: 50m", "memswap_limit: 50m", "x-dockhost: {unit: {Service: {MemoryMax: 200M}}}"}, "it reached its own limit of 50MiB (mem_limit)"},
+		{"the unit's limit", []string{"mem_limit: 200m", "x-dockhost: {unit: {Service: {MemoryMax: 50M}}}"}, "it reached the limit of dockhost@app.service, 50MiB (MemoryMax=)"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			if h.output("docker info -f '{{.MemoryLimit}}'") != "true" {
+				t.Skip("the host has no memory controller")
+			}
+			h.assign(app(append(test.keys, `ports: ["8080:8080"]`, "restart: 'no'")...))
+			h.ready("app")
+			h.run("curl -s -X POST 'localhost:8080/eat?mb=150' || true")
+			h.unitFails("137")
+			h.saysWhy("container was killed for want of memory (exit code 137): " + test.why)
+			h.stopsFailed()
+		})
+	}
+}
