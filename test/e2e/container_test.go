@@ -4,11 +4,13 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestContainerRunsInItsUnit is the whole path, as the README has it.
+// TestContainerRunsInItsUnit follows the steps of the README: user data assigns
+// a container, which runs in its unit until the unit is stopped.
 func TestContainerRunsInItsUnit(t *testing.T) {
 	h := newHost(t)
 	h.run("docker image rm -f localhost:5000/nginx:1.22 >/dev/null 2>&1 || true")
@@ -21,94 +23,105 @@ func TestContainerRunsInItsUnit(t *testing.T) {
 		t.Errorf("status exits %d with %+v, want 0, well, NoCloud and i-first", code, s.Source)
 	}
 	if body := h.run("curl -fsk https://localhost/"); !strings.Contains(body, "1.22") {
-		t.Errorf("https://localhost/ says %q", body)
+		t.Errorf("https://localhost/ = %q, want 1.22 in it", body)
 	}
 	if text := h.property("dockhost@web", "StatusText"); !strings.Contains(text, "running localhost:5000/nginx:1.22") {
-		t.Errorf("StatusText = %q", text)
+		t.Errorf("StatusText = %q, want the image", text)
 	}
+	h.subtest("the unit's cgroup holds the container", checkContainerInCgroup)
+	h.subtest("docker exec joins the same cgroup", checkExecInCgroup)
+	h.subtest("systemctl cat shows the drop-in", checkDropIn)
+	h.subtest("output reaches the journal under the container's name", checkOutputInJournal)
+	h.subtest("restarting the agent does not touch the container", checkAgentRestart)
+	h.subtest("daemon-reload does not touch the container", checkDaemonReload)
+	h.subtest("systemctl stop sends nginx its own stop signal", checkStopSignal)
+}
 
-	t.Run("the container lies below the unit", func(t *testing.T) {
-		h := &host{t}
-		cgroup := h.property("dockhost@web", "ControlGroup")
-		if at := h.run("cat /proc/" + h.pid("web") + "/cgroup"); !strings.Contains(at, cgroup+"/container") {
-			t.Errorf("the container lies in %q, want below %q", at, cgroup)
+func checkContainerInCgroup(h *host) {
+	cgroup := h.property("dockhost@web", "ControlGroup")
+	if got := h.run("cat /proc/" + h.pid("web") + "/cgroup"); !strings.Contains(got, cgroup+"/container") {
+		h.Errorf("cgroup of the container = %q, want it below %q", got, cgroup)
+	}
+	if tree := h.run("systemd-cgls --no-pager -u dockhost@web.service"); !strings.Contains(tree, "nginx: master process") {
+		h.Errorf("systemd-cgls prints %q, want nginx in it", tree)
+	}
+	if out, _ := h.try("systemctl status --no-pager dockhost@web"); !strings.Contains(out, "nginx: worker process") {
+		h.Errorf("systemctl status prints %q, want nginx in it", out)
+	}
+}
+
+func checkExecInCgroup(h *host) {
+	main := h.run("cat /proc/" + h.pid("web") + "/cgroup")
+	h.run("docker exec -d web sleep 61")
+	h.eventually("docker exec has started its process", func() error {
+		pid, code := h.try("pgrep -xf 'sleep 61'")
+		if code != 0 {
+			return fmt.Errorf("no process")
 		}
-		if tree := h.run("systemd-cgls --no-pager -u dockhost@web.service"); !strings.Contains(tree, "nginx: master process") {
-			t.Errorf("systemd-cgls shows %q", tree)
+		if got := h.run("cat /proc/" + strings.TrimSpace(pid) + "/cgroup"); got != main {
+			h.Errorf("cgroup of docker exec = %q, want the container's, %q", got, main)
 		}
-		if shown, _ := h.try("systemctl status --no-pager dockhost@web"); !strings.Contains(shown, "nginx: worker process") {
-			t.Errorf("systemctl status shows %q", shown)
-		}
+		return nil
 	})
-	t.Run("docker exec joins the same cgroup", func(t *testing.T) {
-		h := &host{t}
-		main := h.run("cat /proc/" + h.pid("web") + "/cgroup")
-		h.run("docker exec -d web sleep 61")
-		h.eventually("the exec runs", func() error {
-			pid, code := h.try("pgrep -xf 'sleep 61'")
-			if code != 0 {
-				return fmt.Errorf("no process")
-			}
-			if at := h.run("cat /proc/" + strings.TrimSpace(pid) + "/cgroup"); at != main {
-				t.Errorf("docker exec lies in %q, the container in %q", at, main)
-			}
-			return nil
-		})
+}
+
+func checkDropIn(h *host) {
+	if out := h.run("systemctl cat dockhost@web"); !strings.Contains(out, "50-dockhost.conf") {
+		h.Errorf("systemctl cat prints %q, want 50-dockhost.conf in it", out)
+	}
+}
+
+func checkOutputInJournal(h *host) {
+	h.eventually("a request is logged", func() error {
+		if out := h.run("journalctl --no-pager -o cat -u dockhost@web SYSLOG_IDENTIFIER=web"); !strings.Contains(out, "GET / HTTP/1.1") {
+			return fmt.Errorf("journal = %q", out)
+		}
+		return nil
 	})
-	t.Run("the drop-in shows in systemctl cat", func(t *testing.T) {
-		h := &host{t}
-		if cat := h.run("systemctl cat dockhost@web"); !strings.Contains(cat, "50-dockhost.conf") {
-			t.Errorf("systemctl cat shows %q", cat)
+}
+
+func checkAgentRestart(h *host) {
+	before := h.pid("web")
+	h.run("systemctl restart dockhost")
+	h.ready("web")
+	if after := h.pid("web"); after != before {
+		h.Errorf("pid = %s, want %s", after, before)
+	}
+}
+
+func checkDaemonReload(h *host) {
+	before, cgroup := h.pid("web"), h.run("cat /proc/"+h.pid("web")+"/cgroup")
+	h.run("systemctl daemon-reload; systemctl set-property --runtime dockhost@web CPUWeight=200; systemctl daemon-reload")
+	if after := h.run("cat /proc/" + before + "/cgroup"); after != cgroup || h.pid("web") != before {
+		h.Errorf("pid = %s in %q, want %s in %q", h.pid("web"), after, before, cgroup)
+	}
+}
+
+func checkStopSignal(h *host) {
+	since := h.now()
+	took := h.output("start=$(date +%s%N); systemctl stop dockhost@web; echo $((($(date +%s%N) - start) / 1000000))")
+	h.Logf("stopped in %s ms", took)
+	if signals := h.signals(since); !slices.Equal(signals, []string{"3"}) {
+		h.Errorf("signals = %v, want one SIGQUIT (3)", signals)
+	}
+	if result := h.property("dockhost@web", "Result"); result != "success" {
+		h.Errorf("Result = %s, want success", result)
+	}
+	for what, script := range map[string]string{
+		"containers": "docker ps -aq",
+		"placements": "ls /run/dockhost/runtime",
+		"cgroups":    "find /sys/fs/cgroup -type d -name 'dockhost@web.service'",
+	} {
+		if left := h.output(script); left != "" {
+			h.Errorf("%s left: %s", what, left)
 		}
-	})
-	t.Run("output goes to the journal under the container's name", func(t *testing.T) {
-		h := &host{t}
-		h.eventually("a request is logged", func() error {
-			if out := h.run("journalctl --no-pager -o cat -u dockhost@web SYSLOG_IDENTIFIER=web"); !strings.Contains(out, "GET / HTTP/1.1") {
-				return fmt.Errorf("journal has %q", out)
-			}
-			return nil
-		})
-	})
-	t.Run("restarting the agent leaves the container alone", func(t *testing.T) {
-		h := &host{t}
-		before := h.pid("web")
-		h.run("systemctl restart dockhost")
-		h.ready("web")
-		if after := h.pid("web"); after != before {
-			t.Errorf("pid = %s, want %s", after, before)
-		}
-	})
-	t.Run("daemon-reload leaves the container alone", func(t *testing.T) {
-		h := &host{t}
-		before, cgroup := h.pid("web"), h.run("cat /proc/"+h.pid("web")+"/cgroup")
-		h.run("systemctl daemon-reload; systemctl set-property --runtime dockhost@web CPUWeight=200; systemctl daemon-reload")
-		if after := h.run("cat /proc/" + before + "/cgroup"); after != cgroup || h.pid("web") != before {
-			t.Errorf("the container moved to %q from %q", after, cgroup)
-		}
-	})
-	t.Run("systemctl stop ends nginx by its own signal", func(t *testing.T) {
-		h := &host{t}
-		since := h.output("date +%s.%N")
-		took := h.output("start=$(date +%s%N); systemctl stop dockhost@web; echo $((($(date +%s%N) - start) / 1000000))")
-		t.Logf("stopped in %s ms", took)
-		signals := strings.Fields(h.run("docker events --since " + since + " --until $(date +%s.%N) --filter event=kill --format '{{.Actor.Attributes.signal}}'"))
-		if len(signals) != 1 || signals[0] != "3" {
-			t.Errorf("signals = %v, want one SIGQUIT (3)", signals)
-		}
-		if result := h.property("dockhost@web", "Result"); result != "success" {
-			t.Errorf("Result = %s, want success", result)
-		}
-		if left := h.output("docker ps -aq"); left != "" {
-			t.Errorf("containers left: %s", left)
-		}
-		if left := h.output("ls /run/dockhost/runtime"); left != "" {
-			t.Errorf("placements left: %s", left)
-		}
-		if left := h.output("find /sys/fs/cgroup -type d -name 'dockhost@web.service'"); left != "" {
-			t.Errorf("cgroups left: %s", left)
-		}
-	})
+	}
+}
+
+// signals returns the numbers of the signals that Docker has sent since a time.
+func (h *host) signals(since string) []string {
+	h.Helper()
+	return strings.Fields(h.run("docker events --since " + since + " --until $(date +%s.%N) --filter event=kill --format '{{.Actor.Attributes.signal}}'"))
 }
 
 // Only what changed is restarted; what is no longer assigned is stopped.

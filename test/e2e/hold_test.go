@@ -4,10 +4,10 @@ package e2e
 
 import "fmt"
 
-// held is a Docker socket that lets everything through but what matches the
-// pattern in /run/hold: that waits, before Docker has it or before its answer
-// is given back, until the file is gone. Meanwhile there is /run/held. What
-// nobody waits for any more is dropped.
+// held is a proxy of Docker's socket. It holds a request that matches the
+// pattern in /run/hold, either before Docker gets it or before the client gets
+// the answer, until that file is removed. It creates /run/held while it holds a
+// request. It drops a request whose client has gone.
 const held = `
 import os, re, socket, threading, time
 
@@ -71,7 +71,7 @@ while True:
     threading.Thread(target=serve, args=(client,), daemon=True).start()
 `
 
-// holdDocker has the supervisors reach Docker through held, until the test ends.
+// holdDocker makes supervisors reach Docker through held until the test ends.
 func (h *host) holdDocker() {
 	h.Helper()
 	h.write("/run/held.py", held)
@@ -79,8 +79,19 @@ func (h *host) holdDocker() {
 	h.Cleanup(func() { h.run("rm -f /run/hold /run/held; systemctl stop held") })
 	h.write("/etc/systemd/system/dockhost@.service.d/held.conf", "[Service]\nEnvironment=DOCKER_HOST=unix:///run/held.sock\n")
 	h.run("systemctl daemon-reload")
-	h.eventually("the held Docker answers", func() error {
+	h.eventually("Docker answers through the proxy", func() error {
 		if out, code := h.try("docker -H unix:///run/held.sock version"); code != 0 {
+			return fmt.Errorf("%s", out)
+		}
+		return nil
+	})
+}
+
+// holds waits until the proxy holds a request.
+func (h *host) holds() {
+	h.Helper()
+	h.eventually("the proxy holds a request", func() error {
+		if out, code := h.try("ls /run/held"); code != 0 {
 			return fmt.Errorf("%s", out)
 		}
 		return nil

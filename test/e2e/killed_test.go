@@ -8,23 +8,18 @@ import (
 	"testing"
 )
 
-// A supervisor that is killed takes the container along, and systemd brings
-// both back.
+// TestKilledSupervisorIsReplaced kills a supervisor: its container ends with it,
+// and systemd starts both again.
 func TestKilledSupervisorIsReplaced(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
 	before := h.pid("web")
 	h.run("kill -9 " + h.property("dockhost@web", "MainPID"))
-	h.eventually("the old container is gone", func() error {
-		if _, code := h.try("kill -0 " + before); code == 0 {
-			return fmt.Errorf("process %s lives", before)
-		}
-		return nil
-	})
+	h.gone(before)
 	c := h.ready("web")
 	if after := h.pid("web"); after == before || c.Restarts != 1 {
-		t.Errorf("pid = %s, restarts = %d, want another pid than %s and 1 restart", after, c.Restarts, before)
+		t.Errorf("pid = %s, restarts = %d, want another than %s and 1 restart", after, c.Restarts, before)
 	}
 	if ids := strings.Fields(h.run("docker ps -aq")); len(ids) != 1 {
 		t.Errorf("containers = %v, want one", ids)
@@ -34,7 +29,7 @@ func TestKilledSupervisorIsReplaced(t *testing.T) {
 	}
 }
 
-// The agent may be killed at any moment; the next one goes on.
+// TestContainerSurvivesKilledAgent kills the agent while a container runs.
 func TestContainerSurvivesKilledAgent(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
@@ -53,8 +48,8 @@ func TestContainerSurvivesKilledAgent(t *testing.T) {
 	}
 }
 
-// A supervisor that is killed, at whatever it is, leaves nothing that the next
-// one does not put right.
+// TestKilledSupervisorIsReplacedInEachPhase kills a supervisor in each phase of
+// a start and a stop. The next one cleans up what it left.
 func TestKilledSupervisorIsReplacedInEachPhase(t *testing.T) {
 	tests := []struct {
 		name, hold string
@@ -93,20 +88,15 @@ func TestKilledSupervisorIsReplacedInEachPhase(t *testing.T) {
 				h.write("/run/hold", test.hold)
 				h.run("systemctl stop --no-block dockhost@app")
 			case test.hold == "":
-				h.eventually("the phase", func() error {
+				h.eventually("the supervisor is "+test.name, func() error {
 					if text, _ := h.try("jq -r .phase /run/dockhost/state/app.json"); strings.TrimSpace(text) != test.name {
-						return fmt.Errorf("it is %s", text)
+						return fmt.Errorf("phase = %s", text)
 					}
 					return nil
 				})
 			}
 			if test.hold != "" {
-				h.eventually("Docker is held", func() error {
-					if out, code := h.try("ls /run/held"); code != 0 {
-						return fmt.Errorf("%s", out)
-					}
-					return nil
-				})
+				h.holds()
 			}
 			supervisor := h.property("dockhost@app", "MainPID")
 			h.run("kill -9 " + supervisor)
@@ -124,7 +114,8 @@ func TestKilledSupervisorIsReplacedInEachPhase(t *testing.T) {
 	}
 }
 
-// The OCI runtime may be killed before and after it has made the container.
+// TestKilledRuntimeIsRetried kills the OCI runtime before and after it has
+// created the container.
 func TestKilledRuntimeIsRetried(t *testing.T) {
 	h := newHost(t)
 	h.write("/usr/local/sbin/dying-runc", `#!/bin/bash
@@ -146,14 +137,15 @@ exec runc "$@"
 			h.write("/run/dying", when+"\n")
 			h.assign(app("runtime: dying"))
 			if c := h.ready("app"); c.Restarts == 0 {
-				t.Errorf("status = %+v, want that the first start failed", c)
+				t.Errorf("status = %+v, want a restart after the failed start", c)
 			}
 			h.stopsClean()
 		})
 	}
 }
 
-// containerd may come and go, and a shim may be killed.
+// TestContainerSurvivesKilledContainerd kills containerd, which the container
+// survives, and then its shim, after which systemd starts it again.
 func TestContainerSurvivesKilledContainerd(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`ports: ["8080:8080"]`))
@@ -167,7 +159,7 @@ func TestContainerSurvivesKilledContainerd(t *testing.T) {
 		return nil
 	})
 	if h.pid("app") != pid || h.property("dockhost@app", "MainPID") != supervisor {
-		t.Error("the container was restarted, want that it goes on")
+		t.Error("the container was restarted, want it to keep running")
 	}
 	h.run("kill -9 $(pgrep -x containerd-shim)")
 	h.gone(pid)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// leftNothing checks that nothing of any container is left on the host, once
-// its unit was stopped.
+// leftNothing checks that the host holds no trace of a container after its unit
+// has stopped.
 func (h *host) leftNothing() {
 	h.Helper()
 	places := map[string]string{
@@ -23,7 +23,7 @@ func (h *host) leftNothing() {
 		"links":            "ip -o link show type veth | grep -v ': eth0@'",
 	}
 	for what, script := range places {
-		// Docker tidies up behind its answers.
+		// Docker answers before it has cleaned up.
 		h.eventually("no "+what+" are left", func() error {
 			if out, _ := h.try(script + " 2>/dev/null"); out != "" {
 				return fmt.Errorf("%s", out)
@@ -33,7 +33,7 @@ func (h *host) leftNothing() {
 	}
 }
 
-// stopsClean stops the unit and checks that it ended well and left nothing.
+// stopsClean stops the unit, and checks that it succeeded and left nothing.
 func (h *host) stopsClean() {
 	h.Helper()
 	h.run("systemctl stop dockhost.socket dockhost.service dockhost@app")
@@ -43,28 +43,23 @@ func (h *host) stopsClean() {
 	h.leftNothing()
 }
 
-// stopsFailed is stopsClean for a unit that has failed already.
+// stopsFailed is stopsClean for a unit that has already failed.
 func (h *host) stopsFailed() {
 	h.Helper()
 	h.run("systemctl stop dockhost.socket dockhost.service dockhost@app; systemctl reset-failed dockhost@app")
 	h.leftNothing()
 }
 
-// unitFails waits until the container's unit has failed, with this exit status.
+// unitFails waits until the unit has failed, and checks its exit status.
 func (h *host) unitFails(status string) {
 	h.Helper()
-	h.eventually("the unit fails", func() error {
-		if state := h.property("dockhost@app", "ActiveState"); state != "failed" {
-			return fmt.Errorf("it is %s", state)
-		}
-		return nil
-	})
+	h.reaches("dockhost@app", "failed")
 	if got := h.property("dockhost@app", "ExecMainStatus"); got != status {
 		h.Errorf("ExecMainStatus = %s, want %s", got, status)
 	}
 }
 
-// saysWhy checks what the last error says, in the status and for systemd.
+// saysWhy checks that the status, STATUS= and the journal contain an error.
 func (h *host) saysWhy(want string) {
 	h.Helper()
 	c, err := h.container("app")
@@ -79,12 +74,12 @@ func (h *host) saysWhy(want string) {
 	}
 }
 
-// gone waits until a process has ended.
+// gone waits until a process has exited.
 func (h *host) gone(pid string) {
 	h.Helper()
 	h.eventually("process "+pid+" is gone", func() error {
 		if _, code := h.try("kill -0 " + pid); code == 0 {
-			return fmt.Errorf("it lives")
+			return fmt.Errorf("it still runs")
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -216,10 +217,9 @@ func TestRunStopsWithImageSignal(t *testing.T) {
 	h.login()
 	h.unit("web.service", service("/usr/bin/dockhost run --rm --name web localhost:5000/nginx:1.22"))
 	h.start("web")
-	since := h.output("date +%s.%N")
+	since := h.now()
 	h.run("systemctl stop web")
-	signals := strings.Fields(h.run("docker events --since " + since + " --until $(date +%s.%N) --filter event=kill --format '{{.Actor.Attributes.signal}}'"))
-	if len(signals) != 1 || signals[0] != "3" {
+	if signals := h.signals(since); !slices.Equal(signals, []string{"3"}) {
 		t.Errorf("signals = %v, want one SIGQUIT (3)", signals)
 	}
 	if result := h.property("web.service", "Result"); result != "success" {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A container that ignores its stop signal is killed when its time is up.
+// TestStopKillsAfterGracePeriod stops a container that ignores its stop signal.
 func TestStopKillsAfterGracePeriod(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`command: ["-ignore-sigterm"]`, "stop_grace_period: 1s"))
@@ -22,7 +22,8 @@ func TestStopKillsAfterGracePeriod(t *testing.T) {
 	}
 }
 
-// A stop may come at any time, more than once, and beside an operator's.
+// TestStopWorksInEachPhase stops a unit in each phase of its start, sends a
+// second SIGTERM, and stops it while an operator runs docker stop.
 func TestStopWorksInEachPhase(t *testing.T) {
 	h := newHost(t)
 	h.holdDocker()
@@ -35,64 +36,49 @@ func TestStopWorksInEachPhase(t *testing.T) {
 			h.run("rm -f /run/held; docker image rm -f localhost:5000/app:1 >/dev/null 2>&1 || true")
 			h.write("/run/hold", hold)
 			h.assign(app())
-			h.eventually("Docker is held", func() error {
-				if out, code := h.try("ls /run/held"); code != 0 {
-					return fmt.Errorf("%s", out)
-				}
-				return nil
-			})
+			h.holds()
 			supervisor := h.property("dockhost@app", "MainPID")
 			h.run("systemctl stop --no-block dockhost@app")
-			// A signal that came before systemd's own would end a start, and not
-			// be a second one.
-			h.eventually("systemd stops the unit", func() error {
-				if state := h.property("dockhost@app", "ActiveState"); state != "deactivating" && state != "inactive" {
-					return fmt.Errorf("it is %s", state)
-				}
-				return nil
-			})
+			// A SIGTERM before systemd's own would be the first, not the second.
+			h.reaches("dockhost@app", "deactivating", "inactive")
 			h.run("kill -TERM " + supervisor + " 2>/dev/null || true; rm /run/hold")
 			h.stopsClean()
 		})
 	}
-	t.Run("beside docker stop", func(t *testing.T) {
+	t.Run("during docker stop", func(t *testing.T) {
 		h := &host{t}
 		h.assign(app(`command: ["-ignore-sigterm"]`, "stop_grace_period: 60s"))
 		h.ready("app")
 		h.run("docker stop -t 60 app >/dev/null 2>&1 & echo")
-		h.eventually("the signal is sent", func() error {
+		h.eventually("docker stop has sent the signal", func() error {
 			if out := h.run("docker logs app 2>&1"); !strings.Contains(out, "ignoring SIGTERM") {
 				return fmt.Errorf("%s", out)
 			}
 			return nil
 		})
 		h.run("systemctl stop --no-block dockhost@app; docker kill app >/dev/null")
-		h.eventually("the unit ends", func() error {
-			if state := h.property("dockhost@app", "ActiveState"); state != "failed" {
-				return fmt.Errorf("it is %s", state)
-			}
-			return nil
-		})
+		h.reaches("dockhost@app", "failed")
 		h.stopsFailed()
 	})
 }
 
-// The stop timeout of the unit and the grace period of the container.
+// TestStopTimeoutBoundsGracePeriod stops a container whose grace period is
+// shorter or longer than the stop timeout of its unit.
 func TestStopTimeoutBoundsGracePeriod(t *testing.T) {
 	tests := []struct{ name, grace, timeout, status, warned string }{
-		{"infinity", "1s", "infinity", "137", ""},
-		{"the unit's is shorter", "60s", "3", "137", "cuts the container's grace period short"},
+		{"no timeout", "1s", "infinity", "137", ""},
+		{"a timeout shorter than the grace period", "60s", "3", "137", "cuts the container's grace period short"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHost(t)
 			h.assign(app(`command: ["-ignore-sigterm"]`, "stop_grace_period: "+test.grace, "x-dockhost: {unit: {Service: {TimeoutStopSec: '"+test.timeout+"'}}}"))
 			h.ready("app")
-			since := h.output("date +%s.%N")
+			since := h.now()
 			h.try("systemctl stop dockhost@app")
 			h.unitFails(test.status)
 			if result := h.property("dockhost@app", "Result"); result != "exit-code" {
-				t.Errorf("Result = %s, want exit-code: the supervisor ends before systemd's patience does", result)
+				t.Errorf("Result = %s, want exit-code: the supervisor ends before systemd's timeout", result)
 			}
 			out := h.run("journalctl --no-pager -o cat -u dockhost@app --since @" + since)
 			if n := strings.Count(out, "cuts the container's grace period short"); (n == 1) != (test.warned != "") || n > 1 {
