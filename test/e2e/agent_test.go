@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// A clone of the machine must not run what its original was assigned.
+// TestCloneForgetsItsOriginal changes the instance-id, as in a clone of the
+// machine: the stored assignment of the original must not run.
 func TestCloneForgetsItsOriginal(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
@@ -19,12 +20,13 @@ func TestCloneForgetsItsOriginal(t *testing.T) {
 	h.run("systemctl start dockhost")
 	s, code := h.status()
 	if code != 3 || s.Source.LastKnownGood || len(s.Source.Problems) == 0 {
-		t.Errorf("status exits %d with %+v, want 3, no last known good and the problem", code, s.Source)
+		t.Errorf("status exits %d with %+v, want 3, a problem and no last known good", code, s.Source)
 	}
 	h.run("! grep -q nginx /var/lib/dockhost/assignment.json")
 }
 
-// With the metadata gone, the last known good runs, and status says so.
+// TestLastKnownGoodRunsWithoutUserData removes the user data: the last known good
+// assignment runs, and the status says so.
 func TestLastKnownGoodRunsWithoutUserData(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
@@ -36,7 +38,8 @@ func TestLastKnownGoodRunsWithoutUserData(t *testing.T) {
 	}
 }
 
-// Without the agent, status says what systemd and Docker know.
+// TestStatusWorksWithoutAgent checks that dockhostctl status asks systemd and
+// Docker while the agent does not run.
 func TestStatusWorksWithoutAgent(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
@@ -51,7 +54,8 @@ func TestStatusWorksWithoutAgent(t *testing.T) {
 	}
 }
 
-// A unit that nothing assigns is not started, and so never restarted.
+// TestUnassignedUnitDoesNotStart starts a unit whose container is not assigned:
+// it fails to start, so systemd never restarts it.
 func TestUnassignedUnitDoesNotStart(t *testing.T) {
 	h := newHost(t)
 	if _, code := h.try("systemctl start dockhost@typo"); code == 0 {
@@ -62,15 +66,16 @@ func TestUnassignedUnitDoesNotStart(t *testing.T) {
 	}
 }
 
-// Without Docker the agent waits, and says for what.
+// TestAgentWaitsForDocker checks that agent and supervisor wait while Docker does
+// not run, and that their status says so.
 func TestAgentWaitsForDocker(t *testing.T) {
 	h := newHost(t)
 	h.run("systemctl mask --quiet --now docker.service docker.socket")
 	h.assign(good())
-	h.eventually("the agent says what it waits for", func() error {
+	h.eventually("both wait for Docker", func() error {
 		for _, unit := range []string{"dockhost", "dockhost@app"} {
 			if text := h.property(unit, "StatusText"); !strings.Contains(text, "waiting for Docker at unix:///var/run/docker.sock") {
-				return fmt.Errorf("%s says %q", unit, text)
+				return fmt.Errorf("StatusText of %s = %q", unit, text)
 			}
 		}
 		return nil
@@ -80,9 +85,9 @@ func TestAgentWaitsForDocker(t *testing.T) {
 	}
 	h.run("systemctl unmask --quiet docker.service docker.socket && systemctl start docker.service")
 	h.ready("app")
-	h.eventually("the agent waits no more", func() error {
+	h.eventually("the agent no longer waits", func() error {
 		if text := h.property("dockhost", "StatusText"); strings.Contains(text, "waiting") {
-			return fmt.Errorf("it says %q", text)
+			return fmt.Errorf("StatusText = %q", text)
 		}
 		return nil
 	})

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// articlePlain is the first unit of the article that dockhost comes from, with
+// articlePlain is the first unit of the article on which dockhost is based, with
 // an image that the host can pull.
 const articlePlain = `[Unit]
 Description=MyApp
@@ -25,7 +25,7 @@ ExecStart=/usr/bin/docker run --name nginx -p 443:443 localhost:5000/nginx:1.22
 WantedBy=multi-user.target
 `
 
-// articleWrapped is the second one, with nothing changed but the image.
+// articleWrapped is the second unit of that article; only the image differs.
 const articleWrapped = `[Unit]
 Description=MyApp
 After=docker.service
@@ -47,6 +47,8 @@ TimeoutStopSec=15
 WantedBy=multi-user.target
 `
 
+// TestArticlePlainUnitWorks runs the article's plain unit with docker run and
+// with dockhost run.
 func TestArticlePlainUnitWorks(t *testing.T) {
 	for name, unit := range map[string]string{
 		"as it is":          articlePlain,
@@ -66,6 +68,8 @@ func TestArticlePlainUnitWorks(t *testing.T) {
 	}
 }
 
+// TestArticleWrappedUnitWorks runs the article's unit for systemd-docker with
+// dockhost under both of its names.
 func TestArticleWrappedUnitWorks(t *testing.T) {
 	for _, path := range []string{"/usr/local/bin/systemd-docker", "/usr/bin/dockhost"} {
 		t.Run(path, func(t *testing.T) {
@@ -80,13 +84,13 @@ func TestArticleWrappedUnitWorks(t *testing.T) {
 			h.inUnit("mycontainer.service", "mycontainer.service")
 			env := h.output("docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' mycontainer.service")
 			if !strings.Contains(env, "GREETING=hello from the unit") || strings.Contains(env, "/nowhere") || strings.Contains(env, "INVOCATION_ID") || strings.Contains(env, "NOTIFY_SOCKET") {
-				t.Errorf("environment of the container: %s", env)
+				t.Errorf("environment of the container = %s, want GREETING of the file and nothing of systemd", env)
 			}
 			if tty := h.output("docker inspect -f '{{.Config.Tty}} {{.Config.OpenStdin}}' mycontainer.service"); tty != "true true" {
-				t.Errorf("Tty, OpenStdin = %s, want both", tty)
+				t.Errorf("Tty, OpenStdin = %s, want true true", tty)
 			}
 			if n := strings.Count(h.said("mycontainer.service"), "Delegate=yes"); n != 1 {
-				t.Errorf("the journal says %d times that Delegate=yes is missing, want once:\n%s", n, h.said("mycontainer.service"))
+				t.Errorf("the journal reports %d times that Delegate=yes is missing, want once:\n%s", n, h.said("mycontainer.service"))
 			}
 			before := h.pid("mycontainer.service")
 			h.run("systemctl daemon-reload")
@@ -103,8 +107,8 @@ func TestArticleWrappedUnitWorks(t *testing.T) {
 	}
 }
 
-// The article's own way of testing user data, with the real cloud-init: a seed
-// directory, no reboot.
+// TestArticleSeedDirectoryTakesEffect changes user data as the article does: in a
+// seed directory, with the real cloud-init, without a reboot.
 func TestArticleSeedDirectoryTakesEffect(t *testing.T) {
 	h := newHost(t)
 	h.started()
@@ -113,14 +117,14 @@ func TestArticleSeedDirectoryTakesEffect(t *testing.T) {
 	h.Cleanup(func() { h.run("cloud-init clean --logs; rm -f /root/article") })
 	restart := "systemctl restart cloud-init"
 	if _, code := h.try("systemctl cat cloud-init.service >/dev/null 2>&1"); code != 0 {
-		// Since cloud-init 24.3 its stages are units that speak to the first one:
-		// a stage that is started before that one is again waits for ever.
+		// Since cloud-init 24.3 each stage is a unit that talks to the first one.
+		// A stage that starts before that one has restarted waits for ever.
 		restart = "for stage in init-main init-local init-network config final; do systemctl restart cloud-$stage; done"
 	}
 	change := func(does string) {
 		h.write(dir+"/meta-data", "ami-id: ami-4be0633c\nlocal-hostname: ip-172-31-10-159.eu-west-1.compute.internal\n")
 		h.write(dir+"/user-data", assigned(does)+runcmd)
-		// to mimic a freshly created instance
+		// This mimics a freshly created instance.
 		h.run("rm -rf /var/lib/cloud/instance/*; rm -f /run/cloud-init/.instance-id; " + restart)
 	}
 	change("first")
@@ -130,7 +134,7 @@ func TestArticleSeedDirectoryTakesEffect(t *testing.T) {
 	change("second")
 	h.ran("second")
 	if h.pid("app") != app {
-		t.Error("the app was restarted, which has not changed")
+		t.Error("app was restarted without a change")
 	}
 	journal := h.journal("dockhost")
 	for _, want := range []string{"user data read", dir + "/user-data", "restarting container"} {
@@ -139,6 +143,6 @@ func TestArticleSeedDirectoryTakesEffect(t *testing.T) {
 		}
 	}
 	if out, _ := h.try("cloud-init status --long; cat /var/log/cloud-init.log | grep -ci traceback"); strings.Contains(out, "status: error") {
-		t.Errorf("cloud-init says %s", out)
+		t.Errorf("cloud-init status = %s, want no error", out)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// idling is the services section of containers that run busybox's shell. Each
-// notes SIGUSR1 in the file /usr1, by itself, for a command of its own would
-// get the signal too, and ends at once on SIGTERM.
+// idling assigns containers that run busybox's shell, with these keys of their
+// Compose services. Each creates the file /usr1 on SIGUSR1, and exits at once on
+// SIGTERM.
 func idling(containers map[string][]string) string {
 	section := "dockhost:\n  containers:\n"
 	for _, name := range slices.Sorted(maps.Keys(containers)) {
@@ -22,16 +22,17 @@ func idling(containers map[string][]string) string {
 	return section + registries
 }
 
-// idle is a shell script that does nothing until it is told.
+// idle is a shell script that waits for signals. It creates the file itself: a
+// command such as touch would get systemd's signal too.
 const idle = "trap exit TERM; trap \": >/usr1\" USR1; while :; do sleep 1000 & wait; done"
 
-// controller skips a test where the host has not got a cgroup controller, and
-// else returns the directory of its tree.
+// controller returns the directory of a cgroup controller's tree. It skips the
+// test if the host lacks the controller.
 func (h *host) controller(name string) string {
 	h.Helper()
 	if h.unified() {
-		if have := h.output("cat /sys/fs/cgroup/cgroup.controllers"); !slices.Contains(strings.Fields(have), name) {
-			h.Skipf("%s has no cgroup controller %s, but %q", hostName(), name, have)
+		if controllers := h.output("cat /sys/fs/cgroup/cgroup.controllers"); !slices.Contains(strings.Fields(controllers), name) {
+			h.Skipf("%s has no cgroup controller %s, only %q", hostName(), name, controllers)
 		}
 		return "/sys/fs/cgroup"
 	}
@@ -44,36 +45,36 @@ func (h *host) controller(name string) string {
 	return "/sys/fs/cgroup/" + name
 }
 
-// unified tells whether the host has cgroup v2 alone.
+// unified reports whether the host has only cgroup v2.
 func (h *host) unified() bool {
 	h.Helper()
 	_, code := h.try("test -e /sys/fs/cgroup/cgroup.controllers")
 	return code == 0
 }
 
-// cgroups are the cgroups of a container's first process in all trees.
+// cgroups returns the cgroups of a container's first process in all trees.
 func (h *host) cgroups(name string) string {
 	h.Helper()
 	return h.run("cat /proc/" + h.pid(name) + "/cgroup")
 }
 
-// tracked is the cgroup of a process in the tree in which systemd follows it.
+// tracked returns the cgroup of a process in the tree that systemd uses.
 func (h *host) tracked(pid string) string {
 	h.Helper()
 	return h.output("grep -E '^[0-9]+:name=systemd:|^0:' /proc/" + pid + "/cgroup | " + map[bool]string{true: "tail", false: "head"}[h.unified()] +
 		" -n 1 | cut -d: -f3-")
 }
 
-// inPlace fails unless the container was born in its unit's cgroup.
+// inPlace checks that a container is in the cgroup that its unit gives it.
 func (h *host) inPlace(name, unit string) {
 	h.Helper()
-	if at, want := h.tracked(h.pid(name)), h.property(unit, "ControlGroup")+"/container"; at != want {
-		h.Errorf("container %s lies in %q, want %q", name, at, want)
+	if got, want := h.tracked(h.pid(name)), h.property(unit, "ControlGroup")+"/container"; got != want {
+		h.Errorf("cgroup of container %s = %q, want %q", name, got, want)
 	}
 }
 
-// wentClean stops a unit and fails when it does not end well, or when its
-// container, placement or cgroup is left in any tree.
+// wentClean stops a unit, and checks that it succeeded and left no container,
+// placement or cgroup in any tree.
 func (h *host) wentClean(name, unit string) {
 	h.Helper()
 	h.run("timeout 60 systemctl stop " + unit)

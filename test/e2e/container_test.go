@@ -124,7 +124,8 @@ func (h *host) signals(since string) []string {
 	return strings.Fields(h.run("docker events --since " + since + " --until $(date +%s.%N) --filter event=kill --format '{{.Actor.Attributes.signal}}'"))
 }
 
-// Only what changed is restarted; what is no longer assigned is stopped.
+// TestChangeRestartsOnlyWhatChanged changes the assignment step by step: only the
+// changed container restarts, and a container that is no longer assigned stops.
 func TestChangeRestartsOnlyWhatChanged(t *testing.T) {
 	h := newHost(t)
 	two := func(appImage, memory string) string {
@@ -136,7 +137,7 @@ func TestChangeRestartsOnlyWhatChanged(t *testing.T) {
 	webPid, appPid := h.pid("web"), h.pid("app")
 
 	h.assign(two("1", "300M"))
-	h.eventually("the new limit is in force", func() error {
+	h.eventually("the new limit applies", func() error {
 		if limit := h.property("dockhost@app", "MemoryMax"); limit != "314572800" {
 			return fmt.Errorf("MemoryMax = %s", limit)
 		}
@@ -149,7 +150,7 @@ func TestChangeRestartsOnlyWhatChanged(t *testing.T) {
 	h.assign(two("2", "300M"))
 	h.eventually("the new image runs", func() error {
 		if body, _ := h.try("curl -s localhost:8080/"); !strings.Contains(body, "2") {
-			return fmt.Errorf("it says %q", body)
+			return fmt.Errorf("it answers %q", body)
 		}
 		return nil
 	})
@@ -158,18 +159,19 @@ func TestChangeRestartsOnlyWhatChanged(t *testing.T) {
 	}
 
 	h.assign(web)
-	h.eventually("app is stopped", func() error {
+	h.eventually("app has stopped", func() error {
 		if out := h.output("docker ps -q -f name=app; systemctl list-units --no-legend 'dockhost@app*'; ls -d /run/systemd/system/dockhost@app* 2>/dev/null || true"); out != "" {
 			return fmt.Errorf("left: %s", out)
 		}
 		return nil
 	})
 	if h.pid("web") != webPid {
-		t.Errorf("web was restarted when app was taken away")
+		t.Errorf("web was restarted when app was unassigned")
 	}
 }
 
-// The keys of a service reach Docker, and limits nest in the unit's.
+// TestServiceKeysReachDocker checks keys of a Compose service in the container,
+// and that the container's memory limit lies within the unit's.
 func TestServiceKeysReachDocker(t *testing.T) {
 	h := newHost(t)
 	h.run("printf 'FROM_FILE=one\\n' >/etc/app.env")
@@ -183,23 +185,24 @@ func TestServiceKeysReachDocker(t *testing.T) {
 		}
 	}
 	if got := h.output("docker inspect -f '{{.Config.Hostname}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.RestartPolicy.Name}}' app"); got != "apphost true [ALL] no" {
-		t.Errorf("docker made it %q", got)
+		t.Errorf("docker inspect prints %q", got)
 	}
 	if got := h.property("dockhost@app", "MemoryMax"); got != "209715200" {
 		t.Errorf("MemoryMax = %s", got)
 	}
 	if h.output("docker info -f '{{.MemoryLimit}}'") != "true" {
-		return // the host has no memory controller to limit it with
+		return // the host has no memory controller
 	}
 	cgroup := h.property("dockhost@app", "ControlGroup")
 	for path, want := range map[string]string{cgroup: "209715200", cgroup + "/container": "104857600"} {
 		if got := h.output("cat /sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup" + path + "/memory.max"); got != want {
-			t.Errorf("the limit of %s is %s, want %s", path, got, want)
+			t.Errorf("limit of %s = %s, want %s", path, got, want)
 		}
 	}
 }
 
-// depends_on orders the start, and does not tie the fates.
+// TestDependsOnOrdersStart checks that depends_on orders the start of two
+// containers, and that a crash of one does not restart the other.
 func TestDependsOnOrdersStart(t *testing.T) {
 	h := newHost(t)
 	h.assign(`dockhost:
@@ -229,6 +232,6 @@ func TestDependsOnOrdersStart(t *testing.T) {
 		return nil
 	})
 	if after := h.pid("front"); after != pid {
-		t.Errorf("front has pid %s, want %s: a crash of back is none of front's", after, pid)
+		t.Errorf("pid of front = %s after a crash of back, want %s", after, pid)
 	}
 }

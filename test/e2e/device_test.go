@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// fuse is a device node that Docker lets no container use by default.
+// fuse is a device that Docker denies to containers by default.
 const fuse = "/dev/fuse"
 
-// systemd writes the device rules of what it manages again whenever it likes;
-// the container's cgroup is none of that.
+// TestDeviceStaysUsable makes systemd write the device rules of its cgroups
+// again. The container's cgroup must keep its own.
 func TestDeviceStaysUsable(t *testing.T) {
 	h := newHost(t)
 	if out, code := h.try("[ -e " + fuse + " ] || mknod " + fuse + " c 10 229; exec 3<>" + fuse); code != 0 {
@@ -28,7 +28,7 @@ func TestDeviceStaysUsable(t *testing.T) {
 	const open = " sh -c 'exec 3<>" + fuse + "'"
 	h.run("docker exec none mknod " + fuse + " c 10 229")
 	if out, code := h.try("docker exec none" + open); code == 0 || !strings.Contains(out, "not permitted") {
-		t.Fatalf("without the device a container may open it (%d, %s): what follows would prove nothing", code, out)
+		t.Fatalf("a container without the device can open it (%d, %s), so this test proves nothing", code, out)
 	}
 	h.run("docker exec device" + open)
 	pid, cgroups := h.pid("device"), h.cgroups("device")
@@ -50,11 +50,11 @@ func TestDeviceStaysUsable(t *testing.T) {
 				t.Errorf("pid = %s in %q, want %s in %q", h.pid("device"), h.cgroups("device"), pid, cgroups)
 			}
 			if got := h.output(limit); got != limited {
-				t.Errorf("the container's limit is %q, want %q", got, limited)
+				t.Errorf("limit of the container = %q, want %q", got, limited)
 			}
 			h.run("docker exec device" + open)
 			if _, code := h.try("docker exec none" + open); code == 0 {
-				t.Error("the container without the device may open it")
+				t.Error("the container without the device can open it")
 			}
 		})
 	}

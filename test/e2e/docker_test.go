@@ -8,19 +8,20 @@ import (
 	"testing"
 )
 
-// Started behind systemd's back, a container would run outside of its unit.
+// TestDockerStartIsRefused runs docker start for a container whose unit is down.
+// Docker must refuse, or the container would run outside its unit.
 func TestDockerStartIsRefused(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
-	// As a power cut leaves it: the container is there, the unit is not.
+	// As after a power cut: the container exists, the unit does not run.
 	h.run("systemctl stop dockhost.socket dockhost")
 	h.run("systemctl kill -s KILL --kill-who=main dockhost@web; systemctl stop dockhost@web")
 	h.run("docker inspect web >/dev/null")
 	for _, placement := range []string{"kept", "lost"} {
 		out, code := h.try("docker start web")
 		if code == 0 || !strings.Contains(out, "dockhost@web.service") {
-			t.Errorf("with the placement %s, docker start exits %d and says %q, want the unit named", placement, code, out)
+			t.Errorf("with its placement %s, docker start exits %d and prints %q, want the unit's name", placement, code, out)
 		}
 		h.run("rm -f /run/dockhost/runtime/*")
 	}
@@ -28,20 +29,21 @@ func TestDockerStartIsRefused(t *testing.T) {
 	h.ready("web")
 }
 
-// Containers that dockhost does not manage are run as ever, also by its
-// runtime.
+// TestOtherContainersRunUnchanged runs containers that dockhost does not manage,
+// by runc and by dockhost's runtime.
 func TestOtherContainersRunUnchanged(t *testing.T) {
 	h := newHost(t)
 	h.run("docker login -u deploy -p s3cret localhost:5000 >/dev/null 2>&1; docker pull -q localhost:5000/busybox >/dev/null; docker logout localhost:5000 >/dev/null")
 	for _, runtime := range []string{"runc", "dockhost"} {
 		if out := h.output("docker run --rm --runtime " + runtime + " localhost:5000/busybox echo hello"); out != "hello" {
-			t.Errorf("with runtime %s it says %q", runtime, out)
+			t.Errorf("with runtime %s docker run prints %q, want hello", runtime, out)
 		}
 	}
 }
 
-// A restart of Docker takes the containers along, without live-restore, and
-// they come back with it. Stopped, it is left stopped.
+// TestContainerReturnsWithDocker restarts Docker without live-restore, which ends
+// the container: it starts again with Docker. dockhost does not start a Docker
+// that was stopped.
 func TestContainerReturnsWithDocker(t *testing.T) {
 	h := newHost(t)
 	h.assign(app("restart: on-failure"))
@@ -59,7 +61,7 @@ func TestContainerReturnsWithDocker(t *testing.T) {
 	h.run("systemctl stop docker.service docker.socket")
 	h.eventually("the unit waits", func() error {
 		if text := h.property("dockhost@app", "StatusText"); !strings.Contains(text, "waiting for Docker") {
-			return fmt.Errorf("it says %q", text)
+			return fmt.Errorf("StatusText = %q", text)
 		}
 		return nil
 	})
@@ -68,8 +70,8 @@ func TestContainerReturnsWithDocker(t *testing.T) {
 	h.ready("app")
 }
 
-// With live-restore a container outlives a restart of Docker, and its end is
-// still learnt.
+// TestContainerSurvivesDockerRestart restarts Docker with live-restore: the
+// container keeps running, and the unit still gets its exit status.
 func TestContainerSurvivesDockerRestart(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
@@ -83,7 +85,7 @@ func TestContainerSurvivesDockerRestart(t *testing.T) {
 	}
 	h.run("docker exec app /app -check localhost:8080")
 	h.run("curl -s -X POST 'localhost:8080/crash?code=9' || true")
-	h.eventually("the unit ends", func() error {
+	h.eventually("the unit has the exit status", func() error {
 		if status := h.property("dockhost@app", "ExecMainStatus"); status != "9" {
 			return fmt.Errorf("ExecMainStatus = %s", status)
 		}
@@ -91,21 +93,22 @@ func TestContainerSurvivesDockerRestart(t *testing.T) {
 	})
 }
 
-// With live-restore a container may end, or be stopped, while Docker is away.
+// TestContainerEndsWhileDockerIsDown ends or stops a container while Docker is
+// down, with live-restore.
 func TestContainerEndsWhileDockerIsDown(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
-	// Without a health check: where containerd loses the process in the middle
-	// of one, it tells Docker of the end half a minute late, and Docker, which has
-	// removed the container by then, leaves its shim behind.
-	away := func(h *host) string {
+	// There is no health check: if the container ends in the middle of one,
+	// containerd reports the end half a minute late. Docker has removed the
+	// container by then, and leaves its shim behind.
+	stopDocker := func(h *host) string {
 		h.assign(app("restart: 'no'", "healthcheck: {disable: true}"))
 		h.ready("app")
 		pid := h.pid("app")
 		h.run("systemctl stop docker.socket docker.service")
-		h.eventually("Docker is missed", func() error {
+		h.eventually("the supervisor notices that Docker is down", func() error {
 			if text := h.property("dockhost@app", "StatusText"); !strings.Contains(text, "Docker does not answer") {
-				return fmt.Errorf("it says %q", text)
+				return fmt.Errorf("StatusText = %q", text)
 			}
 			return nil
 		})
@@ -113,10 +116,10 @@ func TestContainerEndsWhileDockerIsDown(t *testing.T) {
 	}
 	t.Run("it ends", func(t *testing.T) {
 		h := &host{t}
-		h.run("kill -9 " + away(h))
-		h.eventually("the end is noticed", func() error {
+		h.run("kill -9 " + stopDocker(h))
+		h.eventually("the supervisor notices the end", func() error {
 			if text := h.property("dockhost@app", "StatusText"); !strings.Contains(text, "container has ended; waiting for Docker to say how") {
-				return fmt.Errorf("it says %q", text)
+				return fmt.Errorf("StatusText = %q", text)
 			}
 			return nil
 		})
@@ -127,7 +130,7 @@ func TestContainerEndsWhileDockerIsDown(t *testing.T) {
 	})
 	t.Run("it is stopped", func(t *testing.T) {
 		h := &host{t}
-		pid := away(h)
+		pid := stopDocker(h)
 		h.run("systemctl stop dockhost@app")
 		if result := h.property("dockhost@app", "Result"); result != "success" {
 			t.Errorf("Result = %s, want success", result)

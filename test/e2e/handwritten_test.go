@@ -13,8 +13,8 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// declared makes a unit, by hand, of a container that runs the idle shell. The
-// unit is gone when the test ends.
+// declared installs a hand-written unit for a container that runs the idle shell,
+// until the test ends.
 func (h *host) declared(name string, run spec.Run, lines ...string) {
 	h.Helper()
 	run.Stdout, run.Stderr = true, true
@@ -36,14 +36,15 @@ func (h *host) declared(name string, run spec.Run, lines ...string) {
 		strings.Join(lines, "\n")+"\n")
 }
 
-// On cgroup v1 a container may lie in its unit in some trees alone.
+// TestContainerJoinsNamedCgroupTrees checks that on cgroup v1 a container joins
+// its unit only in the named trees.
 func TestContainerJoinsNamedCgroupTrees(t *testing.T) {
 	for name, test := range map[string]struct {
 		named  []string
 		driver string
 	}{
 		"with systemd's tree": {[]string{"name=systemd", "memory", "cpuset"}, "cgroupfs"},
-		"without":             {[]string{"memory"}, "cgroupfs"},
+		"without systemd's":   {[]string{"memory"}, "cgroupfs"},
 		// systemd removes a scope in which it sees no process.
 		"with Docker's other driver": {[]string{"name=systemd", "memory"}, "systemd"},
 	} {
@@ -57,7 +58,7 @@ func TestContainerJoinsNamedCgroupTrees(t *testing.T) {
 			if h.unified() {
 				h.inPlace("trees", unit)
 				if log := h.said(unit); strings.Count(log, "one cgroup tree") != 1 {
-					t.Errorf("the journal does not say once that there is one tree: %s", log)
+					t.Errorf("journal = %s, want one line about the single cgroup tree", log)
 				}
 				h.wentClean("trees", unit)
 				return
@@ -67,10 +68,10 @@ func TestContainerJoinsNamedCgroupTrees(t *testing.T) {
 				fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
 				tree, at := fields[1], fields[2]
 				if tree == "" {
-					tree = "name=systemd" // the v2 tree of a hybrid host goes with it
+					tree = "name=systemd" // the v2 tree of a hybrid host follows it
 				}
 				if want := map[bool]string{true: in, false: "/docker/" + id}[slices.Contains(named, tree)]; at != want {
-					t.Errorf("in %s it lies in %q, want %q", tree, at, want)
+					t.Errorf("cgroup in tree %s = %q, want %q", tree, at, want)
 				}
 			}
 			h.run("docker exec trees true")
@@ -82,8 +83,8 @@ func TestContainerJoinsNamedCgroupTrees(t *testing.T) {
 	}
 }
 
-// Units that people write, with and without Delegate=, as root and as a member
-// of the group docker.
+// TestHandWrittenUnitHoldsContainer runs hand-written units with and without
+// Delegate=, as root and as a member of the group docker.
 func TestHandWrittenUnitHoldsContainer(t *testing.T) {
 	for _, user := range []string{"root", "deployer"} {
 		for _, delegate := range []string{"yes", "no"} {
@@ -98,7 +99,7 @@ func TestHandWrittenUnitHoldsContainer(t *testing.T) {
 				h.inPlace("hand", unit)
 				if h.unified() {
 					if procs := h.output("cat /sys/fs/cgroup/system.slice/hand.service/cgroup.procs"); procs != "" {
-						t.Errorf("processes %s lie above the container, so that cgroup v2 gives it no controllers", procs)
+						t.Errorf("processes %s are in the cgroup above the container, so cgroup v2 gives the container no controllers", procs)
 					}
 				}
 				pid, cgroups := h.pid("hand"), h.cgroups("hand")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Whatever namespaces a container has, it is born in its unit and leaves
-// nothing behind.
+// TestNamespaceModesTakeEffect runs containers with various namespaces: each
+// setting takes effect, and each container starts in its unit's cgroup.
 func TestNamespaceModesTakeEffect(t *testing.T) {
 	h := newHost(t)
 	modes := map[string][]string{
@@ -27,7 +27,7 @@ func TestNamespaceModesTakeEffect(t *testing.T) {
 	h.login()
 	h.run("docker pull -q localhost:5000/busybox")
 	if out, code := h.try("docker run --rm --privileged localhost:5000/busybox true"); code != 0 {
-		t.Logf("privileged is left out: Docker itself has not got the rights on %s: %s", hostName(), out)
+		t.Logf("skipping privileged: Docker on %s may not run such a container: %s", hostName(), out)
 		delete(modes, "privileged")
 	}
 	h.assign(idling(modes))
@@ -65,7 +65,7 @@ func TestNamespaceModesTakeEffect(t *testing.T) {
 			}
 		})
 	}
-	// Those that live in another's namespace go first, for they would go with it.
+	// Containers in another container's namespace stop first: they end with it.
 	names := slices.Sorted(maps.Keys(modes))
 	slices.Reverse(names)
 	for _, name := range names {
@@ -73,7 +73,8 @@ func TestNamespaceModesTakeEffect(t *testing.T) {
 	}
 }
 
-// crun is asked for limits in each controller, and refuses without.
+// TestCrunPlacesContainerInUnit runs a container by crun, which refuses to run
+// without the controllers of the limits.
 func TestCrunPlacesContainerInUnit(t *testing.T) {
 	h := newHost(t)
 	for _, name := range []string{"io", "memory", "pids", "cpu"} {
@@ -83,20 +84,20 @@ func TestCrunPlacesContainerInUnit(t *testing.T) {
 	h.ready("other")
 	h.inPlace("other", "dockhost@other.service")
 	id := h.output("docker inspect -f '{{.Id}}' other")
-	// crun's state of a container is a file of another name than runc's.
+	// crun keeps a container's state in the file status, runc in state.json.
 	if state := h.output("find /run -path '*" + id + "/status' -o -path '*" + id + "/state.json'"); !strings.HasSuffix(state, "/status") {
-		t.Errorf("the container's state is %q, want crun's", state)
+		t.Errorf("state of the container is in %q, want crun's file", state)
 	}
 	h.run("docker exec other true && systemctl daemon-reload && docker exec other true && docker pause other && docker unpause other")
 	h.wentClean("other", "dockhost@other.service")
 }
 
-// With user namespaces, root of the container is not root of the host, who
-// makes its cgroup.
+// TestUserNamespacesPlaceContainerInUnit runs containers under userns-remap,
+// where the container's root is an unprivileged user of the host.
 func TestUserNamespacesPlaceContainerInUnit(t *testing.T) {
 	h := newHost(t)
-	// The kernel mounts a /proc in a user namespace only where one is to be seen
-	// without mounts upon it, which that of a test host has (mount_namespaces(7)).
+	// The kernel mounts /proc in a user namespace only if a /proc without mounts
+	// on top is visible (mount_namespaces(7)). The test host's own has mounts.
 	h.run("mkdir -p /run/proc && mount -t proc proc /run/proc")
 	h.Cleanup(func() { h.try("umount /run/proc && rmdir /run/proc") })
 	h.configureDocker("userns-remap", `"default"`)
@@ -106,7 +107,7 @@ func TestUserNamespacesPlaceContainerInUnit(t *testing.T) {
 		h.inPlace(name, "dockhost@"+name+".service")
 		mapped := strings.Fields(h.output("cat /proc/" + h.pid(name) + "/uid_map"))
 		if (mapped[1] != "0") != remapped {
-			t.Errorf("%s: root is user %s of the host, want another: %v", name, mapped[1], remapped)
+			t.Errorf("root of %s is user %s of the host, want another user: %v", name, mapped[1], remapped)
 		}
 		h.run("docker exec " + name + " true")
 	}

@@ -9,13 +9,14 @@ import (
 	"testing"
 )
 
-// Changed arguments take effect at each start, whatever was left.
+// TestRunRecreatesContainer changes the arguments of a unit: its next start
+// applies them, even if an old container has the name.
 func TestRunRecreatesContainer(t *testing.T) {
 	tests := []struct{ name, before string }{
-		{"after a container that was kept", "timeout 60 systemctl start one && systemctl stop one"},
-		{"after a supervisor that was killed", "timeout 60 systemctl start one && systemctl kill -s KILL --kill-who=main one && systemctl stop one"},
-		{"after somebody's own that has ended", "docker create --name app localhost:5000/app:1"},
-		{"after somebody's own systemd-docker", "docker run -d --name app localhost:5000/app:1 && docker stop app"},
+		{"over the unit's stopped container", "timeout 60 systemctl start one && systemctl stop one"},
+		{"over a container of a killed supervisor", "timeout 60 systemctl start one && systemctl kill -s KILL --kill-who=main one && systemctl stop one"},
+		{"over a container of docker create", "docker create --name app localhost:5000/app:1"},
+		{"over a stopped container of docker run", "docker run -d --name app localhost:5000/app:1 && docker stop app"},
 	}
 	h := newHost(t)
 	h.login()
@@ -33,7 +34,7 @@ func TestRunRecreatesContainer(t *testing.T) {
 			}
 			h.run("systemctl stop one")
 			if state := h.output("docker inspect -f '{{.State.Status}}' app"); state != "exited" {
-				t.Errorf("without --rm the container is %s after its end, want exited", state)
+				t.Errorf("state of a container without --rm = %s after the stop, want exited", state)
 			}
 			h.run("docker rm app >/dev/null")
 			h.nothingLeft("one.service")
@@ -41,6 +42,8 @@ func TestRunRecreatesContainer(t *testing.T) {
 	}
 }
 
+// TestRunRefusesTakenName starts a unit whose container name belongs to another
+// unit, or to a running container that dockhost did not create.
 func TestRunRefusesTakenName(t *testing.T) {
 	h := newHost(t)
 	h.login()
@@ -51,23 +54,24 @@ func TestRunRefusesTakenName(t *testing.T) {
 	if _, code := h.try("timeout 60 systemctl start two"); code == 0 {
 		t.Error("the second unit started")
 	}
-	if said := h.journal("two.service"); !strings.Contains(said, `a container named "app" belongs to one.service (stop that unit, or use another name)`) {
-		t.Errorf("the second unit says %s", said)
+	if log := h.journal("two.service"); !strings.Contains(log, `a container named "app" belongs to one.service (stop that unit, or use another name)`) {
+		t.Errorf("journal of the second unit = %s, want the unit that owns the name", log)
 	}
 	if after := h.pid("app"); after != before {
-		t.Errorf("pid = %s, want %s: the first one is to be left alone", after, before)
+		t.Errorf("pid of the first unit's container = %s, want %s", after, before)
 	}
 	if status := h.property("two.service", "ExecMainStatus"); status != "125" {
 		t.Errorf("ExecMainStatus = %s, want 125", status)
 	}
 	h.run("systemctl stop one; docker run -d --name app localhost:5000/app:1")
 	h.try("timeout 60 systemctl start two")
-	if said := h.journal("two.service"); !strings.Contains(said, `a container named "app" exists that dockhost did not make (remove it: docker rm -f app)`) {
-		t.Errorf("the second unit says %s", said)
+	if log := h.journal("two.service"); !strings.Contains(log, `a container named "app" exists that dockhost did not make (remove it: docker rm -f app)`) {
+		t.Errorf("journal of the second unit = %s, want the command that helps", log)
 	}
 }
 
-// A unit may run as a user who may speak to Docker, with that user's logins.
+// TestRunUsesLoginsOfUnitUser runs units as a user of the group docker: they use
+// that user's registry logins.
 func TestRunUsesLoginsOfUnitUser(t *testing.T) {
 	const auth = `{"auth": "ZGVwbG95OnMzY3JldA=="}`
 	tests := []struct{ name, prepare, lines string }{
@@ -106,9 +110,9 @@ func TestRunUsesLoginsOfUnitUser(t *testing.T) {
 		h.run("docker rmi -f localhost:5000/app:1 >/dev/null 2>&1 || true")
 		h.unit("app.service", service("/usr/bin/dockhost run --rm --name app localhost:5000/app:1", "User=deploy"))
 		h.run("systemctl start --no-block app")
-		h.eventually("the unit says what it lacks", func() error {
+		h.eventually("STATUS= names the missing login", func() error {
 			if status := h.property("app.service", "StatusText"); !strings.Contains(status, "without a login for localhost:5000") {
-				return fmt.Errorf("it says %q", status)
+				return fmt.Errorf("StatusText = %q", status)
 			}
 			return nil
 		})
@@ -126,18 +130,18 @@ func TestRunUsesLoginsOfUnitUser(t *testing.T) {
 	})
 }
 
-// Outside of systemd it is a foreground program.
+// TestRunWorksInForeground runs dockhost run from a shell, without systemd.
 func TestRunWorksInForeground(t *testing.T) {
 	h := newHost(t)
 	h.login()
 	if out, code := h.try("dockhost run --rm localhost:5000/busybox echo hello"); code != 0 || !strings.Contains(out, "hello\n") {
-		t.Errorf("exited %d and printed %q, want hello", code, out)
+		t.Errorf("dockhost run exits %d and prints %q, want 0 and hello", code, out)
 	}
 	if out, code := h.try("dockhost run --rm -t localhost:5000/busybox sh -c 'echo out; exit 3'"); code != 3 || !strings.Contains(out, "out\r\n") {
-		t.Errorf("exited %d and printed %q, want 3 and out", code, out)
+		t.Errorf("dockhost run -t exits %d and prints %q, want 3 and out", code, out)
 	}
 	if out := h.output("dockhost run --rm localhost:5000/busybox sh -c 'echo out; echo err >&2' 2>/dev/null"); out != "out" {
-		t.Errorf("standard output is %q, want out", out)
+		t.Errorf("standard output = %q, want out", out)
 	}
 	h.run(`dockhost run --rm --name app localhost:5000/app:1 >/dev/null 2>&1 & pid=$!
 		until curl -fs -o /dev/null "http://$(docker inspect -f '{{.NetworkSettings.IPAddress}}' app 2>/dev/null):8080/healthz"; do sleep 0.1; done
@@ -145,10 +149,11 @@ func TestRunWorksInForeground(t *testing.T) {
 	h.nothingLeft("none")
 }
 
-// What makes no sense is refused, each with its reason, and nothing is run.
+// TestRunRefusesWrongFlags runs wrong command lines: each error names the reason,
+// and no container is created.
 func TestRunRefusesWrongFlags(t *testing.T) {
 	h := newHost(t)
-	tests := []struct{ command, says string }{
+	tests := []struct{ command, want string }{
 		{"dockhost run --restart always nginx", "--restart"},
 		{"dockhost run --cgroup-parent /x nginx", "--cgroup-parent"},
 		{"dockhost run --no-such-flag nginx", "--no-such-flag"},
@@ -157,19 +162,20 @@ func TestRunRefusesWrongFlags(t *testing.T) {
 		{"dockhost --cgroups all start nginx", "run"},
 	}
 	for _, test := range tests {
-		if out, code := h.try(test.command); code == 0 || !strings.Contains(out, test.says) {
-			t.Errorf("%s: exited %d and says %q, want %q", test.command, code, out, test.says)
+		if out, code := h.try(test.command); code == 0 || !strings.Contains(out, test.want) {
+			t.Errorf("%s exits %d and prints %q, want %q", test.command, code, out, test.want)
 		}
 	}
 	if left := h.output("docker ps -aq"); left != "" {
 		t.Errorf("containers left: %s", left)
 	}
 	if out := h.run("dockhost run --help"); !strings.Contains(out, "--sdnotify") || !strings.Contains(out, "--publish") {
-		t.Errorf("help says %s", out)
+		t.Errorf("dockhost run --help prints %s, want --sdnotify and --publish", out)
 	}
 }
 
-// Where systemd signals the container, too, a stop is a stop all the same.
+// TestRunStopsWithKillModeControlGroup stops a unit whose KillMode= makes systemd
+// signal the container too: the unit still ends with success.
 func TestRunStopsWithKillModeControlGroup(t *testing.T) {
 	h := newHost(t)
 	h.login()
@@ -183,26 +189,22 @@ func TestRunStopsWithKillModeControlGroup(t *testing.T) {
 	}
 }
 
-// A unit ends as its container ends.
+// TestRunExitsAsItsContainer checks that a unit has the exit status of its
+// container, or the one of docker run if the container cannot start.
 func TestRunExitsAsItsContainer(t *testing.T) {
 	tests := []struct{ name, command, status string }{
-		{"its own code", "localhost:5000/busybox sh -c 'exit 7'", "7"},
-		{"killed by a signal", "localhost:5000/busybox sh -c 'kill -9 $$$$; sleep 9'", "137"},
-		{"cannot be run", "localhost:5000/busybox /etc", "126"},
-		{"not found", "localhost:5000/busybox /none", "127"},
-		{"nothing to run", "--pull never localhost:5000/none", "125"},
+		{"an exit status", "localhost:5000/busybox sh -c 'exit 7'", "7"},
+		{"a signal", "localhost:5000/busybox sh -c 'kill -9 $$$$; sleep 9'", "137"},
+		{"a command that cannot be executed", "localhost:5000/busybox /etc", "126"},
+		{"a command that is not found", "localhost:5000/busybox /none", "127"},
+		{"a missing image", "--pull never localhost:5000/none", "125"},
 	}
 	h := newHost(t)
 	h.login()
 	for _, test := range tests {
 		h.unit("one.service", service("/usr/bin/dockhost run --rm --init --name one "+test.command))
 		h.try("timeout 60 systemctl start one")
-		h.eventually("the unit ends", func() error {
-			if state := h.property("one.service", "ActiveState"); state != "failed" {
-				return fmt.Errorf("it is %s", state)
-			}
-			return nil
-		})
+		h.reaches("one.service", "failed")
 		if status := h.property("one.service", "ExecMainStatus"); status != test.status {
 			t.Errorf("%s: ExecMainStatus = %s, want %s: %s", test.name, status, test.status, h.said("one.service"))
 		}
@@ -211,7 +213,8 @@ func TestRunExitsAsItsContainer(t *testing.T) {
 	}
 }
 
-// systemctl stop ends a container by its image's own signal, once.
+// TestRunStopsWithImageSignal checks that systemctl stop sends the stop signal of
+// the image, once.
 func TestRunStopsWithImageSignal(t *testing.T) {
 	h := newHost(t)
 	h.login()
@@ -228,7 +231,7 @@ func TestRunStopsWithImageSignal(t *testing.T) {
 	h.nothingLeft("web.service")
 }
 
-// --pull says when the registry is asked.
+// TestRunFollowsPullPolicy checks when --pull asks the registry.
 func TestRunFollowsPullPolicy(t *testing.T) {
 	h := newHost(t)
 	h.login()

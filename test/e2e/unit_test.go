@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// unit installs a unit that somebody wrote, until the test ends.
+// unit installs a hand-written unit until the test ends.
 func (h *host) unit(name, text string) {
 	h.Helper()
 	path := "/etc/systemd/system/" + name
@@ -19,43 +19,43 @@ func (h *host) unit(name, text string) {
 	})
 }
 
-// start starts a unit, which must not take for ever.
+// start starts units within two minutes.
 func (h *host) start(units string) {
 	h.Helper()
 	h.run("timeout 120 systemctl start " + units)
 }
 
-// said is what the unit's processes logged since its last start.
+// said returns the log lines of the unit's processes since its last start.
 func (h *host) said(unit string) string {
 	h.Helper()
 	return h.run("journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID=" + h.property(unit, "InvocationID"))
 }
 
-// service is the least that a unit of `dockhost run` needs, with more lines of
-// its [Service] section.
+// service returns a minimal unit for `dockhost run`, with more lines for its
+// [Service] section.
 func service(command string, lines ...string) string {
 	return "[Unit]\nAfter=docker.service\n[Service]\nType=notify\nDelegate=yes\nKillMode=mixed\nTimeoutStopSec=20\nExecStart=" + command +
 		"\n" + strings.Join(lines, "\n") + "\n"
 }
 
-// login gives root's docker command, and dockhost, the registry's password.
+// login logs root in to the registry, until the test ends.
 func (h *host) login() {
 	h.Helper()
 	h.run("docker login -u deploy -p s3cret localhost:5000 2>/dev/null")
 	h.Cleanup(func() { h.try("rm -rf /root/.docker") })
 }
 
-// inUnit fails unless the container's first process lies in the unit's cgroup.
+// inUnit checks that the unit's cgroup holds the container's first process.
 func (h *host) inUnit(container, unit string) {
 	h.Helper()
 	cgroup := h.output("cat /proc/" + h.pid(container) + "/cgroup")
 	if !strings.Contains(cgroup, "/"+unit+"/container") {
-		h.Errorf("container %s lies in %q, want it in %s", container, cgroup, unit)
+		h.Errorf("cgroup of container %s = %q, want one of %s", container, cgroup, unit)
 	}
 }
 
-// nothingLeft fails when a container, its placement, its cgroup or a process
-// is left of what ran in a unit.
+// nothingLeft checks that a unit has left no container, placement, cgroup or
+// process behind.
 func (h *host) nothingLeft(unit string) {
 	h.Helper()
 	if left := h.output("docker ps -aq --no-trunc"); left != "" {
@@ -72,7 +72,7 @@ func (h *host) nothingLeft(unit string) {
 	}
 }
 
-// answers asks the host's web server.
+// answers reports whether a web server on the host answers a request.
 func (h *host) answers(url string) error {
 	h.Helper()
 	if out, code := h.try("curl -fsSk -o /dev/null --max-time 5 " + url); code != 0 {
