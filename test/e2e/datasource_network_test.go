@@ -13,7 +13,7 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-// Where a test has the fake metadata service, and what it serves.
+// The paths of the fake metadata service, its unit, and the files it serves.
 const (
 	metadataProgram = "/usr/local/bin/dockhost-test-metadata"
 	metadataUnit    = "dockhost-test-metadata"
@@ -21,9 +21,10 @@ const (
 	metadataDropIn  = "/run/systemd/system/dockhost.service.d/50-test-dmi.conf"
 )
 
-// onCloud makes the host one of a cloud until the test ends: DMI that dockhost
-// sees, and the cloud's address on the loopback interface. Nothing serves
-// there yet; the address stays so that no request leaves the host.
+// onCloud makes the host look like an instance of a cloud until the test ends:
+// dockhost sees the cloud's DMI, and the loopback interface has the address of
+// the metadata service, so that no request leaves the host. It does not start the
+// service.
 func (h *host) onCloud(address string, dmi map[string]string) {
 	h.Helper()
 	h.Cleanup(func() {
@@ -34,7 +35,7 @@ func (h *host) onCloud(address string, dmi map[string]string) {
 	for field, value := range dmi {
 		h.write(metadataFiles+"/dmi/"+field, value+"\n")
 	}
-	// The test hosts are containers, without /sys/class/dmi.
+	// A test host is a container and has no /sys/class/dmi.
 	h.write(metadataDropIn, "[Service]\nTemporaryFileSystem=/sys/class\nBindReadOnlyPaths="+metadataFiles+"/dmi:/sys/class/dmi/id\n")
 	h.run("systemctl daemon-reload")
 }
@@ -47,13 +48,13 @@ func (h *host) serve(platform, address string, flags ...string) {
 		metadataUnit, metadataProgram, platform, address, metadataFiles, strings.Join(flags, " ")))
 	h.eventually("the metadata service listens", func() error {
 		if out, code := h.try("ss -Hltn src " + address + ":80 | grep ."); code != 0 {
-			return fmt.Errorf("it does not: %s", out)
+			return fmt.Errorf("nothing listens: %s", out)
 		}
 		return nil
 	})
 }
 
-// install puts the fake into the host: test/metadata, built from this tree.
+// install builds the fake service, test/metadata, and copies it to the host.
 func (h *host) install() {
 	h.Helper()
 	program := filepath.Join(h.TempDir(), "metadata")
@@ -71,29 +72,30 @@ func (h *host) install() {
 	}
 }
 
-// cloudUserData is what the user gave the instance in its cloud; the agent
-// does not know before it asks.
+// cloudUserData sets the user data that the metadata service serves. It does not
+// reload the agent.
 func (h *host) cloudUserData(section string) {
 	h.Helper()
 	h.write(metadataFiles+"/user-data.new", "#cloud-config\n"+section)
 	h.run("mv " + metadataFiles + "/user-data.new " + metadataFiles + "/user-data")
 }
 
-// source waits until the user data is from this datasource.
+// source waits until the agent has read user data from this datasource.
 func (h *host) source(name string) api.Source {
 	h.Helper()
 	var source api.Source
-	h.eventually("the user data of "+name+" is taken over", func() error {
+	h.eventually("the agent has read the user data of "+name, func() error {
 		s, _ := h.status()
 		if source = s.Source; source.Datasource != name {
-			return fmt.Errorf("source is %+v", source)
+			return fmt.Errorf("source = %+v", source)
 		}
 		return nil
 	})
 	return source
 }
 
-// A container is assigned by the user data of a cloud, found by DMI.
+// TestCloudUserDataAssignsContainer assigns a container by the user data of each
+// cloud that dockhost recognizes by DMI.
 func TestCloudUserDataAssignsContainer(t *testing.T) {
 	const linkLocal = "169.254.169.254"
 	tests := []struct {
@@ -109,7 +111,7 @@ func TestCloudUserDataAssignsContainer(t *testing.T) {
 		{"Oracle", linkLocal, map[string]string{"chassis_asset_tag": "OracleCloud.com"}, "http://169.254.169.254/opc/v2/instance/metadata/user_data"},
 		{"Akamai", linkLocal, map[string]string{"sys_vendor": "Akamai"}, "http://169.254.169.254/v1/user-data"},
 		{"AliYun", "100.100.100.200", map[string]string{"product_name": "Alibaba Cloud ECS"}, "http://100.100.100.200/2016-01-01/user-data"},
-		// The real port: the service refuses those from 1024.
+		// This service refuses clients with a port of 1024 or higher.
 		{"Scaleway", "169.254.42.42", map[string]string{"sys_vendor": "Scaleway"}, "http://169.254.42.42/user_data/cloud-init"},
 	}
 	for _, tt := range tests {
@@ -127,7 +129,8 @@ func TestCloudUserDataAssignsContainer(t *testing.T) {
 	}
 }
 
-// CloudStack's service is where DNS says.
+// TestCloudStackServiceIsFoundByDNS finds CloudStack's metadata service by the
+// name data-server.
 func TestCloudStackServiceIsFoundByDNS(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
@@ -144,7 +147,8 @@ func TestCloudStackServiceIsFoundByDNS(t *testing.T) {
 	h.ready("app")
 }
 
-// Without a token EC2's service is not asked, and the problem says what to do.
+// TestEC2WithoutTokensIsRefused checks that dockhost sends EC2's service no
+// request without a token, and that the problem says what to do.
 func TestEC2WithoutTokensIsRefused(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
@@ -155,7 +159,7 @@ func TestEC2WithoutTokensIsRefused(t *testing.T) {
 	h.eventually("the problem is in the status", func() error {
 		s, _ := h.status()
 		if problems := strings.Join(s.Source.Problems, "\n"); !strings.Contains(problems, "allow IMDSv1") || strings.Contains(problems, "s3cret") {
-			return fmt.Errorf("source is %+v", s.Source)
+			return fmt.Errorf("source = %+v", s.Source)
 		}
 		return nil
 	})

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// What dockhostctl convert makes of a declaration runs, as konlet ran it.
+// TestConvertedDeclarationRuns converts a konlet declaration by dockhostctl
+// convert, and runs it as konlet would.
 func TestConvertedDeclarationRuns(t *testing.T) {
 	h := newHost(t)
 	h.write("/tmp/declaration.yaml", `# DISCLAIMER: not a public API
@@ -28,7 +29,7 @@ spec:
   - {name: host, hostPath: {path: /var/lib/gce-test}}
 `)
 	h.Cleanup(func() { h.run("rm -rf /var/lib/gce-test /tmp/declaration.yaml") })
-	// As somebody who may do nothing.
+	// convert needs no privileges.
 	converted := h.run("setpriv --reuid 65534 --clear-groups dockhostctl convert - </tmp/declaration.yaml")
 	h.userData(converted + registries)
 	h.takeOver()
@@ -46,18 +47,19 @@ spec:
 	}
 	h.eventually("it listens in the host's network", func() error {
 		if out, code := h.try("ss -ltnH 'sport = :8099' | grep -q ."); code != 0 {
-			return fmt.Errorf("nobody listens at port 8099: %s", out)
+			return fmt.Errorf("nothing listens on port 8099: %s", out)
 		}
 		return nil
 	})
 	if out, code := h.try("echo 'spec: {containers: []}' | dockhostctl convert"); code != 1 || !strings.Contains(out, "stdin:1:8 spec.containers: 0 containers") {
-		t.Errorf("a wrong declaration exits %d: %s", code, out)
+		t.Errorf("convert of a wrong declaration exits %d, want 1 and the position: %s", code, out)
 	}
 }
 
-// The units that mount a disk are right in systemd's own eyes, and without the
-// disk the container does not start. A test host is a container, in which
-// systemd knows no devices: what makes a file system is tried on files.
+// TestContainerRequiresMountUnits checks that systemd accepts the units that mount
+// a disk, and that the container does not start without the disk. In a test host,
+// a container, systemd sees no devices, so the condition for mkfs is tried on
+// files.
 func TestContainerRequiresMountUnits(t *testing.T) {
 	h := newHost(t)
 	h.assign(app("x-dockhost: {mounts: [{what: /dev/disk/by-id/google-e2e-data, where: /mnt/e2e/data, type: ext4, makefs: true}]}"))
@@ -77,31 +79,31 @@ func TestContainerRequiresMountUnits(t *testing.T) {
 		"Where": "/mnt/e2e/data", "Type": "ext4",
 	} {
 		if got := strings.ReplaceAll(h.property("mnt-e2e-data.mount", property), `\\`, `\`); !strings.Contains(got, want) {
-			t.Errorf("%s of the mount = %q, want %q in it", property, got, want)
+			t.Errorf("%s= of the mount = %q, want %q in it", property, got, want)
 		}
 	}
 	if got := h.property("dockhost@app.service", "Requires"); !strings.Contains(got, "mnt-e2e-data.mount") {
-		t.Errorf("Requires of dockhost@app = %q, want the mount", got)
+		t.Errorf("Requires= of dockhost@app = %q, want the mount", got)
 	}
 	if got := h.property("dockhost@app.service", "ActiveState"); got != "inactive" {
-		t.Errorf("dockhost@app is %s without its disk, want inactive", got)
+		t.Errorf("ActiveState of dockhost@app without its disk = %s, want inactive", got)
 	}
-	// As systemd starts it, but with a file for the device.
-	ask := `line=$(sed -n 's/^ExecCondition=//p' '` + dir + maker + `'); line=${line//\$\$/\$}; eval "${line//%f/$disk}"`
+	// This runs ExecCondition= as systemd does, with a file in place of the device.
+	condition := `line=$(sed -n 's/^ExecCondition=//p' '` + dir + maker + `'); line=${line//\$\$/\$}; eval "${line//%f/$disk}"`
 	for disk, want := range map[string]int{
 		"truncate -s 16M $disk":                                                                 0,
 		"truncate -s 16M $disk && mkswap $disk >/dev/null":                                      1,
 		"truncate -s 16M $disk && echo ',,L' | sfdisk -q $disk":                                 1,
 		"truncate -s 16M $disk && dd status=none if=/bin/sh of=$disk seek=1 bs=1M conv=notrunc": 0,
 	} {
-		if out, code := h.try("disk=/var/tmp/e2e-disk; rm -f $disk; (" + disk + ") || exit 9; " + ask); code != want {
-			t.Errorf("%s: to make a file system there exits %d, want %d: %s", disk, code, want, out)
+		if out, code := h.try("disk=/var/tmp/e2e-disk; rm -f $disk; (" + disk + ") || exit 9; " + condition); code != want {
+			t.Errorf("ExecCondition= exits %d after %s, want %d: %s", code, disk, want, out)
 		}
 	}
 	h.run("rm -f /var/tmp/e2e-disk")
 	h.assign(app())
 	h.ready("app")
 	if out, code := h.try("ls -d " + dir + "*e2e*"); code == 0 {
-		t.Errorf("left behind: %s", out)
+		t.Errorf("units left: %s", out)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Logins whose password is not in the user data.
+// TestLoginsPullImages pulls images with logins whose password is not in the user
+// data.
 func TestLoginsPullImages(t *testing.T) {
 	tests := []struct{ name, login, prepare, undo string }{
 		{
@@ -37,26 +38,27 @@ chmod 755 /usr/local/bin/docker-credential-e2e`, "rm -f /usr/local/bin/docker-cr
 			h.run("docker rmi -f localhost:5000/app:1 localhost:5000/app:2 >/dev/null 2>&1 || true")
 			section := "dockhost:\n  containers:\n    app: {image: 'localhost:5000/app:1'}\n  registries:\n    localhost:5000: " + test.login + "\n"
 			h.assign(section)
-			h.ready("app") // which the supervisor pulled
+			h.ready("app") // the supervisor pulled the image
 			h.assign(strings.Replace(section, "app:1", "app:2", 1))
-			h.eventually("the new image runs, which the agent pulled", func() error {
+			h.eventually("the image that the agent pulled runs", func() error {
 				if c, err := h.container("app"); err != nil || c.Image != "localhost:5000/app:2" || !c.Ready || c.Pending != nil {
-					return fmt.Errorf("it is %+v: %w", c, errors.Join(err, errors.New("want it ready")))
+					return fmt.Errorf("status = %+v: %w", c, errors.Join(err, errors.New("want it ready")))
 				}
 				return nil
 			})
 			if mode := h.output("stat -c %a /run/dockhost/logins/config.json"); mode != "600" {
-				t.Errorf("config.json has mode %s, want 600", mode)
+				t.Errorf("mode of config.json = %s, want 600", mode)
 			}
 			shown, _ := h.try("dockhostctl status --json; cat /run/systemd/system/dockhost@app.service.d/50-dockhost.conf; journalctl --no-pager -b -u dockhost -u dockhost@app -n 500")
 			if strings.Contains(shown, "s3cret") {
-				t.Error("the password is shown")
+				t.Error("status, drop-in or journal show the password")
 			}
 		})
 	}
 }
 
-// A file that others may read is not used, and what to do is said.
+// TestReadablePasswordFileIsRefused uses a password file that others may read: the
+// error names the command that helps.
 func TestReadablePasswordFileIsRefused(t *testing.T) {
 	h := newHost(t)
 	h.Cleanup(func() { h.run("rm -f /etc/dockhost/e2e-password") })
@@ -64,9 +66,9 @@ func TestReadablePasswordFileIsRefused(t *testing.T) {
 	h.run("chmod 644 /etc/dockhost/e2e-password; docker rmi -f localhost:5000/app:1 >/dev/null 2>&1 || true")
 	h.assign("dockhost:\n  containers:\n    app: {image: 'localhost:5000/app:1'}\n" +
 		"  registries:\n    localhost:5000: {username: deploy, password_file: /etc/dockhost/e2e-password}\n")
-	h.eventually("the reason is told", func() error {
+	h.eventually("the status shows the reason", func() error {
 		if c, err := h.container("app"); err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, "chmod 600 /etc/dockhost/e2e-password") {
-			return fmt.Errorf("app is %+v: %w", c, errors.Join(err, errors.New("want the cure")))
+			return fmt.Errorf("status = %+v: %w", c, errors.Join(err, errors.New("want chmod 600")))
 		}
 		return nil
 	})

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// What the policy refuses is told by its rule, and what runs goes on; a policy
-// that is broken refuses everything new.
+// TestPolicyRefusesUserData assigns user data that the policy refuses: the problem
+// names the rule, and the container keeps running. A policy with an error refuses
+// every change.
 func TestPolicyRefusesUserData(t *testing.T) {
 	const path = "/etc/dockhost/policy.yaml"
 	h := newHost(t)
@@ -25,7 +26,7 @@ func TestPolicyRefusesUserData(t *testing.T) {
 	for _, test := range tests {
 		h.write(path, test.policy)
 		h.assign(test.section)
-		h.eventually("the rule is told", func() error {
+		h.eventually("the status names the rule", func() error {
 			if s, code := h.status(); code != 3 || !s.Source.LastKnownGood || !strings.Contains(strings.Join(s.Source.Problems, "\n"), test.problem) {
 				return fmt.Errorf("status exits %d with %+v, want %q", code, s.Source, test.problem)
 			}
@@ -36,7 +37,7 @@ func TestPolicyRefusesUserData(t *testing.T) {
 		}
 		h.runsStill(pid)
 	}
-	// The example that is shipped is one, and root is not bound.
+	// The packaged example is a valid policy, and a policy does not bind root.
 	h.run("cp /usr/share/dockhost/policy.yaml.example " + path)
 	h.run("docker image inspect localhost:5000/app:1 >/dev/null && dockhostctl run --name local --privileged=false --network host localhost:5000/app:1 -listen :8098")
 	h.run("dockhostctl rm local")
