@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -11,36 +10,39 @@ import (
 	"testing"
 )
 
-// artifact copies one file of the current version to the host, as path.
-func (h *host) artifact(pattern, path string) {
-	h.Helper()
-	found, err := filepath.Glob(filepath.Join(packages, "current", pattern))
-	if err != nil || len(found) != 1 {
-		h.Fatalf("%d files %s in %s/current (run: make test-packages)", len(found), pattern, packages)
+// built returns the path of the one file of a version that matches a pattern.
+func built(t *testing.T, version, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(packages, version, pattern))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%d files match %s/%s/%s, want 1 (run: make test-packages)", len(files), packages, version, pattern)
 	}
-	if out, err := dockerOutside("cp", found[0], hostName()+":"+path); err != nil {
-		h.Fatalf("copy %s: %v: %s", found[0], err, out)
+	return files[0]
+}
+
+// artifact copies the one file of a version that matches a pattern to the host.
+func (h *host) artifact(version, pattern, path string) {
+	h.Helper()
+	file := built(h.T, version, pattern)
+	if out, err := dockerOutside("cp", file, hostName()+":"+path); err != nil {
+		h.Fatalf("copy %s: %v: %s", file, err, out)
 	}
 }
 
-// active waits until the container's unit is active, and returns the pid of
-// the container.
+// active waits until the container's unit is active, and returns the container's
+// PID.
 func (h *host) active(name string) string {
 	h.Helper()
-	h.eventually(name+" is active", func() error {
-		if state := h.property("dockhost@"+name, "ActiveState"); state != "active" {
-			return fmt.Errorf("it is %s", state)
-		}
-		return nil
-	})
+	h.reaches("dockhost@"+name, "active")
 	return h.pid(name)
 }
 
-// TestTarballInstallsOnReadOnlyUsr installs on a host whose /usr is read-only, upgrades and removes.
+// TestTarballInstallsOnReadOnlyUsr installs, upgrades and removes the tarball on a
+// host whose /usr is read-only.
 func TestTarballInstallsOnReadOnlyUsr(t *testing.T) {
 	h := newPackageHost(t)
 	before := h.tree()
-	h.artifact("*.tar.gz", onHost+"/dockhost.tar.gz")
+	h.artifact("current", "*.tar.gz", onHost+"/dockhost.tar.gz")
 	t.Cleanup(func() { h.try("umount -l /usr; rm -rf /opt/bin /opt/libexec /opt/share /etc/systemd/system/dockhost*") })
 	h.run("mount --bind /usr /usr && mount -o remount,bind,ro /usr && ! touch /usr/x 2>/dev/null")
 	h.userData("#cloud-config\n" + app())
@@ -51,10 +53,10 @@ func TestTarballInstallsOnReadOnlyUsr(t *testing.T) {
 	agent := h.property("dockhost", "MainPID")
 	h.run(install)
 	if got := h.active("app"); got != pid {
-		t.Errorf("the container's pid is %s after an upgrade, was %s", got, pid)
+		t.Errorf("pid of the container after the upgrade = %s, want %s", got, pid)
 	}
 	if got := h.property("dockhost", "MainPID"); got == agent {
-		t.Error("the agent is not restarted by an upgrade")
+		t.Error("the upgrade did not restart the agent")
 	}
 	h.run("cd " + onHost + " && dockhost-*/install.sh --remove")
 	h.run("umount -l /usr")
@@ -69,18 +71,15 @@ func TestTarballInstallsOnReadOnlyUsr(t *testing.T) {
 	}
 }
 
-// TestSystemExtensionRunsContainers merges the extension into /usr. It is unpacked, since a
-// test host has no loop devices.
+// TestSystemExtensionRunsContainers merges the system extension into /usr. The
+// extension is unpacked, because a test host has no loop devices.
 func TestSystemExtensionRunsContainers(t *testing.T) {
 	h := newPackageHost(t)
-	found, err := filepath.Glob(filepath.Join(packages, "current", "*.raw"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%d extensions in %s/current (run: make test-packages)", len(found), packages)
-	}
+	extension := built(t, "current", "*.raw")
 	unpacked := filepath.Join(t.TempDir(), "dockhost")
-	unpack := exec.CommandContext(t.Context(), "unsquashfs", "-q", "-n", "-d", unpacked, found[0])
+	unpack := exec.CommandContext(t.Context(), "unsquashfs", "-q", "-n", "-d", unpacked, extension)
 	if out, err := unpack.CombinedOutput(); err != nil {
-		t.Fatalf("unpack %s: %v: %s", found[0], err, out)
+		t.Fatalf("unpack %s: %v: %s", extension, err, out)
 	}
 	h.run("mkdir -p /var/lib/extensions")
 	t.Cleanup(func() {
@@ -95,6 +94,6 @@ func TestSystemExtensionRunsContainers(t *testing.T) {
 	h.agentIs(currentVersion)
 	h.ready("app")
 	if upheld := h.property("multi-user.target", "Upholds"); !strings.Contains(upheld, "dockhost.service") {
-		t.Errorf("multi-user.target upholds %q, not dockhost.service", upheld)
+		t.Errorf("Upholds= of multi-user.target = %q, want dockhost.service in it", upheld)
 	}
 }

@@ -125,7 +125,7 @@ func (h *host) signals(since string) []string {
 }
 
 // TestChangeRestartsOnlyWhatChanged changes the assignment step by step: only the
-// changed container restarts, and a container that is no longer assigned stops.
+// changed container restarts, and an unassigned container stops.
 func TestChangeRestartsOnlyWhatChanged(t *testing.T) {
 	h := newHost(t)
 	two := func(appImage, memory string) string {

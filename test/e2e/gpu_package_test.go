@@ -67,7 +67,7 @@ func TestGPUSuitePassesOnStandIn(t *testing.T) {
 func TestGPULibrariesAreLinked(t *testing.T) {
 	h := newPackageHost(t)
 	h.dpkg("current")
-	h.artifact("dockhost-nvidia_*.deb", onHost+"/nvidia.deb")
+	h.artifact("current", "dockhost-nvidia_*.deb", onHost+"/nvidia.deb")
 	h.run("dpkg -i " + onHost + "/nvidia.deb")
 	h.Cleanup(func() { h.run("dpkg -P dockhost-nvidia && ! test -e /usr/libexec/dockhost/dockhost-nvidia") })
 

@@ -4,35 +4,28 @@ package e2e
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
 
 const (
-	// packages is where `make test-packages` leaves two versions.
+	// packages is the directory in which `make test-packages` builds two versions.
 	packages        = "../../build/test-packages"
 	previousVersion = "v0.0.1"
 	currentVersion  = "v0.0.2"
-	// onHost is where the host has them, as previous.deb and current.deb.
+	// onHost is the host's directory with previous.deb and current.deb.
 	onHost = "/root/packages"
 )
 
-// newPackageHost is newHost without the programs, as a host is that dockhost
-// was never on. They are back when the test ends.
+// newPackageHost returns a host that has never had dockhost: it is newHost without
+// the programs, which return when the test ends.
 func newPackageHost(t *testing.T) *host {
 	t.Helper()
 	h := newHost(t)
 	h.run("mkdir -p " + onHost)
 	for _, version := range []string{"previous", "current"} {
-		found, err := filepath.Glob(filepath.Join(packages, version, "dockhost_*.deb"))
-		if err != nil || len(found) != 1 {
-			t.Fatalf("%d packages in %s/%s (run: make test-packages)", len(found), packages, version)
-		}
-		if out, err := dockerOutside("cp", found[0], hostName()+":"+onHost+"/"+version+".deb"); err != nil {
-			t.Fatalf("copy %s: %v: %s", found[0], err, out)
-		}
+		h.artifact(version, "dockhost_*.deb", onHost+"/"+version+".deb")
 	}
 	t.Cleanup(func() {
 		h.try("dpkg -P dockhost; tar -C / -xf " + onHost + "/lab.tar && rm -rf " + onHost)
@@ -54,14 +47,14 @@ func newPackageHost(t *testing.T) *host {
 	return h
 }
 
-// dpkg installs one of the packages, over whichever is there.
+// dpkg installs a version of the package over the installed one.
 func (h *host) dpkg(version string) {
 	h.Helper()
 	h.run("dpkg -i " + onHost + "/" + version + ".deb")
 }
 
-// tree lists all files where a package could leave any, less the caches and
-// logs of others.
+// tree lists the files in all directories in which a package may leave some,
+// without the caches, logs and data of other programs.
 func (h *host) tree() []string {
 	h.Helper()
 	out := h.run(`find /etc /usr /opt /srv /var /run/systemd/system /run/dockhost 2>/dev/null \
@@ -71,19 +64,20 @@ func (h *host) tree() []string {
 	return strings.Fields(out)
 }
 
-// agentIs waits until the agent of this version answers.
+// agentIs waits until the agent answers and has this version.
 func (h *host) agentIs(version string) {
 	h.Helper()
 	h.eventually("the agent is "+version, func() error {
 		if s, _ := h.status(); s.Agent.Version != version {
-			return fmt.Errorf("it is %q", s.Agent.Version)
+			return fmt.Errorf("version = %q", s.Agent.Version)
 		}
 		return nil
 	})
 }
 
-// TestPackageUpgradeKeepsContainer goes through the life of a package: what runs in a container is
-// touched by nothing but the removal, and a purge leaves nothing.
+// TestPackageUpgradeKeepsContainer installs, upgrades, downgrades, removes and
+// purges the package: only the removal stops a container, and a purge leaves no
+// files.
 func TestPackageUpgradeKeepsContainer(t *testing.T) {
 	h := newPackageHost(t)
 	daemonJSON, before := h.run("cat /etc/docker/daemon.json || true"), h.tree()
@@ -102,10 +96,10 @@ func TestPackageUpgradeKeepsContainer(t *testing.T) {
 		h.dpkg(step.to)
 		h.agentIs(step.version)
 		if got := h.pid("app"); got != pid {
-			t.Errorf("install %s: the container's pid is %s, was %s", step.to, got, pid)
+			t.Errorf("install %s: pid of the container = %s, want %s", step.to, got, pid)
 		}
 		if got := h.property("dockhost@app", "MainPID"); got != supervisor {
-			t.Errorf("install %s: the supervisor's pid is %s, was %s", step.to, got, supervisor)
+			t.Errorf("install %s: pid of the supervisor = %s, want %s", step.to, got, supervisor)
 		}
 		h.run("docker exec app /app -check :8080")
 	}
@@ -114,10 +108,10 @@ func TestPackageUpgradeKeepsContainer(t *testing.T) {
 
 	h.run("dpkg -r dockhost")
 	if out := h.output("docker ps -aq; systemctl list-units --no-legend 'dockhost*'"); out != "" {
-		t.Errorf("after the removal there is still: %s", out)
+		t.Errorf("the removal left %s", out)
 	}
 	if got := h.run("cat /etc/docker/daemon.json || true"); got != daemonJSON {
-		t.Errorf("after the removal daemon.json is %s, was %s", got, daemonJSON)
+		t.Errorf("daemon.json after the removal = %s, want %s", got, daemonJSON)
 	}
 	h.run("test -s /var/lib/dockhost/assignment.json -a -s /etc/dockhost/policy.yaml")
 
@@ -133,13 +127,13 @@ func TestPackageUpgradeKeepsContainer(t *testing.T) {
 	}
 	for _, path := range before {
 		if !slices.Contains(after, path) {
-			t.Errorf("the purge took %s away", path)
+			t.Errorf("the purge removed %s, which is not the package's", path)
 		}
 	}
 }
 
-// TestPackageKeepsDisabledUnits has what an administrator disabled, or had disabled
-// by a preset, stay disabled.
+// TestPackageKeepsDisabledUnits installs and upgrades the package where a preset
+// disables its units: they stay disabled.
 func TestPackageKeepsDisabledUnits(t *testing.T) {
 	h := newPackageHost(t)
 	const preset = "/etc/systemd/system-preset/10-test.preset"
@@ -152,21 +146,22 @@ func TestPackageKeepsDisabledUnits(t *testing.T) {
 	h.isDisabled()
 }
 
-// isDisabled says that the agent neither runs nor would after a boot.
+// isDisabled checks that the agent does not run, and would not after a boot.
 func (h *host) isDisabled() {
 	h.Helper()
 	for _, unit := range []string{"dockhost.service", "dockhost.socket"} {
 		if out, _ := h.try("systemctl is-enabled " + unit); strings.TrimSpace(out) != "disabled" {
-			h.Errorf("%s is %s, want disabled", unit, out)
+			h.Errorf("systemctl is-enabled %s = %s, want disabled", unit, out)
 		}
 		if active := h.property(unit, "ActiveState"); active != "inactive" {
-			h.Errorf("%s is %s, want inactive", unit, active)
+			h.Errorf("ActiveState of %s = %s, want inactive", unit, active)
 		}
 	}
 }
 
-// TestPackageRemovalStopsHandWrittenUnits has a container of "dockhost run" ended too:
-// without the runtime Docker could not end it any more.
+// TestPackageRemovalStopsHandWrittenUnits removes the package while a unit of
+// "dockhost run" is active: the removal stops it, because Docker cannot stop a
+// container without its runtime.
 func TestPackageRemovalStopsHandWrittenUnits(t *testing.T) {
 	h := newPackageHost(t)
 	h.dpkg("current")
@@ -179,15 +174,16 @@ func TestPackageRemovalStopsHandWrittenUnits(t *testing.T) {
 	h.run("docker login -u deploy -p s3cret localhost:5000 && systemctl daemon-reload && systemctl start own")
 	t.Cleanup(func() { h.try("docker logout localhost:5000") })
 	if out := h.run("dpkg -P dockhost 2>&1"); !strings.Contains(out, "stopping own.service") {
-		t.Errorf("the removal says nothing of own.service: %s", out)
+		t.Errorf("the removal prints %s, want stopping own.service in it", out)
 	}
 	if state, left := h.property("own", "ActiveState"), h.output("docker ps -aq"); state != "inactive" || left != "" {
-		t.Errorf("own.service is %s, and Docker has %q", state, left)
+		t.Errorf("own.service is %s with containers %q, want inactive and none", state, left)
 	}
 }
 
-// TestPackageInstallsInImageBuild installs, upgrades and purges where neither systemd nor
-// Docker runs: in a copy of the host's file system, as an image build does.
+// TestPackageInstallsInImageBuild installs, upgrades and purges the package in a
+// copy of the host's file system without systemd and Docker, as an image build
+// does.
 func TestPackageInstallsInImageBuild(t *testing.T) {
 	h := newPackageHost(t)
 	const image = "/tmp/image"

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestRepositoryRejectsTampering installs and upgrades with apt from a repository as `make
-// repo` makes it, and takes nothing from one that was tampered with.
+// TestRepositoryRejectsTampering installs and upgrades by apt from a repository of
+// `make repo`, and checks that apt rejects it after a change to its lists.
 func TestRepositoryRejectsTampering(t *testing.T) {
 	h := newPackageHost(t)
 	repository := makeRepository(t, "previous", "current")
@@ -33,11 +33,11 @@ func TestRepositoryRejectsTampering(t *testing.T) {
 	lists := onHost + "/dists/stable/main/binary-*/Packages"
 	h.run("sed -i 's/^Version: 0.0.2-1/Version: 0.0.3-1/' " + lists + " && rm " + lists + ".gz")
 	if out, code := h.try(apt + "update -o APT::Update::Error-Mode=any"); code == 0 {
-		t.Errorf("apt takes a list that is not the signed one: %s", out)
+		t.Errorf("apt accepts a list that differs from the signed one: %s", out)
 	}
 }
 
-// makeRepository signs a repository of packages with a key of its own, and
+// makeRepository builds a repository of packages, signed with a new key, and
 // returns its directory.
 func makeRepository(t *testing.T, versions ...string) string {
 	t.Helper()

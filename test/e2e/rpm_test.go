@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestRPMScriptsKeepContainer runs the scripts of the rpm in the order in which rpm does,
-// on a host that has no rpm: the files come from the deb, which has the same.
+// TestRPMScriptsKeepContainer runs the scripts of the rpm in rpm's order on a host
+// without rpm. The files come from the deb, which has the same.
 func TestRPMScriptsKeepContainer(t *testing.T) {
 	h := newPackageHost(t)
 	script := func(name, left string) {
@@ -18,7 +18,7 @@ func TestRPMScriptsKeepContainer(t *testing.T) {
 			t.Fatal(err)
 		}
 		if out, code := h.tryWith("sh -s "+left, string(text)); code != 0 {
-			t.Fatalf("%s %s exited %d: %s", name, left, code, out)
+			t.Fatalf("%s %s exits %d: %s", name, left, code, out)
 		}
 	}
 	unpack := func(version string) {
@@ -40,7 +40,7 @@ func TestRPMScriptsKeepContainer(t *testing.T) {
 	script("postun", "1")
 	h.agentIs(currentVersion)
 	if got := h.pid("app"); got != pid {
-		t.Errorf("the container's pid is %s after an upgrade, was %s", got, pid)
+		t.Errorf("pid of the container after the upgrade = %s, want %s", got, pid)
 	}
 
 	script("preun", "0")
@@ -49,6 +49,6 @@ func TestRPMScriptsKeepContainer(t *testing.T) {
 	out, _ := h.try(`docker ps -aq; grep dockhost /etc/docker/daemon.json 2>/dev/null
 		ls -d /run/dockhost /run/systemd/system/dockhost* /etc/systemd/system/*/dockhost* 2>/dev/null`)
 	if out != "" {
-		t.Errorf("after the removal there is still: %s", out)
+		t.Errorf("the removal left %s", out)
 	}
 }
