@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// alone has cloud-init not run: dockhost finds the disc itself, and a test that
-// boots often is done sooner.
+// alone is the kernel argument that disables cloud-init. dockhost finds the disc
+// itself, and the machine boots faster.
 const alone = "cloud-init=disabled"
 
-// TestFirstBootPullsImage is a first boot whose image has to be pulled, from a registry that
-// is reached once the network is there.
+// TestFirstBootPullsImage boots with an image from a registry, which answers once
+// the network is up.
 func TestFirstBootPullsImage(t *testing.T) {
 	r := newRegistry(t)
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-pull", app(r.image()))})
 	m.well("2")
 }
 
-// TestEachLimitIsEnforced has a container run against each of its limits, and its unit's.
+// TestEachLimitIsEnforced exceeds each limit of a container and of its unit.
 func TestEachLimitIsEnforced(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-limits", app(preloaded, limits...))})
 	m.well("1")
@@ -37,50 +37,50 @@ func TestEachLimitIsEnforced(t *testing.T) {
 	enter := "echo $BASHPID >" + place + "/cgroup.procs\n"
 	m.run("(" + enter + "exec timeout 10 sh -c 'while :; do :; done') || [ $? = 124 ]")
 	if stat := m.run("cat " + place + "/cpu.stat"); strings.Contains(stat, "nr_throttled 0\n") {
-		t.Errorf("a busy loop within half a CPU was never throttled: %s", stat)
+		t.Errorf("cpu.stat after a busy loop with half a CPU = %s, want throttling", stat)
 	}
-	// 5 MB at 1 MB/s, past the page cache: less than 4 s would be no limit.
+	// 5 MB at 1 MB/s, past the page cache, take at least 4 s.
 	took := m.run("began=${EPOCHREALTIME/./}; (" + enter + "exec dd if=/dev/zero of=/written bs=1M count=5 oflag=direct 2>/dev/null); echo $((${EPOCHREALTIME/./} - began))")
 	if us, err := strconv.Atoi(took); err != nil || us < 4_000_000 {
-		t.Errorf("5 MB were written in %s us, which is faster than 1 MB/s", took)
+		t.Errorf("writing 5 MB at 1 MB/s took %s us, want at least 4000000", took)
 	}
 	if out, _ := m.try("(" + enter + "for i in {1..80}; do sleep 20 & done; kill $(jobs -p)) 2>&1"); !strings.Contains(out, "Resource temporarily unavailable") {
-		t.Errorf("80 processes within 64: %s, want some refused", out)
+		t.Errorf("starting 80 processes with a limit of 64 prints %s, want an error", out)
 	}
 	m.well("1")
 }
 
-// eats has the container take more memory than it may: it is killed, the journal
-// says why, and it comes back.
+// eats makes the container exceed its memory limit: it is killed, the journal says
+// why, and it starts again.
 func (m *machine) eats(why string) {
 	m.Helper()
 	invocation := m.property("dockhost@app.service", "InvocationID")
 	m.run("curl -s -m 60 -X POST 'http://127.0.0.1:8080/eat?mb=150' || true")
 	m.eventually(func() string {
 		if m.property("dockhost@app.service", "InvocationID") == invocation {
-			return "the container has not been started anew"
+			return "the container has not started again"
 		}
 		return m.serves("1")
 	})
 	journal := m.run("journalctl --no-pager -o cat -u dockhost@app.service _SYSTEMD_INVOCATION_ID=" + invocation)
 	if want := "container was killed for want of memory (exit code 137): " + why; !strings.Contains(journal, want) {
-		m.Errorf("the journal does not say %q:\n%s", want, journal)
+		m.Errorf("the journal lacks %q:\n%s", want, journal)
 	}
 }
 
-// TestContainerReturnsAfterReboot has a container come back by itself.
+// TestContainerReturnsAfterReboot reboots a machine: its container is stopped in
+// order, and starts again.
 func TestContainerReturnsAfterReboot(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-reboot", app(preloaded, "stop_grace_period: 2m"))})
 	m.well("1")
 	m.reboot()
 	m.well("1")
 	if out := m.run("journalctl -b -1 -u dockhost@app.service -o cat"); !strings.Contains(out, "Deactivated successfully") {
-		t.Errorf("the container was not stopped before the reboot: %s", out)
+		t.Errorf("journal of the last boot = %s, want a stop of the container", out)
 	}
 }
 
-// moments returns random times below a bound, and logs what they can be had
-// again by.
+// moments returns a source of random times below a bound, and logs its seed.
 func moments(t *testing.T) func(below time.Duration) time.Duration {
 	t.Helper()
 	if *seed == 0 {
@@ -91,7 +91,8 @@ func moments(t *testing.T) func(below time.Duration) time.Duration {
 	return func(below time.Duration) time.Duration { return time.Duration(source.Int64N(int64(below))) }
 }
 
-// TestContainerReturnsAfterPowerCut cuts it while the container runs, at random moments.
+// TestContainerReturnsAfterPowerCut cuts the power at random moments while the
+// container runs.
 func TestContainerReturnsAfterPowerCut(t *testing.T) {
 	disk, disc, moment := newDisk(t), newDisc(t, "i-cut", app(preloaded)), moments(t)
 	for range *cuts {
@@ -106,7 +107,7 @@ func TestContainerReturnsAfterPowerCut(t *testing.T) {
 	m.checkStore("i-cut")
 }
 
-// TestPullSurvivesPowerCut cuts it in the middle of a pull.
+// TestPullSurvivesPowerCut cuts the power in the middle of a pull.
 func TestPullSurvivesPowerCut(t *testing.T) {
 	r, moment := newRegistry(t), moments(t)
 	r.stall()
@@ -116,11 +117,11 @@ func TestPullSurvivesPowerCut(t *testing.T) {
 		select {
 		case <-r.stalled:
 		case <-time.After(patience):
-			t.Fatal("no pull has begun")
+			t.Fatal("the pull has not begun")
 		}
 		m.pause(moment(3 * time.Second))
 		m.cutPower()
-		for len(r.stalled) > 0 { // Docker had asked again
+		for len(r.stalled) > 0 { // Docker may have tried again
 			<-r.stalled
 		}
 	}
@@ -130,8 +131,8 @@ func TestPullSurvivesPowerCut(t *testing.T) {
 	m.checkStore("i-pull")
 }
 
-// TestTakeoverSurvivesPowerCut cuts it while one assignment is replaced by another:
-// the machine ends with the new one, and never with none.
+// TestTakeoverSurvivesPowerCut cuts the power while the machine replaces one
+// assignment with another: it always has one of them, and ends with the new one.
 func TestTakeoverSurvivesPowerCut(t *testing.T) {
 	r, moment := newRegistry(t), moments(t)
 	disk, old := newDisk(t), newDisc(t, "i-takeover", app(preloaded))
@@ -149,23 +150,24 @@ func TestTakeoverSurvivesPowerCut(t *testing.T) {
 	m.checkStore("i-takeover")
 }
 
-// checkStore has what is kept across boots be whole, and be of that instance.
+// checkStore checks that the files that dockhost keeps across boots are complete,
+// and belong to the instance.
 func (m *machine) checkStore(instance string) {
 	m.Helper()
-	var kept struct {
+	var assignment struct {
 		InstanceID string `json:"instance_id"`
 	}
 	raw := m.run("cat /var/lib/dockhost/assignment.json")
-	if err := json.Unmarshal([]byte(raw), &kept); err != nil || kept.InstanceID != instance {
-		m.Errorf("assignment.json: instance-id %q, %v; want that of %s", kept.InstanceID, err, instance)
+	if err := json.Unmarshal([]byte(raw), &assignment); err != nil || assignment.InstanceID != instance {
+		m.Errorf("instance-id in assignment.json = %q, %v, want %q", assignment.InstanceID, err, instance)
 	}
-	if left := m.run("ls -A -I images.json /var/lib/dockhost"); left != "assignment.json\npreloaded.json" {
-		m.Errorf("/var/lib/dockhost has %q", left)
+	if files := m.run("ls -A -I images.json /var/lib/dockhost"); files != "assignment.json\npreloaded.json" {
+		m.Errorf("files in /var/lib/dockhost = %q, want assignment.json and preloaded.json", files)
 	}
 }
 
-// TestChangedDiscTakesEffect has a machine run what its disc says at each boot, and what
-// it said last when there is none.
+// TestChangedDiscTakesEffect changes the disc between boots: the machine runs what
+// the disc assigns, or without a disc the last known good assignment.
 func TestChangedDiscTakesEffect(t *testing.T) {
 	r := newRegistry(t)
 	disk := newDisk(t)
@@ -180,14 +182,14 @@ func TestChangedDiscTakesEffect(t *testing.T) {
 	m = boot(t, disk, settings{})
 	m.eventually(func() string {
 		if status, code := m.status(); code != 3 || !status.Source.LastKnownGood {
-			return fmt.Sprintf("dockhostctl status exits with %d, want 3: %+v", code, status.Source)
+			return fmt.Sprintf("dockhostctl status exits %d, want 3: %+v", code, status.Source)
 		}
 		return m.serves("2")
 	})
 }
 
-// TestCloneForgetsItsOriginal has a copy of a machine's disk, in a machine with user data for
-// another instance, run that, and nothing of the old one.
+// TestCloneForgetsItsOriginal boots a copy of a machine's disk with user data for
+// another instance: only the new assignment runs.
 func TestCloneForgetsItsOriginal(t *testing.T) {
 	disk := newDisk(t)
 	m := boot(t, disk, settings{disc: newDisc(t, "i-original", app(preloaded))})
@@ -199,17 +201,18 @@ func TestCloneForgetsItsOriginal(t *testing.T) {
 	m.eventually(func() string {
 		status, code := m.status()
 		if code != 0 || len(status.Containers) != 1 || status.Containers[0].Name != "other" {
-			return fmt.Sprintf("dockhostctl status exits with %d: %+v", code, status.Containers)
+			return fmt.Sprintf("dockhostctl status exits %d: %+v", code, status.Containers)
 		}
 		return ""
 	})
 	if names := m.run("docker ps --format '{{.Names}}'"); names != "other" {
-		t.Errorf("containers that run: %q, want other alone", names)
+		t.Errorf("running containers = %q, want only other", names)
 	}
 	m.checkStore("i-clone")
 }
 
-// TestContainerRunsWithWrongClock has a machine whose clock is an hour off, either way, boot.
+// TestContainerRunsWithWrongClock boots a machine whose clock is an hour fast, and
+// one whose clock is an hour slow.
 func TestContainerRunsWithWrongClock(t *testing.T) {
 	disk, disc := newDisk(t), newDisc(t, "i-clock", app(preloaded))
 	for _, off := range []time.Duration{time.Hour, -time.Hour} {
@@ -219,7 +222,7 @@ func TestContainerRunsWithWrongClock(t *testing.T) {
 	}
 }
 
-// TestFirstBootWorksWithoutCloudInit has dockhost need none.
+// TestFirstBootWorksWithoutCloudInit boots with cloud-init disabled.
 func TestFirstBootWorksWithoutCloudInit(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-alone", app(preloaded)), kernel: alone})
 	m.well("1")
@@ -229,15 +232,15 @@ func TestFirstBootWorksWithoutCloudInit(t *testing.T) {
 	m.checkOwn()
 }
 
-// checkOwn has the datasource be found by dockhost itself.
+// checkOwn checks that dockhost has read the disc itself.
 func (m *machine) checkOwn() {
 	m.Helper()
 	if status, _ := m.status(); !strings.HasPrefix(status.Source.Path, "/dev/") {
-		m.Errorf("user data is from %s, want a disc", status.Source.Path)
+		m.Errorf("path of the user data = %s, want a disc", status.Source.Path)
 	}
 }
 
-// TestContainerSurvivesReexec has systemd execute itself anew under a container that runs.
+// TestContainerSurvivesReexec runs systemctl daemon-reexec under a container.
 func TestContainerSurvivesReexec(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-reexec", app(preloaded, limits...))})
 	m.well("1")
@@ -245,13 +248,13 @@ func TestContainerSurvivesReexec(t *testing.T) {
 	m.run("systemctl daemon-reexec")
 	m.well("1")
 	if now := m.run("docker inspect -f '{{.State.Pid}}' app"); now != pid {
-		t.Errorf("the container's process is %s, was %s", now, pid)
+		t.Errorf("pid = %s, want %s", now, pid)
 	}
 	m.checkPlace()
 }
 
-// TestContainerRunsOnFullDisk has a machine whose root disk is full run what it is assigned
-// already, also after a reboot, and say what is amiss.
+// TestContainerRunsOnFullDisk fills the root disk and restarts the agent: the
+// container keeps running.
 func TestContainerRunsOnFullDisk(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-full", app(preloaded))})
 	m.well("1")
