@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// times makes samples of so many milliseconds.
+// times returns samples of these numbers of milliseconds.
 func times(ms ...int) samples {
 	var s samples
 	for _, n := range ms {
@@ -140,7 +140,7 @@ func TestReportWithoutQuadlet(t *testing.T) {
 	}
 }
 
-// exampleReport is a report of what might be measured.
+// exampleReport returns a report with invented measurements.
 func exampleReport(o options) report {
 	r := report{
 		options: o, ways: newWays(o), residents: newResidents(o), relays: newRelays(),
