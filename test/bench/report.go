@@ -67,7 +67,7 @@ func (r report) writeStart(w io.Writer) {
 func (r report) writeParts(w io.Writer) {
 	row(w, "of which", cells{"to create", "to running", "to the end"})
 	for _, way := range r.ways.toStart() {
-		row(w, way.name, cells{ms(way.asked.median()), ms(way.made.median()), ms(way.returned.median())})
+		row(w, way.name, cells{ms(way.toCreate.median()), ms(way.toRun.median()), ms(way.toReturn.median())})
 	}
 	fmt.Fprintln(w)
 }

@@ -148,7 +148,7 @@ func exampleReport(o options) report {
 	}
 	for i, w := range r.ways.toStart() {
 		w.started, w.stopped = times(100+10*i), times(200+10*i)
-		w.asked, w.made, w.returned = times(10), times(80), times(10)
+		w.toCreate, w.toRun, w.toReturn = times(10), times(80), times(10)
 	}
 	for i, w := range r.ways.toCrash() {
 		w.crashed = times(250 + 10*i)

@@ -32,7 +32,7 @@ type way struct {
 	started, stopped samples
 	// The parts of started: until the engine begins to create the container, until the container's process runs, and
 	// until the command returns.
-	asked, made, returned samples
+	toCreate, toRun, toReturn samples
 	// crashed is the time from the end of the container's first process until the unit is ready again, or without a
 	// unit until the container runs again.
 	crashed samples
@@ -136,9 +136,9 @@ func measureStart(ctx context.Context, w *way) error {
 		return err
 	}
 	w.started = append(w.started, ended.Sub(began))
-	w.asked = append(w.asked, c.Created.Sub(began))
-	w.made = append(w.made, c.State.StartedAt.Sub(c.Created))
-	w.returned = append(w.returned, ended.Sub(c.State.StartedAt))
+	w.toCreate = append(w.toCreate, c.Created.Sub(began))
+	w.toRun = append(w.toRun, c.State.StartedAt.Sub(c.Created))
+	w.toReturn = append(w.toReturn, ended.Sub(c.State.StartedAt))
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
@@ -158,17 +158,17 @@ type container struct {
 }
 
 func inspect(ctx context.Context, program, name string) (container, error) {
-	ask := command{program, "container", "inspect", name}
-	out, err := ask.output(ctx)
+	query := command{program, "container", "inspect", name}
+	out, err := query.output(ctx)
 	if err != nil {
 		return container{}, err
 	}
-	var found []container
-	if err := json.Unmarshal([]byte(out), &found); err != nil {
-		return container{}, fmt.Errorf("%s: %w", ask, err)
+	var containers []container
+	if err := json.Unmarshal([]byte(out), &containers); err != nil {
+		return container{}, fmt.Errorf("%s: %w", query, err)
 	}
-	if len(found) != 1 {
-		return container{}, fmt.Errorf("%s prints %d containers, want 1", ask, len(found))
+	if len(containers) != 1 {
+		return container{}, fmt.Errorf("%s prints %d containers, want 1", query, len(containers))
 	}
-	return found[0], nil
+	return containers[0], nil
 }
