@@ -93,8 +93,8 @@ func parseNumbers(r io.Reader, unit string, into map[string]*int) error {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), ":")
-		number, asked := into[name]
-		if !asked {
+		number, wanted := into[name]
+		if !wanted {
 			continue
 		}
 		parsed, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(value, unit)))
