@@ -1,4 +1,4 @@
-// Package units holds dockhost's unit files, and the one that programs show.
+// Package units has dockhost's unit files, and embeds the one that programs show.
 package units
 
 import _ "embed"

@@ -56,10 +56,10 @@ func TestDriverScriptIsIdempotent(t *testing.T) {
 	h.run(script + "nouveau && cp /etc/modprobe.d/blacklist-nouveau.conf " + dir + "/first && " + script + "nouveau")
 	h.run("cmp /etc/modprobe.d/blacklist-nouveau.conf " + dir + "/first && grep -qx 'blacklist nouveau' " + dir + "/first")
 	for want, command := range map[string]string{
-		"neither like Debian nor like RHEL": "OS_RELEASE=" + dir + "/alpine " + script + "tools",
-		"is no version":                     script + "driver",
-		"is no checksum":                    driver("") + "driver",
-		"has another checksum":              driver(strings.Repeat("0", 64)) + "driver",
+		"not a derivative of Debian or RHEL": "OS_RELEASE=" + dir + "/alpine " + script + "tools",
+		"is not a version":                   script + "driver",
+		"is not a checksum":                  driver("") + "driver",
+		"is not NVIDIA_SHA256":               driver(strings.Repeat("0", 64)) + "driver",
 	} {
 		if out, code := h.try(command); code != 1 || !strings.Contains(out, want) {
 			t.Errorf("%s exits %d and prints %s, want 1 and %q", command, code, out, want)

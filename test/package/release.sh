@@ -47,9 +47,9 @@ copy() {
 }
 
 check_refusals() {
-	refuses "$1" 9.8.7 'is no version of a release'
-	refuses "$1" v9.8 'is no version of a release'
-	refuses "$1" v9.8.7-rc1 'is no version of a release'
+	refuses "$1" 9.8.7 'is not a version of a release'
+	refuses "$1" v9.8 'is not a version of a release'
+	refuses "$1" v9.8.7-rc1 'is not a version of a release'
 	refuses "$1" "$VERSION" 'rename "## [Unreleased]" to "## [9.8.7] - YYYY-MM-DD"'
 	touch "$1/forgotten.go"
 	refuses "$1" "$VERSION" '?? forgotten.go'

@@ -95,8 +95,8 @@ func TestBakeRefusesWrongArguments(t *testing.T) {
 	}{
 		{[]string{"--tree", tree, "/"}, "--this-machine"},
 		{[]string{"--tree", tree, root + "/none"}, "no such directory"},
-		{[]string{"--tree", tree, root}, "no Debian"},
-		{[]string{"--this-machine", "--tree", tree, root}, "for / alone"},
+		{[]string{"--tree", tree, root}, "not the root of a Debian"},
+		{[]string{"--this-machine", "--tree", tree, root}, "only with /"},
 		{[]string{"--preload"}, "needs a value"},
 	} {
 		out, err := exec.Command("bash", append([]string{bakeScript}, test.args...)...).CombinedOutput()
