@@ -5,8 +5,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,16 +52,10 @@ func (h *host) serve(platform, address string, flags ...string) {
 	})
 }
 
-// install builds the fake service, test/metadata, and copies it to the host.
+// install copies the fake service, test/metadata, to the host.
 func (h *host) install() {
 	h.Helper()
-	program := filepath.Join(h.TempDir(), "metadata")
-	build := exec.CommandContext(h.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "../metadata")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
-	if out, err := build.CombinedOutput(); err != nil {
-		h.Fatalf("build the metadata service: %v: %s", err, out)
-	}
-	binary, err := os.ReadFile(program)
+	binary, err := os.ReadFile(h.program("../metadata"))
 	if err != nil {
 		h.Fatal(err)
 	}

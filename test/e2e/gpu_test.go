@@ -5,9 +5,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,13 +21,7 @@ const gpuHost = "/opt/gpu-host"
 // that device may open.
 func (h *host) driver() {
 	h.Helper()
-	program := filepath.Join(h.TempDir(), "host")
-	build := exec.Command("go", "build", "-o", program, "../gpu/host")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		h.Fatalf("build test/gpu/host: %v: %s", err, out)
-	}
-	if out, err := dockerOutside("cp", program, hostName()+":"+gpuHost); err != nil {
+	if out, err := dockerOutside("cp", h.program("../gpu/host"), hostName()+":"+gpuHost); err != nil {
 		h.Fatalf("copy the stand-in: %v: %s", err, out)
 	}
 	h.Cleanup(func() {

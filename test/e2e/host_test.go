@@ -33,7 +33,19 @@ func TestMain(m *testing.M) {
 		fmt.Printf("skipped: no test host %s (boot it with: make lab-up SUITE=%s)\n", hostName(), *suite)
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(runTests(m))
+}
+
+// runTests runs the tests with a directory for the programs that they build.
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "dockhost-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	programs.dir = dir
+	return m.Run()
 }
 
 // hostName returns the container name that test/lab/lab.sh gives the test host.

@@ -19,7 +19,7 @@ usage() {
 	exit 2
 }
 
-# compile reports compile errors once, before a host is booted. go caches the result for the suites.
+# compile builds the test program once for all suites, before a host is booted.
 compile() {
 	go test -c -tags e2e -o build/e2e.test ./test/e2e
 }
@@ -28,15 +28,14 @@ compile() {
 run_suite() {
 	local suite=$1 options=()
 	test/lab/lab.sh up "$suite" || return
-	[ -z "${E2E_RUN:-}" ] || options=(-run "$E2E_RUN")
+	[ -z "${E2E_RUN:-}" ] || options=(-test.run "$E2E_RUN")
 	# The host is up, so a test must not skip because the host is missing.
-	DOCKHOST_REQUIRE=docker,systemd \
-		go test -tags e2e -count=1 -timeout 45m -v "${options[@]}" ./test/e2e -suite "$suite" 2>&1 |
+	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 45m -test.v "${options[@]}" -suite "$suite") 2>&1 |
 		tee "build/e2e-$suite.log" |
 		sed -unE "s/^--- /e2e: $suite: /p"
 }
 
-# report SUITE STATUS SECONDS prints the result of the suite: the last lines of go test, or its whole output.
+# report SUITE STATUS SECONDS prints the result of the suite: the last lines of its output, or all of it.
 report() {
 	local suite=$1 status=$2 log=build/e2e-$1.log
 	if [ "$status" = 0 ]; then

@@ -233,7 +233,8 @@ up() {
 	ensure_host "$suite"
 	ensure_running "$suite"
 	wait_ready "$suite"
-	alone prune_images "$suite"
+	# With LAB_NAME this is a second checkout, and the first one still needs its images.
+	[ -n "${LAB_NAME:-}" ] || alone prune_images "$suite"
 }
 
 shell() {
