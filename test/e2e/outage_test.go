@@ -11,24 +11,24 @@ import (
 	"testing"
 )
 
-// counting prints the numbers up to last, some each hundredth of a second, to
-// stdout and stderr in turn, and says so.
+// counting is a script that prints the numbers from 1, one every 5 ms, to stdout
+// and to stderr, and then creates the file /counted.
 const counting = "n=1; while [ $n -le %[1]d ]; do echo $n; echo $n >&2; n=$((n+1)); usleep 5000; done; touch /counted; sleep infinity"
 
-// outages are ways in which Docker goes away and comes back.
+// outages are commands that stop Docker and start it again.
 var outages = []string{
 	"systemctl kill -s KILL docker.service",
 	"systemctl restart docker.service",
 	"systemctl stop docker.service docker.socket; systemctl start docker.service",
 }
 
-// quiet has the container's processes stand still, and Docker read what they
-// wrote.
+// quiet stops the container's processes, and waits until Docker has read their
+// output.
 func (h *host) quiet() {
 	h.Helper()
 	h.run("kill -STOP $(pgrep -P " + h.pid("app") + ")")
 	logged := ""
-	h.eventually("docker has read all", func() error {
+	h.eventually("Docker has read all output", func() error {
 		before := logged
 		if logged = h.output("docker logs app 2>&1 | wc -l"); logged != before {
 			return fmt.Errorf("%s lines", logged)
@@ -37,19 +37,19 @@ func (h *host) quiet() {
 	})
 }
 
-// lines are the container's lines in the journal, of the one stream or the
-// other.
+// lines returns the container's lines in the journal since a time. The priority
+// selects stdout (6) or stderr (3).
 func (h *host) lines(since string, priority int) []string {
 	h.Helper()
 	return strings.Fields(h.run(fmt.Sprintf(
 		"journalctl --sync; journalctl --no-pager -o cat -u dockhost@app --since @%s SYSLOG_IDENTIFIER=app _TRANSPORT=stdout PRIORITY=%d", since, priority)))
 }
 
-// With live-restore no line is lost or doubled, however often Docker goes. What
-// Docker has read and not logged when it is killed nobody has any more: so the
-// container stands still for the moment, or else the journal has what Docker
-// has.
-func TestOutputLiveRestore(t *testing.T) {
+// TestOutputSurvivesDockerOutage restarts Docker repeatedly with live-restore: no
+// line is lost or printed twice. A line that Docker has read but not logged when
+// it is killed is lost for everyone. So the container either stands still at that
+// moment, or the journal is compared with Docker's log.
+func TestOutputSurvivesDockerOutage(t *testing.T) {
 	tests := []struct {
 		driver string
 		quiet  bool
@@ -78,23 +78,23 @@ func TestOutputLiveRestore(t *testing.T) {
 				}
 				h.run("systemctl reset-failed docker.service docker.socket; " + outage)
 				h.run("kill -CONT $(pgrep -P " + pid + ")")
-				h.eventually("lines come again", func() error {
+				h.eventually("the journal gets lines again", func() error {
 					if after := len(h.lines(since, 6)); after <= before {
 						return fmt.Errorf("%d lines after %s, %d before", after, outage, before)
 					}
 					return nil
 				})
 			}
-			h.eventually("all is written", func() error {
+			h.eventually("the container has printed all numbers", func() error {
 				if _, code := h.try("test -e /proc/" + pid + "/root/counted"); code != 0 {
-					return errors.New("it counts")
+					return errors.New("/counted is missing")
 				}
 				return nil
 			})
 			logged := h.output("docker logs app 2>/dev/null | tail -n 1")
 			for stream, priority := range map[string]int{"stdout": 6, "stderr": 3} {
 				var got []string
-				h.eventually("the last line is relayed", func() error {
+				h.eventually("the journal has the last line", func() error {
 					if got = h.lines(since, priority); len(got) == 0 || got[len(got)-1] != logged {
 						return fmt.Errorf("the journal has %d lines", len(got))
 					}
@@ -104,9 +104,9 @@ func TestOutputLiveRestore(t *testing.T) {
 					counted(t, stream, got, last)
 					continue
 				}
-				kept := strings.Fields(h.run("docker logs app 2>&1 " + map[string]string{"stdout": "2>/dev/null", "stderr": ">/dev/null"}[stream]))
-				t.Logf("%s: %d lines of %d are in the journal, %d in Docker's log", stream, len(got), last, len(kept))
-				covers(t, stream, got, kept)
+				docker := strings.Fields(h.run("docker logs app 2>&1 " + map[string]string{"stdout": "2>/dev/null", "stderr": ">/dev/null"}[stream]))
+				t.Logf("%s: %d lines of %d are in the journal, %d in Docker's log", stream, len(got), last, len(docker))
+				covers(t, stream, got, docker)
 			}
 			if after := h.pid("app"); after != pid {
 				t.Errorf("pid = %s, want %s", after, pid)
@@ -115,8 +115,8 @@ func TestOutputLiveRestore(t *testing.T) {
 	}
 }
 
-// covers checks that got has all numbers of kept, and each once, in order.
-func covers(t *testing.T, what string, got, kept []string) {
+// covers checks that got has all numbers of Docker's log, each once and in order.
+func covers(t *testing.T, what string, got, docker []string) {
 	t.Helper()
 	last := 0
 	for _, line := range got {
@@ -126,15 +126,16 @@ func covers(t *testing.T, what string, got, kept []string) {
 		}
 		last = n
 	}
-	for _, line := range kept {
+	for _, line := range docker {
 		if !slices.Contains(got, line) {
-			t.Errorf("%s lacks %q, which Docker has", what, line)
+			t.Errorf("%s lacks %q, which is in Docker's log", what, line)
 		}
 	}
 }
 
-// A terminal's output goes on as well.
-func TestOutputLiveRestoreTerminal(t *testing.T) {
+// TestTerminalOutputSurvivesDockerOutage is TestOutputSurvivesDockerOutage for a
+// container with a terminal.
+func TestTerminalOutputSurvivesDockerOutage(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
 	h.run("rm -f /root/stdout")
@@ -146,16 +147,16 @@ func TestOutputLiveRestoreTerminal(t *testing.T) {
 		h.quiet()
 		h.run("systemctl reset-failed docker.service docker.socket; " + outage)
 		h.run("kill -CONT $(pgrep -P " + pid + ")")
-		h.eventually("lines come again", func() error {
+		h.eventually("the file gets lines again", func() error {
 			if after := h.output("wc -l </root/stdout"); after == before {
 				return fmt.Errorf("%s lines", after)
 			}
 			return nil
 		})
 	}
-	h.eventually("the last line is there", func() error {
+	h.eventually("the file has the last line", func() error {
 		if got := h.output("tail -n 1 /root/stdout"); got != "2000" {
-			return fmt.Errorf("it is %q", got)
+			return fmt.Errorf("last line = %q", got)
 		}
 		return nil
 	})
@@ -163,9 +164,10 @@ func TestOutputLiveRestoreTerminal(t *testing.T) {
 	counted(t, "the terminal", strings.Split(strings.TrimSuffix(text, "\r\n"), "\r\n"), 2000)
 }
 
-// How a container ended while Docker was away is learnt when Docker is back.
-// What it printed since Docker went, and then ended, Docker itself loses.
-func TestEndedWithoutDocker(t *testing.T) {
+// TestExitStatusIsKnownAfterDockerOutage ends a container while Docker is down:
+// the unit gets the exit status when Docker is back. Docker itself loses the
+// container's last output.
+func TestExitStatusIsKnownAfterDockerOutage(t *testing.T) {
 	for _, code := range []string{"7", "0"} {
 		t.Run("exit code "+code, func(t *testing.T) {
 			h := newHost(t)
@@ -173,17 +175,17 @@ func TestEndedWithoutDocker(t *testing.T) {
 			since := h.now()
 			h.assign(shell("seq 20; while ! [ -e /go ]; do sleep 0.1; done; exit " + code))
 			h.ready("app")
-			h.eventually("it has begun", func() error {
+			h.eventually("the journal has the first lines", func() error {
 				if got := h.lines(since, 6); len(got) != 20 {
-					return fmt.Errorf("the journal has %q", got)
+					return fmt.Errorf("journal = %q", got)
 				}
 				return nil
 			})
 			pid := h.pid("app")
 			h.run("systemctl stop docker.service docker.socket && touch /proc/" + pid + "/root/go")
-			h.eventually("systemctl status says that it has ended", func() error {
+			h.eventually("STATUS= says that the container has ended", func() error {
 				if text := h.property("dockhost@app", "StatusText"); !strings.Contains(text, "container has ended; waiting for Docker to say how") {
-					return fmt.Errorf("it says %q", text)
+					return fmt.Errorf("StatusText = %q", text)
 				}
 				return nil
 			})
@@ -201,8 +203,9 @@ func TestEndedWithoutDocker(t *testing.T) {
 	}
 }
 
-// Without a log, what was printed meanwhile is lost, and what comes is not.
-func TestOutputWithoutLog(t *testing.T) {
+// TestOutputContinuesWithoutDockerLog restarts Docker under a container without a
+// log: the output during the restart is lost, and later output is not.
+func TestOutputContinuesWithoutDockerLog(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
 	since := h.now()
@@ -210,42 +213,43 @@ func TestOutputWithoutLog(t *testing.T) {
 	h.ready("app")
 	for n := range 3 {
 		h.run(fmt.Sprintf("touch /proc/%s/root/go%d", h.pid("app"), n+1))
-		h.eventually("the next line is there", func() error {
+		h.eventually("the journal has the next line", func() error {
 			if got := h.lines(since, 6); len(got) != n+1 {
-				return fmt.Errorf("the journal has %q", got)
+				return fmt.Errorf("journal = %q", got)
 			}
 			return nil
 		})
 		h.restartDocker()
-		h.eventually("it is attached again", func() error {
+		h.eventually("the supervisor has attached again", func() error {
 			if got := h.output("docker events --since 0 --until $(date +%s.%N) --filter event=attach --filter container=app"); got == "" {
-				return errors.New("nobody is")
+				return errors.New("Docker has no attach event")
 			}
 			return nil
 		})
 	}
 	counted(t, "the journal", h.lines(since, 6), 3)
-	if said := strings.Count(h.said("dockhost@app"), "what the container printed while Docker was away is lost"); said != 1 {
-		t.Errorf("it was said %d times that there is no log, want once", said)
+	if n := strings.Count(h.said("dockhost@app"), "what the container printed while Docker was away is lost"); n != 1 {
+		t.Errorf("the journal warns %d times about the missing log, want once", n)
 	}
 }
 
-// A container that is restarted through Docker goes on in the same streams.
-func TestOutputDockerRestart(t *testing.T) {
+// TestOutputContinuesAfterDockerRestart restarts a container by docker restart:
+// its output continues in the journal.
+func TestOutputContinuesAfterDockerRestart(t *testing.T) {
 	h := newHost(t)
 	since := h.now()
 	h.assign(shell("trap 'echo 2; exit' TERM; [ -e /again ] && echo 3 || echo 1; touch /again; while :; do sleep 0.1; done", "init: false"))
 	h.ready("app")
-	h.eventually("it has begun", func() error {
+	h.eventually("the journal has the first line", func() error {
 		if got := h.lines(since, 6); len(got) != 1 {
-			return fmt.Errorf("the journal has %q", got)
+			return fmt.Errorf("journal = %q", got)
 		}
 		return nil
 	})
 	h.run("docker restart app")
-	h.eventually("it has begun again", func() error {
+	h.eventually("the journal has a line of the second start", func() error {
 		if got := h.lines(since, 6); len(got) < 3 {
-			return fmt.Errorf("the journal has %q", got)
+			return fmt.Errorf("journal = %q", got)
 		}
 		return nil
 	})

@@ -8,38 +8,38 @@ import (
 	"testing"
 )
 
-// good is what runs while something bad is asked for.
+// good assigns the container that must keep running.
 func good() string { return app(`ports: ["8080:8080"]`) }
 
-// runsStill fails the test unless the container app has this pid still.
+// runsStill checks that the container app still has this PID, and is ready.
 func (h *host) runsStill(pid string) {
 	h.Helper()
 	if now := h.pid("app"); now != pid {
-		h.Errorf("app has pid %s, want %s as before", now, pid)
+		h.Errorf("pid of app = %s, want %s", now, pid)
 	}
 	if c, err := h.container("app"); err != nil || !c.Ready {
-		h.Errorf("app is %+v, %v, want ready as before", c, err)
+		h.Errorf("status of app = %+v, %v, want ready", c, err)
 	}
 }
 
-// User data that is wrong anywhere is refused whole: every problem is told
-// with its place, in the journal and by status, and what runs goes on.
-func TestUserDataRefused(t *testing.T) {
+// TestWrongUserDataIsRefusedWhole assigns user data with errors: the journal and
+// the status name each error and its position, and nothing changes.
+func TestWrongUserDataIsRefusedWhole(t *testing.T) {
 	tests := []struct {
 		name, userData string
 		problems       []string
 	}{
-		{"no YAML", "#cloud-config\ndockhost:\n  containers: [\n", []string{"user-data:"}},
+		{"invalid YAML", "#cloud-config\ndockhost:\n  containers: [\n", []string{"user-data:"}},
 		{
 			"an unknown key", "#cloud-config\n" + app("imagee: nginx"),
 			[]string{"user-data:6:7 containers.app.imagee"},
 		},
 		{
-			"two wrong things at once", "#cloud-config\n" + app("mem_limit: lots", "enviroment: {A: b}"), //nolint:misspell // that is what is tested
+			"two errors", "#cloud-config\n" + app("mem_limit: lots", "enviroment: {A: b}"), //nolint:misspell // the key must be wrong
 			[]string{"user-data:6:", "user-data:7:7 containers.app.enviroment"},
 		},
 		{
-			"a name that is no unit name", "#cloud-config\n" + strings.Replace(good(), "    app:", "    'my app':", 1),
+			"an invalid name", "#cloud-config\n" + strings.Replace(good(), "    app:", "    'my app':", 1),
 			[]string{"user-data:4:5 containers", "my app"},
 		},
 	}
@@ -53,7 +53,7 @@ func TestUserDataRefused(t *testing.T) {
 			h.run("journalctl --rotate && journalctl --vacuum-time=1s >/dev/null 2>&1 || true")
 			h.userData(test.userData)
 			h.takeOver()
-			h.eventually("the problems are told", func() error {
+			h.eventually("the status shows the problems", func() error {
 				s, code := h.status()
 				all := strings.Join(s.Source.Problems, "\n")
 				if code != 3 || !s.Source.LastKnownGood {
@@ -61,7 +61,7 @@ func TestUserDataRefused(t *testing.T) {
 				}
 				for _, problem := range test.problems {
 					if !strings.Contains(all, problem) {
-						return fmt.Errorf("problems are %q, want %q", all, problem)
+						return fmt.Errorf("problems = %q, want %q", all, problem)
 					}
 				}
 				return nil
@@ -70,14 +70,14 @@ func TestUserDataRefused(t *testing.T) {
 			log := h.journal("dockhost")
 			for _, problem := range test.problems {
 				if !strings.Contains(shown, problem) || !strings.Contains(log, problem) {
-					t.Errorf("want %q in the status and in the journal:\n%s\n%s", problem, shown, log)
+					t.Errorf("status and journal lack %q:\n%s\n%s", problem, shown, log)
 				}
 			}
 			h.runsStill(pid)
 		})
 	}
 	h.assign(good())
-	h.eventually("all is well again", func() error {
+	h.eventually("the status is well again", func() error {
 		if s, code := h.status(); code != 0 {
 			return fmt.Errorf("status exits %d with %+v", code, s)
 		}
@@ -86,17 +86,18 @@ func TestUserDataRefused(t *testing.T) {
 	h.runsStill(pid)
 }
 
-// A change that cannot be carried out is not: what runs goes on, the reason is
-// told, and the change is in force as soon as it can be.
-func TestChangeThatCannotBe(t *testing.T) {
+// TestFailedChangeKeepsContainerRunning makes changes that fail: the container
+// keeps running, the status names the reason, and the change takes effect once
+// the cause is gone.
+func TestFailedChangeKeepsContainerRunning(t *testing.T) {
 	to2 := strings.Replace(good(), "app:1", "app:2", 1)
 	tests := []struct {
 		name          string
 		before, after string
 		section       string
 		problems      []string
-		// cured says that the change is in force in the end.
-		cured bool
+		// succeeds is whether the change takes effect in the end.
+		succeeds bool
 	}{
 		{
 			name:     "an image that does not exist",
@@ -114,7 +115,7 @@ func TestChangeThatCannotBe(t *testing.T) {
 			after:    "systemctl stop port-taker",
 			section:  strings.Replace(good(), "8080:8080", "9090:8080", 1),
 			problems: []string{"port 9090/tcp is already in use"},
-			cured:    true,
+			succeeds: true,
 		},
 		{
 			name:     "a registry that is down",
@@ -122,7 +123,7 @@ func TestChangeThatCannotBe(t *testing.T) {
 			after:    "systemctl start docker-registry",
 			section:  to2,
 			problems: []string{"localhost:5000/app:2", "refused"},
-			cured:    true,
+			succeeds: true,
 		},
 		{
 			name:     "a pull that stalls",
@@ -144,14 +145,14 @@ func TestChangeThatCannotBe(t *testing.T) {
 				t.Cleanup(func() { h.try(test.after) })
 			}
 			h.assign(test.section)
-			h.eventually("the reason is told", func() error {
+			h.eventually("the status shows the reason", func() error {
 				c, err := h.container("app")
 				if err != nil || c.Pending == nil {
 					return fmt.Errorf("status = %+v, %w", c, err)
 				}
 				for _, problem := range test.problems {
 					if !strings.Contains(c.Pending.Error, problem) {
-						return fmt.Errorf("it is %q, want %q", c.Pending.Error, problem)
+						return fmt.Errorf("pending error = %q, want %q", c.Pending.Error, problem)
 					}
 				}
 				return nil
@@ -160,14 +161,14 @@ func TestChangeThatCannotBe(t *testing.T) {
 				t.Errorf("status exits %d, want 3", code)
 			}
 			if log := h.journal("dockhost"); !strings.Contains(log, test.problems[0]) {
-				t.Errorf("the journal does not have %q: %s", test.problems[0], log)
+				t.Errorf("the journal lacks %q: %s", test.problems[0], log)
 			}
 			h.runsStill(pid)
-			if !test.cured {
+			if !test.succeeds {
 				return
 			}
 			h.run(test.after)
-			h.eventually("the change is in force", func() error {
+			h.eventually("the change takes effect", func() error {
 				c, err := h.container("app")
 				if err != nil || c.Pending != nil || !c.Ready {
 					return fmt.Errorf("status = %+v, %w", c, err)
@@ -181,9 +182,9 @@ func TestChangeThatCannotBe(t *testing.T) {
 	}
 }
 
-// The same troubles on a first boot, where nothing can go on: the unit keeps
-// trying, and says why.
-func TestFirstStartThatCannotBe(t *testing.T) {
+// TestFailedFirstStartIsRetried has the first start fail: the unit keeps trying,
+// and its error names the reason.
+func TestFailedFirstStartIsRetried(t *testing.T) {
 	tests := []struct {
 		name          string
 		before, after string
@@ -199,7 +200,7 @@ func TestFirstStartThatCannotBe(t *testing.T) {
 			section: good(), problem: "port 8080/tcp is already in use",
 		},
 		{
-			name:   "the runtime not registered",
+			name:   "a runtime that is not registered",
 			before: "dockhost setup --remove && systemctl restart docker",
 			after:  "dockhost setup", section: good(), problem: "run: dockhost setup",
 		},
@@ -213,7 +214,7 @@ func TestFirstStartThatCannotBe(t *testing.T) {
 				t.Cleanup(func() { h.try(test.after) })
 			}
 			h.assign(test.section)
-			h.eventually("the reason is told", func() error {
+			h.eventually("the status shows the reason", func() error {
 				c, err := h.container("app")
 				if err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, test.problem) {
 					return fmt.Errorf("status = %+v (%+v), %w, want %q", c, c.LastError, err, test.problem)
@@ -221,27 +222,27 @@ func TestFirstStartThatCannotBe(t *testing.T) {
 				return nil
 			})
 			if log := h.journal("dockhost@app"); !strings.Contains(log, test.problem) {
-				t.Errorf("the journal does not have %q: %s", test.problem, log)
+				t.Errorf("the journal lacks %q: %s", test.problem, log)
 			}
 			if test.after == "" {
 				return
 			}
 			h.run(test.after)
 			if c := h.ready("app"); c.LastError != nil {
-				t.Errorf("last error = %+v of a container that is ready", c.LastError)
+				t.Errorf("last error of a ready container = %+v, want none", c.LastError)
 			}
 		})
 	}
 }
 
-// With the registry down, the image that the host has is started, and status
-// says that it may be old.
-func TestCachedImage(t *testing.T) {
+// TestCachedImageStartsWithoutRegistry starts the image that the host has while
+// the registry is down. The status says that the image may be old.
+func TestCachedImageStartsWithoutRegistry(t *testing.T) {
 	h := newHost(t)
 	section := app("pull_policy: always")
 	h.assign(section)
 	if c := h.ready("app"); c.Cached {
-		t.Errorf("status = %+v, want an image that was asked for", c)
+		t.Errorf("status = %+v, want an image that was just pulled", c)
 	}
 	h.run("systemctl stop docker-registry && systemctl restart dockhost@app")
 	c := h.ready("app")
@@ -249,38 +250,12 @@ func TestCachedImage(t *testing.T) {
 		t.Errorf("status = %+v, want a cached image", c)
 	}
 	if out, code := h.try("dockhostctl status"); code != 3 || !strings.Contains(out, "cached image") {
-		t.Errorf("status exits %d and says %q, want 3 and the cached image", code, out)
+		t.Errorf("status exits %d and prints %q, want 3 and the cached image", code, out)
 	}
 }
 
-// Without Docker the agent waits, and says for what.
-func TestDockerNotRunning(t *testing.T) {
-	h := newHost(t)
-	h.run("systemctl mask --quiet --now docker.service docker.socket")
-	h.assign(good())
-	h.eventually("the agent says what it waits for", func() error {
-		for _, unit := range []string{"dockhost", "dockhost@app"} {
-			if text := h.property(unit, "StatusText"); !strings.Contains(text, "waiting for Docker at unix:///var/run/docker.sock") {
-				return fmt.Errorf("%s says %q", unit, text)
-			}
-		}
-		return nil
-	})
-	if s, code := h.status(); code != 3 || s.Docker.Reachable || s.Docker.Error == "" {
-		t.Errorf("status exits %d with %+v, want 3 and the reason", code, s.Docker)
-	}
-	h.run("systemctl unmask --quiet docker.service docker.socket && systemctl start docker.service")
-	h.ready("app")
-	h.eventually("the agent waits no more", func() error {
-		if text := h.property("dockhost", "StatusText"); strings.Contains(text, "waiting") {
-			return fmt.Errorf("it says %q", text)
-		}
-		return nil
-	})
-}
-
-// A disk that fills while an image is pulled costs nothing that runs.
-func TestDiskFull(t *testing.T) {
+// TestFullDiskKeepsContainerRunning pulls an image that does not fit on the disk.
+func TestFullDiskKeepsContainerRunning(t *testing.T) {
 	h := newHost(t)
 	const small = "/run/dockhost-e2e-disk"
 	h.run("mkdir -p " + small + " && mount -t tmpfs -o size=150m small " + small)
@@ -290,7 +265,7 @@ func TestDiskFull(t *testing.T) {
 	h.ready("app")
 	pid := h.pid("app")
 	h.assign(strings.Replace(good(), "app:1", "app:big", 1))
-	h.eventually("the reason is told", func() error {
+	h.eventually("the status shows the reason", func() error {
 		c, err := h.container("app")
 		if err != nil || c.Pending == nil || !strings.Contains(c.Pending.Error, "do not fit") || !strings.Contains(c.Pending.Error, "see: dockhostctl gc --dry-run") {
 			return fmt.Errorf("status = %+v (%+v), %w", c, c.Pending, err)

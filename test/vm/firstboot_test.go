@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// preloaded is the image that is baked in. There is no registry behind its
-// name, in the machine or anywhere.
+// preloaded is the image that bake has put into the disk image. No registry
+// answers at its name.
 const preloaded = "localhost:5000/app:1"
 
-// app is user data that assigns it, with more keys of the service if wanted.
+// app is user data that assigns an image, with these keys of a Compose service.
 func app(image string, keys ...string) string {
 	text := `#cloud-config
 dockhost:
@@ -28,25 +28,25 @@ dockhost:
 	return text
 }
 
-// limits bind the container, and its unit.
+// limits are keys that limit the container and its unit.
 var limits = []string{
 	"mem_limit: 96m", "cpus: 0.5", "pids_limit: 64",
 	"x-dockhost: {notify: healthy, unit: {Service: {MemoryMax: 128M, TasksMax: 200, IOWriteBandwidthMax: /dev/vda 1M}}}",
 }
 
-// waitsForApp has cloud-init's last stage wait for the container: it never ends
-// well where the container waits for cloud-init.
+// waitsForApp makes cloud-init's last stage wait for the container. That fails if
+// the container waits for cloud-init.
 const waitsForApp = `runcmd:
   - for i in $(seq 400); do systemctl is-active dockhost@app && touch /run/app-was-first && break; sleep 1; done
 `
 
-// TestCanary is the first boot of a baked image: user data from a disc, the
-// image from the disk, the container in its place with its limits.
-func TestCanary(t *testing.T) {
+// TestFirstBootRunsContainer boots a baked image for the first time, with user data
+// on a disc: the preloaded image runs in its unit's cgroup, with its limits.
+func TestFirstBootRunsContainer(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-canary", app(preloaded, limits...)+waitsForApp)})
 	status := m.well("1")
 	if status.Source.Datasource != "NoCloud" || status.Source.InstanceID != "i-canary" {
-		t.Errorf("source = %+v, want NoCloud's i-canary", status.Source)
+		t.Errorf("source = %+v, want NoCloud and i-canary", status.Source)
 	}
 	m.checkOrder()
 	m.checkPlace()
@@ -54,7 +54,7 @@ func TestCanary(t *testing.T) {
 	m.checkClean()
 }
 
-// checkOrder holds dockhost to not waiting for cloud-init.
+// checkOrder checks that the container was ready before cloud-init's last stage.
 func (m *machine) checkOrder() {
 	m.Helper()
 	m.eventually(func() string {
@@ -64,13 +64,13 @@ func (m *machine) checkOrder() {
 		return ""
 	})
 	if _, code := m.try("test -e /run/app-was-first"); code != 0 {
-		m.Error("app was not ready before cloud-init's last stage had ended")
+		m.Error("app was not ready before the end of cloud-init's last stage")
 	}
-	m.Logf("since the kernel's start: dockerd up after %d ms, app ready after %d ms, cloud-final after %d ms",
+	m.Logf("after the kernel's start: dockerd %d ms, app ready %d ms, cloud-final %d ms",
 		m.since("docker.service")/1000, m.since("dockhost@app.service")/1000, m.since("cloud-final.service")/1000)
 }
 
-// since is when a unit became active, in microseconds since the boot.
+// since returns when a unit became active, in microseconds since the boot.
 func (m *machine) since(unit string) int {
 	m.Helper()
 	at, err := strconv.Atoi(m.property(unit, "ActiveEnterTimestampMonotonic"))
@@ -80,17 +80,18 @@ func (m *machine) since(unit string) int {
 	return at
 }
 
-// checkPlace has the container lie in its unit's cgroup, and both be limited.
+// checkPlace checks that the container is in its unit's cgroup, and the limits of
+// both.
 func (m *machine) checkPlace() {
 	m.Helper()
 	if fs := m.run("stat -f -c %T /sys/fs/cgroup"); fs != "cgroup2fs" {
-		m.Errorf("/sys/fs/cgroup is %s, want cgroup2fs", fs)
+		m.Errorf("file system of /sys/fs/cgroup = %s, want cgroup2fs", fs)
 	}
 	unit := "/sys/fs/cgroup" + m.property("dockhost@app.service", "ControlGroup")
 	pid := m.run("docker inspect -f '{{.State.Pid}}' app")
 	place := "/sys/fs/cgroup" + strings.TrimPrefix(m.run("cat /proc/"+pid+"/cgroup"), "0::")
 	if place != unit+"/container" {
-		m.Fatalf("the container lies in %s, want it in %s", place, unit+"/container")
+		m.Fatalf("cgroup of the container = %s, want %s", place, unit+"/container")
 	}
 	disk := m.run("cat /sys/block/vda/dev")
 	for file, want := range map[string]string{
@@ -108,28 +109,28 @@ func (m *machine) checkPlace() {
 	controllers := m.run("cat " + place + "/cgroup.controllers")
 	for _, want := range []string{"cpu", "io", "memory", "pids"} {
 		if !strings.Contains(" "+controllers+" ", " "+want+" ") {
-			m.Errorf("the container has the controllers %s, and not %s", controllers, want)
+			m.Errorf("controllers of the container = %s, want %s in them", controllers, want)
 		}
 	}
 }
 
-// checkImage has the image be the one that was preloaded and recorded.
+// checkImage checks that the container runs the image that preloaded.json records.
 func (m *machine) checkImage() {
 	m.Helper()
 	id := m.run("docker inspect -f '{{.Image}}' app")
 	record := m.run("cat /var/lib/dockhost/preloaded.json")
 	if !strings.Contains(record, `"`+id+`"`) || !strings.Contains(record, `"`+preloaded+`"`) {
-		m.Errorf("app runs %s, which preloaded.json does not have: %s", id, record)
+		m.Errorf("preloaded.json = %s, want the image of app, %s, in it", record, id)
 	}
 }
 
-// checkClean has the machine be one of its own: what names it was made anew.
+// checkClean checks that the machine has its own machine-id, and no failed unit.
 func (m *machine) checkClean() {
 	m.Helper()
 	if id := m.run("cat /etc/machine-id"); len(id) != 32 {
 		m.Errorf("machine-id = %q, want a new one", id)
 	}
 	if failed := m.run("systemctl list-units --failed --plain --no-legend"); failed != "" {
-		m.Errorf("units have failed: %s", failed)
+		m.Errorf("failed units: %s", failed)
 	}
 }
