@@ -40,7 +40,7 @@ type followEngine interface {
 	CloseIdle()
 }
 
-// attendants look after a running container, beside the event loop.
+// attendants look after a running container in parallel to the event loop.
 type attendants struct {
 	readiness readiness
 	watchdog  *watchdog

@@ -28,7 +28,7 @@ const (
 // process that opens it.
 var errSilent = fmt.Errorf("a process that opens its devices gets no answer within %s", gpuCheckTimeout)
 
-// gpuWatch checks the GPUs of a running container, in a goroutine of its own.
+// gpuWatch checks the GPUs of a running container in its own goroutine.
 type gpuWatch struct {
 	// gpu is the container's request; nil where it has no GPUs.
 	gpu     *spec.GPUNeeds
@@ -59,7 +59,7 @@ func (w *gpuWatch) start(ctx context.Context, attached attachment.Attachment) {
 	go w.run(ctx, check)
 }
 
-// checkOf returns what is to be checked.
+// checkOf returns what to check.
 func checkOf(attached attachment.Attachment) (attachment.Check, error) {
 	var edits struct {
 		Linux struct {

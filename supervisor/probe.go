@@ -40,8 +40,10 @@ type byProbe struct {
 }
 
 func (p *byProbe) watch(ctx context.Context, id string, pid int) {
-	p.id = id
 	restarted := p.pid.Swap(int64(pid)) != 0
+	if !restarted {
+		p.id = id // docker restart keeps it, and a probe may be reading it
+	}
 	p.known.Store(nil)
 	go func() {
 		if p.untilReady(ctx) && !restarted {

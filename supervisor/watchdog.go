@@ -9,7 +9,7 @@ import (
 )
 
 // watchdog feeds systemd's watchdog while the container is well. It does so in
-// goroutines of its own, so that a Docker that hangs does not end the unit.
+// separate goroutines, so that a Docker that hangs does not end the unit.
 type watchdog struct {
 	// interval is the unit's WatchdogSec=; 0 where it has none.
 	interval time.Duration

@@ -1,12 +1,16 @@
 package supervisor
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/docker/docker/api/types/container"
 
@@ -172,4 +176,53 @@ func TestWatchdogExpires(t *testing.T) {
 	if last := l.state().LastError; last == nil || !strings.Contains(last.Message, "systemd's watchdog ended the container: it gave no sign of life within 1m0s") {
 		t.Errorf("last error = %+v, want the watchdog", last)
 	}
+}
+
+// The watchdog is fed at half its interval, and an ill container is checked more
+// often.
+func TestFeedInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 80 * time.Second
+		notify := &fakeNotifier{}
+		report := &reporter{notify: notify, becameReady: make(chan struct{}), life: &lifecycle{phase: phaseUnready}}
+		w := &watchdog{interval: interval, report: report, inbox: &inbox{calls: make(chan func())}, log: zap.NewNop()}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			for {
+				select {
+				case call := <-w.inbox.calls:
+					call()
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		var checks atomic.Int64
+		var ill atomic.Bool
+		w.feedWhile(ctx, func(context.Context) error {
+			checks.Add(1)
+			if ill.Load() {
+				return errUnhealthy
+			}
+			return nil
+		})
+		time.Sleep(interval)
+		if n := checks.Load(); n != 0 {
+			t.Errorf("%d checks before the container was ready, want none", n)
+		}
+		close(report.becameReady)
+		time.Sleep(2*interval + time.Second)
+		if n := notify.count("WATCHDOG"); n != 4 {
+			t.Errorf("the watchdog was fed %d times in two intervals, want 4", n)
+		}
+		ill.Store(true)
+		time.Sleep(interval) // a check after half of it, and then every tenth second
+		if n := checks.Load(); n != 4+5 {
+			t.Errorf("%d checks, want 9: more often while the container is ill", n)
+		}
+		if n := notify.count("WATCHDOG"); n != 4 {
+			t.Errorf("the watchdog was fed %d times, want 4: not while the container is ill", n)
+		}
+	})
 }
