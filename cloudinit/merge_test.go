@@ -1,6 +1,7 @@
 package cloudinit
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -27,7 +28,13 @@ type made struct {
 // drops a part, or reads otherwise.
 func differs() map[string]string {
 	return map[string]string{
-		"differs-undefined":           "user-data:3:1: template: ds.meta_data.nothing is not defined",
+		"differs-undefined":           "user-data:3:26: template: ds.meta_data.nothing is not defined",
+		"differs-jinja-filter":        `user-data:3:30: template: cannot use the filter "tojson" of Jinja in user data`,
+		"differs-jinja-function":      `user-data:4:13: template: cannot use the function "range" of Jinja in user data`,
+		"differs-jinja-list":          "user-data:3:22: template: cannot write a list as text in user data",
+		"differs-jinja-slice":         "user-data:3:29: template: expected a value here",
+		"differs-jinja-for-else":      "user-data:5:4: template: unexpected else",
+		"differs-jinja-operator":      `user-data:3:12: template: cannot use the operator "//" of Jinja in user data`,
 		"differs-broken-part":         "user-data:29:1: not YAML",
 		"differs-list-part":           "user-data:28:1: cloud-config is not a mapping",
 		"differs-unknown-merger":      "user-data:28:12: merge_how names a merger that there is not",
@@ -43,8 +50,7 @@ func differs() map[string]string {
 func TestMergeIsCloudInits(t *testing.T) {
 	want := map[string]made{}
 	readJSON(t, "cloud-init.json", &want)
-	metadata := map[string]any{}
-	readJSON(t, "instance-data.json", &metadata)
+	metadata := instanceData(t)
 	for name, want := range want {
 		t.Run(name, func(t *testing.T) {
 			raw, err := os.ReadFile(filepath.Join(corpus, name))
@@ -89,6 +95,23 @@ func TestMergeIsCloudInits(t *testing.T) {
 	if len(want) < 40 {
 		t.Errorf("the corpus has %d documents, want 40 at least", len(want))
 	}
+}
+
+// instanceData is the meta-data of the corpus, with its numbers as cloud-init
+// has them.
+func instanceData(t *testing.T) map[string]any {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(corpus, "instance-data.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	metadata := map[string]any{}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&metadata); err != nil {
+		t.Fatal(err)
+	}
+	return metadata
 }
 
 func readJSON(t *testing.T, name string, into any) {

@@ -148,7 +148,7 @@ func TestParts(t *testing.T) {
 				{"part 1", kindJinja, 55, Skipped, "this template cannot be rendered, and does not mention dockhost"},
 				{"part 2", kindCloudConfig, len(web), Taken, ""},
 			},
-			[]string{"user-data: part 1 is passed over: it does not mention dockhost, and it cannot be rendered: line 3: merged_cfg.b: " +
+			[]string{"user-data: part 1 is passed over: it does not mention dockhost, and it cannot be rendered: line 3, column 17: merged_cfg.b: " +
 				"cloud-init has this value and dockhost has not: use v1.instance_id, v1.local_hostname or ds.meta_data, or write it out"},
 		},
 		{
@@ -262,9 +262,9 @@ func TestPartErrors(t *testing.T) {
 		{"archive that is none", "#cloud-config-archive\na: " + canary + "\n", []string{"user-data:1:1: an archive is not a list"}},
 		{
 			"template", "## template: jinja\n#cloud-config\ndockhost:\n  x: {{ v1.region }}\n",
-			[]string{"user-data:4:1: template: v1.region: cloud-init has this value and dockhost has not"},
+			[]string{"user-data:4:11: template: v1.region: cloud-init has this value and dockhost has not"},
 		},
-		{"template's tag", "## template: jinja\n#cloud-config\n{% include 'x' %}\ndockhost: {}\n", []string{"user-data:3:1: template: the tag include is not supported"}},
+		{"template's tag", "## template: jinja\n#cloud-config\n{% include 'x' %}\ndockhost: {}\n", []string{`user-data:3:4: template: cannot use the tag "include" of Jinja in user data: supported are for, if, set`}},
 		{"template that makes no YAML", "## template: jinja\n#cloud-config\n{# a\nb #}\ndockhost: [\n", []string{"user-data:5:1: not YAML"}},
 		{"template, blank line first", "\n## template: jinja\n#cloud-config\ndockhost: {}\n", []string{"user-data:1:1: the first line of a template is not ## template: jinja"}},
 		{"merge_how is a number of things", multipart(as(kindCloudConfig, "#cloud-config\nmerge_how: {a: "+canary+"}")), []string{"user-data:8:12: merge_how is neither a text"}},

@@ -2,10 +2,14 @@ package cloudinit
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -56,12 +60,12 @@ func (r *reader) render(p *piece) (rendered *piece, ok bool) {
 	case err == nil:
 	case errors.As(err, &wrong) && !bytes.Contains(p.text, []byte("dockhost")) && p.kind == kindJinja:
 		r.note(p, Skipped, "this template cannot be rendered, and does not mention dockhost")
-		r.warn("%s: %s is passed over: it does not mention dockhost, and it cannot be rendered: line %d: %s",
-			p.at.File, p.name, wrong.Line+1, wrong.Message)
+		r.warn("%s: %s is passed over: it does not mention dockhost, and it cannot be rendered: line %d, column %d: %s",
+			p.at.File, p.name, wrong.Line+1, wrong.Column, wrong.Message)
 		return nil, false
 	case wrong != nil:
 		r.note(p, Wrong, wrong.Message)
-		r.problem(&p.at, wrong.Line+1, "template: "+wrong.Message)
+		r.problemAt(&p.at, wrong.Line+1, wrong.Column, "template: "+wrong.Message)
 		return nil, false
 	default:
 		r.wrong(p, err)
@@ -98,6 +102,8 @@ func templateVars(metadata map[string]any) map[string]any {
 				maps.Copy(vars, below)
 			}
 			value = below
+		} else {
+			value = plain(value)
 		}
 		vars[key] = value
 		if alias := operators().ReplaceAllString(key, "_"); alias != key {
@@ -105,6 +111,39 @@ func templateVars(metadata map[string]any) map[string]any {
 		}
 	}
 	return vars
+}
+
+// plain returns a value of the meta-data in one of the types that templates
+// have. Numbers with a fraction become text, as Python writes them.
+func plain(value any) any {
+	switch v := value.(type) {
+	case nil, bool, int64, string:
+		return v
+	case int:
+		return int64(v)
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+	case float64:
+		if v == math.Trunc(v) {
+			return strconv.FormatFloat(v, 'f', 1, 64)
+		}
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any:
+		items := make([]any, len(v))
+		for i := range v {
+			items[i] = plain(v[i])
+		}
+		return items
+	case map[string]any:
+		values := make(map[string]any, len(v))
+		for key := range v {
+			values[key] = plain(v[key])
+		}
+		return values
+	}
+	return fmt.Sprint(value)
 }
 
 // withheld says which variables cloud-init has and dockhost has not: to take
