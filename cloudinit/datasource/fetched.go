@@ -46,15 +46,13 @@ func fetchedBefore(h *host, k kind) *cloudinit.UserData {
 	if k.name == "GCE" {
 		return nil
 	}
-	var values struct {
-		V1 map[string]any `json:"v1"`
-		DS map[string]any `json:"ds"`
-	}
 	raw, err = readFile(h.root, fetchedValues)
-	if err != nil || json.Unmarshal(raw, &values) != nil {
+	values, ok := parseObject(raw)
+	if err != nil || !ok {
 		return nil
 	}
-	id, _ := values.V1["instance_id"].(string)
+	v1, _ := values["v1"].(map[string]any)
+	id, _ := v1["instance_id"].(string)
 	if id == "" || id != h.line(fetchedID) || id != h.line("/run/cloud-init/.instance-id") {
 		return nil
 	}
@@ -64,7 +62,7 @@ func fetchedBefore(h *host, k kind) *cloudinit.UserData {
 	}
 	return &cloudinit.UserData{
 		Datasource: k.name, How: "what cloud-init fetched in this boot", InstanceID: id, Path: fetchedUserData, Raw: raw,
-		Metadata: map[string]any{"v1": values.V1, "ds": values.DS},
+		Metadata: map[string]any{"v1": v1, "ds": values["ds"]},
 	}
 }
 
