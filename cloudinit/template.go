@@ -42,9 +42,9 @@ func (r *reader) template(p *piece) {
 	}
 }
 
-// render returns the part that a template makes. A template that is wrong, or
-// asks for more than there is, is an error where it may have to do with
-// dockhost, and passed over otherwise: cloud-init may well understand it.
+// render returns a part with its template rendered. A template that cannot be
+// rendered is an error if it mentions dockhost. Otherwise it is passed over with
+// a warning: cloud-init may understand it.
 func (r *reader) render(p *piece) (rendered *piece, ok bool) {
 	first, body, _ := bytes.Cut(p.text, []byte("\n"))
 	if !templateLine().Match(first) {
@@ -86,11 +86,12 @@ func (r *reader) render(p *piece) (rendered *piece, ok bool) {
 // templateLine is the first line of a template (cloudinit/templater.py).
 var templateLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^##\s*template:\s*jinja\s*$`) })
 
-// operators are what cloud-init replaces in names by "_", for Jinja's sake.
+// operators finds the parts of names that cloud-init replaces with "_", because
+// Jinja reads them as operators.
 var operators = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`//|\*\*|==|!=|>=|<=|[-+/*%~\[\](){}><=.:|,;]`) })
 
-// templateVars are the variables of templates: the meta-data, each name with
-// operators in it by another name as well, and what is below v1 at the top, too
+// templateVars returns the variables of templates: the meta-data, an alias for
+// each name with operators in it, and the values of v1 at the top as well
 // (cloudinit/handlers/jinja_template.py, convert_jinja_instance_data).
 func templateVars(metadata map[string]any) map[string]any {
 	vars := map[string]any{}
@@ -146,10 +147,10 @@ func plain(value any) any {
 	return fmt.Sprint(value)
 }
 
-// withheld says which variables cloud-init has and dockhost has not: to take
-// these for undefined would render something else than cloud-init does.
+// withheld returns an error text for variables that cloud-init has and dockhost
+// does not: as undefined variables they would render differently.
 func (r *reader) withheld(path string) string {
-	const cure = "cloud-init has this value and dockhost has not: use v1.instance_id, v1.local_hostname or ds.meta_data, or write it out"
+	const cure = "cloud-init has this value and dockhost does not: use v1.instance_id, v1.local_hostname or ds.meta_data, or write it out"
 	top, below, _ := strings.Cut(path, ".")
 	switch top {
 	case "merged_cfg", "merged_system_cfg", "sys_info", "system_info", "sensitive_keys", "base64_encoded_keys",
