@@ -55,8 +55,8 @@ func (c configDrive) Read(context.Context) (*cloudinit.UserData, error) {
 	return nil, notFound(incomplete...)
 }
 
-// readFrom reads OpenStack's newest version in one place, or EC2's form if there
-// is none. Without data and without an error, the reason says what is missing, or
+// readFrom reads OpenStack's newest version in one place, or EC2's form if it is
+// missing. Without data and without an error, the reason says what is missing, or
 // is "" for an empty place.
 func (c configDrive) readFrom(place files) (data *cloudinit.UserData, reason string, err error) {
 	user, path, userErr := firstOf(place, "openstack/latest/user_data", "ec2/latest/user-data")

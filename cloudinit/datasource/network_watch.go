@@ -32,15 +32,9 @@ func (w watched) Changed(ctx context.Context) error {
 			}
 			tag, wait = answer.tag, fresh
 		}
-<<<<<<< HEAD
-		// Also after an answer: a service that does not wait must not be
-		// asked without a pause. Nothing is missed, since it has the tag.
-		if cause := wait.Wait(ctx); cause != nil {
-=======
 		// Pause after answers too, in case the service does not wait. The tag
 		// makes sure that no change is missed.
-		if cause := wait.Wait(ctx, nil); cause != nil {
->>>>>>> h-c
+		if cause := wait.Wait(ctx); cause != nil {
 			return cause
 		}
 	}

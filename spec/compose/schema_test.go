@@ -27,7 +27,7 @@ const schemaFile = "../../docs/dockhost.schema.json"
 // object is a JSON object.
 type object = map[string]any
 
-// TestSchema holds the schema to the parser's keys; -update writes it anew.
+// TestSchema holds the schema to the parser's keys; -update rewrites it.
 func TestSchema(t *testing.T) {
 	m := newSchemaMaker(t)
 	var text bytes.Buffer

@@ -73,7 +73,7 @@ func prose(t *testing.T) []string {
 			return err
 		case entry.IsDir() && slices.Contains(skipped, entry.Name()):
 			return filepath.SkipDir
-		case entry.Type().IsRegular() && isProse(path):
+		case entry.Type().IsRegular() && isProse(path) && entry.Name() != "language_test.go": // it quotes phrases
 			name, err := filepath.Rel(root, path)
 			names = append(names, name)
 			return err
