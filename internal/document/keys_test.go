@@ -78,8 +78,8 @@ func TestNearest(t *testing.T) {
 		{"imag", "image"},
 		{"iamge", "image"},
 		{"port", "ports"},
-		{"enviroment", "environment"},
-		{"environmnet", "environment"},
+		{"environmint", "environment"},
+		{"envirnment", "environment"},
 		{"evn", ""}, // a short word may differ in one letter
 		{"enf", "env"},
 		{"restrat", "restart"},
