@@ -1,17 +1,17 @@
-# dockhost: build, test and demo. `make help` says what there is.
+# dockhost: build, test and demo. `make help` lists the targets.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-# The commit's date and not today's, so that one commit builds the same twice.
+# The date of the commit, so that two builds of a commit are identical.
 DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
 
 ARCH    ?= $(shell go env GOARCH)
 SUITE   ?= trixie
 SUITES  ?= trixie bookworm
-# What packages and a release are made for.
+# The architectures of packages and releases.
 ARCHES  ?= amd64 arm64
 DESTDIR ?= build/root
 
@@ -24,27 +24,27 @@ GOLANGCI_VERSION := v2.15.0
 NFPM             := build/tools/nfpm
 NFPM_VERSION     := v2.45.0
 
-# What runs here, whatever ARCH is built for: it writes the completions.
+# The program for this machine, which writes the shell completions for any ARCH.
 NATIVE_ARCH := $(shell go env GOHOSTARCH)
 NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
 
-# The C compiler for ARCH: dockhost-nvidia alone needs one.
+# The C compiler for ARCH. Only dockhost-nvidia needs one.
 CC_arm64 := aarch64-linux-gnu-gcc
 CC_amd64 := x86_64-linux-gnu-gcc
 NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
 
 .PHONY: help build build-all install packages test-packages check-packages repo release unit lint e2e test nvidia test-nvidia gpu-test bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
-help: ## say what there is
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: $(BIN)/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime ## build the programs for ARCH (this machine's, or arm64)
+build: $(BIN)/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime ## build the programs for ARCH (default: this machine's)
 
 build-all: ## build the programs for linux/amd64 and linux/arm64
 	$(MAKE) build ARCH=amd64
 	$(MAKE) build ARCH=arm64
 
-# go itself knows best what is out of date.
+# go decides what is out of date.
 $(BIN)/dockhost: FORCE
 	$(GOBUILD) -ldflags '$(LDFLAGS)' -o $@ .
 
@@ -54,17 +54,18 @@ $(BIN)/dockhost-supervise: FORCE
 $(BIN)/dockhost-runtime: FORCE
 	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/dockhost-runtime
 
-# NVIDIA's headers deprecate what their own Go binding still calls. NVML's symbols are looked up when it is loaded.
-nvidia: ## build dockhost-nvidia for ARCH: needs a C compiler
+# NVIDIA's headers deprecate functions that their own Go binding calls. -z lazy: the symbols of NVML are looked up once
+# the program has loaded the library.
+nvidia: ## build dockhost-nvidia for ARCH (needs a C compiler)
 	CGO_ENABLED=1 GOOS=linux GOARCH=$(ARCH) CC=$(NVIDIA_CC) CGO_CFLAGS='-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -Wno-deprecated-declarations' \
 		CGO_LDFLAGS='-O2 -Wl,-z,lazy' \
 		go build -C nvidia/generator -trimpath -buildvcs=false -buildmode=pie -ldflags '-s -w -X main.version=$(VERSION)' \
 		-o $(CURDIR)/$(BIN)/dockhost-nvidia .
 
-test-nvidia: ## unit tests of dockhost-nvidia, on NVIDIA's own mock of their library
+test-nvidia: ## run the unit tests of dockhost-nvidia, on NVIDIA's mock of its library
 	CGO_CFLAGS=-Wno-deprecated-declarations go test -C nvidia/generator ./...
 
-gpu-test: ## tests on a real GPU; says why it skips where there is none
+gpu-test: ## run the tests for machines with a GPU (prints the reason if it skips them)
 	test/gpu/run.sh
 
 ifneq ($(BIN)/dockhost,$(NATIVE))
@@ -72,7 +73,7 @@ $(NATIVE): FORCE
 	$(MAKE) $@ ARCH=$(NATIVE_ARCH)
 endif
 
-install: build $(NATIVE) ## install under DESTDIR (build/root) what a package holds
+install: build $(NATIVE) ## install the files of the package under DESTDIR (default: build/root)
 	install -D -m 0755 $(BIN)/dockhost $(DESTDIR)/usr/bin/dockhost
 	ln -sf dockhost $(DESTDIR)/usr/bin/dockhostctl
 	install -D -m 0755 -t $(DESTDIR)/usr/libexec/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime
@@ -92,16 +93,16 @@ install: build $(NATIVE) ## install under DESTDIR (build/root) what a package ho
 	ln -sf ../../bin/dockhost $(DESTDIR)/usr/libexec/dockhost/systemd-docker
 	packaging/completions.sh $(NATIVE) $(DESTDIR)
 
-packages: $(NFPM) ## deb, rpm, tarball and system extension of both architectures, in build/packages
+packages: $(NFPM) ## build deb, rpm, tarball and system extension for both architectures in build/packages
 	VERSION=$(VERSION) NFPM=$(NFPM) packaging/build.sh build/packages $(ARCHES)
 
-release: $(NFPM) ## all that a release has, of a clean tree, in build/release/VERSION (vX.Y.Z); SIGN_KEY signs the checksums
+release: $(NFPM) ## build a release from a clean tree in build/release/VERSION (vX.Y.Z); SIGN_KEY signs the checksums
 	SIGN_KEY="$(SIGN_KEY)" NFPM=$(NFPM) packaging/release.sh "$(VERSION)" build/release/"$(VERSION)" $(ARCHES)
 
-unit: ## unit tests, with the race detector
+unit: ## run the unit tests with the race detector
 	go test -race ./...
 
-lint: $(GOLANGCI) ## golangci-lint, shellcheck, and ansible-lint
+lint: $(GOLANGCI) ## run golangci-lint, shellcheck and ansible-lint
 	$(GOLANGCI) run ./...
 	test/lab/shellcheck.sh
 	test/ansible/lint.sh
@@ -109,57 +110,57 @@ lint: $(GOLANGCI) ## golangci-lint, shellcheck, and ansible-lint
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
-check-packages: test-packages ## lintian, rpmlint, the same files in deb and rpm, and a release that is the same twice
+check-packages: test-packages ## check the packages with lintian and rpmlint, compare deb and rpm, and build a release twice
 	test/package/check.sh build/test-packages/current $(NATIVE_ARCH)
 	test/package/rpm.sh build/test-packages/previous/dockhost-[0-9]*.rpm build/test-packages/current/dockhost-[0-9]*.rpm
 	NFPM=$(NFPM) test/package/release.sh $(NATIVE_ARCH)
 
-repo: packages ## a signed apt repository of the packages, in build/repo; SIGN_KEY names the key of gpg's
+repo: packages ## build a signed apt repository of the packages in build/repo; SIGN_KEY is the gpg key
 	SIGN_KEY="$(SIGN_KEY)" packaging/repo.sh build/packages build/repo
 
 $(NFPM):
 	GOBIN=$(CURDIR)/build/tools go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
 
-lab-up: install ## boot the test host of SUITE (trixie, bookworm, or any of Debian's)
+lab-up: install ## boot the test host of SUITE (default: trixie; any Debian suite)
 	test/lab/lab.sh up $(SUITE)
 
-lab-shell: ## a shell in the test host of SUITE
+lab-shell: ## open a shell in the test host of SUITE
 	test/lab/lab.sh shell $(SUITE)
 
-lab-down: ## remove all test hosts, and stop what was started for them
+lab-down: ## remove all test hosts, and stop a Docker that lab-up has started
 	test/lab/lab.sh down
 
-# Two versions, for the end-to-end tests to go from one to the other. They replace the programs in build.
-test-packages: $(NFPM) ## two versions for this machine, which the tests go between
+# The end-to-end tests upgrade and downgrade between two versions. Building them replaces the programs in build.
+test-packages: $(NFPM) ## build two versions for this machine, for the tests of upgrades
 	VERSION=v0.0.1 NFPM=$(NFPM) packaging/build.sh build/test-packages/previous $(NATIVE_ARCH)
 	VERSION=v0.0.2 NFPM=$(NFPM) packaging/build.sh build/test-packages/current $(NATIVE_ARCH)
 
-e2e: test-packages ## end-to-end tests on the test hosts of SUITES
+e2e: test-packages ## run the end-to-end tests on the test hosts of SUITES
 	$(MAKE) install
 	test/e2e/run.sh $(SUITES)
 
-test: lint unit check-packages test-nvidia e2e ## everything: lint, unit tests, packages, e2e on both test hosts
+test: lint unit check-packages test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e on both test hosts
 
-bench: install ## times, memory and output, beside Docker's own and Podman's
+bench: install ## compare times, memory and output with Docker and Podman
 	test/bench/run.sh $(SUITES)
 
-bench-boot: vm-package ## time from a machine's start to its container's answer, beside cloud-init and Podman
+bench-boot: vm-package ## measure the time from a machine's start to its container's answer, and compare with cloud-init and Podman
 	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/bench/boot.sh $(SUITE)
 
-vm: vm-package ## boot baked disk images of SUITES in virtual machines, once each
+vm: vm-package ## boot a baked disk image of each of SUITES in a virtual machine, once
 	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/vm/run.sh $(SUITES)
 
-vm-full: vm-package ## all tests in virtual machines: reboots, power cuts, limits (hours where software emulates the CPU)
+vm-full: vm-package ## run all tests in virtual machines: reboots, power cuts, limits (takes hours with an emulated CPU)
 	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/vm/run.sh --full $(SUITES)
 
 vm-package: install $(NFPM)
 	rm -rf build/vm-package
 	VERSION=$(VERSION) NFPM=$(NFPM) ONLY=dockhost packaging/build.sh build/vm-package $(NATIVE_ARCH)
 
-demo: install ## boot a host that runs the container its user data assigns
+demo: install ## boot a test host that runs the container its user data assigns
 	test/demo.sh
 
-clean: ## remove what was built here; test hosts stay (make lab-down)
+clean: ## remove build and .cache; test hosts stay (make lab-down)
 	rm -rf build .cache
 
 FORCE:

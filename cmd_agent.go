@@ -12,17 +12,17 @@ import (
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine/registry"
-	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
 func agentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "agent",
-		Short: "run what the instance's user data assigns to this host",
-		Long: `Reads the instance's user data, keeps what it assigns as last known good, and
-has systemd run each container as dockhost@NAME.service. It is the service
-dockhost.service; SIGHUP (systemctl reload dockhost) reads the user data again.`,
+		Short: "run the node agent",
+		Long: `Runs the containers that user data assigns to this host, each in a unit
+dockhost@NAME.service. It keeps the last known good assignment for the next boot.
+dockhost.service runs this command; SIGHUP (systemctl reload dockhost) makes it
+read the user data again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAgent(cmd.Context()) },
 	}
@@ -42,32 +42,29 @@ func runAgent(ctx context.Context) error {
 	}
 	log := newLogger("dockhost")
 	return agent.New(agent.Options{
-		Dir:         runDir,
-		Version:     version,
-		RuntimeName: spec.RuntimeName,
-		Engine:      docker,
-		Store:       docker,
-		Download:    registry.Registries{Engine: docker}.Download,
-		Units:       units,
-		Status:      newGatherer(docker, units),
-		GPUs:        canHaveGPUs,
-		Notify:      systemd.Notifier{},
-		Find:        datasource.Find,
-		Reload:      onHangup(ctx),
-		Listener:    listener,
-		Log:         log,
-	}).Run(ctx)
+		Version:  version,
+		Engine:   docker,
+		Store:    docker,
+		PullSize: registry.Registries{Engine: docker}.PullSize,
+		Units:    units,
+		Status:   newGatherer(docker, units),
+		GPUs:     canHaveGPUs,
+		Notify:   systemd.Notifier{},
+		Find:     datasource.Find,
+		Reload:   onHangup(ctx),
+		Log:      log,
+	}).Run(ctx, listener)
 }
 
-// apiListener is the socket that dockhost.socket passes in, or one of the
-// agent's own where that unit is not used.
+// apiListener returns the socket from dockhost.socket, or a new one if that unit
+// is not used.
 func apiListener(ctx context.Context) (net.Listener, error) {
 	listener, err := systemd.Listener()
 	if listener != nil || err != nil {
 		return listener, err
 	}
 	path := runDir.Socket()
-	// A socket that an agent left when it was killed.
+	// An agent that was killed leaves its socket.
 	_ = os.Remove(path)
 	var config net.ListenConfig
 	if listener, err = config.Listen(ctx, "unix", path); err != nil {
@@ -76,8 +73,8 @@ func apiListener(ctx context.Context) (net.Listener, error) {
 	return listener, os.Chmod(path, 0o600)
 }
 
-// onHangup returns a channel that gets a word for each SIGHUP; several that
-// come while one is being served are one.
+// onHangup returns a channel that receives a value for each SIGHUP. Signals that
+// arrive while one waits to be received are dropped.
 func onHangup(ctx context.Context) <-chan struct{} {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)

@@ -1,44 +1,81 @@
 package main
 
 import (
-	"os"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
-	"github.com/dockhost/dockhost/ctl"
 	"github.com/dockhost/dockhost/gpu"
+	"github.com/dockhost/dockhost/gpu/attachment"
+	"github.com/dockhost/dockhost/spec"
 )
 
-// gpuCommand is `dockhostctl gpu`.
+// gpuCommand is `dockhost gpu`, which a supervisor runs for a container with
+// GPUs.
 func gpuCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "gpu",
-		Short: "say what GPUs the host has, and who uses them",
-		Long: `Says which NVIDIA driver is loaded, what describes its GPUs to containers, which
-GPUs there are, which containers were given them, which processes have them
-open, and what is wrong. It needs neither the agent nor Docker, but root, to see
-who uses what. Exit status: 0 when all is well, 3 when something is not.`,
-		Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "gpu", Short: "find GPUs for a supervisor", Hidden: true}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "attach",
+		Short: "give a container its GPUs (JSON on standard input and output)",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			host := gpu.Machine{Root: "/"}
-			found, err := host.Inspect()
-			if err != nil {
-				return err
-			}
-			report, err := host.Gather(found, runDir)
-			if err != nil {
-				return err
-			}
-			color := term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
-			code, err := ctl.GPU(cmd.OutOrStdout(), report, asJSON, color)
-			if err != nil {
-				return err
-			}
-			return exitWith(code)
+			return attachGPUs(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (its schema: /usr/share/dockhost/gpu.schema.json)")
+	})
+	cmd.AddCommand(&cobra.Command{
+		Use:   "check",
+		Short: "check whether a container can still use its GPUs (JSON on standard input and output)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return checkGPUs(cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	})
 	return cmd
+}
+
+func checkGPUs(in io.Reader, out io.Writer) error {
+	var question attachment.Check
+	if err := json.NewDecoder(in).Decode(&question); err != nil {
+		return fmt.Errorf("read the question: %w", err)
+	}
+	answer, err := gpu.Checker{Root: "/"}.Check(question)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(answer)
+}
+
+func attachGPUs(ctx context.Context, in io.Reader, out io.Writer) error {
+	var question attachment.Question
+	if err := json.NewDecoder(in).Decode(&question); err != nil {
+		return fmt.Errorf("read the question: %w", err)
+	}
+	return attachment.Answer(out, func(tell func(attachment.Message)) (attachment.Attachment, error) {
+		return findGPUs(ctx, question.Unit, question.GPU, tell)
+	})
+}
+
+// findGPUs returns the changes that give a unit's container the GPUs that it needs.
+func findGPUs(ctx context.Context, unit string, needs *spec.GPUNeeds, tell func(attachment.Message)) (attachment.Attachment, error) {
+	others, err := gpu.Claims(runDir, unit, cgroupRoot)
+	if err != nil {
+		return attachment.Attachment{}, err
+	}
+	return gpu.Attach(ctx, gpu.Machine{Root: "/"}, needs, others, tell)
+}
+
+// canHaveGPUs says whether a container can have its GPUs. The agent asks before it
+// replaces a running container. If the GPUs have no CDI spec yet, canHaveGPUs
+// returns nil: the supervisor will generate it, since the generators need more
+// privileges than the agent's unit has.
+func canHaveGPUs(ctx context.Context, c *spec.Container) error {
+	host, err := gpu.Machine{Root: "/"}.Inspect()
+	if err != nil || len(host.Problems) == 0 && len(host.GPUs) > 0 && host.CDI.Source == "" {
+		return err
+	}
+	_, err = findGPUs(ctx, spec.UnitName(c.Name), c.GPU, func(attachment.Message) {})
+	return err
 }

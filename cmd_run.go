@@ -20,9 +20,10 @@ import (
 func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
-		Short: "run a container within the unit that this is called from",
-		Long: `Runs a container in the cgroup of the unit that it is called from, and ends as
-the container ends. It takes all options of docker run, and its own.`,
+		Short: "run a container in the unit that calls this command",
+		Long: `Runs a container in the cgroup of the unit that calls this command, and exits
+with the container's exit status. It takes the options of docker run, and some of
+its own.`,
 		// docker/cli parses the command line.
 		DisableFlagParsing: true,
 	}
@@ -37,15 +38,20 @@ the container ends. It takes all options of docker run, and its own.`,
 	return cmd
 }
 
-// systemdDocker is the program systemd-docker, as its last version was called:
-// its own options, the word run, and docker run's arguments.
+// systemdDocker is the program systemd-docker. It takes the command line of
+// systemd-docker's last version: its own options, the word run, and the
+// arguments of docker run.
 func systemdDocker(args []string) error {
 	c, err := dockerrun.SystemdDocker(args, runOptions())
+	if errors.Is(err, dockerrun.ErrHelp) {
+		fmt.Print(dockerrun.SystemdDockerHelp())
+		return nil
+	}
 	return runContainer(c, err)
 }
 
-// asSystemdDocker says whether a command line of dockhost is one of
-// systemd-docker's: no command, but an option first.
+// asSystemdDocker reports whether a command line is one of systemd-docker: it
+// starts with an option instead of a command.
 func asSystemdDocker(args []string) bool {
 	if len(args) == 0 || args[0] == "" || args[0][0] != '-' {
 		return false
@@ -65,8 +71,8 @@ func runOptions() dockerrun.Options {
 	}
 }
 
-// runContainer becomes the container's supervisor. It returns only where that
-// cannot be.
+// runContainer turns this process into the container's supervisor. It returns
+// only on failure.
 func runContainer(c *spec.Container, err error) error {
 	if err == nil {
 		err = checkDetach(c)
@@ -78,8 +84,9 @@ func runContainer(c *spec.Container, err error) error {
 	return exitStatus(supervisor.ExitNotRun)
 }
 
-// checkDetach refuses to leave a container to a systemd that would take the
-// end of this process for its end.
+// checkDetach refuses to leave a container to systemd in a unit without
+// Type=notify: there systemd would take the exit of this process for the
+// container's.
 func checkDetach(c *spec.Container) error {
 	if c.Run.Detach && os.Getenv("INVOCATION_ID") != "" && os.Getenv("NOTIFY_SOCKET") == "" {
 		return errors.New("--logs=false without --rm leaves the container to systemd, which needs the line Type=notify in the unit's [Service] section (add it, or use --rm)")
@@ -87,9 +94,9 @@ func checkDetach(c *spec.Container) error {
 	return nil
 }
 
-// become replaces this process by dockhost-supervise, which stays as small as
-// if no command line had ever been parsed. The declaration, a secret, goes
-// through memory that only this process and that one have open.
+// become replaces this process by dockhost-supervise, which is small because it
+// parses no command line. The container may contain secrets, so it is handed over
+// in memory (a memfd) instead of a file.
 func become(c *spec.Container) error {
 	raw, err := json.Marshal(c)
 	if err != nil {
@@ -105,7 +112,7 @@ func become(c *spec.Container) error {
 	supervise := libexec("dockhost-supervise")
 	argv := []string{supervise, "/proc/self/fd/" + strconv.Itoa(fd)}
 	if err := syscall.Exec(supervise, argv, os.Environ()); err != nil {
-		return fmt.Errorf("run %s (is dockhost installed whole?): %w", supervise, err)
+		return fmt.Errorf("run %s (is dockhost installed completely?): %w", supervise, err)
 	}
 	return nil
 }

@@ -15,14 +15,14 @@ func setupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "register dockhost's OCI runtime with Docker",
-		Long: `Registers dockhost-runtime in /etc/docker/daemon.json, keeping all else in it,
-has Docker read it without a restart, and proves that it did. Running it again
-changes nothing.`,
+		Long: `Registers dockhost-runtime in /etc/docker/daemon.json, reloads Docker's
+configuration without a restart, and checks that Docker knows the runtime. All
+other settings in the file stay. Running it again changes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSetup(cmd, check, remove) },
 	}
-	cmd.Flags().BoolVar(&check, "check", false, "change nothing; exit 1 and say what is missing where something is")
-	cmd.Flags().BoolVar(&remove, "remove", false, "take the runtime out again")
+	cmd.Flags().BoolVar(&check, "check", false, "change nothing; exit with status 1 and list what is missing")
+	cmd.Flags().BoolVar(&remove, "remove", false, "remove the runtime from Docker's configuration")
 	cmd.MarkFlagsMutuallyExclusive("check", "remove")
 	return cmd
 }

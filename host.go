@@ -1,50 +1,96 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 
 	"go.uber.org/zap"
+	"golang.org/x/term"
 
+	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/ctl"
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/gpu"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// The environment is read here and nowhere else.
+// This file turns the environment and the paths of the host into values for the
+// commands. Only package main reads the environment.
 
-// runDir is the directory by which the programs meet.
+// runDir is the directory where agent, supervisors and dockhostctl meet.
 const runDir = rundir.Dir(rundir.Path)
 
-// cgroupRoot is where the cgroup trees are mounted.
+// cgroupRoot is the mount point of the cgroup file systems.
 const cgroupRoot = "/sys/fs/cgroup"
 
-// libexec is the path of a program that systemd and Docker call: for
-// /usr/bin/dockhost below /usr/libexec/dockhost, and for /opt/bin/dockhost, on
-// hosts whose /usr is read-only, below /opt/libexec/dockhost.
+// libexec returns the path of a program that systemd and Docker call. It
+// follows dockhost's own prefix: /usr/bin/dockhost uses /usr/libexec/dockhost,
+// and /opt/bin/dockhost, for hosts whose /usr is read-only, uses
+// /opt/libexec/dockhost.
 func libexec(program string) string {
 	prefix := "/usr"
-	// There is no /proc to tell in some builds of images.
+	// Some image builds have no /proc, which os.Executable needs.
 	if own, err := os.Executable(); err == nil {
 		prefix = filepath.Dir(filepath.Dir(own))
 	}
 	return filepath.Join(prefix, "libexec/dockhost", program)
 }
 
-// newEngine connects the programs to Docker as the docker command would be. The
-// logins of the assignment come first.
+// newEngine connects to Docker as the docker command would. Logins of the
+// assignment come first.
 func newEngine() (*engine.Client, error) {
 	return engine.New(engine.FromEnvironment(os.Getenv, runDir.LoginsDir()))
 }
 
-// newLogger logs to the journal, or to standard error outside systemd; with
-// DOCKHOST_DEBUG set, everything.
+// newLogger logs to the journal, or to standard error outside systemd. If
+// DOCKHOST_DEBUG is set, it logs debug messages too.
 func newLogger(identifier string) *zap.Logger {
 	return systemd.NewLogger(identifier, os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
 }
 
 func newGatherer(docker *engine.Client, units *systemd.Manager) status.Gatherer {
 	return status.Gatherer{Dir: runDir, Engine: docker, Units: units, Runtime: spec.RuntimeName}
+}
+
+// ctlHost returns what dockhostctl needs of this host.
+func ctlHost() ctl.Host {
+	return ctl.Host{
+		Version:            versionText(),
+		Socket:             runDir.Socket(),
+		StatusWithoutAgent: statusWithoutAgent,
+		GPUs:               gpuReport,
+		DockerHost:         os.Getenv("DOCKER_HOST"),
+		DockerConfig:       engine.ConfigDir(os.Getenv),
+		Color:              term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
+		Interactive:        term.IsTerminal(int(os.Stderr.Fd())),
+		In:                 os.Stdin,
+		Out:                os.Stdout,
+		Err:                os.Stderr,
+	}
+}
+
+// statusWithoutAgent returns what systemd and Docker know.
+func statusWithoutAgent(ctx context.Context) (api.Status, error) {
+	docker, err := newEngine()
+	if err != nil {
+		return api.Status{}, err
+	}
+	defer docker.Close()
+	units := &systemd.Manager{}
+	defer units.Close()
+	return status.WithoutAgent(ctx, newGatherer(docker, units)), nil
+}
+
+// gpuReport inspects the GPUs of this host.
+func gpuReport() (gpu.Report, error) {
+	machine := gpu.Machine{Root: "/"}
+	inventory, err := machine.Inspect()
+	if err != nil {
+		return gpu.Report{}, err
+	}
+	return machine.Gather(inventory, runDir)
 }

@@ -1,7 +1,7 @@
-// Command dockhost runs containers in the systemd units of this host. It is
-// three programs in one file: dockhost, which systemd runs, dockhostctl, which
-// people run, and systemd-docker, whose command lines are still in many units.
-// The name that it is called by decides.
+// Command dockhost runs containers in the systemd units of this host. The
+// binary is three programs, and the name that it is called by chooses one:
+// dockhost, which systemd starts; dockhostctl, which people use; and
+// systemd-docker, which existing units call.
 package main
 
 import (
@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/dockhost/dockhost/ctl"
 )
 
 // Set by the linker (see the Makefile).
@@ -31,17 +33,20 @@ func main() {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	program := dockhost()
-	if filepath.Base(args[0]) == "dockhostctl" {
-		program = dockhostctl()
+	program, args := filepath.Base(args[0]), args[1:]
+	switch {
+	case program == "dockhostctl":
+		return ctl.Execute(ctx, args, ctlHost())
+	case program == "systemd-docker", asSystemdDocker(args):
+		return report(systemdDocker(args))
 	}
-	program.SetArgs(args[1:])
-	var err error
-	if filepath.Base(args[0]) == "systemd-docker" || program.Name() == "dockhost" && asSystemdDocker(args[1:]) {
-		err = systemdDocker(args[1:])
-	} else {
-		err = program.ExecuteContext(ctx)
-	}
+	dockhost := dockhostCommand()
+	dockhost.SetArgs(args)
+	return report(dockhost.ExecuteContext(ctx))
+}
+
+// report prints the error of dockhost and returns its exit status.
+func report(err error) int {
 	var status exitStatus
 	switch {
 	case err == nil:
@@ -49,46 +54,28 @@ func run(args []string) int {
 	case errors.As(err, &status):
 		return int(status)
 	}
-	fmt.Fprintf(os.Stderr, "%s: %v\n", program.Name(), err)
+	fmt.Fprintf(os.Stderr, "dockhost: %v\n", err)
 	return 1
 }
 
-// exitStatus ends the program with this status, and without a word: whoever
-// returns it has said what there is to say.
+// exitStatus ends dockhost with this status. The reason is already printed.
 type exitStatus int
-
-// exitWith returns nil for 0.
-func exitWith(code int) error {
-	if code == 0 {
-		return nil
-	}
-	return exitStatus(code)
-}
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
-// dockhost is what systemd runs.
-func dockhost() *cobra.Command {
-	root := program("dockhost", "run containers in the systemd units of this host")
-	root.AddCommand(agentCommand(), runCommand(), setupCommand(), gpuHelperCommand())
-	return root
-}
-
-// dockhostctl is what people run.
-func dockhostctl() *cobra.Command {
-	root := program("dockhostctl", "run containers on this host, and say how they fare")
-	root.AddCommand(statusCommand(), gpuCommand(), userDataCommand(), declareCommand(), removeCommand(), gcCommand(), validateCommand(), renderCommand(), convertCommand())
-	return root
-}
-
-func program(name, short string) *cobra.Command {
+// dockhostCommand returns the program dockhost with all its commands.
+func dockhostCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:           name,
-		Short:         short,
-		Version:       version,
+		Use:           "dockhost",
+		Short:         "run containers in the systemd units of this host",
+		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetVersionTemplate(fmt.Sprintf("%s %s (commit %s, %s)\n", name, version, commit, date))
+	root.SetVersionTemplate("dockhost {{.Version}}\n")
+	root.AddCommand(agentCommand(), runCommand(), setupCommand(), gpuCommand())
 	return root
 }
+
+// versionText follows the program's name in the output of --version.
+func versionText() string { return fmt.Sprintf("%s (commit %s, %s)", version, commit, date) }

@@ -1,35 +1,27 @@
-// Package agent is the node agent: it takes over what the instance's user data
-// assigns to this host and what dockhostctl run declares, keeps it as last
-// known good, and makes systemd run it, one dockhost@NAME.service for each
-// container. It never touches a container itself: what runs goes on when the
-// agent is restarted.
+// Package agent is the node agent. It accepts what the instance's user data
+// assigns to this host, what the Compose files in /etc/dockhost/containers
+// declare and what dockhostctl run declares, keeps it as last known good, and has
+// systemd run it: one dockhost@NAME.service for each container. It never touches
+// a container itself, so that containers keep running while it is restarted.
 package agent
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"net"
 	"path/filepath"
-	"slices"
-	"sync"
-	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/config"
-	"github.com/dockhost/dockhost/agent/housekeeping"
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/engine"
-	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// notifier tells systemd how the service fares.
+// notifier reports the state of the agent to systemd.
 type notifier interface {
 	Ready(status string)
 	Status(status string)
@@ -37,7 +29,7 @@ type notifier interface {
 	Stopping(status string)
 }
 
-// imageSource is what the agent asks of Docker before a change.
+// imageSource is what the agent needs from Docker to replace a container.
 type imageSource interface {
 	Image(ctx context.Context, ref string) (engine.Image, error)
 	Pull(ctx context.Context, req engine.PullRequest, progress func(engine.Progress)) error
@@ -46,7 +38,7 @@ type imageSource interface {
 	Host() string
 }
 
-// unitManager is what the agent asks of systemd.
+// unitManager is what the agent needs from systemd.
 type unitManager interface {
 	Start(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error
@@ -61,241 +53,156 @@ type unitManager interface {
 
 // Options are what an agent works with.
 type Options struct {
-	// Root is a prefix of the host's paths, "" on a real one.
+	// Root is a prefix of the host's paths, "" on a real host.
 	Root string
-	Dir  rundir.Dir
-	// Version is the program's.
+	// Version is the version of the program.
 	Version string
-	// RuntimeName is the name under which dockhost-runtime is registered.
-	RuntimeName string
-	Engine      imageSource
-	// Store is the same Engine, as housekeeping uses it; nil is none.
+	// Engine is Docker.
+	Engine imageSource
+	// Store is the same Engine, for housekeeping; with nil there is no
+	// housekeeping.
 	Store *engine.Client
-	// Download says how many bytes a pull of an image would download; nil where
-	// that is not asked.
-	Download func(ctx context.Context, ref, platform string) (int64, error)
-	Units    unitManager
-	// GPUs says why a container cannot have the GPUs that it asks for; nil where
+	// PullSize returns how many bytes a pull of an image would download. With nil
+	// no registry is asked.
+	PullSize func(ctx context.Context, ref, platform string) (int64, error)
+	// GPUs returns why a container cannot have the GPUs that it requests, nil when
 	// it can.
 	GPUs   func(ctx context.Context, c *spec.Container) error
+	Units  unitManager
 	Status status.Gatherer
 	Notify notifier
 	// Find finds the user data.
 	Find Finder
-	// Reload asks for the configuration, the files and the user data to be read
+	// Reload requests that the configuration, the files and the user data be read
 	// again.
 	Reload <-chan struct{}
-	// Listener is the local API's socket.
-	Listener net.Listener
-	Log      *zap.Logger
+	Log    *zap.Logger
 }
 
-// Agent is the node agent.
+// Agent is the node agent. It wires its parts, and decides when to reconcile.
 type Agent struct {
 	Options
 
-	store   store
-	dropIns dropIns
-
-	mu sync.Mutex
-	// read says that the user data was read, and what is kept.
-	read bool
-	// source, kept and pending are what the local API tells.
-	source  api.Source
-	kept    *accepted
-	pending map[string]*api.Pending
-	// waiting is what the agent waits for, "" when for nothing; awaited the same
-	// of user data.
-	waiting, awaited string
-	// config is what is configured, nil where that was never read; configErr is
-	// what is wrong with it now.
-	config    *config.Config
-	configErr error
-	// fetched is what asking for the user data brought last.
-	fetched fetch
-
-	// moved is closed, and another one made, when pending or kept change.
-	moved chan struct{}
-
-	// changes are what dockhostctl asks for, one after the other, and rereads
-	// its wish that the user data be read anew; each is closed when it was.
-	changes chan change
-	rereads chan chan struct{}
-
-	// fetches has what asking for the user data brings, when it is new or was
-	// asked for, which refetch does. patient gets a word when a metadata service
-	// is asked.
-	fetches chan fetch
-	refetch chan struct{}
-	patient chan struct{}
-
-	// refused is what was wrong when it was logged last, by the message.
-	refused map[string]string
-
-	// keeper keeps the disk from filling; nil where that is not wanted.
-	keeper *housekeeping.Keeper
-
-	// force serializes what changes the host.
-	force sync.Mutex
+	config   *configuration
+	fetcher  *fetcher
+	targets  *targetReader
+	store    *store
+	units    *containerUnits
+	deployer *deployer
+	rollouts *rollouts
+	house    *house
+	server   *server
+	reporter *reporter
 }
 
 // New returns an agent that has done nothing yet.
 func New(o Options) *Agent {
-	a := &Agent{
-		Options: o,
-		store:   store{root: o.Root},
-		dropIns: dropIns{root: o.Root},
-		pending: map[string]*api.Pending{},
-		moved:   make(chan struct{}),
-		changes: make(chan change),
-		rereads: make(chan chan struct{}),
-		fetches: make(chan fetch),
-		refetch: make(chan struct{}),
-		patient: make(chan struct{}, 1),
-		refused: map[string]string{},
+	dir := rundir.Dir(filepath.Join(o.Root, rundir.Path))
+	a := &Agent{Options: o, config: &configuration{root: o.Root}}
+	a.reporter = &reporter{notify: o.Notify, engine: o.Engine, log: o.Log}
+	report := a.reporter.update
+	a.store = newStore(storeFile{root: o.Root})
+	a.fetcher = newFetcher(o, dir, a.config, report)
+	a.targets = &targetReader{
+		root: o.Root, config: a.config, fetcher: a.fetcher, store: a.store, problems: newProblemLog(o.Log), log: o.Log,
 	}
-	a.keeper = a.newKeeper()
+	a.units = &containerUnits{
+		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,
+	}
+	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
+	a.house = newHouse(o, dir, a)
+	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
+	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
+	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, puller: puller, deployer: a.deployer, store: a.store}
+	a.rollouts = newRollouts(preparer, a.deployer, a.store, report, o.Log)
+	a.server = newServer(o, dir, a)
 	return a
 }
 
-// Run serves until ctx ends. What is assigned is started before systemd is
-// told that the agent is ready; containers are not waited for.
-func (a *Agent) Run(ctx context.Context) error {
-	stopping := context.AfterFunc(ctx, func() { a.Notify.Stopping("stopping; containers go on") })
+// Run serves the local API on the listener, and reconciles, until ctx ends. It
+// starts what is assigned before it tells systemd that the agent is ready, and
+// does not wait until containers are ready.
+func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
+	stopping := context.AfterFunc(ctx, func() { a.Notify.Stopping("stopping; containers keep running") })
 	defer stopping()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return a.serve(ctx) })
-	group.Go(func() error { a.watchDocker(ctx); return nil })
-	a.readConfig()
-	group.Go(func() error { a.keepFetching(ctx); return nil })
+	group.Go(func() error { return a.server.serve(ctx, listener) })
+	group.Go(func() error { a.reporter.watchDocker(ctx); return nil })
+	a.config.read()
+	group.Go(func() error { a.fetcher.run(ctx); return nil })
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
-	group.Go(func() error { a.keepHouse(ctx); return nil })
+	group.Go(func() error { a.house.run(ctx); return nil })
 	return group.Wait()
 }
 
-// reconcileOnRequest reconciles once, and then whenever what is asked for may
-// have changed, which abandons what is still being prepared. In between it
-// carries out what dockhostctl asks for, one thing at a time.
+// reconcileOnRequest reconciles once, and again whenever user data, files or
+// configuration may have changed. In between it carries out the changes that
+// dockhostctl requests, one at a time.
 func (a *Agent) reconcileOnRequest(ctx context.Context) {
-	files := a.watch(ctx, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
-	a.firstFetch(ctx)
-	underWay := a.reconcile(ctx)
-	a.Notify.Ready(a.statusLine())
-	again := func() {
-		underWay.stop()
-		underWay = a.reconcile(ctx)
-		a.Notify.Status(a.statusLine())
-	}
+	defer a.rollouts.stop()
+	files := watchDirs(ctx, a.Log, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
+	a.fetcher.first(ctx)
+	a.reconcile(ctx)
+	a.Notify.Ready(a.reporter.line())
 	for {
 		select {
 		case <-ctx.Done():
-			underWay.stop()
 			return
 		case <-a.Reload:
-			a.Log.Info("reading user data again")
-			a.Notify.Reloading("reading user data again")
-			a.reread(ctx)
-			again()
-			a.Notify.Ready(a.statusLine())
-		case done := <-a.rereads:
-			a.reread(ctx)
-			again()
+			a.reload(ctx)
+		case done := <-a.server.refetches:
+			a.refetch(ctx)
 			close(done)
-		case f := <-a.fetches:
-			a.logFetch(f)
-			again()
+		case result := <-a.fetcher.results:
+			a.fetcher.logResult(result)
+			a.reconcile(ctx)
+			a.reporter.update()
 		case <-files:
-			if a.readConfig() {
-				a.fetchAgain(ctx)
+			if a.config.read() {
+				a.fetcher.refetch(ctx)
 			}
-			again()
-		case c := <-a.changes:
-			c.done <- a.change(ctx, c, underWay)
-			a.Notify.Status(a.statusLine())
+			a.reconcile(ctx)
+			a.reporter.update()
+		case c := <-a.server.changes:
+			c.done <- a.change(ctx, c)
+			a.reporter.update()
 		}
 	}
 }
 
-// reread reads the configuration and the user data anew.
-func (a *Agent) reread(ctx context.Context) {
-	a.readConfig()
-	a.fetchAgain(ctx)
+// reload is what SIGHUP requests.
+func (a *Agent) reload(ctx context.Context) {
+	a.Log.Info("reading user data again")
+	a.Notify.Reloading("reading user data again")
+	a.refetch(ctx)
+	a.Notify.Ready(a.reporter.line())
 }
 
-// watchDocker keeps the status line true while Docker does not answer, and
-// ends once it does: from then on each container's supervisor knows better.
-func (a *Agent) watchDocker(ctx context.Context) {
-	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 10 * time.Second}
-	for {
-		err := a.Engine.Ping(ctx)
-		a.setDocker(err)
-		if err == nil || tries.Wait(ctx, nil) != nil {
-			return
-		}
-	}
+// refetch reads the configuration and the user data again, and reconciles.
+func (a *Agent) refetch(ctx context.Context) {
+	a.config.read()
+	a.fetcher.refetch(ctx)
+	a.reconcile(ctx)
+	a.reporter.update()
 }
 
-func (a *Agent) setDocker(err error) {
-	a.mu.Lock()
-	was := a.waiting
-	a.waiting = ""
-	if err != nil {
-		a.waiting = fmt.Sprintf("waiting for Docker at %s: %v", a.Engine.Host(), err)
-	}
-	changed := was != a.waiting
-	a.mu.Unlock()
-	if !changed {
+// reconcile reads what the host should run, and has systemd run it. A container
+// that is new or unchanged is in force at once. A container that replaces another
+// one is rolled out in the background; rollouts of the last reconcile end first.
+func (a *Agent) reconcile(ctx context.Context) {
+	a.rollouts.stop()
+	t := a.targets.read(ctx)
+	p := newPlan(t)
+	a.store.begin(t.source, p)
+	if p.accepted == nil {
 		return
 	}
-	if err != nil {
-		a.Log.Warn("waiting for Docker", zap.String("host", a.Engine.Host()), zap.Error(err))
+	a.targets.problems.log("declaration not in force", p.accepted.clashes())
+	if err := a.deployer.deploy(ctx, p); err != nil {
+		a.Log.Error("assignment not in force", zap.Error(err))
+		a.store.addProblem(err)
 	}
-	a.Notify.Status(a.statusLine())
-}
-
-// statusLine is what `systemctl status dockhost` shows.
-func (a *Agent) statusLine() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.waiting != "" {
-		return a.waiting
+	for _, next := range p.successors {
+		a.rollouts.start(ctx, next)
 	}
-	counts := a.kept.counts()
-	line := fmt.Sprintf("%d containers assigned", counts[api.OriginUserData])
-	if counts[api.OriginUserData] == 1 {
-		line = "1 container assigned"
-	}
-	if a.awaited != "" {
-		line = a.awaited + "; " + line
-	}
-	switch {
-	case a.source.LastKnownGood:
-		line += ", last known good: " + a.source.Problems[0]
-	case len(a.source.Problems) > 0:
-		line += ": " + a.source.Problems[0]
-	case a.source.Datasource != "":
-		line += " by " + a.source.Datasource + ", instance " + a.source.InstanceID
-	case a.awaited == "":
-		line += ", no user data"
-	}
-	if files := counts[api.OriginFile]; files > 0 {
-		line += fmt.Sprintf("; %d declared in %s", files, filesDir)
-	}
-	if local := counts[api.OriginLocal]; local > 0 {
-		line += fmt.Sprintf("; %d declared by dockhostctl run", local)
-	}
-	for _, problem := range a.kept.clashes() {
-		line += "; " + problem
-	}
-	if a.keeper != nil {
-		if problem := a.keeper.Status().Problem; problem != "" {
-			line += "; " + problem
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(a.pending)) {
-		if p := a.pending[name]; p.Error != "" {
-			line += "; " + name + " not updated: " + p.Error
-		}
-	}
-	return line
 }

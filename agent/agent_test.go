@@ -32,7 +32,7 @@ func TestFirstBoot(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
 	a := h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1, "db": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}
@@ -42,12 +42,12 @@ func TestFirstBoot(t *testing.T) {
 			t.Errorf("%s: mode %v, %v, want 0600", path, info, err)
 		}
 	}
-	if got, want := a.statusLine(), "2 containers assigned by NoCloud, instance i-1"; got != want {
+	if got, want := a.reporter.line(), "2 containers assigned by NoCloud, instance i-1"; got != want {
 		t.Errorf("status line = %q, want %q", got, want)
 	}
 
-	// Another agent finds everything as it should be.
-	h.agent().takeOver(t.Context()).Wait()
+	// Another agent changes nothing.
+	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1, "db": 1}, h.units.running()); diff != "" {
 		t.Errorf("after a restart of the agent (-want +got):\n%s", diff)
 	}
@@ -56,12 +56,12 @@ func TestFirstBoot(t *testing.T) {
 	}
 }
 
-func TestTakenAway(t *testing.T) {
+func TestUnassignedContainerStops(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}
@@ -72,7 +72,7 @@ func TestTakenAway(t *testing.T) {
 	}
 }
 
-// What happens when the user data is not what it was at the last boot.
+// User data may have changed, or be broken or missing, since the last boot.
 func TestLastKnownGood(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -128,7 +128,7 @@ func TestLastKnownGood(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := newTestHost(t)
 			h.userData("i-1", containers("web nginx:1"))
-			h.agent().takeOver(t.Context()).Wait()
+			h.agent().takeOver(t.Context()).wait()
 			// A boot: nothing runs, and /run is empty.
 			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
 			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
@@ -136,33 +136,33 @@ func TestLastKnownGood(t *testing.T) {
 			}
 			test.change(h)
 			a := h.agent()
-			a.takeOver(t.Context()).Wait()
+			a.takeOver(t.Context()).wait()
 			if diff := cmp.Diff(test.running, h.units.running()); diff != "" {
 				t.Errorf("running (-want +got):\n%s", diff)
 			}
-			if a.source.LastKnownGood != test.lastGood || (len(a.source.Problems) > 0) != test.problems {
-				t.Errorf("source = %+v, want last known good %v, problems %v", a.source, test.lastGood, test.problems)
+			if a.store.snapshot().source.LastKnownGood != test.lastGood || (len(a.store.snapshot().source.Problems) > 0) != test.problems {
+				t.Errorf("source = %+v, want last known good %v, problems %v", a.store.snapshot().source, test.lastGood, test.problems)
 			}
 		})
 	}
 }
 
-// A store that a power cut or a bug damaged is no reason not to start.
-func TestDamagedStore(t *testing.T) {
+// The agent starts with a store that a power cut or a bug damaged.
+func TestDamagedStoreIsReplaced(t *testing.T) {
 	h := newTestHost(t)
 	h.write(storePath, `{"instance_id": "i-1", "assign`)
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}
 }
 
-func TestRollout(t *testing.T) {
+func TestRolloutWaitsForImage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.userData("i-1", containers("web nginx:1"))
-		h.agent().takeOver(t.Context()).Wait()
+		h.agent().takeOver(t.Context()).wait()
 
 		h.userData("i-1", containers("web nginx:2"))
 		a := h.agent()
@@ -171,7 +171,7 @@ func TestRollout(t *testing.T) {
 		rollouts := a.takeOver(ctx)
 		synctest.Wait()
 		if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
-			t.Errorf("while the image cannot be had, running (-want +got):\n%s", diff)
+			t.Errorf("while the image is missing, running (-want +got):\n%s", diff)
 		}
 		if p := pendingOf(a, "web"); p.Image != "nginx:2" || !strings.Contains(p.Error, "manifest unknown") {
 			t.Errorf("pending = %+v, want nginx:2 and why", p)
@@ -179,39 +179,40 @@ func TestRollout(t *testing.T) {
 		if got := h.notify.last(); !strings.Contains(got, "web not updated: manifest unknown") {
 			t.Errorf("status line = %q", got)
 		}
-		if kept, err := a.store.load(); err != nil || kept.container("web").Image != "nginx:1" {
-			t.Errorf("kept = %+v, %v, want nginx:1 in force", kept, err)
+		if saved, err := a.store.file.load(); err != nil || saved.container("web").Image != "nginx:1" {
+			t.Errorf("saved = %+v, %v, want nginx:1 in force", saved, err)
 		}
 
 		h.engine.set(func() { h.engine.registry["nginx:2"] = true })
 		time.Sleep(time.Minute)
-		rollouts.Wait()
+		rollouts.wait()
 		if diff := cmp.Diff(map[string]int{"web": 2}, h.units.running()); diff != "" {
 			t.Errorf("once the image is there, running (-want +got):\n%s", diff)
 		}
-		if kept, err := a.store.load(); err != nil || kept.container("web").Image != "nginx:2" || pendingOf(a, "web").Image != "" {
-			t.Errorf("kept = %+v, %v, pending = %v, want nginx:2 in force", kept, err, pendingOf(a, "web"))
+		if saved, err := a.store.file.load(); err != nil || saved.container("web").Image != "nginx:2" || pendingOf(a, "web").Image != "" {
+			t.Errorf("saved = %+v, %v, pending = %v, want nginx:2 in force", saved, err, pendingOf(a, "web"))
 		}
 	})
 }
 
-// A container whose GPUs cannot be had does not replace the one that runs.
-func TestRolloutGPU(t *testing.T) {
+// A container whose GPUs are not available does not replace the one that runs.
+func TestRolloutWaitsForGPU(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.engine.set(func() { h.engine.registry["cuda:1"] = true })
 		h.userData("i-1", containers("web cuda:1"))
-		h.agent().takeOver(t.Context()).Wait()
+		h.agent().takeOver(t.Context()).wait()
 
 		h.userData("i-1", "dockhost:\n  containers:\n    web: {image: 'cuda:1', gpus: all}\n")
-		a := h.agent()
 		var there atomic.Bool
-		a.GPUs = func(_ context.Context, c *spec.Container) error {
-			if c.GPU == nil || there.Load() {
-				return nil
+		a := h.agent(func(o *Options) {
+			o.GPUs = func(_ context.Context, c *spec.Container) error {
+				if c.GPU == nil || there.Load() {
+					return nil
+				}
+				return errors.New("no NVIDIA driver is loaded")
 			}
-			return errors.New("no NVIDIA driver is loaded")
-		}
+		})
 		rollouts := a.takeOver(t.Context())
 		synctest.Wait()
 		if p := pendingOf(a, "web"); !strings.Contains(p.Error, "no NVIDIA driver") || h.units.running()["web"] != 1 {
@@ -219,25 +220,20 @@ func TestRolloutGPU(t *testing.T) {
 		}
 		there.Store(true)
 		time.Sleep(time.Minute)
-		rollouts.Wait()
+		rollouts.wait()
 		if diff := cmp.Diff(map[string]int{"web": 2}, h.units.running()); diff != "" {
 			t.Errorf("once the driver is there, running (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// pendingOf is what waits to replace a container.
+// pendingOf returns what waits to replace a container.
 func pendingOf(a *Agent, name string) api.Pending {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if p := a.pending[name]; p != nil {
-		return *p
-	}
-	return api.Pending{}
+	return a.store.snapshot().pending[name]
 }
 
-// At a boot the old container does not run yet: it is started when the new one
-// is not at hand.
+// At boot the old container does not run yet. It is started if the image of the new
+// one is not on the host.
 func TestRolloutAtBoot(t *testing.T) {
 	tests := []struct {
 		name             string
@@ -253,7 +249,7 @@ func TestRolloutAtBoot(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			h := newTestHost(t)
 			h.userData("i-1", containers("web nginx:1"))
-			h.agent().takeOver(t.Context()).Wait()
+			h.agent().takeOver(t.Context()).wait()
 			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
 			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
 				t.Fatal(err)
@@ -273,18 +269,18 @@ func TestRolloutAtBoot(t *testing.T) {
 				t.Errorf("%s: starts %v, the last of %+v, %v, want %d, the last of %s", test.name, h.units.running(), c, err, test.starts, test.image)
 			}
 			cancel()
-			rollouts.Wait()
+			rollouts.wait()
 		})
 	}
 }
 
-// A change of the unit's settings alone needs no restart.
-func TestUnitSettings(t *testing.T) {
+// A change of unit settings alone restarts nothing.
+func TestUnitSettingsNeedNoRestart(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("web nginx:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	h.userData("i-1", containers("web nginx:1")+"      x-dockhost: {unit: {Service: {MemoryMax: 1G}}}\n")
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	if diff := cmp.Diff(map[string]int{"web": 1}, h.units.running()); diff != "" {
 		t.Errorf("running (-want +got):\n%s", diff)
 	}

@@ -24,7 +24,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// infoEngine is all of Docker that a status asks for.
+// infoEngine is the part of Docker that a status needs.
 type infoEngine struct{}
 
 func (infoEngine) Info(context.Context) (engine.Info, error) {
@@ -35,15 +35,15 @@ func (infoEngine) Inspect(context.Context, string) (engine.Container, error) {
 	return engine.Container{}, engine.ErrNotFound
 }
 
-// server is an agent that runs, and a client of its socket.
-type server struct {
+// apiClient is a client of the socket of a running agent.
+type apiClient struct {
 	*testHost
 	client *http.Client
 	logs   *observer.ObservedLogs
 }
 
 // serve runs an agent until the test ends.
-func (h *testHost) serve() server {
+func (h *testHost) serve() apiClient {
 	h.Helper()
 	socket := filepath.Join(h.root, "agent.sock")
 	listener, err := net.Listen("unix", socket)
@@ -51,12 +51,13 @@ func (h *testHost) serve() server {
 		h.Fatal(err)
 	}
 	core, logs := observer.New(zapcore.DebugLevel)
-	a := h.agent()
-	a.Listener, a.Log = listener, zap.New(core)
-	a.Status = status.Gatherer{Dir: h.units.run, Engine: infoEngine{}, Units: h.units, Runtime: "dockhost"}
+	a := h.agent(func(o *Options) {
+		o.Log = zap.New(core)
+		o.Status = status.Gatherer{Dir: h.units.run, Engine: infoEngine{}, Units: h.units, Runtime: "dockhost"}
+	})
 	ctx, cancel := context.WithCancel(h.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
+	go func() { ended <- a.Run(ctx, listener) }()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}
@@ -67,11 +68,11 @@ func (h *testHost) serve() server {
 			h.Errorf("Run() = %v", err)
 		}
 	})
-	return server{testHost: h, client: &http.Client{Transport: transport}, logs: logs}
+	return apiClient{testHost: h, client: &http.Client{Transport: transport}, logs: logs}
 }
 
 // ask returns the status code and the body of the answer.
-func (s server) ask(method, path, body string) (int, string) {
+func (s apiClient) ask(method, path, body string) (int, string) {
 	s.Helper()
 	request, err := http.NewRequestWithContext(s.Context(), method, "http://agent"+path, strings.NewReader(body))
 	if err != nil {
@@ -89,7 +90,7 @@ func (s server) ask(method, path, body string) (int, string) {
 	return response.StatusCode, string(answer)
 }
 
-func (s server) put(c *spec.Container) (int, string) {
+func (s apiClient) put(c *spec.Container) (int, string) {
 	s.Helper()
 	raw, err := json.Marshal(c)
 	if err != nil {
@@ -98,8 +99,8 @@ func (s server) put(c *spec.Container) (int, string) {
 	return s.ask("PUT", "/v1/containers/"+c.Name, string(raw))
 }
 
-// progress is all of what is told since a container was declared.
-func (s server) progress(name, accepted string) []api.Progress {
+// progress returns all progress since a container was declared.
+func (s apiClient) progress(name, accepted string) []api.Progress {
 	s.Helper()
 	var at api.Accepted
 	if err := json.Unmarshal([]byte(accepted), &at); err != nil {
@@ -120,7 +121,7 @@ func (s server) progress(name, accepted string) []api.Progress {
 	return all
 }
 
-func TestServeContainers(t *testing.T) {
+func TestDeclareByTheAPI(t *testing.T) {
 	h := newTestHost(t)
 	h.units.broken = map[string]string{"nginx:broken": "it broke"}
 	s := h.serve()
@@ -132,8 +133,8 @@ func TestServeContainers(t *testing.T) {
 		t.Errorf("progress = %+v, want ready at last", got)
 	}
 	_, raw := s.ask("GET", "/v1/status", "")
-	var told api.Status
-	if err := json.Unmarshal([]byte(raw), &told); err != nil || !told.Well || len(told.Containers) != 1 || told.Containers[0].Origin != api.OriginLocal {
+	var hostStatus api.Status
+	if err := json.Unmarshal([]byte(raw), &hostStatus); err != nil || !hostStatus.Well || len(hostStatus.Containers) != 1 || hostStatus.Containers[0].Origin != api.OriginLocal {
 		t.Errorf("status = %s, %v, want a local container that is well", raw, err)
 	}
 
@@ -144,7 +145,7 @@ func TestServeContainers(t *testing.T) {
 	if diff := cmp.Diff([]api.Progress{{Error: "it broke"}}, s.progress("bad", accepted)); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
-	// A successor that cannot be had.
+	// The image of the successor is missing.
 	_, accepted = s.put(local("web", "nginx:none"))
 	if got := s.progress("web", accepted); !strings.Contains(got[len(got)-1].Error, "manifest unknown") {
 		t.Errorf("progress = %+v, want why it is not replaced", got)
@@ -169,8 +170,8 @@ func TestServeContainers(t *testing.T) {
 	s.wantNoSecret(raw + accepted)
 }
 
-// wantNoSecret looks for the secret in the log and in what was answered.
-func (s server) wantNoSecret(answers string) {
+// wantNoSecret looks for the secret in the log and in the answers.
+func (s apiClient) wantNoSecret(answers string) {
 	s.Helper()
 	for _, entry := range s.logs.All() {
 		raw, _ := json.Marshal(entry.ContextMap())
@@ -181,8 +182,8 @@ func (s server) wantNoSecret(answers string) {
 	}
 }
 
-// Every problem is told at once, and none holds a value.
-func TestRefused(t *testing.T) {
+// A refusal has every problem at once, and quotes no secret.
+func TestDeclarationRefused(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", containers("db postgres:1"))
 	s := h.serve()
@@ -209,7 +210,7 @@ func TestRefused(t *testing.T) {
 		{"no readiness", func(c *spec.Container) { c.Notify = spec.NotifyOff }, 400, []string{"--sdnotify off"}},
 		{"half the output", func(c *spec.Container) { c.Run = &spec.Run{Stdout: true} }, 400, []string{"--attach"}},
 		{
-			"what is nothing", func(c *spec.Container) {
+			"unknown values", func(c *spec.Container) {
 				c.Image, c.Notify, c.PullPolicy, c.PullStallTimeout = "NO", "maybe", "often", 0
 			}, 400,
 			[]string{`cannot use "NO" as an image`, "--sdnotify", "--pull", "stall timeout"},
@@ -217,7 +218,7 @@ func TestRefused(t *testing.T) {
 		{"unit settings", func(c *spec.Container) { c.Unit = []spec.UnitSetting{{Section: "Service", Key: "User", Value: "x"}} }, 400, []string{"systemctl edit dockhost@web"}},
 		{"no container", func(c *spec.Container) { c.Config = nil }, 400, []string{"holds no container"}},
 		{"a name of the user data", func(c *spec.Container) { c.Name = "db" }, 409, []string{`container "db" is declared elsewhere, in the user data (`}},
-		{"a name that is no unit's", func(c *spec.Container) { c.Name = "w" }, 400, []string{`cannot use "w"`}},
+		{"a name that cannot be a unit's", func(c *spec.Container) { c.Name = "w" }, 400, []string{`cannot use "w"`}},
 		{"too much", func(c *spec.Container) { c.Config.Env = []string{"X=" + strings.Repeat("canary", 1<<18)} }, 400, []string{"larger than"}},
 		{
 			"what has no effect", func(c *spec.Container) {
@@ -249,9 +250,9 @@ func TestRefused(t *testing.T) {
 	if code, answer := s.ask("PUT", "/v1/containers/web", `{"name": "web", "newer": "canary"}`); code != 400 || !strings.Contains(answer, "systemctl restart dockhost") || strings.Contains(answer, "canary") {
 		t.Errorf("PUT of an unknown field answers %d: %s", code, answer)
 	}
-	kept, err := h.agent().store.load()
-	if err != nil || len(kept.Local) != 1 || kept.Local[0].Run != nil || kept.Local[0].HostConfig.AutoRemove {
-		t.Errorf("kept = %+v, %v, want one container, without what has no effect", kept, err)
+	saved, err := h.agent().store.file.load()
+	if err != nil || len(saved.Local) != 1 || saved.Local[0].Run != nil || saved.Local[0].HostConfig.AutoRemove {
+		t.Errorf("saved = %+v, %v, want one container, without what has no effect", saved, err)
 	}
 	if code, answer := s.ask("DELETE", "/v1/containers/db", ""); code != 409 || !strings.Contains(answer, "take it out there") {
 		t.Errorf("DELETE answers %d: %s, want 409", code, answer)

@@ -21,8 +21,8 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// fakeUnits is a systemd with services that start and stop at once. A unit's
-// supervisor writes its state as the real one does.
+// fakeUnits is a systemd whose services start and stop at once. Their supervisors write
+// the state as the real ones do.
 type fakeUnits struct {
 	run rundir.Dir
 
@@ -31,9 +31,9 @@ type fakeUnits struct {
 	starts map[string]int
 	// reloads counts daemon-reloads.
 	reloads int
-	// broken has containers fail, by image, with this error.
+	// broken has the errors of containers that fail, by image.
 	broken map[string]string
-	// err is what starting and stopping fail with.
+	// err is the error of each start and stop.
 	err      error
 	watchers []chan struct{}
 }
@@ -57,7 +57,7 @@ func (f *fakeUnits) supervise(unit string) error {
 	if err != nil {
 		return err
 	}
-	defer f.tell()
+	defer f.notify()
 	state := rundir.State{Phase: "running", Ready: true, ConfigHash: c.Hash(), Image: c.Image}
 	if why, isBroken := f.broken[c.Image]; isBroken {
 		state.Phase, state.Ready = "pulling", false
@@ -76,7 +76,7 @@ func (f *fakeUnits) Stop(_ context.Context, name string) error {
 		return systemd.ErrNoUnit
 	}
 	delete(f.active, name)
-	f.tell()
+	f.notify()
 	return nil
 }
 
@@ -108,14 +108,14 @@ func (f *fakeUnits) Units(context.Context, string) ([]string, error) {
 	return names, nil
 }
 
-// Loaded has what was ever started: systemd would have forgotten some.
+// Loaded returns every unit that was ever started. systemd would have unloaded some.
 func (f *fakeUnits) Loaded(context.Context, string) ([]string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Collect(maps.Keys(f.starts)), nil
 }
 
-// Watch tells of each start and stop, of whatever unit.
+// Watch reports each start and stop of any unit.
 func (f *fakeUnits) Watch(context.Context, string) (<-chan struct{}, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -124,8 +124,8 @@ func (f *fakeUnits) Watch(context.Context, string) (<-chan struct{}, error) {
 	return changes, nil
 }
 
-// tell wakes the watchers. The caller holds mu.
-func (f *fakeUnits) tell() {
+// notify wakes the watchers. The caller holds mu.
+func (f *fakeUnits) notify() {
 	for _, changes := range f.watchers {
 		select {
 		case changes <- struct{}{}:
@@ -136,8 +136,7 @@ func (f *fakeUnits) tell() {
 
 func (f *fakeUnits) Version(context.Context) (int, error) { return 257, nil }
 
-// running lists the containers whose units are up, and how often each was
-// started.
+// running returns the containers whose units are up, with the number of their starts.
 func (f *fakeUnits) running() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -148,8 +147,7 @@ func (f *fakeUnits) running() map[string]int {
 	return out
 }
 
-// fakeEngine has the images that a pull brought, of those that the registry
-// has.
+// fakeEngine has images, and a registry from which it can pull others.
 type fakeEngine struct {
 	mu       sync.Mutex
 	images   map[string]bool
@@ -243,19 +241,31 @@ func newTestHost(t *testing.T) *testHost {
 	return h
 }
 
-// agent returns another agent on the host, as after a restart.
-func (h *testHost) agent() *Agent {
-	return New(Options{
-		Root: h.root, Dir: h.units.run, RuntimeName: "dockhost",
-		Engine: h.engine, Units: h.units, Notify: h.notify, Log: zaptest.NewLogger(h.T), Find: datasource.Find,
-	})
+// agent returns another agent on the host, as after a restart, with changed
+// options.
+func (h *testHost) agent(changes ...func(*Options)) *Agent {
+	o := Options{
+		Root: h.root, Engine: h.engine, Units: h.units, Notify: h.notify, Log: zaptest.NewLogger(h.T), Find: datasource.Find,
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	return New(o)
 }
 
-// takeOver reads all that is asked for, and reconciles.
-func (a *Agent) takeOver(ctx context.Context) rollouts {
-	a.readConfig()
-	a.noteFetch(a.find(ctx))
-	return a.reconcile(ctx)
+// takeOver reads everything that is declared, and reconciles.
+func (a *Agent) takeOver(ctx context.Context) *rollouts {
+	a.config.read()
+	a.fetcher.note(a.fetcher.fetch(ctx))
+	a.reconcile(ctx)
+	return a.rollouts
+}
+
+// wait returns when all rollouts have ended by themselves.
+func (r *rollouts) wait() {
+	for _, one := range r.running {
+		<-one.done
+	}
 }
 
 func (h *testHost) write(path, text string) {

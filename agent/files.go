@@ -13,19 +13,19 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// filesDir is where an administrator, or the maker of an image, puts Compose
-// files: each *.yaml or *.yml in it.
+// filesDir is where administrators and builders of images put Compose files: each
+// *.yaml or *.yml in it.
 const filesDir = "/etc/dockhost/containers"
 
-// readFiles returns what the files declare, by file name, and what is wrong
-// with them. A file that is wrong anywhere leaves what it declared before in
-// force; one that is gone ends it.
-func (a *Agent) readFiles(ctx context.Context, kept *accepted) (map[string]spec.Assignment, []string) {
+// readFiles returns what the files below root declare, by file name, and what is
+// wrong with them. While a file has a mistake, what it declared before stays in
+// force. The containers of a file end when it is removed.
+func readFiles(ctx context.Context, root string, old *accepted) (map[string]spec.Assignment, []string) {
 	before := map[string]spec.Assignment{}
-	if kept != nil {
-		before = kept.Files
+	if old != nil {
+		before = old.Files
 	}
-	dir := filepath.Join(a.Root, filesDir)
+	dir := filepath.Join(root, filesDir)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -40,13 +40,13 @@ func (a *Agent) readFiles(ctx context.Context, kept *accepted) (map[string]spec.
 			continue
 		}
 		assignment, err := readFile(ctx, filepath.Join(dir, name), filepath.Join(filesDir, name))
-		if errors.Is(err, fs.ErrNotExist) { // removed just now
+		if errors.Is(err, fs.ErrNotExist) { // it was removed just now
 			continue
 		}
 		if err != nil {
 			wrong = append(wrong, problems(err)...)
-			if old, known := before[name]; known {
-				files[name] = old
+			if last, known := before[name]; known {
+				files[name] = last
 			}
 			continue
 		}
@@ -55,13 +55,13 @@ func (a *Agent) readFiles(ctx context.Context, kept *accepted) (map[string]spec.
 	return files, wrong
 }
 
-// isComposeFile leaves out what editors and package managers put beside a file.
+// isComposeFile excludes the files that editors and package managers leave.
 func isComposeFile(name string) bool {
 	extension := filepath.Ext(name)
 	return (extension == ".yaml" || extension == ".yml") && !strings.HasPrefix(name, ".")
 }
 
-// readFile reads one Compose file. shown is its path in messages.
+// readFile reads one Compose file. Messages name it by shown.
 func readFile(ctx context.Context, path, shown string) (*spec.Assignment, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -25,7 +25,7 @@ func TestFiles(t *testing.T) {
 	h := newTestHost(t)
 	takeOver := func() *Agent {
 		a := h.agent()
-		a.takeOver(t.Context()).Wait()
+		a.takeOver(t.Context()).wait()
 		return a
 	}
 	h.engine.registry["nginx:2"] = true
@@ -35,20 +35,20 @@ func TestFiles(t *testing.T) {
 	h.file(".hidden.yaml", "x y:1")
 	a := takeOver()
 	h.wantRunning(map[string]int{"web": 1, "db": 1, "cache": 1})
-	if got, want := a.statusLine(), "0 containers assigned, no user data; 3 declared in /etc/dockhost/containers"; got != want {
+	if got, want := a.reporter.line(), "0 containers assigned, no user data; 3 declared in /etc/dockhost/containers"; got != want {
 		t.Errorf("status line = %q, want %q", got, want)
 	}
-	if origin := a.kept.origin("web"); origin != api.OriginFile {
+	if origin := a.store.snapshot().accepted.origin("web"); origin != api.OriginFile {
 		t.Errorf("origin = %q, want %q", origin, api.OriginFile)
 	}
 
-	// Changed, it is restarted; what is wrong changes nothing; removed, it ends.
+	// A changed container is restarted, a wrong file changes nothing, and removal ends it.
 	h.file("web.yaml", "web nginx:2")
 	h.write(filepath.Join(filesDir, "more.yml"), "services: {db: {image: postgres:1, imge: x}}\n")
 	a = takeOver()
 	h.wantRunning(map[string]int{"web": 2, "db": 1, "cache": 1})
 	want := `/etc/dockhost/containers/more.yml:1:36 services.db.imge: unknown key "imge" (did you mean "image"?)`
-	if got := strings.Join(a.source.Problems, "\n"); got != want || a.source.LastKnownGood {
+	if got := strings.Join(a.store.snapshot().source.Problems, "\n"); got != want || a.store.snapshot().source.LastKnownGood {
 		t.Errorf("problems = %s, want %s", got, want)
 	}
 	if err := os.Remove(filepath.Join(h.root, filesDir, "more.yml")); err != nil {
@@ -56,14 +56,14 @@ func TestFiles(t *testing.T) {
 	}
 	a = takeOver()
 	h.wantRunning(map[string]int{"web": 2})
-	if len(a.source.Problems) > 0 {
-		t.Errorf("problems = %v, want none", a.source.Problems)
+	if len(a.store.snapshot().source.Problems) > 0 {
+		t.Errorf("problems = %v, want none", a.store.snapshot().source.Problems)
 	}
 }
 
-// The user data counts before a file, a file before one of a later name, and
-// that before dockhostctl run.
-func TestFilesClash(t *testing.T) {
+// The user data takes precedence over a file, a file over one with a later name, and
+// that over dockhostctl run.
+func TestPrecedenceOfLayers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.declare(h.agent(), local("cache", "redis:3"))
@@ -72,52 +72,52 @@ func TestFilesClash(t *testing.T) {
 		h.file("b.yaml", "db postgres:2", "cache redis:2")
 		h.boot()
 		a := h.agent()
-		underWay := a.takeOver(t.Context())
+		rollouts := a.takeOver(t.Context())
 		synctest.Wait()
 		for name, image := range map[string]string{"web": "nginx:1", "db": "postgres:1"} {
-			if got := a.kept.container(name).Image; got != image {
+			if got := a.store.snapshot().accepted.container(name).Image; got != image {
 				t.Errorf("%s runs %s, want %s", name, got, image)
 			}
 		}
-		// What ran before goes on until its successor can run.
-		if p := pendingOf(a, "cache"); a.kept.container("cache").Image != "redis:3" || p.Image != "redis:2" {
-			t.Errorf("cache runs %s, pending %+v", a.kept.container("cache").Image, p)
+		// What ran before keeps running until its successor can run.
+		if p := pendingOf(a, "cache"); a.store.snapshot().accepted.container("cache").Image != "redis:3" || p.Image != "redis:2" {
+			t.Errorf("cache runs %s, pending %+v", a.store.snapshot().accepted.container("cache").Image, p)
 		}
-		underWay.stop()
+		rollouts.stop()
 		h.wantRunning(map[string]int{"web": 1, "db": 1, "cache": 1})
 		want := []string{
 			`container "web" is declared by the user data, and by /etc/dockhost/containers/a.yaml, too: the first counts (take it out of the file)`,
 			`container "db" is declared by /etc/dockhost/containers/a.yaml, and by /etc/dockhost/containers/b.yaml, too: the first counts (take it out of the file)`,
 			`container "cache" is declared by /etc/dockhost/containers/b.yaml, and by dockhostctl run, too: the first counts (forget the other with: dockhostctl rm cache)`,
 		}
-		if got := strings.Join(a.kept.clashes(), "\n"); got != strings.Join(want, "\n") {
+		if got := strings.Join(a.store.snapshot().accepted.clashes(), "\n"); got != strings.Join(want, "\n") {
 			t.Errorf("clashes =\n%s, want\n%s", got, strings.Join(want, "\n"))
 		}
-		// Without the user data's, the file's runs.
+		// The file's container runs once the user data does not assign it.
 		h.engine.registry["nginx:2"] = true
 		h.userData("i-1", "runcmd: [ls]\n")
 		a = h.agent()
-		underWay = a.takeOver(t.Context())
+		rollouts = a.takeOver(t.Context())
 		if p := pendingOf(a, "web"); p.Image != "nginx:2" {
 			t.Errorf("pending web = %+v, want nginx:2", p)
 		}
-		underWay.stop()
+		rollouts.stop()
 	})
 }
 
-// Files are for the machine: user data that is wrong, or is not there yet,
-// keeps none of them from running.
+// Files are for the machine: their containers run although the user data is wrong or
+// missing.
 func TestFilesWithoutUserData(t *testing.T) {
 	h := newTestHost(t)
 	h.userData("i-1", "dockhost: [\n")
 	h.file("web.yaml", "web nginx:1")
 	a := h.agent()
-	a.takeOver(t.Context()).Wait()
+	a.takeOver(t.Context()).wait()
 	h.wantRunning(map[string]int{"web": 1})
-	if a.source.LastKnownGood || len(a.source.Problems) != 1 {
-		t.Errorf("source = %+v, want one problem and no last known good", a.source)
+	if a.store.snapshot().source.LastKnownGood || len(a.store.snapshot().source.Problems) != 1 {
+		t.Errorf("source = %+v, want one problem and no last known good", a.store.snapshot().source)
 	}
 	h.userData("i-1", containers("db postgres:1"))
-	h.agent().takeOver(t.Context()).Wait()
+	h.agent().takeOver(t.Context()).wait()
 	h.wantRunning(map[string]int{"web": 1, "db": 1})
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// What is asked for has three layers: the user data, the files in
-// /etc/dockhost/containers, and what dockhostctl run declared. Where two of
-// them have a container of the same name, the first one counts.
+// Containers are declared in three layers: in the user data, in the files of
+// /etc/dockhost/containers, and by dockhostctl run. If two of them declare a
+// container of the same name, the first one counts.
 
-// declaration is one container, as one layer has it.
+// declaration is one container in one layer.
 type declaration struct {
 	container *spec.Container
 	origin    api.Origin
@@ -25,35 +25,34 @@ type declaration struct {
 	file string
 }
 
-// declarations yields everything that is asked for, in the order in which it
-// counts.
-func (k *accepted) declarations(yield func(declaration) bool) {
-	if k == nil {
+// declarations yields the declarations of all layers, those that count first.
+func (a *accepted) declarations(yield func(declaration) bool) {
+	if a == nil {
 		return
 	}
-	for i := range k.UserData.Containers {
-		if !yield(declaration{container: &k.UserData.Containers[i], origin: api.OriginUserData}) {
+	for i := range a.UserData.Containers {
+		if !yield(declaration{container: &a.UserData.Containers[i], origin: api.OriginUserData}) {
 			return
 		}
 	}
-	for _, file := range slices.Sorted(maps.Keys(k.Files)) {
-		containers := k.Files[file].Containers
+	for _, file := range slices.Sorted(maps.Keys(a.Files)) {
+		containers := a.Files[file].Containers
 		for i := range containers {
 			if !yield(declaration{container: &containers[i], origin: api.OriginFile, file: file}) {
 				return
 			}
 		}
 	}
-	for i := range k.Local {
-		if !yield(declaration{container: &k.Local[i], origin: api.OriginLocal}) {
+	for i := range a.Local {
+		if !yield(declaration{container: &a.Local[i], origin: api.OriginLocal}) {
 			return
 		}
 	}
 }
 
 // declared returns the declaration that counts for a name.
-func (k *accepted) declared(name string) (declaration, bool) {
-	for d := range k.declarations {
+func (a *accepted) declared(name string) (declaration, bool) {
+	for d := range a.declarations {
 		if d.container.Name == name {
 			return d, true
 		}
@@ -61,72 +60,69 @@ func (k *accepted) declared(name string) (declaration, bool) {
 	return declaration{}, false
 }
 
-// local returns what dockhostctl run declared under a name, nil when it
-// declared nothing.
-func (k *accepted) local(name string) *spec.Container {
-	if k == nil {
+// local returns what dockhostctl run declared under a name, nil if it declared
+// nothing.
+func (a *accepted) local(name string) *spec.Container {
+	if a == nil {
 		return nil
 	}
-	return find(k.Local, name)
+	return containerNamed(a.Local, name)
 }
 
-// asked is everything that is asked for, of all layers.
-func (k *accepted) asked() spec.Assignment {
-	asked := spec.Assignment{Containers: []spec.Container{}}
-	for d := range k.declarations {
-		if find(asked.Containers, d.container.Name) == nil {
-			asked.Containers = put(asked.Containers, *d.container)
+// merged returns what all layers together declare.
+func (a *accepted) merged() spec.Assignment {
+	merged := spec.Assignment{Containers: []spec.Container{}}
+	for d := range a.declarations {
+		if containerNamed(merged.Containers, d.container.Name) == nil {
+			merged.Containers = put(merged.Containers, *d.container)
 		}
 	}
-	for _, registries := range k.logins() {
+	for _, registries := range a.logins() {
 		for host, login := range registries {
-			if asked.Registries == nil {
-				asked.Registries = map[string]spec.Registry{}
+			if merged.Registries == nil {
+				merged.Registries = map[string]spec.Registry{}
 			}
-			asked.Registries[host] = login
+			merged.Registries[host] = login
 		}
 	}
-	return asked
+	return merged
 }
 
-// logins are the logins of each layer; the later ones count.
-func (k *accepted) logins() []map[string]spec.Registry {
+// logins returns the registry logins of each layer; later ones count.
+func (a *accepted) logins() []map[string]spec.Registry {
 	var logins []map[string]spec.Registry
-	for _, file := range slices.Backward(slices.Sorted(maps.Keys(k.Files))) {
-		logins = append(logins, k.Files[file].Registries)
+	for _, file := range slices.Backward(slices.Sorted(maps.Keys(a.Files))) {
+		logins = append(logins, a.Files[file].Registries)
 	}
-	return append(logins, k.UserData.Registries)
+	return append(logins, a.UserData.Registries)
 }
 
-// origin says where the container of that name that is in force comes from, ""
-// when there is none.
-func (k *accepted) origin(name string) api.Origin {
-	if k.container(name) == nil {
+// origin returns where the container in force under a name is declared, "" when
+// there is no such container.
+func (a *accepted) origin(name string) api.Origin {
+	if a.container(name) == nil {
 		return ""
 	}
-	d, _ := k.declared(name)
+	d, _ := a.declared(name)
 	return d.origin
 }
 
-// assigns says whether the user data that was accepted last assigns anything.
-func (k *accepted) assigns() bool { return k != nil && len(k.UserData.Containers) > 0 }
-
 // counts returns how many containers in force come from each layer.
-func (k *accepted) counts() map[api.Origin]int {
+func (a *accepted) counts() map[api.Origin]int {
 	counts := map[api.Origin]int{}
-	if k != nil {
-		for _, c := range k.Assignment.Containers {
-			counts[k.origin(c.Name)]++
+	if a != nil {
+		for _, c := range a.Assignment.Containers {
+			counts[a.origin(c.Name)]++
 		}
 	}
 	return counts
 }
 
-// clashes are the problems of containers that several layers have.
-func (k *accepted) clashes() []string {
+// clashes returns a problem for each container that several layers declare.
+func (a *accepted) clashes() []string {
 	var problems []string
 	counts := map[string]declaration{}
-	for d := range k.declarations {
+	for d := range a.declarations {
 		first, clash := counts[d.container.Name]
 		if !clash {
 			counts[d.container.Name] = d
@@ -138,7 +134,7 @@ func (k *accepted) clashes() []string {
 	return problems
 }
 
-// by says who declared a container.
+// by names the layer of a declaration.
 func (d declaration) by() string {
 	switch d.origin {
 	case api.OriginFile:
@@ -150,7 +146,7 @@ func (d declaration) by() string {
 	return "the user data"
 }
 
-// cure says how to be rid of a declaration.
+// cure says how to remove a declaration.
 func (d declaration) cure() string {
 	switch d.origin {
 	case api.OriginFile:
@@ -162,47 +158,15 @@ func (d declaration) cure() string {
 	return "take it out there"
 }
 
-// isFor says whether what was accepted is for this instance. What was accepted
-// before there was an instance-id is for the machine.
-func (k *accepted) isFor(instanceID string, s store) bool {
-	if k.InstanceID == "" {
-		return k.isOf(s)
-	}
-	return k.InstanceID == instanceID
-}
-
-// isOf says whether what was accepted was accepted on this machine. A clone of
-// another one must not run what that one was assigned.
-func (k *accepted) isOf(s store) bool {
-	uuid := s.productUUID()
-	return k.MachineID == s.machineID() && (k.ProductUUID == "" || uuid == "" || k.ProductUUID == uuid)
-}
-
-// clone returns a copy that can be changed without changing the original's
-// lists.
-func (k *accepted) clone() *accepted {
-	c := *k
-	c.Assignment.Containers = slices.Clone(k.Assignment.Containers)
-	c.Local, c.Files = slices.Clone(k.Local), maps.Clone(k.Files)
-	return &c
-}
-
-// forget removes what dockhostctl run declared under a name.
-func (k *accepted) forget(name string) {
-	if k.origin(name) == api.OriginLocal {
-		k.Assignment.Containers = without(k.Assignment.Containers, name)
-	}
-	k.Local = without(k.Local, name)
-}
-
-// equal says whether two assignments are the same.
+// equal reports whether two assignments are the same.
 func equal(a, b spec.Assignment) bool {
 	rawA, errA := json.Marshal(a)
 	rawB, errB := json.Marshal(b)
 	return errA == nil && errB == nil && bytes.Equal(rawA, rawB)
 }
 
-func find(containers []spec.Container, name string) *spec.Container {
+// containerNamed returns the container of a name, nil if the name is unknown.
+func containerNamed(containers []spec.Container, name string) *spec.Container {
 	for i := range containers {
 		if containers[i].Name == name {
 			return &containers[i]

@@ -1,136 +1,184 @@
 package agent
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
-	"time"
+	"maps"
+	"slices"
+	"sync"
 
-	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/spec"
 )
 
-// storePath is where the accepted assignment is kept across reboots. It holds
-// secrets: it is root's alone.
-const storePath = "/var/lib/dockhost/assignment.json"
-
-// accepted is what is in force, and for which machine.
-type accepted struct {
-	// InstanceID is the instance's that the user data was for.
-	InstanceID string `json:"instance_id"`
-	// MachineID is the host's /etc/machine-id, which tells a clone from its
-	// original also when there is no user data to tell it.
-	MachineID string `json:"machine_id"`
-	// ProductUUID is the machine's own (DMI), which tells a clone from its
-	// original where both have one machine-id; "" where there is none.
-	ProductUUID string `json:"product_uuid,omitempty"`
-	Datasource  string `json:"datasource"`
-	// At is when the user data was accepted that is in UserData.
-	At time.Time `json:"at"`
-	// Assignment is what is in force, of all that is asked for below.
-	Assignment spec.Assignment `json:"assignment"`
-
-	// UserData is what the user data assigned last, Files what each file of
-	// /etc/dockhost/containers declared last, by its name, and Local what
-	// dockhostctl run declared, sorted by name. A change is here at once, and in
-	// Assignment when it is in force.
-	UserData spec.Assignment            `json:"user_data"`
-	Files    map[string]spec.Assignment `json:"files,omitempty"`
-	Local    []spec.Container           `json:"local,omitempty"`
-}
-
-// container returns the container of that name, nil when there is none.
-func (k *accepted) container(name string) *spec.Container {
-	if k == nil {
-		return nil
-	}
-	for i := range k.Assignment.Containers {
-		if k.Assignment.Containers[i].Name == name {
-			return &k.Assignment.Containers[i]
-		}
-	}
-	return nil
-}
-
-// store keeps the accepted assignment.
+// store holds what the host accepted, and the changes that are pending.
 type store struct {
-	root string
+	file storeFile
+
+	mu sync.Mutex
+	// known is true once the agent has read what the host should run.
+	known    bool
+	source   api.Source
+	accepted *accepted
+	// pending has the successors that are not in force yet, by container.
+	pending map[string]api.Pending
+	// changed is closed and replaced whenever accepted or pending changes.
+	changed chan struct{}
 }
 
-// load returns what is kept, nil when nothing is. What cannot be read is
-// dropped: the error says so, and a new one will be accepted.
-func (s store) load() (*accepted, error) {
-	raw, err := os.ReadFile(s.path())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // nothing kept is a fact, not an error
+func newStore(file storeFile) *store {
+	return &store{file: file, pending: map[string]api.Pending{}, changed: make(chan struct{})}
+}
+
+// snapshot is the content of the store at one time.
+type snapshot struct {
+	known    bool
+	source   api.Source
+	accepted *accepted
+	pending  map[string]api.Pending
+}
+
+func (s *store) snapshot() snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	source := s.source
+	source.Problems = slices.Clone(source.Problems)
+	if s.accepted != nil && s.accepted.Datasource != "" {
+		at := s.accepted.At
+		source.AcceptedAt = &at
 	}
+	return snapshot{known: s.known, source: source, accepted: s.accepted, pending: maps.Clone(s.pending)}
+}
+
+// container returns the container in force under a name, nil if the name is unknown.
+func (s *store) container(name string) *spec.Container {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted.container(name)
+}
+
+// nextChange returns a channel that is closed when accepted or pending changes.
+func (s *store) nextChange() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// announce wakes those who wait for a change. The caller holds mu.
+func (s *store) announce() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// begin replaces everything by what a reconcile has read. What was pending before
+// is dropped, and the plan's successors are pending.
+func (s *store) begin(source api.Source, p plan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.source, s.accepted, s.known = source, p.accepted, true
+	clear(s.pending)
+	for _, next := range p.successors {
+		s.pending[next.Name] = api.Pending{Image: next.Image, Doing: "waiting"}
+	}
+	s.announce()
+}
+
+func (s *store) addProblem(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.source.Problems = append(s.source.Problems, problems(err)...)
+}
+
+// setPending says what is being done to put a successor in force. An error stays
+// until the successor is in force, or another one is declared.
+func (s *store) setPending(next *spec.Container, doing string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.pending[next.Name]
+	p.Image, p.Doing = next.Image, doing
 	if err != nil {
-		return nil, fmt.Errorf("read the last known good assignment: %w", err)
+		p.Error = err.Error()
 	}
-	s.sweep()
-	var kept accepted
-	if err := json.Unmarshal(raw, &kept); err != nil {
-		return nil, fmt.Errorf("read the last known good assignment: %s is damaged", s.path())
-	}
-	return &kept, nil
+	s.pending[next.Name] = p
+	s.announce()
 }
 
-// sweep removes what an agent that was killed while it wrote has left.
-func (s store) sweep() {
-	left, _ := filepath.Glob(filepath.Join(filepath.Dir(s.path()), "."+filepath.Base(s.path())+"*"))
-	for _, path := range left {
-		_ = os.Remove(path)
-	}
+// setAccepted says that an assignment is accepted in which a container is in
+// force.
+func (s *store) setAccepted(next *accepted, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepted = next
+	delete(s.pending, name)
+	s.announce()
 }
 
-// save keeps an assignment, atomically and through a power cut. What is kept
-// already is not written again: that takes a disk its time at each boot.
-func (s store) save(a *accepted) error {
-	raw, err := json.Marshal(a)
-	if err != nil {
-		return fmt.Errorf("keep the assignment: %w", err)
+// setDeclared says that an assignment is accepted in which a container has a
+// successor.
+func (s *store) setDeclared(next *accepted, successor *spec.Container) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepted = next
+	s.pending[successor.Name] = api.Pending{Image: successor.Image, Doing: "waiting"}
+	s.announce()
+}
+
+// setForgotten says that an assignment is accepted in which a local container is
+// forgotten. One that is declared elsewhere, too, may still have a successor.
+func (s *store) setForgotten(next *accepted, name string, elsewhere bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepted = next
+	if !elsewhere {
+		delete(s.pending, name)
 	}
-	if kept, err := os.ReadFile(s.path()); err == nil && bytes.Equal(kept, raw) {
+	s.announce()
+}
+
+// draft returns a copy of what is accepted, for a change; an empty one for this
+// machine when nothing is.
+func (s *store) draft() *accepted {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.accepted != nil {
+		return s.accepted.clone()
+	}
+	return newAccepted(s.file, s.source)
+}
+
+// withSuccessor returns a copy of what is accepted, in which a container is
+// replaced by its successor.
+func (s *store) withSuccessor(next *spec.Container) *accepted {
+	draft := s.draft()
+	if old := draft.container(next.Name); old != nil {
+		*old = *next
+	}
+	return draft
+}
+
+// pendingLocal returns what dockhostctl run declared under a name, if that is not
+// in force yet.
+func (s *store) pendingLocal(name string) *spec.Container {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, isPending := s.pending[name]; !isPending {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(s.path()), 0o700); err != nil {
-		return fmt.Errorf("keep the assignment: %w", err)
-	}
-	if err := atomicfile.Write(s.path(), raw, 0o600); err != nil {
-		return fmt.Errorf("keep the assignment: %w", err)
-	}
-	return nil
+	return s.accepted.local(name)
 }
 
-// drop forgets what is kept.
-func (s store) drop() error {
-	if err := os.Remove(s.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("drop the last known good assignment: %w", err)
+// declaredElsewhere returns an error if the user data or a file declares a
+// container: there a declaration of dockhostctl run does not count.
+func (s *store) declaredElsewhere(name, cure string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, declared := s.accepted.declared(name)
+	switch {
+	case !declared || d.origin == api.OriginLocal:
+		return nil
+	case d.origin == api.OriginFile:
+		return fmt.Errorf("container %q is %w, in %s: %s", name, errDeclared, d.by(), cure)
+	case s.source.Path == "":
+		return fmt.Errorf("container %q is %w, in the user data: %s", name, errDeclared, cure)
 	}
-	return nil
+	return fmt.Errorf("container %q is %w, in the user data (%s): %s", name, errDeclared, s.source.Path, cure)
 }
-
-// machineID is the host's, "" on an image that was never booted.
-func (s store) machineID() string {
-	raw, err := os.ReadFile(filepath.Join(s.root, "/etc/machine-id"))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(raw))
-}
-
-// productUUID is the machine's (DMI), "" where it has none.
-func (s store) productUUID() string {
-	raw, err := os.ReadFile(filepath.Join(s.root, "/sys/class/dmi/id/product_uuid"))
-	if err != nil {
-		return ""
-	}
-	return strings.ToLower(strings.TrimSpace(string(raw)))
-}
-
-func (s store) path() string { return filepath.Join(s.root, storePath) }

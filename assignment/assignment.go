@@ -1,7 +1,7 @@
-// Package assignment is the one way from what a datasource handed over to what the
-// host is to run: the agent goes it, and so do dockhostctl's validate and
-// render, so that what passes there passes on the host. It finds no user data
-// and puts nothing in force. Its errors hold no value of the user data.
+// Package assignment turns the user data of a host into the containers to run. The
+// agent uses it, and so do dockhostctl's validate and render: what passes there passes
+// on the host. It fetches no user data, reads no files and starts nothing. Its errors
+// contain no value of the user data.
 package assignment
 
 import (
@@ -14,45 +14,58 @@ import (
 	"github.com/dockhost/dockhost/spec/compose"
 )
 
-// Policy restricts what may be asked for.
+// Policy restricts what user data may ask for.
 type Policy interface {
-	// Check returns everything that the assignment asks for and may not have.
+	// Check returns everything in the assignment that is not allowed.
 	Check(assignment *spec.Assignment) error
 }
 
-// Options say how user data is taken.
+// Options say how user data is read.
 type Options struct {
-	// Include fetches what an #include names, see [cloudinit.Options]; with nil
-	// includes are off.
+	// Include fetches the address of an #include, see [cloudinit.Options]. With
+	// nil, includes are off.
 	Include func(ctx context.Context, url string) ([]byte, error)
-	// Policy is asked about what is assigned; nil allows everything.
+	// Policy judges the assignment in [Read]. Nil allows everything.
 	Policy Policy
-	// Declaration makes an assignment of [cloudinit.UserData.Declaration], and
-	// says what it left out. It is used where the user data has no dockhost
-	// section; with nil such a declaration is noted and not used.
+	// Declaration parses [cloudinit.UserData.Declaration], and returns a warning
+	// for each part that it leaves out. It is used where the user data has no
+	// dockhost section. With nil the declaration is ignored.
 	Declaration func(file string, raw []byte) (assignment *spec.Assignment, warnings []string, err error)
 }
 
-// Result is what user data comes to.
+// Result is what user data, or a Compose file, assigns.
 type Result struct {
-	// Assignment is never nil; it is empty when nothing is assigned.
+	// Assignment is empty when nothing is assigned. It is nil only with an error.
 	Assignment *spec.Assignment
-	// Section is what was found in the user data; nil for [ReadFile].
+	// Section describes the user data; nil for [ReadFile].
 	Section *cloudinit.Section
 	// Note says why nothing is assigned, "" when something may be.
 	Note string
-	// Warnings are one sentence each: what was left out, or is not as it looks.
+	// Warnings are one sentence each: something was left out, or does not do what
+	// its name suggests.
 	Warnings []string
-	// Unread says why the user data may hold an assignment that was not looked
-	// for; nil when all of it was understood. What was assigned before must not
-	// end because of such user data.
+	// Unread says why the user data may contain an assignment that was not read;
+	// nil when all of it was read. Such user data must not end what was assigned
+	// before.
 	Unread error
 }
 
-// Read returns what user data assigns. The error holds everything that is
-// wrong: [document.Problems] or a [*document.Problem] where it has a place. With
-// an error the result has nothing but the Section, as far as that was read.
+// Read is the whole way from user data to an assignment: [Parse], then
+// [Result.Judge] with the policy of the options.
 func Read(ctx context.Context, data *cloudinit.UserData, o Options) (*Result, error) {
+	result, err := Parse(ctx, data, o)
+	if err != nil {
+		return result, err
+	}
+	return result.Judge(o.Policy)
+}
+
+// Parse returns what user data assigns, whatever the policy. It may fetch
+// includes, so the agent keeps the result, and judges it again whenever the
+// policy may have changed. The error has every mistake: [document.Problems], or a
+// [*document.Problem] where there is a position. With an error the result has only
+// the Section, as far as it was read.
+func Parse(ctx context.Context, data *cloudinit.UserData, o Options) (*Result, error) {
 	section, err := data.Section(ctx, cloudinit.Options{Include: o.Include})
 	if err != nil {
 		return &Result{Section: section}, err
@@ -62,9 +75,9 @@ func Read(ctx context.Context, data *cloudinit.UserData, o Options) (*Result, er
 	case section.Node != nil:
 		result.Assignment, err = compose.Parse(section.Source, section.Node) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
 	case data.Declaration != nil && o.Declaration != nil:
-		var leftOut []string
-		result.Assignment, leftOut, err = o.Declaration("gce-container-declaration", data.Declaration)
-		result.Warnings = append(result.Warnings, leftOut...)
+		var warnings []string
+		result.Assignment, warnings, err = o.Declaration("gce-container-declaration", data.Declaration)
+		result.Warnings = append(result.Warnings, warnings...)
 	case section.Opaque:
 		result.Unread = fmt.Errorf("%s: it includes others, and includes are off: what they hold is not known (user_data.include in dockhost.yaml turns them on)", section.File)
 		result.Note = noSection(section)
@@ -73,16 +86,31 @@ func Read(ctx context.Context, data *cloudinit.UserData, o Options) (*Result, er
 	default:
 		result.Note = noSection(section)
 	}
-	return result.allowedBy(o.Policy, err)
+	if err != nil {
+		return &Result{Section: section}, err
+	}
+	return result, nil
 }
 
 func noSection(section *cloudinit.Section) string {
 	return "the user data (" + section.Kind + ") has no dockhost section"
 }
 
-// ReadFile returns what a Compose file declares, as those in
-// /etc/dockhost/containers. name is the file's in messages. No policy is asked:
-// whoever may write there is root.
+// Judge returns the result when the policy allows the assignment; a nil policy
+// allows everything. With the policy's error the result has only the Section.
+func (r *Result) Judge(policy Policy) (*Result, error) {
+	if policy == nil {
+		return r, nil
+	}
+	if err := policy.Check(r.Assignment); err != nil {
+		return &Result{Section: r.Section}, err
+	}
+	return r, nil
+}
+
+// ReadFile returns what a Compose file declares, such as one in
+// /etc/dockhost/containers. Messages name the file by name. No policy applies:
+// only root can write there.
 func ReadFile(_ context.Context, name string, text []byte) (*Result, error) {
 	top, err := document.Parse(name, text)
 	if err != nil {
@@ -97,16 +125,4 @@ func ReadFile(_ context.Context, name string, text []byte) (*Result, error) {
 		return nil, err
 	}
 	return result, nil
-}
-
-// allowedBy returns the result of a reading that gave err, when the policy
-// allows it.
-func (r *Result) allowedBy(policy Policy, err error) (*Result, error) {
-	if err == nil && policy != nil {
-		err = policy.Check(r.Assignment)
-	}
-	if err != nil {
-		return &Result{Section: r.Section}, err
-	}
-	return r, nil
 }

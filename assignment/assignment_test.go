@@ -22,11 +22,11 @@ func userData(text string) *cloudinit.UserData {
 }
 
 func names(assignment *spec.Assignment) []string {
-	found := []string{}
+	names := []string{}
 	for _, c := range assignment.Containers {
-		found = append(found, c.Name)
+		names = append(names, c.Name)
 	}
-	return found
+	return names
 }
 
 func TestRead(t *testing.T) {
@@ -77,20 +77,20 @@ user-data:5:3 registrys: unknown key "registrys" (did you mean "registries"?)`
 }
 
 // denied is a policy that allows nothing.
-type denied struct{ asked *spec.Assignment }
+type denied struct{ assignment *spec.Assignment }
 
 func (d *denied) Check(assignment *spec.Assignment) error {
-	d.asked = assignment
+	d.assignment = assignment
 	return errors.New("denied by the rule images")
 }
 
-func TestPolicy(t *testing.T) {
+func TestPolicyJudges(t *testing.T) {
 	policy := &denied{}
 	if _, err := Read(t.Context(), userData(good), Options{Policy: policy}); err == nil || err.Error() != "denied by the rule images" {
 		t.Errorf("Read() = %v, want the policy's error", err)
 	}
-	if got := names(policy.asked); !cmp.Equal(got, []string{"db", "web"}) {
-		t.Errorf("the policy was asked about %v", got)
+	if got := names(policy.assignment); !cmp.Equal(got, []string{"db", "web"}) {
+		t.Errorf("the policy judged %v", got)
 	}
 }
 
@@ -126,7 +126,7 @@ func TestReadFile(t *testing.T) {
 		t.Errorf("ReadFile() = %+v, %v, want a note", result, err)
 	}
 	_, err = ReadFile(t.Context(), "web.yaml", []byte("dockhost:\n  containers: {}\n"))
-	if want := `web.yaml:1:1 dockhost: unknown key "dockhost": a Compose file has services:`; err == nil || err.Error() != want {
+	if want := `web.yaml:1:1 dockhost: unknown key "dockhost": in a Compose file, write services:`; err == nil || err.Error() != want {
 		t.Errorf("ReadFile() = %v, want %s", err, want)
 	}
 }

@@ -112,8 +112,8 @@ func (r *reader) entryText(archive, part *piece, place string, content *yaml.Nod
 	return true
 }
 
-// literalIndent returns how far a literal ("|") is indented in the text that
-// it stands in. ok is false where it is none.
+// literalIndent returns how far a literal ("|") is indented in its text. ok is
+// false for any other kind of scalar.
 func literalIndent(text []byte, literal *yaml.Node) (indent int, ok bool) {
 	if literal.Style&yaml.LiteralStyle == 0 {
 		return 0, false

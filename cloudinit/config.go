@@ -38,8 +38,8 @@ func (r *reader) cloudConfig(p *piece) {
 	r.merge(p, flat(top))
 }
 
-// own merges a part of dockhost's own type: a dockhost section, with its key
-// or without.
+// own merges a part of type text/x-dockhost: a dockhost section, with or without
+// its key.
 func (r *reader) own(p *piece) {
 	if r.foreign {
 		return
@@ -83,7 +83,8 @@ func (r *reader) own(p *piece) {
 	r.merge(p, top)
 }
 
-// underKey puts a section below the key dockhost, but for how it is merged.
+// underKey puts a section below the key dockhost, except the keys that say how
+// to merge.
 func underKey(section *yaml.Node) *yaml.Node {
 	inner := *section
 	inner.Content = nil

@@ -10,13 +10,13 @@ import (
 	"github.com/dockhost/dockhost/internal/document"
 )
 
-// include reads what an #include names, an address on each line.
+// include reads the addresses of an #include, one per line, and what they hold.
 func (r *reader) include(ctx context.Context, p *piece) {
 	addresses := includes(string(p.text))
 	if r.Include == nil {
 		r.section.Opaque = true
 		r.note(p, Skipped, "includes are off")
-		r.warn("%s: includes are off: what is at the %d addresses of %s is not looked at "+
+		r.warn("%s: includes are off: the %d addresses of %s are not read "+
 			"(user_data.include in dockhost.yaml turns them on)", p.at.File, len(addresses), p.name)
 		return
 	}
@@ -55,7 +55,7 @@ func includes(text string) []address {
 	return addresses
 }
 
-// fetch reads what is at an address as cloud-init does with user data.
+// fetch reads the document at an address like user data, as cloud-init does.
 func (r *reader) fetch(ctx context.Context, address string) error {
 	location, err := url.Parse(address)
 	if err != nil || location.Scheme != "http" && location.Scheme != "https" || location.Host == "" {

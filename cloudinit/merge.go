@@ -11,25 +11,25 @@ import (
 	"github.com/dockhost/dockhost/internal/document"
 )
 
-// mergers are cloud-init's (cloudinit/mergers): how mappings, lists and texts
-// of two parts become one. A kind that has none stays as it is.
+// mergers say how mappings, lists and texts of two parts become one, as in
+// cloud-init (cloudinit/mergers). Without a merger the old value stays.
 type mergers struct {
 	dict, list, str *merger
-	// key is the key that says so.
+	// key is the key that names the mergers.
 	key *yaml.Node
-	// unknown are options that cloud-init has not got.
+	// unknown are options that cloud-init does not have.
 	unknown []string
-	// spend accounts for text that is made.
+	// spend counts the text that merging produces.
 	spend func(int) error
 }
 
 // merger is one of them, with its options.
 type merger struct{ options []string }
 
-// mergeOptions are all options that any merger has.
+// mergeOptions are the options of all mergers.
 const mergeOptions = "replace no_replace append prepend recurse_str recurse_dict recurse_array recurse_list allow_delete"
 
-// mergeError is what cannot be merged, and where it stands.
+// mergeError says what cannot be merged, and where.
 type mergeError struct {
 	at      *yaml.Node
 	message string
@@ -127,7 +127,7 @@ func (m *mergers) add(at *yaml.Node, name string, options []string) error {
 	}
 	slot, ok := map[string]**merger{"dict": &m.dict, "list": &m.list, "str": &m.str}[strings.TrimPrefix(name, "m_")]
 	if !ok {
-		return &mergeError{at, "merge_how names a merger that there is not: use dict(), list() and str()"}
+		return &mergeError{at, "unknown merger in merge_how (use dict(), list() or str())"}
 	}
 	if *slot == nil {
 		*slot = &merger{options}
@@ -158,7 +158,7 @@ func (m *merger) recurses(n *yaml.Node) bool {
 	return isText(n) && m.has("recurse_str")
 }
 
-// merge returns what an old and a new value make together. Neither is changed.
+// merge returns the merged value of an old and a new one. It changes neither.
 func (m *mergers) merge(old, new *yaml.Node) (*yaml.Node, error) {
 	old, new = deref(old), deref(new)
 	switch {
@@ -257,7 +257,7 @@ func (m *mergers) mergeText(old, new *yaml.Node) (*yaml.Node, error) {
 	return &both, nil
 }
 
-// identity is what makes two keys the same.
+// identity returns a string that is equal for equal keys.
 func identity(key *yaml.Node) string {
 	if isText(key) {
 		return "text " + key.Value
@@ -283,8 +283,8 @@ func isText(n *yaml.Node) bool {
 	return n.Style&quoted != 0 || !yaml11(n.Value)
 }
 
-// yaml11 reports whether a plain word is no text in YAML 1.1 that is text in
-// YAML 1.2: a boolean, or a number to the base of 60 or 2.
+// yaml11 reports whether a plain word that is text in YAML 1.2 is a boolean or a
+// number (base 60 or 2) in YAML 1.1.
 func yaml11(word string) bool {
 	switch strings.ToLower(word) {
 	case "yes", "no", "on", "off":

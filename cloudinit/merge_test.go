@@ -1,6 +1,7 @@
 package cloudinit
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -16,35 +17,39 @@ import (
 
 const corpus = "testdata/merge"
 
-// made is what cloud-init makes of a document of the corpus. test/e2e has its
-// own code make the file cloud-init.json, on a real host.
+// made is what cloud-init makes of a document of the corpus. test/e2e runs
+// cloud-init's code on a real host to write cloud-init.json.
 type made struct {
 	Merged    map[string]any `json:"merged"`
 	Unhandled []string       `json:"unhandled"`
 }
 
-// differs are the documents that dockhost refuses and of which cloud-init
-// drops a part, or reads otherwise.
+// differs has the documents that dockhost refuses, and cloud-init does not.
 func differs() map[string]string {
 	return map[string]string{
-		"differs-undefined":           "user-data:3:1: template: ds.meta_data.nothing is not defined",
+		"differs-undefined":           "user-data:3:26: template: ds.meta_data.nothing is not defined",
+		"differs-jinja-filter":        `user-data:3:30: template: cannot use the filter "tojson" of Jinja in user data`,
+		"differs-jinja-function":      `user-data:4:13: template: cannot use the function "range" of Jinja in user data`,
+		"differs-jinja-list":          "user-data:3:22: template: cannot write a list as text in user data",
+		"differs-jinja-slice":         "user-data:3:29: template: expected a value here",
+		"differs-jinja-for-else":      "user-data:5:4: template: unexpected else",
+		"differs-jinja-operator":      `user-data:3:12: template: cannot use the operator "//" of Jinja in user data`,
 		"differs-broken-part":         "user-data:29:1: not YAML",
 		"differs-list-part":           "user-data:28:1: cloud-config is not a mapping",
-		"differs-unknown-merger":      "user-data:28:12: merge_how names a merger that there is not",
+		"differs-unknown-merger":      "user-data:28:12: unknown merger in merge_how (use dict(), list() or str())",
 		"differs-append-text-to-list": "user-data:29:11: cannot merge this into the list of an earlier part",
 		"differs-key-twice":           "user-data:3:1: this key stands twice",
 		"differs-jsonp-path":          "user-data:28:2: the path leads to nothing",
-		// cloud-init loses what is no ASCII in a part that is not encoded.
+		// cloud-init loses non-ASCII characters of a part that is not encoded.
 		"differs-utf8-in-mime": "",
 	}
 }
 
-// What all parts make together is what cloud-init's own merge makes of them.
+// The merge of all parts equals cloud-init's own merge.
 func TestMergeIsCloudInits(t *testing.T) {
 	want := map[string]made{}
 	readJSON(t, "cloud-init.json", &want)
-	metadata := map[string]any{}
-	readJSON(t, "instance-data.json", &metadata)
+	metadata := instanceData(t)
 	for name, want := range want {
 		t.Run(name, func(t *testing.T) {
 			raw, err := os.ReadFile(filepath.Join(corpus, name))
@@ -82,13 +87,30 @@ func TestMergeIsCloudInits(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(unhandled, unread); diff != "" {
-				t.Errorf("types that nobody reads (-cloud-init, +dockhost):\n%s", diff)
+				t.Errorf("types that are not read (-cloud-init, +dockhost):\n%s", diff)
 			}
 		})
 	}
 	if len(want) < 40 {
 		t.Errorf("the corpus has %d documents, want 40 at least", len(want))
 	}
+}
+
+// instanceData is the meta-data of the corpus, with its numbers as cloud-init
+// has them.
+func instanceData(t *testing.T) map[string]any {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(corpus, "instance-data.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	metadata := map[string]any{}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&metadata); err != nil {
+		t.Fatal(err)
+	}
+	return metadata
 }
 
 func readJSON(t *testing.T, name string, into any) {
@@ -102,7 +124,7 @@ func readJSON(t *testing.T, name string, into any) {
 	}
 }
 
-// merged is what a reader has merged, as JSON has it and PyYAML reads it.
+// merged returns what a reader has merged, with the types that PyYAML reads.
 func merged(t *testing.T, r *reader) map[string]any {
 	t.Helper()
 	if r.merged == nil {

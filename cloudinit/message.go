@@ -35,8 +35,8 @@ func (f fields) get(name string) string {
 	return ""
 }
 
-// exactly returns the last field of exactly that name: a few, cloud-init looks
-// up in a Python dictionary.
+// exactly returns the last field with exactly that name: cloud-init looks a few
+// of them up in a Python dictionary.
 func (f fields) exactly(name string) string {
 	value := ""
 	for _, field := range f {
@@ -90,7 +90,7 @@ func separates(line []byte, boundary string) (yes, last bool) {
 	return len(bytes.Trim(rest, " \t\r\n")) == 0, last
 }
 
-// over reports whether the text ends here, or one of the messages around.
+// over reports whether the text or an enclosing message ends here.
 func (r *messageReader) over(boundaries []string) bool {
 	line := r.peek()
 	if len(line) == 0 {
@@ -107,7 +107,7 @@ func (r *messageReader) over(boundaries []string) bool {
 	return false
 }
 
-// entity reads one entity, inside of those with these boundaries.
+// entity reads one entity. around are the boundaries of the enclosing ones.
 func (r *messageReader) entity(boundaries []string) *entity {
 	if r.parts++; r.parts > maxParts || len(boundaries) > maxLevels {
 		return nil
@@ -217,7 +217,7 @@ func parameter(field, name string) string {
 	return ""
 }
 
-// fileName returns the name that a part was given, fit to be shown, or "".
+// fileName returns the file name of a part, safe to print, or "".
 func (f fields) fileName() string {
 	name := parameter(f.get("Content-Disposition"), "filename")
 	if name == "" {
@@ -229,7 +229,7 @@ func (f fields) fileName() string {
 	return shown(name)
 }
 
-// shown is a name of the user's that is fit to be shown.
+// shown makes a name of the user's safe to print.
 func shown(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

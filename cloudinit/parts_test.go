@@ -141,15 +141,15 @@ func TestParts(t *testing.T) {
 			nil,
 		},
 		{
-			"a template that is none of ours",
+			"a template of cloud-init alone",
 			multipart(as(kindJinja, "## template: jinja\n#cloud-config\na: {{ merged_cfg.b }}\n"), as(kindCloudConfig, web)),
 			[]string{"web at user-data:17:5"},
 			[]Part{
 				{"part 1", kindJinja, 55, Skipped, "this template cannot be rendered, and does not mention dockhost"},
 				{"part 2", kindCloudConfig, len(web), Taken, ""},
 			},
-			[]string{"user-data: part 1 is passed over: it does not mention dockhost, and it cannot be rendered: line 3: merged_cfg.b: " +
-				"cloud-init has this value and dockhost has not: use v1.instance_id, v1.local_hostname or ds.meta_data, or write it out"},
+			[]string{"user-data: part 1 is passed over: it does not mention dockhost, and it cannot be rendered: line 3, column 17: merged_cfg.b: " +
+				"cloud-init has this value and dockhost does not: use v1.instance_id, v1.local_hostname or ds.meta_data, or write it out"},
 		},
 		{
 			"a script as a template", "## template: jinja\n#!/bin/sh\n{{ nothing }}\n", nil,
@@ -191,7 +191,7 @@ func TestParts(t *testing.T) {
 		{
 			"include, off", "#include\n# here\nhttps://example.org/a\n#include https://example.org/b\n", nil,
 			[]Part{{"user-data", kindInclude, 69, Skipped, "includes are off"}},
-			[]string{"user-data: includes are off: what is at the 2 addresses of user-data is not looked at (user_data.include in dockhost.yaml turns them on)"},
+			[]string{"user-data: includes are off: the 2 addresses of user-data are not read (user_data.include in dockhost.yaml turns them on)"},
 		},
 	}
 	for _, tt := range tests {
@@ -259,12 +259,12 @@ func TestPartErrors(t *testing.T) {
 				"user-data part 4:1:1: the type of an archive's entry is not like text/cloud-config",
 			},
 		},
-		{"archive that is none", "#cloud-config-archive\na: " + canary + "\n", []string{"user-data:1:1: an archive is not a list"}},
+		{"archive that is not a list", "#cloud-config-archive\na: " + canary + "\n", []string{"user-data:1:1: an archive is not a list"}},
 		{
 			"template", "## template: jinja\n#cloud-config\ndockhost:\n  x: {{ v1.region }}\n",
-			[]string{"user-data:4:1: template: v1.region: cloud-init has this value and dockhost has not"},
+			[]string{"user-data:4:11: template: v1.region: cloud-init has this value and dockhost does not"},
 		},
-		{"template's tag", "## template: jinja\n#cloud-config\n{% include 'x' %}\ndockhost: {}\n", []string{"user-data:3:1: template: the tag include is not supported"}},
+		{"template's tag", "## template: jinja\n#cloud-config\n{% include 'x' %}\ndockhost: {}\n", []string{`user-data:3:4: template: cannot use the tag "include" of Jinja in user data: supported are for, if, set`}},
 		{"template that makes no YAML", "## template: jinja\n#cloud-config\n{# a\nb #}\ndockhost: [\n", []string{"user-data:5:1: not YAML"}},
 		{"template, blank line first", "\n## template: jinja\n#cloud-config\ndockhost: {}\n", []string{"user-data:1:1: the first line of a template is not ## template: jinja"}},
 		{"merge_how is a number of things", multipart(as(kindCloudConfig, "#cloud-config\nmerge_how: {a: "+canary+"}")), []string{"user-data:8:12: merge_how is neither a text"}},

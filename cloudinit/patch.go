@@ -14,7 +14,7 @@ import (
 	"github.com/dockhost/dockhost/internal/document"
 )
 
-// maxPatchSteps bounds the work of a patch: "copy" makes large trees of small.
+// maxPatchSteps bounds the work of a patch: "copy" can build large trees.
 const maxPatchSteps = 100_000
 
 // patch applies a JSON patch (RFC 6902) to what the parts before it made, as
@@ -76,7 +76,7 @@ func fieldOf(operation *yaml.Node, name string) string {
 	return ""
 }
 
-// applyPatch returns the tree that an operation makes of another one.
+// applyPatch returns the tree after an operation.
 func applyPatch(tree, operation *yaml.Node) (*yaml.Node, error) {
 	if operation.Kind != yaml.MappingNode {
 		return nil, errors.New("an operation of a JSON patch is a mapping with op and path")
@@ -154,8 +154,8 @@ func find(tree *yaml.Node, path []string) (*yaml.Node, error) {
 	return find(content[i], path[1:])
 }
 
-// child returns the children of a node, and which of them a step leads to: one
-// after the last where there is none yet.
+// child returns the children of a node, and the index of the one that a step
+// leads to. The index after the last one means a new child.
 func child(n *yaml.Node, step string) (content []*yaml.Node, i int, err error) {
 	if n.Kind == yaml.MappingNode {
 		content = flat(n).Content

@@ -81,7 +81,11 @@ func (r *reader) wrongYAML(p *piece, err error) {
 }
 
 func (r *reader) problem(at *document.Origin, line int, message string) {
-	line, column := at.Position(line, 1)
+	r.problemAt(at, line, 1, message)
+}
+
+func (r *reader) problemAt(at *document.Origin, line, column int, message string) {
+	line, column = at.Position(line, column)
 	r.problems = append(r.problems, &document.Problem{File: at.File, Line: line, Column: column, Message: message})
 }
 

@@ -12,17 +12,17 @@ import (
 type Section struct {
 	// File names the user data in messages: "user-data".
 	File string
-	// Kind is the MIME type that cloud-init has for this user data as a whole:
+	// Kind is cloud-init's MIME type for this user data as a whole:
 	// "text/cloud-config", "multipart/mixed", "text/x-shellscript" and so on,
 	// "text/plain" for text that cloud-init does not know,
-	// "application/octet-stream" for what is no text, and "" for empty user data.
+	// "application/octet-stream" for data that is not text, and "" for empty user data.
 	Kind string
-	// Opaque says that there may be a dockhost section which was not looked
-	// for: the user data includes others, and includes are off.
+	// Opaque is true when an included document may have a dockhost section that
+	// was not read, because includes are off.
 	Opaque bool
-	// Parts is what the user data consists of, in its order.
+	// Parts are the parts of the user data, in their order.
 	Parts []Part
-	// Warnings is what is worth knowing and not wrong, a sentence each.
+	// Warnings are one sentence each. They do not make the section unusable.
 	Warnings []string
 	// Node is the mapping below `dockhost:`, nil when the user data has no such
 	// key. Source says where its lines come from.
@@ -30,21 +30,21 @@ type Section struct {
 	Source *document.Source
 }
 
-// Part is a part of user data. User data that has no parts is one.
+// Part is a part of user data. User data that is not multipart is a single one.
 type Part struct {
-	// Name is the file name that the part was given, or "part 2", or the name
-	// of the file where the user data is no more than this part.
+	// Name is the part's file name, or "part 2" if it has none, or the name of
+	// the user data's file if this is its only part.
 	Name string
-	// Type is its MIME type, as cloud-init has it: "text/cloud-config".
+	// Type is cloud-init's MIME type for it: "text/cloud-config".
 	Type string
 	// Size is how large it is unpacked, in bytes.
 	Size int
-	// Outcome is what was done with it, and Why the reason, "" where it is plain.
+	// Outcome says what was done with it, and Why the reason, or "".
 	Outcome Outcome
 	Why     string
 }
 
-// Outcome is what was done with a part.
+// Outcome says what was done with a part.
 type Outcome string
 
 const (
@@ -54,7 +54,7 @@ const (
 	Merged Outcome = "merged"
 	// Unpacked has parts in it, which follow.
 	Unpacked Outcome = "unpacked"
-	// Skipped is for cloud-init alone, or for nobody.
+	// Skipped is not for dockhost.
 	Skipped Outcome = "skipped"
 	// Wrong cannot be read.
 	Wrong Outcome = "wrong"
@@ -62,17 +62,16 @@ const (
 
 // Options say how user data is read.
 type Options struct {
-	// Include fetches what an #include names, an http or https URL. It bounds
+	// Include fetches an http or https URL of an #include. It bounds
 	// time and size (MaxSize), and its errors hold no logins. Without it
 	// includes are off: they are passed over, and a warning says so.
 	Include func(ctx context.Context, url string) ([]byte, error)
 }
 
-// Section unpacks the user data and finds the `dockhost:` section, which is
-// what cloud-init's merge of all parts has below that key. User data that has
-// none is no error. The section is there with an error, too, without a Node:
-// its Parts and Warnings are what was found so far. The error is
-// document.Problems.
+// Section unpacks the user data and finds the `dockhost:` section, as
+// cloud-init's merge of all parts defines it. User data without the section is
+// not an error. With an error the section is returned too, without a Node but
+// with the Parts and Warnings so far. The error is document.Problems.
 func (u *UserData) Section(ctx context.Context, o Options) (*Section, error) {
 	r := newReader(u, o)
 	r.whole(ctx, u.Raw)

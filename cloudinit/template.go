@@ -2,10 +2,14 @@ package cloudinit
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -38,9 +42,9 @@ func (r *reader) template(p *piece) {
 	}
 }
 
-// render returns the part that a template makes. A template that is wrong, or
-// asks for more than there is, is an error where it may have to do with
-// dockhost, and passed over otherwise: cloud-init may well understand it.
+// render returns a part with its template rendered. A template that cannot be
+// rendered is an error if it mentions dockhost. Otherwise it is passed over with
+// a warning: cloud-init may understand it.
 func (r *reader) render(p *piece) (rendered *piece, ok bool) {
 	first, body, _ := bytes.Cut(p.text, []byte("\n"))
 	if !templateLine().Match(first) {
@@ -56,12 +60,12 @@ func (r *reader) render(p *piece) (rendered *piece, ok bool) {
 	case err == nil:
 	case errors.As(err, &wrong) && !bytes.Contains(p.text, []byte("dockhost")) && p.kind == kindJinja:
 		r.note(p, Skipped, "this template cannot be rendered, and does not mention dockhost")
-		r.warn("%s: %s is passed over: it does not mention dockhost, and it cannot be rendered: line %d: %s",
-			p.at.File, p.name, wrong.Line+1, wrong.Message)
+		r.warn("%s: %s is passed over: it does not mention dockhost, and it cannot be rendered: line %d, column %d: %s",
+			p.at.File, p.name, wrong.Line+1, wrong.Column, wrong.Message)
 		return nil, false
 	case wrong != nil:
 		r.note(p, Wrong, wrong.Message)
-		r.problem(&p.at, wrong.Line+1, "template: "+wrong.Message)
+		r.problemAt(&p.at, wrong.Line+1, wrong.Column, "template: "+wrong.Message)
 		return nil, false
 	default:
 		r.wrong(p, err)
@@ -82,11 +86,12 @@ func (r *reader) render(p *piece) (rendered *piece, ok bool) {
 // templateLine is the first line of a template (cloudinit/templater.py).
 var templateLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^##\s*template:\s*jinja\s*$`) })
 
-// operators are what cloud-init replaces in names by "_", for Jinja's sake.
+// operators finds the parts of names that cloud-init replaces with "_", because
+// Jinja reads them as operators.
 var operators = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`//|\*\*|==|!=|>=|<=|[-+/*%~\[\](){}><=.:|,;]`) })
 
-// templateVars are the variables of templates: the meta-data, each name with
-// operators in it by another name as well, and what is below v1 at the top, too
+// templateVars returns the variables of templates: the meta-data, an alias for
+// each name with operators in it, and the values of v1 at the top as well
 // (cloudinit/handlers/jinja_template.py, convert_jinja_instance_data).
 func templateVars(metadata map[string]any) map[string]any {
 	vars := map[string]any{}
@@ -98,6 +103,8 @@ func templateVars(metadata map[string]any) map[string]any {
 				maps.Copy(vars, below)
 			}
 			value = below
+		} else {
+			value = plain(value)
 		}
 		vars[key] = value
 		if alias := operators().ReplaceAllString(key, "_"); alias != key {
@@ -107,10 +114,43 @@ func templateVars(metadata map[string]any) map[string]any {
 	return vars
 }
 
-// withheld says which variables cloud-init has and dockhost has not: to take
-// these for undefined would render something else than cloud-init does.
+// plain returns a value of the meta-data in one of the types that templates
+// have. Numbers with a fraction become text, as Python writes them.
+func plain(value any) any {
+	switch v := value.(type) {
+	case nil, bool, int64, string:
+		return v
+	case int:
+		return int64(v)
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+	case float64:
+		if v == math.Trunc(v) {
+			return strconv.FormatFloat(v, 'f', 1, 64)
+		}
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any:
+		items := make([]any, len(v))
+		for i := range v {
+			items[i] = plain(v[i])
+		}
+		return items
+	case map[string]any:
+		values := make(map[string]any, len(v))
+		for key := range v {
+			values[key] = plain(v[key])
+		}
+		return values
+	}
+	return fmt.Sprint(value)
+}
+
+// withheld returns an error text for variables that cloud-init has and dockhost
+// does not: as undefined variables they would render differently.
 func (r *reader) withheld(path string) string {
-	const cure = "cloud-init has this value and dockhost has not: use v1.instance_id, v1.local_hostname or ds.meta_data, or write it out"
+	const cure = "cloud-init has this value and dockhost does not: use v1.instance_id, v1.local_hostname or ds.meta_data, or write it out"
 	top, below, _ := strings.Cut(path, ".")
 	switch top {
 	case "merged_cfg", "merged_system_cfg", "sys_info", "system_info", "sensitive_keys", "base64_encoded_keys",

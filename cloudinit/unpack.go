@@ -12,8 +12,7 @@ import (
 	"unicode"
 )
 
-// What user data may cost. All that is made by unpacking counts against
-// MaxSize together, whatever level it is on.
+// Limits of user data. All levels of unpacking count against MaxSize together.
 const (
 	maxParts    = 1000
 	maxLevels   = 10
@@ -22,7 +21,7 @@ const (
 
 var errTooLarge = fmt.Errorf("larger than %d MiB once unpacked", MaxSize>>20)
 
-// budget is how many bytes may still be made.
+// budget is how many bytes unpacking may still produce.
 type budget struct{ left int }
 
 func (b *budget) spend(n int) error {
@@ -79,8 +78,8 @@ func (b *budget) unbase64(raw []byte) ([]byte, error) {
 	return text, nil
 }
 
-// decode undoes a Content-Transfer-Encoding. plain says that there was nothing
-// to undo, so that the lines are still those of the message.
+// decode undoes a Content-Transfer-Encoding. plain is true when
+// the body was not encoded, so that its lines are still those of the message.
 func (b *budget) decode(raw []byte, encoding string) (text []byte, plain bool, err error) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "base64":

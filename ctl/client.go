@@ -17,11 +17,15 @@ import (
 	"github.com/dockhost/dockhost/internal/backoff"
 )
 
-// errUnreachable means that the agent did not answer.
-var errUnreachable = errors.New("the agent cannot be reached")
+var (
+	// errUnreachable means that the agent did not answer.
+	errUnreachable = errors.New("the agent cannot be reached")
+	// errConnectionLost means that the agent stopped answering halfway.
+	errConnectionLost = fmt.Errorf("%w: lost connection", errUnreachable)
+)
 
-// maxTries bounds how often an agent is asked again that went away before it
-// answered, as it does when it is restarted: some seconds in all.
+// maxTries bounds how often a request is repeated when the agent goes away
+// before it answers, as during a restart. All tries take a few seconds.
 const maxTries = 6
 
 // client speaks to the agent over its socket.
@@ -40,17 +44,19 @@ func newClient(socket string) client {
 	}}}
 }
 
-// refusal is why the agent did not do what it was asked for, one line for each
-// reason.
+// refusal is the agent's answer when it does not do what it was asked for.
 type refusal struct {
-	code     int
+	// code is the HTTP status.
+	code int
+	// problems are the reasons, one line each.
 	problems []string
 }
 
 func (r *refusal) Error() string { return strings.Join(r.problems, "\n") }
 
-// ask sends a request and returns the answer, for the caller to close. The error
-// is [errUnreachable] when there is none, and a [refusal] when it says no.
+// ask sends a request and returns the body of the answer; the caller closes it.
+// The error is [errUnreachable] when no answer came, and a [refusal] when the
+// agent refused.
 func (c client) ask(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://dockhost"+path, bytes.NewReader(body))
 	if err != nil {
@@ -71,25 +77,17 @@ func (c client) ask(ctx context.Context, method, path string, body []byte) (io.R
 	return nil, &refusal{code: response.StatusCode, problems: answer.Problems}
 }
 
-// change is ask for what may be asked twice: an agent that goes away before it
-// answers, or that is just being stopped, is asked again. again says whether it
-// was, and so may have done it the first time.
-func (c client) change(ctx context.Context, method, path string, body []byte, answer any) (again bool, err error) {
+// change sends a request that is safe to repeat, and decodes the answer. It
+// tries again while the agent restarts. repeated reports whether it did; an
+// earlier try may then have made the change already.
+func (c client) change(ctx context.Context, method, path string, body []byte, answer any) (repeated bool, err error) {
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 2 * time.Second}
 	for try := 1; ; try++ {
 		err = c.changeOnce(ctx, method, path, body, answer)
-		if !passes(err) || try == maxTries || tries.Wait(ctx, nil) != nil {
+		if !isRestart(err) || try == maxTries || tries.Wait(ctx) != nil {
 			return try > 1, err
 		}
 	}
-}
-
-// passes says whether an error is one of an agent that is just being restarted.
-func passes(err error) bool {
-	if no := (*refusal)(nil); errors.As(err, &no) {
-		return no.code == http.StatusServiceUnavailable
-	}
-	return errors.Is(err, errUnreachable) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist)
 }
 
 func (c client) changeOnce(ctx context.Context, method, path string, body []byte, answer any) error {
@@ -99,15 +97,16 @@ func (c client) changeOnce(ctx context.Context, method, path string, body []byte
 	}
 	defer reader.Close()
 	if err := json.NewDecoder(reader).Decode(answer); err != nil {
-		return fmt.Errorf("%w any more: %w", errUnreachable, err)
+		return fmt.Errorf("%w: %w", errConnectionLost, err)
 	}
 	return nil
 }
 
-// exitStatus is the exit status after an error.
-func exitStatus(err error) int {
-	if errors.Is(err, errUnreachable) {
-		return exitUnreachable
+// isRestart reports whether an error is one that an agent causes while it
+// restarts.
+func isRestart(err error) bool {
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		return refused.code == http.StatusServiceUnavailable
 	}
-	return exitFailed
+	return errors.Is(err, errUnreachable) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist)
 }

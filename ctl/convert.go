@@ -1,62 +1,99 @@
 package ctl
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"os"
 
+	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/internal/document"
 	"github.com/dockhost/dockhost/spec/gce"
 )
 
-// ConvertOptions say what to convert.
-type ConvertOptions struct {
-	// From is the kind of declaration: "gce", or "" for the one that it looks
-	// like.
-	From string
-	// File names Text in messages.
-	File string
-	Text []byte
-	Out  io.Writer
+func convertCommand() *cobra.Command {
+	var from string
+	cmd := &cobra.Command{
+		Use:   "convert [FILE|-]",
+		Short: "convert another program's declaration to user data",
+		Long: `Reads another program's container declaration, from FILE or from standard input,
+and prints equivalent user data. Comments in it explain what differs. The command
+needs no root, no Docker, no systemd and no agent.
+
+It reads one kind of declaration. gce is the metadata attribute
+gce-container-declaration of Google Compute Engine.
+
+Exit status: 0 on success, 1 when the declaration is wrong (every problem is
+printed).`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, text, err := readDeclaration(cmd.InOrStdin(), args)
+			if err != nil {
+				return err
+			}
+			userData, err := convert(from, file, text)
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(userData)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&from, "from", "", "the `KIND` of declaration: gce (default: detected)")
+	return cmd
 }
 
-// Convert writes the user data that means the same as a declaration of another
-// program. It asks nobody.
-func Convert(o ConvertOptions) error {
-	top, err := document.Parse(o.File, o.Text)
+// readDeclaration reads the file that the arguments name, or stdin. It returns
+// the name of the file for messages.
+func readDeclaration(stdin io.Reader, args []string) (file string, text []byte, err error) {
+	file, in := "stdin", stdin
+	if len(args) == 1 && args[0] != "-" {
+		opened, err := os.Open(args[0])
+		if err != nil {
+			return "", nil, err
+		}
+		defer opened.Close()
+		file, in = args[0], opened
+	}
+	text, err = io.ReadAll(io.LimitReader(in, cloudinit.MaxSize+1))
+	if err == nil && len(text) > cloudinit.MaxSize {
+		err = fmt.Errorf("%s: larger than %d MiB", file, cloudinit.MaxSize>>20)
+	}
+	return file, text, err
+}
+
+// convert returns user data that is equivalent to a declaration. from is the
+// kind of declaration: "gce", or "" to detect it.
+func convert(from, file string, text []byte) ([]byte, error) {
+	top, err := document.Parse(file, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch {
-	case o.From != "" && o.From != "gce":
-		return fmt.Errorf("--from %q: unknown kind of declaration (use gce, or leave it out)", o.From)
-	case o.From == "" && !gce.Is(top):
-		return notDeclaration(o.File, top)
+	case from != "" && from != "gce":
+		return nil, fmt.Errorf("--from %q: unknown kind of declaration (use gce, or leave it out)", from)
+	case from == "" && !gce.Is(top):
+		return nil, notDeclaration(file, top)
 	}
-	source := document.File(o.File)
-	// Parse says what is wrong in the section, too.
+	source := document.File(file)
+	// Parse also finds problems in the dockhost section that Convert would write.
 	if _, _, err := gce.Parse(source, top); err != nil {
-		return err
+		return nil, err
 	}
-	made, err := gce.Convert(source, top)
+	converted, err := gce.Convert(source, top)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	text, err := made.CloudConfig()
-	if err != nil {
-		return err
-	}
-	_, err = o.Out.Write(text)
-	return err
+	return converted.CloudConfig()
 }
 
 func notDeclaration(file string, top *yaml.Node) error {
 	if top != nil && top.Kind == yaml.MappingNode {
 		if key, _ := document.LookUp(top, "dockhost"); key != nil {
-			return document.ProblemAt(file, key, "this is user data with a dockhost section already: there is nothing to convert")
+			return document.ProblemAt(file, key, "nothing to convert: this is user data with a dockhost section")
 		}
 	}
-	return errors.New(file + ": not a declaration that is known: one of Google's has spec: with containers: below it (use --from gce to see what is wrong with it)")
+	return fmt.Errorf("%s: not a known declaration: one of Google's has spec: with containers: below it (use --from gce to see what is wrong with it)", file)
 }

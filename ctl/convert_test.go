@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 )
@@ -14,20 +13,19 @@ func TestConvert(t *testing.T) {
 		{"wrong", "", "spec: {containers: []}", "", "decl:1:8 spec.containers: 0 containers"},
 		{"wrong for Compose", "", "spec: {containers: [{name: web, image: A}]}", "", "decl:1:33 spec.containers[0].image: cannot use"},
 		{"no YAML", "", "[", "", "decl:"},
-		{"something else", "", "a: b", "", "decl: not a declaration that is known"},
-		{"user data", "", "#cloud-config\ndockhost: {}", "", "decl:2:1: this is user data with a dockhost section already"},
+		{"something else", "", "a: b", "", "decl: not a known declaration"},
+		{"user data", "", "#cloud-config\ndockhost: {}", "", "decl:2:1: nothing to convert: this is user data with a dockhost section"},
 		{"empty, named", "gce", "", "", "decl:1:1: no container"},
 		{"unknown kind", "ecs", declaration, "", `--from "ecs": unknown kind`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			var out bytes.Buffer
-			err := Convert(ConvertOptions{From: test.from, File: "decl", Text: []byte(test.text), Out: &out})
-			if test.problem == "" && (err != nil || !strings.Contains(out.String(), test.want)) {
-				t.Errorf("Convert() = %v, printed %q, want %q", err, out.String(), test.want)
+			userData, err := convert(test.from, "decl", []byte(test.text))
+			if test.problem == "" && (err != nil || !strings.Contains(string(userData), test.want)) {
+				t.Errorf("convert() = %q, %v, want %q", userData, err, test.want)
 			}
-			if test.problem != "" && (err == nil || !strings.Contains(err.Error(), test.problem) || out.Len() > 0) {
-				t.Errorf("Convert() = %v, printed %q, want %q", err, out.String(), test.problem)
+			if test.problem != "" && (err == nil || !strings.Contains(err.Error(), test.problem) || len(userData) > 0) {
+				t.Errorf("convert() = %q, %v, want %q", userData, err, test.problem)
 			}
 		})
 	}

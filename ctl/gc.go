@@ -2,7 +2,6 @@ package ctl
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,63 +10,75 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-// gcTimeout bounds a run of housekeeping: a slow disk takes a while to remove
-// what is on it.
+// gcTimeout bounds one run of housekeeping: a slow disk takes long to remove
+// images.
 const gcTimeout = 30 * time.Minute
 
-// GCOptions say what is asked and how it is shown.
-type GCOptions struct {
-	// Socket is the agent's.
-	Socket string
-	// DryRun says what would be done, and does nothing.
-	DryRun bool
-	// Explain names an image: say why it stays or goes, and do nothing.
-	Explain string
-	// JSON asks for JSON instead of a table.
-	JSON bool
-	Out  io.Writer
+// gcFlags are the flags of dockhostctl gc.
+type gcFlags struct {
+	dryRun bool
+	// explain is the name or ID of one image to report on.
+	explain string
+	json    bool
 }
 
-// GC has the agent remove what nothing needs, or say what it would remove. It
-// returns the exit status: 0 when it was done, 1 when something could not be
-// removed or there is no image to explain, 3 when the disk is still too full, or
-// would be, 4 when the agent cannot be reached.
-func GC(ctx context.Context, o GCOptions) (int, error) {
+func (h Host) gcCommand() *cobra.Command {
+	var flags gcFlags
+	cmd := &cobra.Command{
+		Use:   "gc",
+		Short: "remove unused images and containers",
+		Long: `Removes unused images and containers, as the agent also does by itself from time
+to time. It shows the reason for each image that it removes. With --dry-run it
+removes nothing, and shows the reason for every image.
+
+Exit status: 0 on success, 1 when something could not be removed or IMAGE does
+not exist, 3 when the disk is still too full, 4 when the agent cannot be reached.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return h.gc(cmd.Context(), flags) },
+	}
+	cmd.Flags().BoolVarP(&flags.dryRun, "dry-run", "n", false, "remove nothing; show what would be removed, and why")
+	cmd.Flags().StringVar(&flags.explain, "explain", "", "remove nothing; show why `IMAGE` (a name or an ID) stays or goes")
+	cmd.Flags().BoolVar(&flags.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (h Host) gc(ctx context.Context, flags gcFlags) error {
 	ctx, cancel := context.WithTimeout(ctx, gcTimeout)
 	defer cancel()
 	method := http.MethodPost
-	if o.DryRun || o.Explain != "" {
+	if flags.dryRun || flags.explain != "" {
 		method = http.MethodGet
 	}
 	var gc api.GC
-	if _, err := newClient(o.Socket).change(ctx, method, "/v1/gc", nil, &gc); err != nil {
-		return exitStatus(err), err
+	if _, err := newClient(h.Socket).change(ctx, method, "/v1/gc", nil, &gc); err != nil {
+		return err
 	}
-	if o.Explain != "" {
-		gc.Images = slices.DeleteFunc(gc.Images, func(image api.GCImage) bool { return !names(image, o.Explain) })
+	if flags.explain != "" {
+		gc.Images = slices.DeleteFunc(gc.Images, func(image api.GCImage) bool { return !names(image, flags.explain) })
 		if len(gc.Images) == 0 {
-			return exitFailed, fmt.Errorf("there is no image %q on this host (see: docker image ls)", o.Explain)
+			return fmt.Errorf("no image %q on this host (see: docker image ls)", flags.explain)
 		}
 	}
-	if err := printGC(o, gc); err != nil {
-		return exitFailed, fmt.Errorf("print what housekeeping does: %w", err)
+	if err := printGC(h.Out, gc, flags); err != nil {
+		return fmt.Errorf("print the result: %w", err)
 	}
 	switch {
 	case len(gc.Problems) > 0:
-		return exitFailed, nil
-	case len(gc.Holds) > 0 && o.Explain == "":
-		return exitNotWell, nil
+		return &exitError{status: exitFailed}
+	case len(gc.Holds) > 0 && flags.explain == "":
+		return &exitError{status: exitNotWell}
 	}
-	return exitWell, nil
+	return nil
 }
 
-// names says whether an image is meant by a name: one of its references, with
-// or without the registry and tag, or its ID or the beginning of that.
+// names reports whether a name means an image: the name is one of the image's
+// references, with or without the registry and the tag, or its ID or at least
+// the first 4 digits of that.
 func names(image api.GCImage, name string) bool {
 	id := strings.TrimPrefix(image.ID, "sha256:")
 	if prefix := strings.TrimPrefix(name, "sha256:"); len(prefix) >= 4 && strings.HasPrefix(id, prefix) {
@@ -83,23 +94,22 @@ func names(image api.GCImage, name string) bool {
 	})
 }
 
-func printGC(o GCOptions, gc api.GC) error {
-	if o.JSON {
-		encoder := json.NewEncoder(o.Out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(gc)
+func printGC(out io.Writer, gc api.GC, flags gcFlags) error {
+	if flags.json {
+		return printJSON(out, gc)
 	}
 	var b strings.Builder
-	if o.Explain == "" {
+	explain := flags.explain != ""
+	if !explain {
 		printDisk(&b, gc)
 	}
-	if err := printImages(&b, gc, o.Explain == "" && !o.DryRun); err != nil {
+	if err := printImages(&b, gc, !explain && !flags.dryRun); err != nil {
 		return err
 	}
-	if o.Explain == "" {
+	if !explain {
 		printRest(&b, gc)
 	}
-	_, err := io.WriteString(o.Out, b.String())
+	_, err := io.WriteString(out, b.String())
 	return err
 }
 
@@ -108,11 +118,11 @@ func printDisk(b *strings.Builder, gc api.GC) {
 	fmt.Fprintf(b, "disk:    %s, %s, %d%% used (inodes: %d%%), %s free\n", d.Root, bytesOf(d.Size), d.Used, d.InodesUsed, bytesOf(d.Free))
 	fmt.Fprintf(b, "marks:   high %d%%, low %d%%", d.High, d.Low)
 	if d.Wanted > 0 {
-		fmt.Fprintf(b, ": %s are to be freed", bytesOf(d.Wanted))
+		fmt.Fprintf(b, ": must free %s", bytesOf(d.Wanted))
 	}
 	b.WriteString("\n")
 	if gc.Off {
-		b.WriteString("note:    housekeeping is off: nothing goes unless it is asked for (housekeeping in dockhost.yaml)\n")
+		b.WriteString("note:    automatic housekeeping is off (housekeeping in dockhost.yaml)\n")
 	}
 	if gc.Done {
 		fmt.Fprintf(b, "freed:   %s\n", bytesOf(gc.Freed))
@@ -121,12 +131,12 @@ func printDisk(b *strings.Builder, gc api.GC) {
 	}
 }
 
-// printImages prints all images, or those that went.
-func printImages(b *strings.Builder, gc api.GC, goneOnly bool) error {
+// printImages prints a table of all images, or only of those that are removed.
+func printImages(b *strings.Builder, gc api.GC, removedOnly bool) error {
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	header := "\nWHAT\tIMAGE\tID\tSIZE\tFREES\tLAST USED\tWHY"
 	for _, image := range gc.Images {
-		if goneOnly && !image.Remove {
+		if removedOnly && !image.Remove {
 			continue
 		}
 		if header != "" {
@@ -147,7 +157,7 @@ func printImages(b *strings.Builder, gc api.GC, goneOnly bool) error {
 			why = image.Error
 		}
 		fmt.Fprintln(table, strings.Join([]string{
-			what, orDash(strings.Join(image.Names, " ")), shortID(image.ID), bytesOf(image.Size), frees, ago(&image.LastUsed, gc.At), why,
+			what, orDash(strings.Join(image.Names, " ")), api.ShortID(image.ID), bytesOf(image.Size), frees, ago(&image.LastUsed, gc.At), why,
 		}, "\t"))
 	}
 	return table.Flush()
@@ -157,25 +167,25 @@ func printRest(b *strings.Builder, gc api.GC) {
 	for _, c := range gc.Containers {
 		switch {
 		case c.Error != "":
-			fmt.Fprintf(b, "container %s stays: %s\n", c.Name, c.Error)
+			fmt.Fprintf(b, "container %s not removed: %s\n", c.Name, c.Error)
 		case gc.Done:
 			fmt.Fprintf(b, "container %s removed: %s\n", c.Name, c.Reason)
 		default:
-			fmt.Fprintf(b, "container %s goes: %s\n", c.Name, c.Reason)
+			fmt.Fprintf(b, "container %s would be removed: %s\n", c.Name, c.Reason)
 		}
 	}
-	for _, what := range gc.Removed {
-		fmt.Fprintf(b, "%s removed\n", what)
+	for _, item := range gc.Removed {
+		fmt.Fprintf(b, "%s removed\n", item)
 	}
 	for _, problem := range gc.Problems {
 		fmt.Fprintf(b, "problem: %s\n", problem)
 	}
 	if len(gc.Holds) > 0 {
-		still := "is still"
+		verb := "is still"
 		if !gc.Done {
-			still = "would still be"
+			verb = "would still be"
 		}
-		fmt.Fprintf(b, "\nThe disk %s too full, and nothing more can be removed. What fills it:\n", still)
+		fmt.Fprintf(b, "\nThe disk %s too full, and nothing more can be removed. What fills it:\n", verb)
 	}
 	printHolds(b, gc.Holds)
 }
@@ -184,12 +194,4 @@ func printHolds(b *strings.Builder, holds []api.GCHold) {
 	for _, h := range holds {
 		fmt.Fprintf(b, "  %-8s %s (%s)\n", bytesOf(h.Bytes), h.What, h.Cure)
 	}
-}
-
-func bytesOf(n int64) string { return units.HumanSize(float64(n)) }
-
-// shortID is an ID as docker shows it.
-func shortID(id string) string {
-	id = strings.TrimPrefix(id, "sha256:")
-	return id[:min(12, len(id))]
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/dockhost/dockhost/gpu"
 )
 
-func TestGPU(t *testing.T) {
+func TestPrintGPUs(t *testing.T) {
 	const uuid = "GPU-00000000-1111-2222-3333-444444444444"
 	for name, test := range map[string]struct {
 		report gpu.Report
@@ -21,7 +21,7 @@ func TestGPU(t *testing.T) {
 		"gpu-well": {gpu.Report{
 			Well: true, Driver: gpu.Driver{Loaded: true, Version: "575.57.08"}, CDI: gpu.CDI{Source: "/run/cdi/nvidia.yaml", By: "dockhost-nvidia", Stale: []gpu.Stale{{Path: "/etc/cdi/nvidia.yaml", Why: "it is for driver 550.54.15, and 575.57.08 runs"}}},
 			Notes: []string{"persistence mode is off"},
-			GPUs: []gpu.Device{
+			GPUs: []gpu.CardReport{
 				{UUID: uuid, Model: "NVIDIA L4", Bus: "0000:00:03.0", Units: []string{"dockhost@a.service"}, Processes: []gpu.Process{{Pid: 4711, Command: "python"}}},
 				{Index: 1, UUID: uuid, Bus: "0000:00:04.0", MIG: []gpu.Part{{Name: "1:0"}, {Name: "1:1", UUID: "MIG-1"}}},
 			},
@@ -34,8 +34,8 @@ func TestGPU(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if code, err := GPU(&out, test.report, false, false); code != test.code || err != nil {
-				t.Errorf("GPU() = %d, %v, want %d", code, err, test.code)
+			if err := printGPUs(&out, test.report, false, palette(false)); exitStatus(err) != test.code {
+				t.Errorf("printGPUs() = %v, want exit status %d", err, test.code)
 			}
 			golden := filepath.Join("testdata", name+".txt")
 			if *update {
@@ -48,12 +48,12 @@ func TestGPU(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), out.String()); diff != "" {
-				t.Errorf("%s differs (-want +got), write it with -update:\n%s", golden, diff)
+				t.Errorf("%s differs (-want +got), -update writes it:\n%s", golden, diff)
 			}
 			out.Reset()
 			var back gpu.Report
-			if _, err := GPU(&out, test.report, true, true); err != nil || json.Unmarshal(out.Bytes(), &back) != nil {
-				t.Errorf("GPU() as JSON: %v: %s", err, &out)
+			if err := printGPUs(&out, test.report, true, palette(true)); exitStatus(err) != test.code || json.Unmarshal(out.Bytes(), &back) != nil {
+				t.Errorf("printGPUs() as JSON: %v: %s", err, &out)
 			}
 			if diff := cmp.Diff(test.report, back); diff != "" {
 				t.Errorf("JSON (-want +got):\n%s", diff)

@@ -8,152 +8,163 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/dockerrun"
 )
 
-// The exit statuses of `dockhostctl run` and `dockhostctl rm`, beside
-// exitUnreachable.
-const (
-	exitFailed      = 1
-	exitInterrupted = 130
-)
-
-// acceptTimeout bounds the agent's answer to a declaration: it may have to wait
-// for another container's end.
+// acceptTimeout bounds the agent's answer to a declaration: another container
+// may have to stop first.
 const acceptTimeout = 6 * time.Minute
 
-// RunOptions say what is to be run.
-type RunOptions struct {
-	// Socket is the agent's.
-	Socket string
-	Name   string
-	// Declaration is the JSON of the container, as the agent takes it.
-	Declaration []byte
-	// NoBlock returns once the agent has accepted it.
-	NoBlock bool
-	// Out gets the unit's name, Progress what is being done; nil is nobody.
-	Out, Progress io.Writer
-}
+func (h Host) runCommand() *cobra.Command {
+	var noBlock bool
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	own.BoolVar(&noBlock, "no-block", false, "do not wait until the container is ready")
+	return &cobra.Command{
+		Use:   "run --name NAME [OPTIONS] IMAGE [COMMAND] [ARG...]",
+		Short: "run a container now and after each reboot",
+		Long: `Runs a container in the unit dockhost@NAME.service, now and after each reboot,
+and waits until the container is ready or fails. It then prints the name of the
+unit. A container of the same name that an earlier dockhostctl run declared keeps
+running until the new one can start.
 
-// Run has the agent run a container from now on, and waits until it is ready or
-// has failed once. It returns the exit status: 0 when it is ready, 1 when it was
-// refused or has failed, 4 when the agent cannot be reached, 130 when ctx ended
-// while it waited, which ends nothing else.
-func Run(ctx context.Context, o RunOptions) (int, error) {
-	c := newClient(o.Socket)
-	accepted, err := declare(ctx, c, o)
-	if err == nil && !o.NoBlock {
-		err = await(ctx, c, o, accepted.At)
-	}
-	switch {
-	case err == nil:
-		_, err = fmt.Fprintln(o.Out, accepted.Unit)
-		return exitWell, err
-	case ctx.Err() != nil && accepted.Unit != "":
-		return exitInterrupted, fmt.Errorf("no longer waiting for %s, which goes on (see: dockhostctl status)", o.Name)
-	case ctx.Err() != nil:
-		return exitInterrupted, fmt.Errorf("interrupted before the agent answered: it may have taken %s over (see: dockhostctl status)", o.Name)
-	}
-	return exitStatus(err), err
-}
-
-func declare(ctx context.Context, c client, o RunOptions) (api.Accepted, error) {
-	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
-	defer cancel()
-	var accepted api.Accepted
-	_, err := c.change(ctx, http.MethodPut, containerPath(o.Name), o.Declaration, &accepted)
-	return accepted, err
-}
-
-// await waits until the container is ready or has failed since it was accepted.
-// An agent that goes away meanwhile is asked again.
-func await(ctx context.Context, c client, o RunOptions, since time.Time) error {
-	path := containerPath(o.Name) + "/progress?since=" + url.QueryEscape(since.Format(time.RFC3339Nano))
-	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 2 * time.Second}
-	told := ""
-	for try := 1; ; try++ {
-		last, err := follow(ctx, c, path, func(p api.Progress) {
-			try = 0
-			if p.Doing != "" && p.Doing != told && o.Progress != nil {
-				told = p.Doing
-				fmt.Fprintf(o.Progress, "%s: %s\n", o.Name, told)
+Exit status: 0 when the container is ready, 1 when the agent refuses it or it
+fails, 4 when the agent cannot be reached.`,
+		// docker/cli parses the command line.
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := h.parseRun(args, own)
+			switch {
+			case errors.Is(err, dockerrun.ErrHelp):
+				fmt.Fprintf(h.Out, "%s\n\nUsage:\n  dockhostctl %s\n\n%s\nFlags:\n%s", cmd.Long, cmd.Use, dockerrun.Usage(), own.FlagUsages())
+				return nil
+			case err != nil:
+				return err
 			}
-		})
-		switch {
-		case last.Error != "":
-			return fmt.Errorf("%s: %s", o.Name, last.Error)
-		case last.Ready:
-			return nil
-		case !passes(err) || try >= maxTries:
-			return err
-		}
-		if err := tries.Wait(ctx, nil); err != nil {
-			return err
-		}
+			return h.run(cmd.Context(), c, noBlock)
+		},
 	}
 }
 
-// follow tells each line of progress and returns the last. The error is
-// [errUnreachable] when the lines end before it.
-func follow(ctx context.Context, c client, path string, tell func(api.Progress)) (api.Progress, error) {
-	lines, err := c.ask(ctx, http.MethodGet, path, nil)
+// parseRun returns the container that the command line describes.
+func (h Host) parseRun(args []string, own *pflag.FlagSet) (*spec.Container, error) {
+	c, err := dockerrun.Parse(args, dockerrun.Options{
+		Program:   "dockhostctl run",
+		Flags:     own,
+		Host:      h.DockerHost,
+		ConfigDir: h.DockerConfig,
+	})
+	if err == nil && c.Name == "" {
+		err = errors.New("--name is missing: it names the container and its unit (add it before the image)")
+	}
+	return c, err
+}
+
+func (h Host) run(ctx context.Context, c *spec.Container, noBlock bool) error {
+	text, err := json.Marshal(c)
 	if err != nil {
-		return api.Progress{}, err
+		return fmt.Errorf("hand over the container: %w", err)
 	}
-	defer lines.Close()
-	decoder := json.NewDecoder(lines)
-	for {
-		var p api.Progress
-		if err := decoder.Decode(&p); err != nil {
-			return p, fmt.Errorf("%w any more: %w", errUnreachable, err)
-		}
-		if p.Last() {
-			return p, nil
-		}
-		tell(p)
+	d := declaration{name: c.Name, text: text, progress: io.Discard}
+	if h.Interactive {
+		d.progress = h.Err
 	}
-}
-
-// Remove has the agent end containers that Run declared, and forget them. With
-// force, one that is not there is no failure. It returns the exit status: 0 when
-// all are gone, 1 when not, 4 when the agent cannot be reached.
-func Remove(ctx context.Context, socket string, force bool, names ...string) (int, error) {
-	c := newClient(socket)
-	var errs []error
-	for _, name := range names {
-		if err := remove(ctx, c, name, force); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return exitStatus(err), err
-	}
-	return exitWell, nil
-}
-
-func remove(ctx context.Context, c client, name string, force bool) error {
-	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
-	defer cancel()
-	again, err := c.change(ctx, http.MethodDelete, containerPath(name), nil, &struct{}{})
-	var no *refusal
-	if errors.As(err, &no) && no.code == http.StatusNotFound && (force || again) {
-		return nil
+	unit, err := d.run(ctx, newClient(h.Socket), noBlock)
+	if err == nil {
+		_, err = fmt.Fprintln(h.Out, unit)
 	}
 	return err
 }
 
-func containerPath(name string) string { return "/v1/containers/" + url.PathEscape(name) }
-
-// Problems is an error as people read it: each line of it behind the program's
-// name.
-func Problems(err error) string {
-	var b strings.Builder
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintf(&b, "dockhostctl: %s\n", line)
-	}
-	return b.String()
+// declaration is a container that the agent is asked to run.
+type declaration struct {
+	name string
+	// text is the JSON of the container.
+	text []byte
+	// progress gets a line for each step.
+	progress io.Writer
 }
+
+// run has the agent run the container and, unless noBlock is set, waits until
+// it is ready or fails. It returns the name of the unit.
+func (d declaration) run(ctx context.Context, c client, noBlock bool) (unit string, err error) {
+	accepted, err := d.declare(ctx, c)
+	if err == nil && !noBlock {
+		err = d.await(ctx, c, accepted.At)
+	}
+	if err == nil || ctx.Err() == nil {
+		return accepted.Unit, err
+	}
+	if accepted.Unit == "" {
+		err = fmt.Errorf("interrupted before the agent answered: it may still run %s (see: dockhostctl status)", d.name)
+	} else {
+		err = fmt.Errorf("no longer waiting for %s; the agent keeps working on it (see: dockhostctl status)", d.name)
+	}
+	return accepted.Unit, &exitError{exitInterrupted, err}
+}
+
+func (d declaration) declare(ctx context.Context, c client) (api.Accepted, error) {
+	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
+	defer cancel()
+	var accepted api.Accepted
+	_, err := c.change(ctx, http.MethodPut, containerPath(d.name), d.text, &accepted)
+	return accepted, err
+}
+
+// await waits until the container is ready, or fails after the time at which
+// the agent accepted it. It connects again when the agent restarts.
+func (d declaration) await(ctx context.Context, c client, accepted time.Time) error {
+	path := containerPath(d.name) + "/progress?since=" + url.QueryEscape(accepted.Format(time.RFC3339Nano))
+	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 2 * time.Second}
+	step := ""
+	for try := 1; ; try++ {
+		last, err := follow(ctx, c, path, func(p api.Progress) {
+			try = 0
+			if p.Doing != "" && p.Doing != step {
+				step = p.Doing
+				fmt.Fprintf(d.progress, "%s: %s\n", d.name, step)
+			}
+		})
+		switch {
+		case last.Error != "":
+			return fmt.Errorf("%s: %s", d.name, last.Error)
+		case last.Ready:
+			return nil
+		case !isRestart(err) || try >= maxTries:
+			return err
+		}
+		if err := tries.Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// follow calls report for each progress message and returns the last one. The
+// error is [errConnectionLost] when the stream ends before the last one.
+func follow(ctx context.Context, c client, path string, report func(api.Progress)) (api.Progress, error) {
+	stream, err := c.ask(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return api.Progress{}, err
+	}
+	defer stream.Close()
+	decoder := json.NewDecoder(stream)
+	for {
+		var p api.Progress
+		if err := decoder.Decode(&p); err != nil {
+			return p, fmt.Errorf("%w: %w", errConnectionLost, err)
+		}
+		if p.Last() {
+			return p, nil
+		}
+		report(p)
+	}
+}
+
+func containerPath(name string) string { return "/v1/containers/" + url.PathEscape(name) }

@@ -1,5 +1,3 @@
-// Package ctl is dockhostctl's commands and what they print. It asks the agent
-// over its local socket, and never changes anything by itself.
 package ctl
 
 import (
@@ -7,69 +5,62 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-// The exit statuses of `dockhostctl status`.
-const (
-	exitWell        = 0
-	exitNotWell     = 3
-	exitUnreachable = 4
-)
-
-// answerTimeout bounds the agent's answer: it asks systemd and Docker first.
+// answerTimeout bounds the agent's answer: the agent asks systemd and Docker
+// first.
 const answerTimeout = 30 * time.Second
 
-// StatusOptions say what is asked and how it is shown.
-type StatusOptions struct {
-	// Socket is the agent's.
-	Socket string
-	// WithoutAgent gathers what is known when the agent does not answer.
-	WithoutAgent func(ctx context.Context) (api.Status, error)
-	// JSON asks for the documented JSON instead of a table.
-	JSON bool
-	// Color marks what is well and what is not.
-	Color bool
-	Out   io.Writer
+func (h Host) statusCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "show container status",
+		Long: `Shows the state of each assigned container, where the assignment comes from,
+and all current problems.
+
+Exit status: 0 when all is well, 3 when there is a problem, 4 when the agent
+cannot be reached. In that case it shows what systemd and Docker know.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return h.status(cmd.Context(), asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (its schema: /usr/share/dockhost/status.schema.json)")
+	return cmd
 }
 
-// Status prints how the host fares and returns the exit status: 0 when all is
-// well, 3 when something is not, 4 when the agent cannot be reached.
-func Status(ctx context.Context, o StatusOptions) (int, error) {
-	s, err := askAgent(ctx, o.Socket)
+// status prints the status of the host, with or without the agent's help.
+func (h Host) status(ctx context.Context, asJSON bool) error {
+	s, err := askStatus(ctx, h.Socket)
 	if err != nil {
 		cause := err
-		if s, err = o.WithoutAgent(ctx); err != nil {
-			return exitUnreachable, errors.Join(cause, err)
+		if s, err = h.StatusWithoutAgent(ctx); err != nil {
+			return &exitError{exitUnreachable, errors.Join(cause, err)}
 		}
 		s.Agent = api.Agent{Error: cause.Error()}
 	}
-	if err := print(o, s); err != nil {
-		return exitNotWell, fmt.Errorf("print the status: %w", err)
+	if asJSON {
+		err = printJSON(h.Out, s)
+	} else {
+		err = printTable(h.Out, s, palette(h.Color), time.Now())
 	}
 	switch {
+	case err != nil:
+		return &exitError{exitNotWell, fmt.Errorf("print the status: %w", err)}
 	case !s.Agent.Reachable:
-		return exitUnreachable, nil
+		return &exitError{status: exitUnreachable}
 	case !s.Well:
-		return exitNotWell, nil
+		return &exitError{status: exitNotWell}
 	}
-	return exitWell, nil
+	return nil
 }
 
-func print(o StatusOptions, s api.Status) error {
-	if !o.JSON {
-		return printTable(o.Out, s, palette(o.Color), time.Now())
-	}
-	encoder := json.NewEncoder(o.Out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(s)
-}
-
-func askAgent(ctx context.Context, socket string) (api.Status, error) {
+func askStatus(ctx context.Context, socket string) (api.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	answer, err := newClient(socket).ask(ctx, http.MethodGet, "/v1/status", nil)

@@ -8,25 +8,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/docker/go-units"
-
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-// shortDigest is how much of a digest a table shows, as docker does.
+// shortDigest is the length of a digest in the table, as in docker's output.
 const shortDigest = len("sha256:") + 12
-
-// colors are terminal escapes, all "" where there is no terminal.
-type colors struct {
-	good, bad, off string
-}
-
-func palette(on bool) colors {
-	if !on {
-		return colors{}
-	}
-	return colors{good: "\x1b[32m", bad: "\x1b[31m", off: "\x1b[0m"}
-}
 
 // printTable prints the status for people.
 func printTable(w io.Writer, s api.Status, c colors, now time.Time) error {
@@ -87,8 +73,8 @@ func source(s api.Source) string {
 }
 
 func printContainers(b *strings.Builder, containers []api.Container, c colors, now time.Time) error {
-	// Escapes have no width on a terminal, but tabwriter counts them: the
-	// coloured column is the last but for nothing.
+	// tabwriter counts escapes, which have no width on a terminal. So only the
+	// last column may be colored.
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CONTAINER\tIMAGE\tDIGEST\tUNIT\tHEALTH\tSINCE\tRESTARTS\tREADY")
 	for _, container := range containers {
@@ -130,9 +116,10 @@ func printNotes(b *strings.Builder, container api.Container, c colors, now time.
 		fmt.Fprintf(b, "\n%s: %s\n", container.Name, container.StatusText)
 	}
 	if container.GPU != "" {
-		fmt.Fprintf(b, "\n%s: %slost a GPU%s: %s (start it anew with: systemctl restart %s)\n", container.Name, c.bad, c.off, container.GPU, container.Unit)
+		fmt.Fprintf(b, "\n%s: %slost a GPU%s: %s (to restart it: systemctl restart %s)\n", container.Name, c.bad, c.off, container.GPU, container.Unit)
 	}
-	// The status may tell the error already, with when the next try is.
+	// The status text may contain the error already, with the time of the next
+	// try.
 	if e := container.LastError; e != nil && (container.Ready || !strings.Contains(container.StatusText, e.Message)) {
 		fmt.Fprintf(b, "\n%s: %slast error%s, %s: %s\n", container.Name, c.bad, c.off, ago(&e.At, now), e.Message)
 	}
@@ -144,18 +131,4 @@ func printNotes(b *strings.Builder, container api.Container, c colors, now time.
 	if p.Error != "" {
 		fmt.Fprintf(b, "  %s\n", strings.ReplaceAll(p.Error, "\n", "\n  "))
 	}
-}
-
-func ago(at *time.Time, now time.Time) string {
-	if at == nil || at.IsZero() {
-		return "-"
-	}
-	return strings.ToLower(units.HumanDuration(now.Sub(*at))) + " ago"
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 func TestPrintTable(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -40,7 +40,7 @@ func TestPrintTable(t *testing.T) {
 	}{
 		{"well", false, api.Status{Agent: agent, Source: source, Docker: docker, Containers: []api.Container{good}}},
 		{"well in color", true, api.Status{Agent: agent, Source: source, Docker: docker, Containers: []api.Container{good}}},
-		{"troubles", false, api.Status{
+		{"problems", false, api.Status{
 			Agent: agent, Docker: api.Docker{Error: "docker is unreachable"}, Containers: []api.Container{cached, failing, pending},
 			Source: api.Source{Datasource: "NoCloud", InstanceID: "i-1", Path: "/user-data", LastKnownGood: true, Problems: []string{"user-data:3:1: one", "user-data:4:1: two"}},
 		}},

@@ -2,7 +2,6 @@ package ctl
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,85 +9,92 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-// fetchTimeout bounds the answer of an agent that asks for the user data anew.
+// fetchTimeout bounds the answer of an agent that reads the user data again.
 const fetchTimeout = time.Minute
 
-// UserDataOptions say what is asked and how it is shown.
-type UserDataOptions struct {
-	// Socket is the agent's.
-	Socket string
-	// Fetch has the user data asked for anew.
-	Fetch bool
-	// Raw prints the user data itself.
-	Raw bool
-	// JSON asks for JSON instead of text.
-	JSON bool
-	Out  io.Writer
+func (h Host) userDataCommand() *cobra.Command {
+	var fetch, raw, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "userdata",
+		Short: "show where the user data comes from and what it assigns",
+		Long: `Shows which datasource has the instance's user data, how and when it was read,
+its parts, and the containers that it assigns. Only --raw shows the user data
+itself, and only to root, because it may contain secrets.
+
+Exit status: 0 when all is well, 3 when the user data has a problem or is not
+there yet, 1 when you may not see it, 4 when the agent cannot be reached.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), fetchTimeout)
+			defer cancel()
+			u, err := h.askUserData(ctx, fetch)
+			switch {
+			case err != nil:
+				return err
+			case raw:
+				return h.printRaw(ctx)
+			}
+			return h.showUserData(u, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&fetch, "fetch", false, "read the user data again first, as systemctl reload dockhost does")
+	cmd.Flags().BoolVar(&raw, "raw", false, "print the user data itself (root only)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.MarkFlagsMutuallyExclusive("raw", "json")
+	return cmd
 }
 
-// UserData prints what user data was found, and what was made of it. It
-// returns the exit status: 0 when it is well, 3 when something is wrong with it
-// or it is still waited for, 1 when it is refused to be shown, 4 when the agent
-// cannot be reached.
-func UserData(ctx context.Context, o UserDataOptions) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	u, err := askUserData(ctx, o)
-	if err != nil {
-		return exitStatus(err), err
-	}
-	if o.Raw {
-		return printRaw(ctx, o)
-	}
-	if err := printUserData(o, u, time.Now()); err != nil {
-		return exitFailed, fmt.Errorf("print the user data: %w", err)
-	}
-	if len(u.Source.Problems) > 0 || u.Source.Waiting != "" {
-		return exitNotWell, nil
-	}
-	return exitWell, nil
-}
-
-func askUserData(ctx context.Context, o UserDataOptions) (u api.UserData, err error) {
+func (h Host) askUserData(ctx context.Context, fetch bool) (u api.UserData, err error) {
 	method, path := http.MethodGet, "/v1/userdata"
-	if o.Fetch {
+	if fetch {
 		method, path = http.MethodPost, "/v1/userdata/fetch"
 	}
-	_, err = newClient(o.Socket).change(ctx, method, path, nil, &u)
+	_, err = newClient(h.Socket).change(ctx, method, path, nil, &u)
 	return u, err
 }
 
-func printRaw(ctx context.Context, o UserDataOptions) (int, error) {
-	raw, err := newClient(o.Socket).ask(ctx, http.MethodGet, "/v1/userdata/raw", nil)
+func (h Host) printRaw(ctx context.Context) error {
+	raw, err := newClient(h.Socket).ask(ctx, http.MethodGet, "/v1/userdata/raw", nil)
 	if err != nil {
-		return exitStatus(err), err
+		return err
 	}
 	defer raw.Close()
-	if _, err := io.Copy(o.Out, raw); err != nil {
-		return exitFailed, fmt.Errorf("print the user data: %w", err)
+	if _, err := io.Copy(h.Out, raw); err != nil {
+		return fmt.Errorf("print the user data: %w", err)
 	}
-	return exitWell, nil
+	return nil
 }
 
-func printUserData(o UserDataOptions, u api.UserData, now time.Time) error {
-	if o.JSON {
-		encoder := json.NewEncoder(o.Out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(u)
+func (h Host) showUserData(u api.UserData, asJSON bool) error {
+	var err error
+	if asJSON {
+		err = printJSON(h.Out, u)
+	} else {
+		err = printUserData(h.Out, u, time.Now())
 	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("print the user data: %w", err)
+	case len(u.Source.Problems) > 0 || u.Source.Waiting != "":
+		return &exitError{status: exitNotWell}
+	}
+	return nil
+}
+
+func printUserData(out io.Writer, u api.UserData, now time.Time) error {
 	var b strings.Builder
-	printFound(&b, u, now)
+	printSource(&b, u, now)
 	if len(u.Parts) > 0 {
 		b.WriteString("\n")
 		table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "PART\tTYPE\tSIZE\tUSED")
 		for _, part := range u.Parts {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", part.Name, orDash(part.Type), units.HumanSize(float64(part.Size)), part.Used)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", part.Name, orDash(part.Type), bytesOf(int64(part.Size)), part.Used)
 		}
 		if err := table.Flush(); err != nil {
 			return err
@@ -100,12 +106,12 @@ func printUserData(o UserDataOptions, u api.UserData, now time.Time) error {
 	for _, problem := range u.Source.Problems {
 		fmt.Fprintf(&b, "problem:      %s\n", problem)
 	}
-	_, err := io.WriteString(o.Out, b.String())
+	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-// printFound says where the user data is, and what came of it.
-func printFound(b *strings.Builder, u api.UserData, now time.Time) {
+// printSource prints where the user data comes from and what it assigns.
+func printSource(b *strings.Builder, u api.UserData, now time.Time) {
 	line := func(key, value string) {
 		if value != "" {
 			fmt.Fprintf(b, "%-13s %s\n", key+":", value)
@@ -116,17 +122,17 @@ func printFound(b *strings.Builder, u api.UserData, now time.Time) {
 	line("path", u.Source.Path)
 	line("instance-id", u.Source.InstanceID)
 	if u.FetchedAt != nil {
-		line("asked", units.HumanDuration(now.Sub(*u.FetchedAt))+" ago")
+		line("read", ago(u.FetchedAt, now))
 	}
 	line("waiting", u.Source.Waiting)
 	line("note", u.Source.Note)
 	if u.Source.Datasource != "" {
-		line("size", units.HumanSize(float64(u.Size)))
+		line("size", bytesOf(int64(u.Size)))
 	}
 	if len(u.Containers) > 0 {
 		line("containers", strings.Join(u.Containers, ", "))
 	}
 	if u.Source.AcceptedAt != nil {
-		line("accepted", units.HumanDuration(now.Sub(*u.Source.AcceptedAt))+" ago")
+		line("accepted", ago(u.Source.AcceptedAt, now))
 	}
 }

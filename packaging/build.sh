@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Makes of what `make install` makes, for each architecture, a deb, an rpm, a tarball for hosts whose /usr is read-only,
-# a system extension (squashfs, for systemd-sysext) and a bill of materials (CycloneDX); of what `make nvidia` makes a
-# deb, an rpm and a bill of materials of their own; and SHA256SUMS over all of them. Installs squashfs-tools and C
-# compilers where they are missing.
+# Builds the packages of each architecture. From the files of `make install` it makes a deb, an rpm, a tarball for hosts
+# whose /usr is read-only, a system extension (squashfs, for systemd-sysext) and a bill of materials (CycloneDX). From the
+# files of `make nvidia` it makes another deb, rpm and bill of materials. SHA256SUMS covers all of them. It installs
+# squashfs-tools and C compilers if they are missing.
 #
-#   build.sh OUT ARCH...   into the directory OUT, for these architectures (amd64, arm64)
+#   build.sh OUT ARCH...   builds in the directory OUT for these architectures (amd64, arm64)
 #
 # Environment:
-#   VERSION             as `git describe` gives it (default: that)
+#   VERSION             a version in the format of `git describe` (default: its output)
 #   SOURCE_DATE_EPOCH   the time of all files (default: the commit's)
 #   NFPM                the program nfpm
-#   ONLY                dockhost or dockhost-nvidia makes that one alone (default: both)
-#   MAKEFLAGS           make's, so that variables of its command line hold
+#   ONLY                dockhost or dockhost-nvidia: builds only this one (default: both)
+#   MAKEFLAGS           set by make, so that variables of its command line apply
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -19,7 +19,7 @@ readonly TOP
 cd "$TOP"
 VERSION=${VERSION:-$(git describe --tags --always --dirty)}
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-# Neither who has cloned the repository nor how shows in what is made.
+# The result must not depend on the user and the clone.
 export LC_ALL=C TZ=UTC
 umask 022
 
@@ -28,8 +28,8 @@ usage() {
 	exit 2
 }
 
-# package_version VERSION prints it as dpkg and rpm sort it: a candidate before its version, what came after a tag
-# behind it, and a commit without any tag by its date, before all versions.
+# package_version VERSION prints the version such that dpkg and rpm sort it: a release candidate before its release, a
+# commit after a tag behind that release, and a commit without any tag by date, before all releases.
 package_version() {
 	local version=${1#v} dirty=
 	[[ $version != *-dirty ]] || dirty=+dirty
@@ -43,7 +43,7 @@ package_version() {
 	fi
 }
 
-# stage DIR ARCH leaves in DIR what nfpm.yaml names.
+# stage DIR ARCH creates the files of nfpm.yaml in DIR.
 stage() {
 	local dir=$1 arch=$2
 	rm -rf "$dir"
@@ -56,7 +56,7 @@ stage() {
 	chmod -R u=rwX,go=rX "$dir"
 }
 
-# stage_nvidia DIR ARCH leaves in DIR what nvidia.yaml names.
+# stage_nvidia DIR ARCH creates the files of nvidia.yaml in DIR.
 stage_nvidia() {
 	local dir=$1 arch=$2
 	rm -rf "$dir"
@@ -76,13 +76,13 @@ debian_changelog() {
 	cat <<-END
 		$1 ($PACKAGE_VERSION-1) unstable; urgency=medium
 
-		  * What changed is in changelog.gz.
+		  * See changelog.gz for the changes.
 
 		 -- dockhost maintainers <maintainers@dockhost.dev>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 	END
 }
 
-# tarball DIR FILE has the tree of /opt, with units that name it.
+# tarball DIR FILE makes the tarball: the tree of /opt, and units with its paths.
 tarball() {
 	local tree=$1/tarball/dockhost-$PACKAGE_VERSION from=$1/root/usr
 	mkdir -p "$tree/libexec" "$tree/share" "$tree/etc/systemd/system" "$tree/etc/tmpfiles.d" "$tree/etc/sysusers.d"
@@ -99,7 +99,7 @@ tarball() {
 	tar -C "$1/tarball" --sort=name --owner=0 --group=0 --numeric-owner --mtime "@$SOURCE_DATE_EPOCH" -c . | gzip -9n >"$2"
 }
 
-# sysext DIR ARCH FILE: the extension has to be called dockhost on the host, as its release file is.
+# sysext DIR ARCH FILE makes the system extension. Its name on a host must be dockhost, the name of its release file.
 sysext() {
 	local tree=$1/sysext units=$1/sysext/usr/lib/systemd/system architecture=$2
 	[ "$2" != amd64 ] || architecture=x86-64
@@ -109,7 +109,7 @@ sysext() {
 	install -D -m 0644 packaging/sysext/socket.conf "$units/dockhost.socket.d/10-sysext.conf"
 	install -D -m 0644 packaging/sysext/service.conf "$units/dockhost.service.d/10-sysext.conf"
 	mkdir "$tree/usr/lib/extension-release.d"
-	# The last has systemd read the units that are merged in a boot.
+	# EXTENSION_RELOAD_MANAGER= makes systemd load the units when the extension is merged at boot.
 	printf 'ID=_any\nARCHITECTURE=%s\nEXTENSION_RELOAD_MANAGER=1\n' "$architecture" >"$tree/usr/lib/extension-release.d/extension-release.dockhost"
 	find "$tree" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 	mksquashfs "$tree" "$3" -all-root -noappend -no-progress -quiet -comp gzip >/dev/null
@@ -123,7 +123,7 @@ ensure_tools() {
 		case $arch in
 		amd64) gnu=x86-64-linux-gnu libc=libc6-dev-amd64-cross ;;
 		arm64) gnu=aarch64-linux-gnu libc=libc6-dev-arm64-cross ;;
-		*) echo "$arch: not an architecture that there are packages for (say amd64 or arm64)" >&2 && exit 2 ;;
+		*) echo "$arch: unknown architecture (amd64, arm64)" >&2 && exit 2 ;;
 		esac
 		if ! wants dockhost-nvidia; then
 			continue
@@ -142,7 +142,7 @@ ensure_tools() {
 # wants PACKAGE
 wants() { [ "${ONLY:-$1}" = "$1" ]; }
 
-# nfpm STAGE CONFIGURATION ARCH makes the deb and the rpm.
+# nfpm STAGE CONFIGURATION ARCH builds the deb and the rpm.
 nfpm() {
 	local format
 	for format in deb rpm; do

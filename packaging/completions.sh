@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# completions.sh DOCKHOST DESTDIR installs what DOCKHOST, a program that runs here, prints for each shell, where Debian
-# has it.
+# completions.sh DOCKHOST DESTDIR installs the completions of each shell at Debian's paths. DOCKHOST is a program for this
+# machine, which prints them.
 set -euo pipefail
 
 # complete NAME SHELL FILE

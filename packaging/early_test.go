@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// dockerUnit is as much of Docker's own unit as matters here.
+// dockerUnit has the relevant lines of Docker's unit.
 const dockerUnit = `[Unit]
 After=network-online.target nss-lookup.target docker.socket firewalld.service containerd.service time-set.target
 Wants=network-online.target containerd.service
@@ -18,8 +18,8 @@ Requires=docker.socket
 ExecStart=/usr/sbin/dockerd -H fd:// --label=After=network.target
 `
 
-// generate runs dockhost-early-generator on a host with these files, and
-// returns what it writes, by name.
+// generate runs dockhost-early-generator on a host with these files, and returns
+// the files that it writes, by name.
 func generate(t *testing.T, host map[string]string) map[string]string {
 	t.Helper()
 	root, out := t.TempDir(), t.TempDir()
@@ -93,8 +93,8 @@ func TestEarlyGenerator(t *testing.T) {
 	}
 }
 
-// What the generator cannot take away from dockhost's own units they must not
-// have: the wait for what comes after basic.target.
+// TestUnitsCanBeEarly checks that dockhost's units have no After= that the
+// generator cannot remove and that waits for basic.target.
 func TestUnitsCanBeEarly(t *testing.T) {
 	for _, name := range []string{"dockhost.service", "dockhost.socket", "dockhost@.service"} {
 		text, err := os.ReadFile("../systemd/units/" + name)

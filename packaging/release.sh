@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes a release of the commit that is checked out: the packages, the tarball, the system extension and the bill of
-# materials of each architecture, SHA256SUMS over them, and the CHANGELOG's section as RELEASE_NOTES.md. The same commit
-# gives the same bytes wherever it is built. Nothing is tagged or sent anywhere.
+# Builds a release of the current commit: the packages, the tarball, the system extension and the bill of materials of each
+# architecture, SHA256SUMS over them, and the section of CHANGELOG.md as RELEASE_NOTES.md. The same commit gives the same
+# bytes on any machine. The script neither tags nor uploads anything.
 #
-#   release.sh VERSION OUT ARCH...   vX.Y.Z, into the directory OUT, which it replaces
+#   release.sh VERSION OUT ARCH...   VERSION is vX.Y.Z; the directory OUT is replaced
 #
 # Environment:
-#   SIGN_KEY   the key of gpg's that signs SHA256SUMS, as SHA256SUMS.asc (without it nothing is signed)
+#   SIGN_KEY   the gpg key that signs SHA256SUMS as SHA256SUMS.asc (without it nothing is signed)
 #   NFPM       the program nfpm
 set -euo pipefail
 
@@ -24,7 +24,7 @@ refuse() {
 	exit 1
 }
 
-# notes VERSION prints what the CHANGELOG says of it, without the heading.
+# notes VERSION prints the version's section of CHANGELOG.md without its heading.
 notes() {
 	awk -v heading="## [${1#v}] - " '
 		/^## / { inside = index($0, heading) == 1 && $0 ~ / - [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]$/; next }
@@ -35,14 +35,14 @@ notes() {
 check() {
 	local version=$1 changed tagged
 	[[ $version =~ ^v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$ ]] ||
-		refuse "\"$version\" is no version of a release (say: make release VERSION=v1.2.3)"
+		refuse "\"$version\" is not a version of a release (run: make release VERSION=v1.2.3)"
 	changed=$(git status --porcelain)
-	[ -z "$changed" ] || refuse "these files are in no commit (commit or remove them):"$'\n'"$changed"
+	[ -z "$changed" ] || refuse "these files are not committed (commit or remove them):"$'\n'"$changed"
 	tagged=$(git rev-parse --quiet --verify "refs/tags/$version^{commit}" || true)
 	[ -z "$tagged" ] || [ "$tagged" = "$(git rev-parse HEAD)" ] ||
-		refuse "$version is the tag of another commit, $tagged (check that one out, or take another version)"
+		refuse "$version is the tag of another commit, $tagged (check out that commit, or use another version)"
 	[ -n "$(notes "$version")" ] ||
-		refuse "CHANGELOG.md says nothing of $version (rename \"## [Unreleased]\" to \"## [${version#v}] - YYYY-MM-DD\", and commit)"
+		refuse "CHANGELOG.md has no section for $version (rename \"## [Unreleased]\" to \"## [${version#v}] - YYYY-MM-DD\", and commit)"
 }
 
 main() {
@@ -51,7 +51,7 @@ main() {
 	shift 2
 	check "$version"
 	rm -rf "$new"
-	# What could make other programs of the same source.
+	# These variables could change the programs.
 	env -u GOEXPERIMENT GOFLAGS= GOAMD64=v1 GOARM64=v8.0 SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" \
 		VERSION="$version" packaging/build.sh "$new" "$@"
 	notes "$version" >"$new/RELEASE_NOTES.md"
@@ -60,8 +60,8 @@ main() {
 	fi
 	rm -rf "$out"
 	mv "$new" "$out"
-	echo "release: $version of $(git rev-parse HEAD) is in $out" >&2
-	[ -n "${SIGN_KEY:-}" ] || echo "release: SHA256SUMS is not signed (SIGN_KEY names the key)" >&2
+	echo "release: built $version from $(git rev-parse HEAD) in $out" >&2
+	[ -n "${SIGN_KEY:-}" ] || echo "release: SHA256SUMS is not signed (set SIGN_KEY to sign it)" >&2
 }
 
 main "$@"

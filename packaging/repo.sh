@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Makes a signed apt repository of packages, as it is put onto a web server or mirrored by a fleet:
-# dists/stable/main, with the packages in pool/.
+# Builds a signed apt repository for a web server or a mirror: dists/stable/main, with the packages in pool/.
 #
-#   repo.sh PACKAGES OUT   of the *.deb in the directory PACKAGES; what OUT/pool holds already stays in the repository
+#   repo.sh PACKAGES OUT   adds the *.deb of the directory PACKAGES to the repository in OUT
 #
 # Environment:
-#   SIGN_KEY            the key of gpg's that signs; its public half goes to OUT/dockhost.gpg
+#   SIGN_KEY            the gpg key that signs; OUT/dockhost.gpg gets its public key
 #   SOURCE_DATE_EPOCH   the time of the repository (default: now)
 set -euo pipefail
 
@@ -14,7 +13,7 @@ usage() {
 	exit 2
 }
 
-# index ARCH writes the list of the packages for it.
+# index ARCH writes the list of packages for an architecture.
 index() {
 	local dir=dists/stable/main/binary-$1
 	mkdir -p "$dir"
@@ -41,7 +40,7 @@ sign() {
 main() {
 	[ "$#" = 2 ] || usage
 	if [ -z "${SIGN_KEY:-}" ]; then
-		echo "repo: SIGN_KEY is missing, and apt takes nothing unsigned (set it to a key of gpg --list-secret-keys)" >&2
+		echo "repo: SIGN_KEY is not set, and apt rejects unsigned repositories (set it to a key of gpg --list-secret-keys)" >&2
 		exit 2
 	fi
 	mkdir -p "$2/pool"

@@ -44,10 +44,10 @@ func TestTakeGPURequest(t *testing.T) {
 
 func TestGPURequestOf(t *testing.T) {
 	for name, test := range map[string]struct {
-		env   []string
-		want  GPURequest
-		asked bool
-		bad   bool
+		env       []string
+		want      GPURequest
+		requested bool
+		bad       bool
 	}{
 		"nothing":         {nil, GPURequest{}, false, false},
 		"another":         {[]string{"NVIDIA_VISIBLE_DEVICES_2=all"}, GPURequest{}, false, false},
@@ -59,9 +59,9 @@ func TestGPURequestOf(t *testing.T) {
 		"no GPU":          {[]string{"NVIDIA_VISIBLE_DEVICES=hunter2"}, GPURequest{}, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, asked, err := GPURequestOf(test.env)
-			if asked != test.asked || (err != nil) != test.bad {
-				t.Fatalf("GPURequestOf(%q) = %v, %v, want %v, bad %v", test.env, asked, err, test.asked, test.bad)
+			got, requested, err := GPURequestOf(test.env)
+			if requested != test.requested || (err != nil) != test.bad {
+				t.Fatalf("GPURequestOf(%q) = %v, %v, want %v, bad %v", test.env, requested, err, test.requested, test.bad)
 			}
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("the error shows the value of a variable: %v", err)
@@ -73,14 +73,13 @@ func TestGPURequestOf(t *testing.T) {
 	}
 }
 
-// What a request was made of is in the hash: a container with other GPUs is
-// another one.
-func TestGPUIsHashed(t *testing.T) {
-	c := Container{Name: "a", GPU: &GPU{Requests: []GPURequest{{Count: 1}}}}
+// A container that requests other GPUs must be replaced.
+func TestHashCoversGPURequests(t *testing.T) {
+	c := Container{Name: "a", GPU: &GPUNeeds{Requests: []GPURequest{{Count: 1}}}}
 	other := c
-	other.GPU = &GPU{Requests: []GPURequest{{Count: 2}}}
+	other.GPU = &GPUNeeds{Requests: []GPURequest{{Count: 2}}}
 	if c.Hash() == other.Hash() {
-		t.Error("two containers that ask for different GPUs have the same hash")
+		t.Error("two containers with different GPU requests have the same hash")
 	}
 }
 
@@ -89,9 +88,9 @@ func FuzzGPURequestOf(f *testing.F) {
 		f.Add(value)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		request, asked, err := GPURequestOf([]string{"NVIDIA_VISIBLE_DEVICES=" + value})
-		if err == nil && asked && request.Count == 0 && len(request.Devices) == 0 {
-			t.Errorf("GPURequestOf(%q) asks for nothing", value)
+		request, requested, err := GPURequestOf([]string{"NVIDIA_VISIBLE_DEVICES=" + value})
+		if err == nil && requested && request.Count == 0 && len(request.Devices) == 0 {
+			t.Errorf("GPURequestOf(%q) requests nothing", value)
 		}
 	})
 }

@@ -7,22 +7,21 @@ import (
 	"time"
 )
 
-// GPUOptions are what a declaration says about the GPUs that it asks for
-// beside the request.
+// GPUOptions are the settings for GPUs in a declaration.
 type GPUOptions struct {
 	// Docker leaves the request to Docker.
 	Docker bool
-	// The rest is as in [GPU].
+	// The other fields are as in [GPU].
 	Wait      time.Duration
 	Exclusive bool
 	Check     time.Duration
 	OnLoss    GPULoss
 }
 
-// GPUOptionNames are the names that [GPUOptions.Set] knows.
+// GPUOptionNames returns the names that [GPUOptions.Set] accepts.
 func GPUOptionNames() []string { return []string{"check", "exclusive", "mode", "on_loss", "wait"} }
 
-// Set sets one option to what was written.
+// Set parses and sets one option.
 func (o *GPUOptions) Set(name, value string) error {
 	var err error
 	switch name {
@@ -46,7 +45,7 @@ func (o *GPUOptions) Set(name, value string) error {
 		case "report":
 			o.OnLoss = LossReport
 		default:
-			return fmt.Errorf("cannot use %q: use report, or restart to start the container anew", shorten(value))
+			return fmt.Errorf("cannot use %q: use report, or restart to restart the container", shorten(value))
 		}
 	}
 	return err
@@ -58,46 +57,45 @@ func gpuTime(text string, least time.Duration) (time.Duration, error) {
 		return 0, errors.New("cannot use this as a time: write a number and a unit, such as 60s")
 	}
 	if value < least {
-		return 0, fmt.Errorf("cannot use %s: the shortest is %s", value, least)
+		return 0, fmt.Errorf("cannot use %s: the shortest time is %s", value, least)
 	}
 	return value, nil
 }
 
-// verify finds options that say nothing together.
+// verify finds options that have no effect together.
 func (o GPUOptions) verify() error {
 	switch {
 	case o.Docker && o != (GPUOptions{Docker: true}):
-		return errors.New("mode docker leaves the GPUs to Docker: the other options have no effect with it (leave them out)")
+		return errors.New("mode docker leaves the GPUs to Docker, so the other options have no effect (leave them out)")
 	case o.OnLoss != LossReport && o.Check == 0:
-		return errors.New("on_loss needs to be told of a loss (add check, such as 60s)")
+		return errors.New("on_loss has no effect without check (add check, such as 60s)")
 	}
 	return nil
 }
 
-// ApplyGPU makes the container's GPU of what the Engine would be asked for and
-// of the options, nil where none were declared. at notes what is wrong, as
-// [Container.TakeGPUs] does; the number is [GPUOptionsWrong] where it is the
-// options.
-func (c *Container) ApplyGPU(o *GPUOptions, at func(i int, err error)) {
+// ApplyGPU sets the container's GPU from its device requests and the options,
+// which are nil if none were declared. It calls report like [Container.TakeGPUs],
+// with [GPUOptionsWrong] for wrong options.
+func (c *Container) ApplyGPU(o *GPUOptions, report func(i int, err error)) {
 	if o == nil {
 		o = &GPUOptions{}
 	} else if err := o.verify(); err != nil {
-		at(GPUOptionsWrong, err)
+		report(GPUOptionsWrong, err)
 	}
-	asked := len(c.HostConfig.DeviceRequests) > 0
+	requested := len(c.HostConfig.DeviceRequests) > 0
 	if !o.Docker {
-		c.TakeGPUs(at)
+		c.TakeGPUs(report)
 	}
 	switch {
 	case c.GPU != nil:
 		c.GPU.Wait, c.GPU.Exclusive, c.GPU.Check, c.GPU.OnLoss = o.Wait, o.Exclusive, o.Check, o.OnLoss
-	case *o != (GPUOptions{}) && !asked:
-		at(GPUOptionsWrong, errors.New("no GPU is asked for (add gpus)"))
+	case *o != (GPUOptions{}) && !requested:
+		report(GPUOptionsWrong, errors.New("no GPU is requested (add gpus)"))
 	}
 }
 
-// GPUVariableWrong and GPUOptionsWrong are the numbers that stand for no
-// request of the Engine's.
+// GPUVariableWrong and GPUOptionsWrong are passed to a report function instead
+// of the index of a device request.
 const (
 	GPUVariableWrong = -1
 	GPUOptionsWrong  = -2

@@ -2,50 +2,52 @@ package spec
 
 import "time"
 
-// Housekeeping is what is said about keeping the disk from filling. A nil field
-// was not said.
+// Housekeeping is the settings for housekeeping: what is removed, and when, to
+// keep the disk from filling. A nil field is not set.
 type Housekeeping struct {
-	// Off turns all of it off.
+	// Off turns housekeeping off.
 	Off *bool `json:"off,omitempty"`
-	// Images is which images may be removed.
+	// Images chooses the images that may be removed.
 	Images *Scope `json:"images,omitempty"`
-	// High and Low are percent of the file system: reaching High begins the
-	// removal of what is not needed, which ends at Low. Both are set or none.
+	// High and Low are percentages of the file system. Removal of unused images
+	// starts at High and stops at Low. Either both are set or neither.
 	High *int `json:"high,omitempty"`
 	Low  *int `json:"low,omitempty"`
-	// MinAge is how long an image stays after it came, MaxAge how long one stays
-	// that is not used; 0 is for ever.
+	// MinAge is how long an image stays after it was pulled. MaxAge is how long
+	// an unused image stays; 0 means forever.
 	MinAge *time.Duration `json:"min_age,omitempty"`
 	MaxAge *time.Duration `json:"max_age,omitempty"`
-	// KeepLast is how many images of a repository stay of which a container runs.
+	// KeepLast is the number of images that stay of a repository that a
+	// container uses.
 	KeepLast *int `json:"keep_last,omitempty"`
-	// Keep are patterns of images that stay: a glob on references, or
-	// label=NAME or label=NAME=GLOB.
+	// Keep has patterns of images that stay: a glob for references, label=NAME
+	// or label=NAME=GLOB.
 	Keep []string `json:"keep,omitempty"`
-	// MaxRemovals bounds how many images go in one run.
+	// MaxRemovals is the most images that one run removes.
 	MaxRemovals *int `json:"max_removals,omitempty"`
-	// Interval is how often a run begins without a cause.
+	// Interval is the time between regular runs.
 	Interval *time.Duration `json:"interval,omitempty"`
-	// Containers is which containers are removed that ended more than an hour
-	// ago.
+	// Containers chooses the containers to remove of those that ended more than
+	// an hour ago.
 	Containers *Scope `json:"containers,omitempty"`
-	// BuildCache removes build cache that was not used for so long; 0 is never.
+	// BuildCache is the age at which unused build cache is removed; 0 means
+	// never.
 	BuildCache *time.Duration `json:"build_cache,omitempty"`
-	// Networks removes networks that no container uses, Volumes anonymous volumes
-	// that none uses.
+	// Networks removes networks, and Volumes anonymous volumes, that no
+	// container uses.
 	Networks *bool `json:"networks,omitempty"`
 	Volumes  *bool `json:"volumes,omitempty"`
 }
 
-// Scope is whose things may be removed.
+// Scope chooses what may be removed by its owner.
 type Scope string
 
 // The scopes.
 const (
-	// ScopeManaged is what dockhost brought, and what has no name.
+	// ScopeManaged: what dockhost pulled or created, and what has no name.
 	ScopeManaged Scope = "managed"
-	// ScopeAll is whatever nothing needs, whoever brought it.
+	// ScopeAll: everything unused, whoever pulled or created it.
 	ScopeAll Scope = "all"
-	// ScopeNone is nothing.
+	// ScopeNone: nothing.
 	ScopeNone Scope = "off"
 )

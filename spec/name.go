@@ -35,9 +35,9 @@ func IsSignal(name string) bool { return signal.MatchString(name) }
 const maxName = 200
 
 // CheckName returns an error unless an assigned container and its unit can have
-// this name: it is what Docker takes for a container name
-// (daemon/names.RestrictedNameChars), which systemd takes unescaped in the name
-// of a unit instance too (systemd.unit(5), "String escaping for inclusion in
+// this name. The characters are those that Docker accepts in container names
+// (daemon/names.RestrictedNameChars). systemd needs no escapes for them in the
+// instance name of a unit (systemd.unit(5), "String escaping for inclusion in
 // unit names").
 func CheckName(name string) error {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -49,7 +49,7 @@ func CheckName(name string) error {
 		shorten(name), maxName)
 }
 
-// shorten keeps a message readable.
+// shorten cuts long text for a message.
 func shorten(text string) string {
 	const maxShown = 120
 	if len(text) <= maxShown {

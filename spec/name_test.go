@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestCheckName(t *testing.T) {
+func TestCheckNameFitsDockerAndSystemd(t *testing.T) {
 	for _, name := range []string{"web", "w1", "0a", "a.b_c-d", "a-", strings.Repeat("a", 200)} {
 		if err := CheckName(name); err != nil {
 			t.Errorf("CheckName(%q) = %v, want nil", name, err)

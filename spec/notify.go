@@ -7,38 +7,37 @@ import (
 	"strings"
 )
 
-// Notify says when a container counts as ready: one of the modes, or a probe,
+// Notify defines when a container is ready: one of the modes below, or a probe,
 // "tcp:PORT", "http://:PORT/PATH" or "https://:PORT/PATH".
 type Notify string
 
-// The notify modes that are no probe.
+// The notify modes without a probe.
 const (
-	// NotifyStarted is ready once the container's process runs.
+	// NotifyStarted: ready when the container's process runs.
 	NotifyStarted Notify = "started"
-	// NotifyHealthy is ready once Docker's HEALTHCHECK passes.
+	// NotifyHealthy: ready when Docker's HEALTHCHECK passes.
 	NotifyHealthy Notify = "healthy"
-	// NotifyContainer is ready once the container says so itself, by
-	// sd_notify(3).
+	// NotifyContainer: ready when the container sends READY=1 (sd_notify(3)).
 	NotifyContainer Notify = "container"
-	// NotifyOff tells systemd nothing.
+	// NotifyOff: systemd gets no notification.
 	NotifyOff Notify = "off"
 )
 
-// Probe is a port of the container that is tried.
+// Probe is a readiness check on a port of the container.
 type Probe struct {
 	// Scheme is "tcp", "http" or "https".
 	Scheme string
 	// Port is a TCP port in the container.
 	Port uint16
-	// Path is what is asked for by http and https, with its query: it begins
-	// with "/".
+	// Path is the path and query of an http or https request. It begins with
+	// "/".
 	Path string
 }
 
-// AtOnce says whether the container is ready as soon as its process runs.
+// AtOnce reports whether the container is ready as soon as its process runs.
 func (n Notify) AtOnce() bool { return n == NotifyStarted || n == NotifyOff }
 
-// String returns the probe as a person may read it: a query may be a secret.
+// String returns the probe without its query, which may be a secret.
 func (p Probe) String() string {
 	if p.Scheme == "tcp" {
 		return fmt.Sprintf("tcp:%d", p.Port)
@@ -47,8 +46,7 @@ func (p Probe) String() string {
 	return fmt.Sprintf("%s://:%d%s", p.Scheme, p.Port, path)
 }
 
-// ParseNotify returns the mode that a text names. The error says what may be
-// written.
+// ParseNotify returns the mode with this name. The error lists all modes.
 func ParseNotify(text string) (Notify, error) {
 	mode := Notify(text)
 	switch mode {
@@ -57,14 +55,14 @@ func ParseNotify(text string) (Notify, error) {
 	}
 	if _, ok := mode.Probe(); !ok {
 		if strings.Contains(text, "@") {
-			text = "..." // what stands before it may be a password
+			text = "..." // there may be a password before the "@"
 		}
 		return "", fmt.Errorf("cannot use %q: use started, healthy, container, off, tcp:PORT, http://:PORT/PATH or https://:PORT/PATH", text)
 	}
 	return mode, nil
 }
 
-// Probe returns the probe of the mode, and false when it has none.
+// Probe returns the probe of the mode, and false if the mode has none.
 func (n Notify) Probe() (Probe, bool) {
 	if port, found := strings.CutPrefix(string(n), "tcp:"); found {
 		number, err := strconv.ParseUint(port, 10, 16)
@@ -96,8 +94,8 @@ func (n Notify) Probe() (Probe, bool) {
 	return Probe{Scheme: address.Scheme, Port: uint16(port), Path: path}, true
 }
 
-// CheckReadiness returns an error when the container could never become ready:
-// it waits for a healthcheck, and neither it nor its image has one.
+// CheckReadiness returns an error if the container could never become ready: it
+// waits for a healthcheck, and neither it nor its image has one.
 func (c *Container) CheckReadiness(imageHasCheck bool) error {
 	if c.Notify == NotifyHealthy && !c.hasCheck(imageHasCheck) {
 		return fmt.Errorf("notify is healthy, but neither the container nor image %q has a healthcheck (add one, or use notify: started)", c.Image)
@@ -105,8 +103,8 @@ func (c *Container) CheckReadiness(imageHasCheck bool) error {
 	return nil
 }
 
-// hasCheck says whether Docker will check the container. Settings without a
-// test, such as an interval, change the image's own check.
+// hasCheck reports whether Docker will check the container's health. Settings
+// without a test, such as an interval, change the image's own check.
 func (c *Container) hasCheck(imageHasCheck bool) bool {
 	check := c.Config.Healthcheck
 	if check == nil || len(check.Test) == 0 {

@@ -65,8 +65,7 @@ func TestCheckReadiness(t *testing.T) {
 	}
 }
 
-// A probe may hold a secret, which nobody is shown.
-func TestNotifyKeepsSecrets(t *testing.T) {
+func TestNotifyHidesSecrets(t *testing.T) {
 	if _, err := ParseNotify("http://user:canary@:80/"); err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("ParseNotify() = %v, want an error without the password", err)
 	}

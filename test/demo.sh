@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Boots a new test host that finds user data at its first boot, and shows what comes of it: a container that systemd
-# supervises, from a private registry, ready once it is healthy.
+# Boots a new test host with user data, and shows the result: a container from a private registry that systemd supervises,
+# and that is ready once it is healthy.
 #
 # Environment:
-#   SUITE   the test host's Debian suite (default: trixie). One that is there is replaced.
+#   SUITE   the test host's Debian suite (default: trixie). An existing test host is replaced.
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,7 +17,7 @@ say() { echo "demo: $*" >&2; }
 
 inside() { docker exec "$HOST" "$@"; }
 
-# bake makes the tree that a machine image would hold: what `make install` made, and the user data where a NoCloud datasource has it.
+# bake makes the tree of a machine image: the tree of `make install`, and user data in the seed directory of NoCloud.
 bake() {
 	rm -rf "$IMAGE_TREE"
 	cp -a "$TOP/build/root" "$IMAGE_TREE"
@@ -26,15 +26,15 @@ bake() {
 
 # host_id prints the running test host's id, or nothing.
 host_id() {
-	local found
-	found=$(docker container inspect -f '{{.State.Running}} {{.Id}}' "$HOST" 2>/dev/null) || return 0
-	[[ $found != true\ * ]] || echo "${found#true }"
+	local state
+	state=$(docker container inspect -f '{{.State.Running}} {{.Id}}' "$HOST" 2>/dev/null) || return 0
+	[[ $state != true\ * ]] || echo "${state#true }"
 }
 
-# property NAME prints what systemd says of the unit; nothing while there is no systemd to ask.
+# property NAME prints a property of the unit, or nothing while systemd does not run.
 property() { inside systemctl show --value -p "$1" "$UNIT" 2>/dev/null || true; }
 
-# await_host OLD PID waits for another test host than OLD to run, and gives up when PID, which boots it, has ended.
+# await_host OLD PID waits until another test host than OLD runs. It gives up when PID, which boots the host, has ended.
 await_host() {
 	until [ -n "$(host_id)" ] && [ "$(host_id)" != "$1" ]; do
 		[ -e "/proc/$2" ] || return 1
@@ -42,7 +42,7 @@ await_host() {
 	done
 }
 
-# await_active shows what the unit says of itself until it is active, which it is once the container is ready.
+# await_active prints each status of the unit until it is active: once the container is ready.
 await_active() {
 	local deadline=$((SECONDS + READY_WITHIN)) state text shown=
 	while [ "$SECONDS" -lt "$deadline" ]; do
@@ -65,7 +65,7 @@ show_trouble() {
 	} >&2 || true
 }
 
-# show COMMAND prints a command, as someone on the test host would type it, and what it says.
+# show COMMAND prints a command, and its output on the test host.
 show() {
 	printf '\n$ %s\n' "$1"
 	inside sh -c "$1"
@@ -97,7 +97,7 @@ main() {
 	set -m # what boots the host is a process group of its own, to be ended with all that it waits for
 	LAB_FRESH=1 DOCKHOST_ROOT=$IMAGE_TREE "$TOP/test/lab/lab.sh" up "$SUITE" </dev/null &
 	booting=$!
-	# shellcheck disable=SC2064 # it is that process group which is meant
+	# shellcheck disable=SC2064 # expands now
 	trap "kill -- -$booting 2>/dev/null || true" EXIT
 	trap 'exit 130' INT TERM
 	if await_host "$old" "$booting" && ! await_active; then

@@ -1,19 +1,20 @@
-// Package api is what the agent says over its local socket. Status and what is
-// in it are the documented JSON of `dockhostctl status --json`: fields are
-// added, never renamed. The rest is between dockhostctl and the agent of the
-// same version. It imports nothing of this project.
+// Package api has the types of the agent's local API. Status and its parts are the
+// documented JSON of `dockhostctl status --json`: fields are added, never renamed.
+// The other types are between dockhostctl and an agent of the same version. The
+// package imports nothing of this project.
 package api
 
 import "time"
 
-// Version is the version of the JSON: it changes when a field's meaning does.
+// Version is the version of the JSON. It changes when the meaning of a field
+// changes.
 const Version = 1
 
 // Status is the answer to GET /v1/status.
 type Status struct {
 	// Version is [Version].
 	Version int `json:"version"`
-	// Well says that every container is ready and nothing is to be done.
+	// Well says that every container is ready and nobody has to act.
 	Well bool `json:"well"`
 	// Agent is the node agent itself.
 	Agent Agent `json:"agent"`
@@ -23,8 +24,7 @@ type Status struct {
 	Docker Docker `json:"docker"`
 	// Containers are sorted by name.
 	Containers []Container `json:"containers"`
-	// Housekeeping says whether the disk fills; absent when the agent did not
-	// answer.
+	// Housekeeping is the state of the disk; absent when the agent did not answer.
 	Housekeeping *Housekeeping `json:"housekeeping,omitempty"`
 }
 
@@ -34,14 +34,14 @@ type Agent struct {
 	Reachable bool `json:"reachable"`
 	// Version is the program's version.
 	Version string `json:"version,omitempty"`
-	// Error is why the agent could not be reached.
+	// Error is why the agent did not answer.
 	Error string `json:"error,omitempty"`
 }
 
 // Source is where the assignment comes from.
 type Source struct {
-	// Datasource is cloud-init's name for it ("NoCloud"), or "" when none has
-	// data for this host.
+	// Datasource is cloud-init's name of it ("NoCloud"), "" when none has data for
+	// this host.
 	Datasource string `json:"datasource"`
 	// InstanceID identifies the instance that the user data is for.
 	InstanceID string `json:"instance_id,omitempty"`
@@ -49,15 +49,15 @@ type Source struct {
 	Path string `json:"path,omitempty"`
 	// AcceptedAt is when an assignment was accepted last.
 	AcceptedAt *time.Time `json:"accepted_at,omitempty"`
-	// LastKnownGood says that the user data could not be used, so that what
-	// was accepted before is in force.
+	// LastKnownGood says that the user data could not be used, so that the assignment
+	// accepted before is in force.
 	LastKnownGood bool `json:"last_known_good"`
 	// Problems is everything that is wrong with the user data, the files in
 	// /etc/dockhost/containers and the configuration.
 	Problems []string `json:"problems,omitempty"`
-	// Waiting is what user data is being waited for.
+	// Waiting says what user data the agent waits for.
 	Waiting string `json:"waiting,omitempty"`
-	// Note is what is worth knowing and no problem.
+	// Note is information that is not a problem.
 	Note string `json:"note,omitempty"`
 }
 
@@ -74,44 +74,44 @@ type Docker struct {
 // Container is one assigned container.
 type Container struct {
 	Name string `json:"name"`
-	// Origin is where the container comes from; "" when the agent did not
-	// answer, for nobody else knows, and for one that is no longer assigned.
+	// Origin is where the container is declared; "" when the agent, which alone knows
+	// it, did not answer, and for a container that is not assigned any more.
 	Origin Origin `json:"origin,omitempty"`
-	// Image is the reference that runs, Digest the registry's digest of it.
+	// Image is the reference of the image that runs, Digest the registry's digest of it.
 	Image  string `json:"image"`
 	Digest string `json:"digest,omitempty"`
-	// Cached says that the registry could not be asked at the last start.
+	// Cached says that the registry did not answer at the last start.
 	Cached bool `json:"cached"`
 	// ID is the Engine's id of the container.
 	ID string `json:"id,omitempty"`
-	// Unit is the systemd unit, with systemd's words for its state.
+	// Unit is the systemd unit, ActiveState and SubState are systemd's.
 	Unit        string `json:"unit"`
 	ActiveState string `json:"active_state"`
 	SubState    string `json:"sub_state"`
 	// Since is when the unit entered this state.
 	Since *time.Time `json:"since,omitempty"`
-	// StatusText is what the supervisor is doing, in a sentence.
+	// StatusText says what the supervisor is doing, in a sentence.
 	StatusText string `json:"status_text,omitempty"`
-	// Ready says whether the container is ready as its notify mode has it.
+	// Ready says whether the container is ready, as its notify mode defines it.
 	Ready bool `json:"ready"`
-	// Finished says that the container did its work and ended well, as one
-	// with restart "no" or "on-failure" may.
+	// Finished says that the container ended without an error, and is not restarted:
+	// its restart is "no" or "on-failure".
 	Finished bool `json:"finished"`
 	// Health is Docker's: healthy, unhealthy, starting, or "" without a check.
 	Health string `json:"health,omitempty"`
-	// GPU says which of its GPUs the container has lost, and why; "" where it
-	// lost none, or nobody asked for a check.
+	// GPU says which of its GPUs the container has lost, and why; "" when it has lost
+	// none, or its GPUs are not checked.
 	GPU string `json:"gpu,omitempty"`
 	// Restarts is how often systemd restarted the unit by itself.
 	Restarts int `json:"restarts"`
-	// LastError is what went wrong last; absent once the container is ready,
-	// but for why its image is a cached one.
+	// LastError is the last failure. It is absent once the container is ready, unless
+	// it says why the image is a cached one.
 	LastError *Failure `json:"last_error,omitempty"`
 	// Pending is the change that is not in force yet.
 	Pending *Pending `json:"pending,omitempty"`
 }
 
-// Origin is where a container comes from.
+// Origin is where a container is declared.
 type Origin string
 
 // The origins.
@@ -120,22 +120,22 @@ const (
 	OriginUserData Origin = "user-data"
 	// OriginFile is a Compose file in /etc/dockhost/containers.
 	OriginFile Origin = "file"
-	// OriginLocal is dockhostctl run, on this host.
+	// OriginLocal is dockhostctl run on this host.
 	OriginLocal Origin = "local"
 )
 
-// Failure is something that went wrong.
+// Failure is an error, and when it occurred.
 type Failure struct {
 	At      time.Time `json:"at"`
 	Message string    `json:"message"`
 }
 
-// Pending is a declaration that was accepted and waits to replace the one
-// that is in force.
+// Pending is a declaration that was accepted, and will replace the one that is in
+// force.
 type Pending struct {
 	Image string `json:"image"`
-	// Doing is what the agent does to put it in force.
+	// Doing says what the agent does to put it in force.
 	Doing string `json:"doing"`
-	// Error is why it is not in force yet; "" while the first try lasts.
+	// Error is why it is not in force yet; "" during the first try.
 	Error string `json:"error,omitempty"`
 }

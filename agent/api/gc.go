@@ -1,98 +1,106 @@
 package api
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
-// GC is the answer to GET /v1/gc, what a run of housekeeping would do now, and to
-// POST /v1/gc, what one did.
+// GC is the answer to GET /v1/gc: what a run of housekeeping would do now; and to
+// POST /v1/gc: what a run did.
 type GC struct {
-	// Off says that housekeeping is turned off: nothing is removed unless
-	// somebody asks for it.
+	// Off says that housekeeping is turned off: only a request removes anything.
 	Off bool `json:"off,omitempty"`
 	// Disk is the file system that holds Docker's root, before the run.
 	Disk GCDisk `json:"disk"`
-	// Images are all images of the host: those that go first, in their order.
+	// Images are all images of the host. Those to be removed are first, in order.
 	Images []GCImage `json:"images"`
-	// Containers are those that go.
+	// Containers are those to be removed.
 	Containers []GCContainer `json:"containers,omitempty"`
-	// Frees is how many bytes go with the images.
+	// Frees is how many bytes the removal of the images frees.
 	Frees int64 `json:"frees"`
-	// Done says that it was done; else this is a plan.
+	// Done is false for a plan, true for a run that was made.
 	Done bool `json:"done"`
-	// Freed is by how much the free space grew.
+	// Freed is how many bytes of the disk the run has freed.
 	Freed int64 `json:"freed,omitempty"`
-	// Removed is what else was removed: build cache, networks, volumes.
+	// Removed are the build cache, networks and volumes that were removed.
 	Removed []string `json:"removed,omitempty"`
-	// Problems is what could not be done.
+	// Problems are the removals that failed, and why.
 	Problems []string `json:"problems,omitempty"`
-	// Holds are the five largest things on the file system, told when there is
-	// not enough to remove.
+	// Holds are the five largest things on the file system, when not enough can be
+	// removed.
 	Holds []GCHold `json:"holds,omitempty"`
 	// At is when the plan was made.
 	At time.Time `json:"at"`
 }
 
-// GCDisk is how full a file system is.
+// GCDisk is the state of a file system.
 type GCDisk struct {
-	// Root is Docker's, which lies on it.
+	// Root is Docker's root, which is on it.
 	Root string `json:"root"`
-	// Size and Free are in bytes, as df has them.
+	// Size and Free are in bytes, as df prints them.
 	Size int64 `json:"size"`
 	Free int64 `json:"free"`
 	// Used and InodesUsed are percent.
 	Used       int `json:"used_percent"`
 	InodesUsed int `json:"inodes_used_percent"`
-	// High and Low are the policy's.
+	// High and Low are the marks of the policy.
 	High int `json:"high_percent"`
 	Low  int `json:"low_percent"`
-	// Wanted is how many bytes are to be freed, 0 below the high mark.
+	// Wanted is how many bytes should be freed, 0 below the high mark.
 	Wanted int64 `json:"wanted"`
 }
 
-// GCImage is what becomes of one image, and why.
+// GCImage says whether an image is removed, and why.
 type GCImage struct {
 	ID string `json:"id"`
 	// Names are its tags, or its digests where it has none.
 	Names []string `json:"names,omitempty"`
-	// Size is all of its layers, Frees those that go with it.
+	// Size is the size of all its layers, Frees of those that are removed with it.
 	Size  int64 `json:"size"`
 	Frees int64 `json:"frees"`
-	// LastUsed is when a container of it ran or was made last, or when it came.
+	// LastUsed is when a container of it ran or was created last, or when it arrived.
 	LastUsed time.Time `json:"last_used"`
-	// Remove says that it goes.
+	// Remove says that it is removed.
 	Remove bool `json:"remove"`
-	// Rule is the rule that decides, Reason the same in a sentence.
+	// Rule is the rule that decides, Reason says the same in a sentence.
 	Rule   string `json:"rule"`
 	Reason string `json:"reason"`
-	// Error is why it did not go.
+	// Error is why it was not removed.
 	Error string `json:"error,omitempty"`
 }
 
-// GCContainer is a container that ended and goes.
+// GCContainer is a container that has ended and is removed.
 type GCContainer struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Reason string `json:"reason"`
-	// Error is why it did not go.
+	// Error is why it was not removed.
 	Error string `json:"error,omitempty"`
 }
 
 // GCHold is something that holds space.
 type GCHold struct {
-	// What is it, in words, Bytes what it holds, and Cure what to do about it.
+	// What names it, Bytes is its size, and Cure says what to do about it.
 	What  string `json:"what"`
 	Bytes int64  `json:"bytes"`
 	Cure  string `json:"cure"`
 }
 
-// Housekeeping is what is wrong with the disk, in the status.
+// Housekeeping is the part of the status about the disk.
 type Housekeeping struct {
-	// Problem says that the disk is too full, and that nothing more can be
-	// removed, "" where that is not so.
+	// Problem says that the disk is too full, and nothing more can be removed; ""
+	// otherwise.
 	Problem string `json:"problem,omitempty"`
-	// Holds are the five largest things on the file system then.
+	// Holds are the five largest things on the file system, if there is a problem.
 	Holds []GCHold `json:"holds,omitempty"`
-	// LastRun is when a run of housekeeping ended last.
+	// LastRun is when the last run of housekeeping ended.
 	LastRun *time.Time `json:"last_run,omitempty"`
-	// Error is why the last run could not be made.
+	// Error is why the last run failed.
 	Error string `json:"error,omitempty"`
+}
+
+// ShortID returns the ID of an image as docker prints it.
+func ShortID(id string) string {
+	id = strings.TrimPrefix(id, "sha256:")
+	return id[:min(12, len(id))]
 }

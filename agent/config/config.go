@@ -1,5 +1,5 @@
-// Package config reads /etc/dockhost/dockhost.yaml: what an administrator
-// sets for the agent. Without the file the defaults hold.
+// Package config reads /etc/dockhost/dockhost.yaml, the settings of the agent.
+// Without the file it returns the defaults.
 package config
 
 import (
@@ -18,43 +18,42 @@ import (
 	"github.com/dockhost/dockhost/spec/housekeeping"
 )
 
-// Path is where the file is.
+// Path is the path of the file.
 const Path = "/etc/dockhost/dockhost.yaml"
 
 const (
-	// defaultPoll is how often a metadata service is asked again that does not
-	// tell of changes by itself.
+	// defaultPoll is the poll interval for a metadata service that does not report
+	// changes.
 	defaultPoll = 10 * time.Minute
-	// minPoll keeps a fleet from flooding its metadata service.
+	// minPoll prevents that a fleet overloads its metadata service.
 	minPoll = 10 * time.Second
 )
 
-// Config is what the file says.
+// Config is the content of the file.
 type Config struct {
-	// Datasources are the datasources to ask and their order, by cloud-init's
-	// names; without any, those that the host's marks point to.
+	// Datasources are the datasources to use, in their order, by cloud-init's names.
+	// Without any, the agent detects the datasource.
 	Datasources []string
-	// IMDSv1 allows EC2's metadata service to be asked without a token, where
-	// it gives none.
+	// IMDSv1 allows requests to EC2's metadata service without a token, if the service
+	// issues none.
 	IMDSv1 bool
-	// Poll is how often user data is asked for again where no change is told; 0
-	// is never.
+	// Poll is how often user data is fetched again if its datasource does not report
+	// changes; 0 is never.
 	Poll time.Duration
-	// Include allows user data to name further user data by its address
-	// (#include).
+	// Include allows user data to include other user data by its address (#include).
 	Include bool
-	// Housekeeping is what is said about it; nil where nothing is.
+	// Housekeeping has the settings of housekeeping; nil without any.
 	Housekeeping *spec.Housekeeping
 }
 
-// Equal says whether two configurations are the same.
+// Equal reports whether two configurations are the same.
 func (c Config) Equal(d Config) bool {
 	return slices.Equal(c.Datasources, d.Datasources) && c.IMDSv1 == d.IMDSv1 && c.Poll == d.Poll && c.Include == d.Include &&
 		reflect.DeepEqual(c.Housekeeping, d.Housekeeping)
 }
 
-// Read reads the file below a root, "" on a real host. known are the names of
-// the datasources. The error is everything that is wrong in the file.
+// Read reads the file below a root, "" on a real host. known are the names of the
+// datasources. The error has every mistake in the file.
 func Read(root string, known []string) (Config, error) {
 	text, err := os.ReadFile(filepath.Join(root, Path))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,7 +65,7 @@ func Read(root string, known []string) (Config, error) {
 	return Parse(Path, text, known)
 }
 
-// Parse reads the text of the file. file names it in messages.
+// Parse reads the text of the file. Messages name it by file.
 func Parse(file string, text []byte, known []string) (Config, error) {
 	c := Config{Poll: defaultPoll}
 	node, err := document.Parse(file, text)
@@ -91,12 +90,12 @@ func Parse(file string, text []byte, known []string) (Config, error) {
 	return c, r.Err()
 }
 
-// reader notes what is wrong while it reads.
+// reader collects the mistakes that it finds.
 type reader struct {
 	*document.Report
 }
 
-// datasource reads the names alone, or a mapping with more.
+// datasource reads the names alone, or a mapping with more settings.
 func (r reader) datasource(c *Config, at document.Spot, known []string) {
 	if at.IsScalar() && !at.IsNull() || at.IsList() {
 		c.Datasources = r.names(at, known)
@@ -138,7 +137,7 @@ func (r reader) names(at document.Spot, known []string) []string {
 }
 
 func hint(name string, known []string) string {
-	for _, one := range known { // cloud-init is particular about capitals
+	for _, one := range known { // cloud-init distinguishes upper and lower case
 		if strings.EqualFold(one, name) {
 			return fmt.Sprintf(" (did you mean %q?)", one)
 		}

@@ -1,6 +1,6 @@
-// Package dropin renders the drop-in of dockhost@NAME.service, what is one
-// container's own in its unit, and the units that mount what it needs. It is pure, for the agent, which writes it, and
-// for `dockhostctl render`, which shows it.
+// Package dropin renders the drop-in of dockhost@NAME.service, which has the unit
+// settings of one container, and the units for its mounts. It writes no files: the
+// agent writes what it renders, and `dockhostctl render` prints it.
 package dropin
 
 import (
@@ -11,38 +11,38 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// name sorts before what an administrator adds by `systemctl edit`
-// (override.conf), which then wins.
+// name sorts before override.conf, which `systemctl edit` writes, so that an
+// administrator's settings win.
 const name = "50-dockhost.conf"
 
 const (
-	// defaultGrace is Docker's own between the stop signal and SIGKILL.
+	// defaultGrace is Docker's default time between the stop signal and SIGKILL.
 	defaultGrace = 10 * time.Second
-	// stopMargin is what the unit's stop timeout has over the container's
-	// grace period, for Docker to kill and remove the container.
+	// stopMargin is added to the container's grace period for the unit's stop timeout.
+	// Docker needs it to kill and remove the container.
 	stopMargin = 10 * time.Second
-	// settings254 are settings that an older systemd warns about at each
-	// reload. RestartSteps= makes restarts ever slower; DelegateSubgroup= has
-	// the supervisor start in its leaf cgroup, where it would move by itself:
-	// to move takes the kernel milliseconds.
+	// settings254 are for systemd 254 and later; an older one warns about them at each
+	// reload. RestartSteps= makes restarts ever slower. DelegateSubgroup= starts the
+	// supervisor in its leaf cgroup. Otherwise it moves there by itself, which takes the
+	// kernel milliseconds.
 	settings254 = "RestartSteps=6\nRestartMaxDelaySec=1min\nDelegateSubgroup=supervisor\n"
-	// settingsV1 are controllers of cgroup v1 alone, which systemd 258 does not
-	// know any more and which are not part of Delegate=yes. Without them, the
-	// first setting in the unit or its slice that needs one has systemd move the
-	// container's processes out of their cgroup there, and docker exec fails.
+	// settingsV1 are controllers of cgroup v1 alone. systemd 258 does not know them any
+	// more, and Delegate=yes does not include them. Without them, once a setting of the
+	// unit or its slice needs one of them, systemd moves the container's processes out
+	// of their cgroup, and docker exec fails.
 	settingsV1 = "Delegate=cpuacct blkio devices\n"
 )
 
 // UnitDir is where the agent writes unit files.
 const UnitDir = "/run/systemd/system/"
 
-// Path is where the drop-in of a container lies.
+// Path returns the path of a container's drop-in.
 func Path(container string) string {
 	return UnitDir + spec.UnitName(container) + ".d/" + name
 }
 
-// Render returns the drop-in of a container for a version of systemd. What the
-// user sets comes last and wins.
+// Render returns the drop-in of a container for a version of systemd. The user's
+// settings are last, so they win.
 func Render(c *spec.Container, systemdVersion int) []byte {
 	var unit, service strings.Builder
 	fmt.Fprintf(&unit, "Description=container %s (%s)\n", c.Name, escapePercent(c.Image))
@@ -57,8 +57,8 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 		fmt.Fprintf(&unit, "RequiresMountsFor=%s\n", m.Where)
 	}
 	grace := defaultGrace
-	if own := c.Config.StopTimeout; own != nil {
-		grace = time.Duration(*own) * time.Second
+	if seconds := c.Config.StopTimeout; seconds != nil {
+		grace = time.Duration(*seconds) * time.Second
 	}
 	fmt.Fprintf(&service, "TimeoutStopSec=%d\n", int((grace + stopMargin).Seconds()))
 	if c.Restart != "" {
@@ -85,14 +85,14 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 		}
 		fmt.Fprintf(section, "%s=%s\n", setting.Key, setting.Value)
 	}
-	return []byte("# Written by dockhost.service, and written anew when the declaration changes.\n" +
+	return []byte("# Written by dockhost.service. Do not edit: it is replaced when the declaration changes.\n" +
 		"[Unit]\n" + unit.String() + "\n[Service]\n" + service.String())
 }
 
-// serviceType renders what differs from the unit's own Type=notify. With
-// notify: off systemd is told nothing, so that it waits for nothing. Reloading
-// is the supervisor's work, which SIGHUP asks for: notify-reload, of systemd
-// 253, also waits for its end.
+// serviceType renders what differs from the unit's Type=notify. With notify: off
+// the supervisor sends systemd nothing, so systemd must not wait. SIGHUP has the
+// supervisor reload the container; notify-reload, of systemd 253, also waits until
+// that has ended.
 func serviceType(c *spec.Container, systemdVersion int) string {
 	const reload = "ExecReload=/bin/kill -HUP $MAINPID\n"
 	switch {
@@ -108,5 +108,5 @@ func serviceType(c *spec.Container, systemdVersion int) string {
 	return ""
 }
 
-// escapePercent keeps systemd from taking a text for specifiers.
+// escapePercent prevents that systemd expands specifiers in a text.
 func escapePercent(text string) string { return strings.ReplaceAll(text, "%", "%%") }

@@ -21,7 +21,7 @@ func TestRender(t *testing.T) {
 			{Section: "Service", Key: "TimeoutStopSec", Value: "5"},
 		},
 	}
-	want := `# Written by dockhost.service, and written anew when the declaration changes.
+	want := `# Written by dockhost.service. Do not edit: it is replaced when the declaration changes.
 [Unit]
 Description=container web (registry/100%%:1)
 After=dockhost@db.service
@@ -54,7 +54,7 @@ TimeoutStopSec=5
 	}
 }
 
-// How systemd is told of readiness, and asks for a reload.
+// Notify modes and reloads decide the type of the unit.
 func TestServiceType(t *testing.T) {
 	reload := &spec.Reload{Signal: "HUP"}
 	tests := []struct {

@@ -10,16 +10,16 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// MountMark is the first line of each unit file that is written for mounts, by
-// which it is known again.
+// MountMark is the first line of each unit file that dockhost writes for mounts. The
+// agent recognizes its files by it.
 const MountMark = "# Written by dockhost.service for the mounts of containers.\n"
 
-// MakefsTemplate is what makes a file system. The name is not that of
-// systemd-makefs@.service, whose instances are those of /etc/fstab.
+// MakefsTemplate is the template unit that makes a file system. It is not
+// systemd-makefs@.service, because that one's instances belong to /etc/fstab.
 const MakefsTemplate = "dockhost-makefs"
 
-// Mount returns the unit files of a mount, by name: the .mount unit, and where
-// one is to be made, the service that makes the file system.
+// Mount returns the unit files of a mount, by name: the .mount unit, and with makefs
+// the service that makes the file system.
 func Mount(m spec.Mount) map[string]string {
 	var top, mount strings.Builder
 	before := func(name string) { fmt.Fprintf(&top, "Requires=%s\nAfter=%s\n", name, name) }
@@ -45,9 +45,9 @@ func Mount(m spec.Mount) map[string]string {
 }
 
 // makefs renders the service that makes a file system on a blank device.
-// systemd-makefs leaves a device alone that has a file system. One that has
-// partitions it would overwrite: blkid's exit status 2 says that there is
-// nothing at all.
+// systemd-makefs does nothing if the device has a file system, but it would overwrite
+// partitions. So blkid is asked first: its exit status 2 means that the device is
+// blank.
 func makefs(m spec.Mount) string {
 	fsck := instance("systemd-fsck", m.What)
 	return `[Unit]
@@ -67,10 +67,10 @@ TimeoutSec=infinity
 `
 }
 
-// Device is the unit that stands for the device of a mount.
+// Device returns the device unit of a mount.
 func Device(m spec.Mount) string { return unit.UnitNamePathEscape(m.What) + ".device" }
 
-// instance is the name of a template's instance for a path:
+// instance returns the name of a template's instance for a path, such as
 // "systemd-fsck@dev-sdb.service".
 func instance(template, path string) string {
 	return template + "@" + unit.UnitNamePathEscape(path) + ".service"

@@ -12,7 +12,7 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-// statfs returns how full the file system is on which a directory lies.
+// statfs returns how full the file system of a directory is.
 func statfs(root string) (Disk, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(root, &fs); err != nil {
@@ -26,8 +26,8 @@ func statfs(root string) (Disk, error) {
 	}, nil
 }
 
-// used is how much of the file system is used, in percent, as df has it: the
-// blocks that are reserved for root count as used.
+// used is how much of the file system is used, in percent, as df prints it: blocks
+// that are reserved for root count as used.
 func (d Disk) used() int { return percent(d.Used, d.Used+d.Free) }
 
 func (d Disk) filesUsed() int { return percent(d.Files-d.FilesFree, d.Files) }
@@ -40,13 +40,13 @@ func percent(part, whole int64) int {
 	return int((100*part + whole - 1) / whole)
 }
 
-// full says whether the high mark is reached, or pulls need more than is free.
+// full reports whether the high mark is reached, or pulls need more than is free.
 func (d Disk) full(p Policy, need int64) bool {
 	return d.used() >= p.High || d.filesUsed() >= p.High || need > d.Free
 }
 
-// wanted is how many bytes must go, 0 where the disk is not full. Of inodes it
-// is not known how many an image has: they are taken to lie where the bytes do.
+// wanted is how many bytes must be freed, 0 when the disk is not full. How many inodes
+// an image has is not known: the estimate spreads them evenly over the bytes.
 func (d Disk) wanted(p Policy, need int64) int64 {
 	if !d.full(p, need) {
 		return 0
@@ -61,19 +61,20 @@ func (d Disk) wanted(p Policy, need int64) int64 {
 	return wanted
 }
 
-// low says whether there is room again.
+// low reports whether there is room again.
 func (d Disk) low(p Policy, need int64) bool {
 	return d.used() <= p.Low && d.filesUsed() <= p.Low && need <= d.Free
 }
 
-func (d Disk) told(p Policy, wanted int64) api.GCDisk {
+// answer is the disk in the local API.
+func (d Disk) answer(p Policy, wanted int64) api.GCDisk {
 	return api.GCDisk{
 		Root: d.Root, Size: d.Used + d.Free, Free: d.Free, Used: d.used(), InodesUsed: d.filesUsed(),
 		High: p.High, Low: p.Low, Wanted: wanted,
 	}
 }
 
-// limit is a time as a policy has it: 1h, 30d.
+// limit writes a time as in a policy: 1h, 30d.
 func limit(d time.Duration) string {
 	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%dd", days)
@@ -88,5 +89,5 @@ func limit(d time.Duration) string {
 	return text
 }
 
-// shown is a time as people say it.
+// shown writes a time in words: 5 weeks.
 func shown(d time.Duration) string { return strings.ToLower(units.HumanDuration(max(d, 0))) }

@@ -19,31 +19,40 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// preloadedPath is the list of the images that were baked into the host's, made
-// by packaging/bake.
+// preloadedPath lists the images that were baked into the host's image.
+// packaging/bake writes it.
 const preloadedPath = "/var/lib/dockhost/preloaded.json"
 
-// unitLabel is on each container that a supervisor made.
+// unitLabel is on each container that a supervisor created.
 const unitLabel = "dockhost.unit"
 
-// gather asks for all that a plan is made of: three calls of the Engine, however
-// many images there are. It brings the memory up to date on the way, and saves
-// it.
+// engineState is what Docker reports, and how full its disk is.
+type engineState struct {
+	info       engine.Info
+	images     []engine.StoredImage
+	containers []engine.StoredContainer
+	disk       Disk
+}
+
+// askEngine asks Docker three times, however many images there are.
+func (k *Keeper) askEngine(ctx context.Context) (s engineState, err error) {
+	if s.info, err = k.Docker.Info(ctx); err != nil {
+		return s, err
+	}
+	if s.images, err = k.Docker.Images(ctx, s.info.Snapshotter); err != nil {
+		return s, err
+	}
+	if s.containers, err = k.Docker.Containers(ctx); err != nil {
+		return s, err
+	}
+	s.disk, err = k.Statfs(s.info.Root)
+	return s, err
+}
+
+// gather returns what a plan is made from. It also updates the memory, and saves it.
 func (k *Keeper) gather(ctx context.Context) (Input, error) {
 	began := k.Now()
-	info, err := k.Docker.Info(ctx)
-	if err != nil {
-		return Input{}, err
-	}
-	images, err := k.Docker.Images(ctx, info.Snapshotter)
-	if err != nil {
-		return Input{}, err
-	}
-	containers, err := k.Docker.Containers(ctx)
-	if err != nil {
-		return Input{}, err
-	}
-	disk, err := k.Statfs(info.Root)
+	state, err := k.askEngine(ctx)
 	if err != nil {
 		return Input{}, err
 	}
@@ -51,9 +60,9 @@ func (k *Keeper) gather(ctx context.Context) (Input, error) {
 	if err != nil {
 		return Input{}, err
 	}
-	k.setRoot(info.Root)
+	k.setRoot(state.info.Root)
 	assigned := k.Assigned()
-	in := Input{Now: k.Now(), Assigned: assigned.Images, Preloaded: k.preloaded(), Disk: disk}
+	in := Input{Now: k.Now(), Assigned: assigned.Images, Preloaded: k.preloaded(), Disk: state.disk}
 	for _, claim := range claimed {
 		in.Claimed, in.Need = append(in.Claimed, claim.Ref), in.Need+claim.Need
 	}
@@ -61,26 +70,32 @@ func (k *Keeper) gather(ctx context.Context) (Input, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.memory.notePulled(pulled, in.Now)
-	k.noteContainers(containers, assigned.Names, in.Now)
-	k.noteUses(images, in.Now)
-	known := map[string]bool{}
-	for _, image := range images {
-		known[image.ID] = true
-		k.memory.of(image.ID, in.Now)
-	}
-	k.memory.forget(known, assigned.Names, began)
+	k.noteContainers(state.containers, assigned.Names, in.Now)
+	k.noteImages(state.images, assigned.Names, began, in.Now)
 	in.Rollback = k.memory.rollback()
-	in.Images, in.Layers = k.withLayers(info, images)
-	in.Containers = containersOf(containers, in.Now)
+	in.Images, in.Layers = k.withLayers(state.info, state.images)
+	in.Containers = containersOf(state.containers, in.Now)
 	if err := k.memory.save(k.Root); err != nil {
-		// A full disk may be why, and is what all of this is about.
+		// The disk may be full, which this run is about to end.
 		k.Log.Warn("uses of images not remembered", zap.Error(err))
 	}
 	return in, nil
 }
 
-// noteContainers remembers which images are in use, and with which one each
-// container of dockhost is ready. The caller holds mu.
+// noteImages remembers all images, and forgets those that are gone, and containers
+// that are not among names. The caller holds mu.
+func (k *Keeper) noteImages(images []engine.StoredImage, names []string, began, now time.Time) {
+	k.noteUses(images, now)
+	known := map[string]bool{}
+	for _, image := range images {
+		known[image.ID] = true
+		k.memory.of(image.ID, now)
+	}
+	k.memory.forget(known, names, began)
+}
+
+// noteContainers remembers which images are in use, and with which image each assigned
+// container is ready. The caller holds mu.
 func (k *Keeper) noteContainers(containers []engine.StoredContainer, names []string, now time.Time) {
 	images := map[string]string{}
 	for _, c := range containers {
@@ -98,7 +113,7 @@ func (k *Keeper) noteContainers(containers []engine.StoredContainer, names []str
 	}
 }
 
-// noteUses remembers the uses that Docker told of. The caller holds mu.
+// noteUses remembers the uses that Docker reported. The caller holds mu.
 func (k *Keeper) noteUses(images []engine.StoredImage, now time.Time) {
 	for i := range images {
 		r := k.memory.of(images[i].ID, now)
@@ -119,9 +134,9 @@ func (k *Keeper) noteUses(images []engine.StoredImage, now time.Time) {
 	clear(k.uses)
 }
 
-// withLayers are the images with what is known of their layers. Where that does
-// not add up to what the Engine says, an image counts as one layer of its own.
-// The caller holds mu.
+// withLayers returns the images with their layers. If the sizes of the layers do not
+// add up to Docker's size of the image, the image counts as a single layer. The caller
+// holds mu.
 func (k *Keeper) withLayers(info engine.Info, stored []engine.StoredImage) ([]Image, map[string]int64) {
 	files := engine.NewLayerFiles(info)
 	sizes := map[string]int64{}
@@ -132,8 +147,8 @@ func (k *Keeper) withLayers(info engine.Info, stored []engine.StoredImage) ([]Im
 			ID: s.ID, Parent: s.Parent, Tags: s.Tags, Digests: s.Digests, Labels: s.Labels, Size: s.Size,
 			Arrived: r.Seen, LastUsed: r.Used, Managed: k.memory.managed(s.ID), Pulled: r.Pulled,
 		}
-		keys, arrived, ok := layersOf(files, s)
-		if !ok {
+		keys, arrived, known := layersOf(files, s)
+		if !known {
 			keys = []string{"of " + s.ID}
 			sizes[keys[0]] = s.Size - max(s.Shared, 0)
 		}
@@ -149,8 +164,8 @@ func (k *Keeper) withLayers(info engine.Info, stored []engine.StoredImage) ([]Im
 	return images, sizes
 }
 
-// layersOf returns the layers of an image, and false where they are not known.
-func layersOf(files *engine.LayerFiles, s engine.StoredImage) (keys []string, arrived time.Time, ok bool) {
+// layersOf returns the layers of an image, if they are known, and when it arrived.
+func layersOf(files *engine.LayerFiles, s engine.StoredImage) (keys []string, arrived time.Time, known bool) {
 	if files == nil {
 		return nil, time.Time{}, false
 	}
@@ -177,7 +192,7 @@ func containersOf(stored []engine.StoredContainer, now time.Time) []Container {
 	return containers
 }
 
-// preloaded are the images that the host's image was baked with.
+// preloaded returns the IDs of the images that were baked into the host's image.
 func (k *Keeper) preloaded() map[string]bool {
 	ids := map[string]bool{}
 	raw, err := os.ReadFile(filepath.Join(k.Root, preloadedPath))
@@ -198,7 +213,7 @@ func (k *Keeper) preloaded() map[string]bool {
 	return ids
 }
 
-// holdsOf are the five largest things on the disk.
+// holdsOf returns the five largest things on the disk.
 func (k *Keeper) holdsOf(ctx context.Context, root string) []api.GCHold {
 	usage, err := k.Docker.Usage(ctx)
 	if err != nil {
@@ -215,7 +230,7 @@ func (k *Keeper) holdsOf(ctx context.Context, root string) []api.GCHold {
 	add("images", usage.Layers, "see: dockhostctl gc --dry-run")
 	add("build cache", usage.Cache, "run: docker builder prune")
 	for name, size := range usage.Containers {
-		add("what container "+name+" wrote into its own file system", size, "see: docker diff "+name+"; mount a volume there, or make it anew")
+		add("what container "+name+" wrote into its own file system", size, "see: docker diff "+name+"; mount a volume there, or create it again")
 	}
 	for name, size := range usage.Volumes {
 		add("volume "+name, size, "see: docker volume inspect "+name)
@@ -232,8 +247,7 @@ func (k *Keeper) holdsOf(ctx context.Context, root string) []api.GCHold {
 	return holds[:min(5, len(holds))]
 }
 
-// logs are the sizes of containers' logs that lie below Docker's root, by the
-// container's name.
+// logs returns the sizes of the logs below Docker's root, by the container's name.
 func (k *Keeper) logs(ctx context.Context, root string) map[string]int64 {
 	names := map[string]string{}
 	if containers, err := k.Docker.Containers(ctx); err == nil {

@@ -33,9 +33,9 @@ type rig struct {
 	dir      rundir.Dir
 	policy   Policy
 	assigned Assigned
-	// other is what else is on the disk.
+	// other is how many bytes other files take.
 	other atomic.Int64
-	// ahead is how far the clock is ahead.
+	// ahead is how far the clock is set ahead.
 	ahead atomic.Int64
 }
 
@@ -67,7 +67,7 @@ func (r *rig) statfs(root string) (Disk, error) {
 	return Disk{Root: root, Used: used, Free: max(1000*mb-used, 0), Files: 100, FilesFree: 90}, nil
 }
 
-// pulled has the host have images that dockhost pulled.
+// pulled adds images that dockhost pulled.
 func (r *rig) pulled(refs ...string) {
 	r.Helper()
 	for _, ref := range refs {
@@ -92,7 +92,7 @@ func (r *rig) id(ref string) string {
 	return image.ID
 }
 
-// runs makes the container app of an image, as a supervisor does, that is ready.
+// runs creates the container app of an image, as a supervisor does, and makes it ready.
 func (r *rig) runs(ref string) {
 	r.Helper()
 	const name = "app"
@@ -131,9 +131,8 @@ func (r *rig) has(want ...string) {
 	}
 }
 
-// Ten updates in a row leave as many images as are to be kept, whether or not
-// the agent is restarted in between.
-func TestNightly(t *testing.T) {
+// Ten updates leave keep_last images, even if the agent is restarted in between.
+func TestUpdatesLeaveKeepLast(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
 	r.server.AddImage("theirs:1", enginetest.App())
@@ -150,9 +149,8 @@ func TestNightly(t *testing.T) {
 	r.has("docker.io/library/theirs:1", "localhost:5000/app:10", "localhost:5000/app:9")
 }
 
-// A container that fails with a new image has its way back, however often it is
-// tried with others.
-func TestRollbackTarget(t *testing.T) {
+// The image to roll back to stays, however many new images fail.
+func TestRollbackTargetStays(t *testing.T) {
 	r := newRig(t)
 	r.policy.KeepLast = 1
 	k := r.keeper()
@@ -172,8 +170,8 @@ func TestRollbackTarget(t *testing.T) {
 	r.has("docker.io/library/app:1", "docker.io/library/app:3")
 }
 
-// Without a memory nothing is lost but what is known of who pulled what.
-func TestDamagedMemory(t *testing.T) {
+// A damaged memory loses only who pulled what, and is replaced.
+func TestDamagedMemoryIsReplaced(t *testing.T) {
 	for _, text := range []string{"", "{", `{"version":9}`, `{"version":1,"images":{"a":null},"ways":{}}`, `{"version":1}`} {
 		r := newRig(t)
 		k := r.keeper()
@@ -193,13 +191,13 @@ func TestDamagedMemory(t *testing.T) {
 			err = json.Unmarshal(raw, &memory{})
 		}
 		if err != nil {
-			t.Errorf("the memory is not healed: %v", err)
+			t.Errorf("the memory is not replaced: %v", err)
 		}
 	}
 }
 
-// What a program claims between the plan and the removal stays.
-func TestClaimedMeanwhile(t *testing.T) {
+// An image that a program claims between the plan and the removal stays.
+func TestClaimAfterThePlan(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
 	r.pulled("app:1", "app:2", "app:3")
@@ -223,8 +221,8 @@ func TestClaimedMeanwhile(t *testing.T) {
 	}
 }
 
-// A full disk is told once with what fills it, and the telling ends with it.
-func TestFull(t *testing.T) {
+// The status says what fills a full disk, until there is room again.
+func TestFullDiskIsReported(t *testing.T) {
 	r := newRig(t)
 	r.policy.Images = spec.ScopeAll
 	k := r.keeper()
@@ -255,8 +253,8 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// One image that cannot be removed does not keep the others.
-func TestErrors(t *testing.T) {
+// The other images are removed even if one cannot be removed.
+func TestFailedRemoval(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
 	r.pulled("a:1", "b:1", "c:1")
@@ -275,7 +273,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Docker that is away is no reason to end, and to forget.
+// The keeper forgets nothing while Docker is away.
 func TestDockerAway(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
@@ -294,9 +292,9 @@ func TestDockerAway(t *testing.T) {
 	}
 }
 
-// However many images and containers there are, the Engine is asked the same, and
-// no more is remembered from one time to the next.
-func TestCalls(t *testing.T) {
+// The number of requests to Docker, and what is remembered, does not grow with the number
+// of images or runs.
+func TestGatherAsksFewTimes(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
 	const images, containers = 500, 200
@@ -304,8 +302,8 @@ func TestCalls(t *testing.T) {
 		r.server.AddImage(fmt.Sprint("app:", n), enginetest.App())
 	}
 	for n := range containers {
-		made := engine.CreateRequest{Name: fmt.Sprint("c", n), Config: &container.Config{Image: fmt.Sprint("app:", n)}, HostConfig: &container.HostConfig{}}
-		if _, _, err := r.client.Create(t.Context(), made); err != nil {
+		request := engine.CreateRequest{Name: fmt.Sprint("c", n), Config: &container.Config{Image: fmt.Sprint("app:", n)}, HostConfig: &container.HostConfig{}}
+		if _, _, err := r.client.Create(t.Context(), request); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -324,8 +322,8 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// What the host's image was baked with stays, whoever else wants it gone.
-func TestPreloaded(t *testing.T) {
+// Images that were baked into the host's image stay.
+func TestPreloadedImageStays(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
 	r.pulled("a:1", "b:1")
@@ -341,8 +339,8 @@ func TestPreloaded(t *testing.T) {
 	r.has("docker.io/library/a:1")
 }
 
-// A use that Docker tells of keeps an image longer than one that was not used.
-func TestUses(t *testing.T) {
+// An image that Docker reports as used stays longer than one that was not used.
+func TestUsedImageStaysLonger(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
 	r.pulled("old:1", "older:1")

@@ -18,23 +18,24 @@ import (
 // memoryPath is where the memory is kept across reboots.
 const memoryPath = "/var/lib/dockhost/images.json"
 
-// memoryVersion is that of the file: one of another version is begun anew.
+// memoryVersion is the version of the file. A file of another version is replaced.
 const memoryVersion = 1
 
-// maxMemory bounds what is read of it.
+// maxMemory bounds the file.
 const maxMemory = 16 << 20
 
-// memory is what is remembered of images. Without it nothing wrong is removed:
-// whatever is there counts as having come just now, or when Docker's files say.
+// memory is what the keeper remembers about images. Without it too little is removed
+// rather than too much: every image counts as arrived just now, or when Docker's files
+// say.
 type memory struct {
 	Version int `json:"version"`
 	// Images is by ID.
 	Images map[string]*record `json:"images"`
-	// Ways is by the name of the container.
-	Ways map[string]*way `json:"ways"`
+	// Histories is by the name of the container.
+	Histories map[string]*history `json:"ways"`
 }
 
-// record is what is remembered of one image.
+// record is about one image.
 type record struct {
 	// Seen is when it was seen first, Used when it was used last.
 	Seen time.Time `json:"seen"`
@@ -43,9 +44,9 @@ type record struct {
 	Pulled []string `json:"pulled,omitempty"`
 }
 
-// way is the way back of a container: the image with which it was ready last,
-// and the one before.
-type way struct {
+// history has the images that a container may be rolled back to: the one with which it
+// was ready last, and the one before.
+type history struct {
 	// Container is the Docker container that was seen ready last.
 	Container string `json:"container"`
 	Good      string `json:"good"`
@@ -53,16 +54,16 @@ type way struct {
 }
 
 func newMemory() *memory {
-	return &memory{Version: memoryVersion, Images: map[string]*record{}, Ways: map[string]*way{}}
+	return &memory{Version: memoryVersion, Images: map[string]*record{}, Histories: map[string]*history{}}
 }
 
-// loadMemory reads what is kept below a root. It is never nil; the error says
-// that something was, and cannot be read.
+// loadMemory reads the file below a root. The memory is never nil; an error means that
+// there is a file that cannot be read.
 func loadMemory(root string) (*memory, error) {
 	path := filepath.Join(root, memoryPath)
-	left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"*"))
-	for _, one := range left { // by an agent that was killed while it wrote
-		_ = os.Remove(one)
+	leftovers, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"*"))
+	for _, leftover := range leftovers { // of an agent that was killed while it wrote
+		_ = os.Remove(leftover)
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,24 +80,24 @@ func loadMemory(root string) (*memory, error) {
 	if err == nil {
 		err = json.Unmarshal(raw, m)
 	}
-	if err == nil && (m.Version != memoryVersion || m.Images == nil || m.Ways == nil || !m.whole()) {
+	if err == nil && (m.Version != memoryVersion || m.Images == nil || m.Histories == nil || !m.whole()) {
 		err = fmt.Errorf("%s is not of version %d", path, memoryVersion)
 	}
 	if err != nil {
-		return newMemory(), fmt.Errorf("read the memory of images, which begins anew: %w", err)
+		return newMemory(), fmt.Errorf("read the memory of images, which starts empty: %w", err)
 	}
 	return m, nil
 }
 
-// whole says whether nothing in it is null.
+// whole reports whether nothing in the memory is null.
 func (m *memory) whole() bool {
 	for _, r := range m.Images {
 		if r == nil {
 			return false
 		}
 	}
-	for _, w := range m.Ways {
-		if w == nil {
+	for _, h := range m.Histories {
+		if h == nil {
 			return false
 		}
 	}
@@ -106,32 +107,33 @@ func (m *memory) whole() bool {
 func (m *memory) save(root string) error {
 	raw, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("keep the memory of images: %w", err)
+		return fmt.Errorf("save the memory of images: %w", err)
 	}
 	path := filepath.Join(root, memoryPath)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("keep the memory of images: %w", err)
+		return fmt.Errorf("save the memory of images: %w", err)
 	}
 	if err := atomicfile.Write(path, raw, 0o600); err != nil {
-		return fmt.Errorf("keep the memory of images: %w", err)
+		return fmt.Errorf("save the memory of images: %w", err)
 	}
 	return nil
 }
 
-// of returns the record of an image, made if there is none.
+// of returns the record of an image, and creates it if it is missing.
 func (m *memory) of(id string, now time.Time) *record {
 	r := m.Images[id]
 	if r == nil {
 		r = &record{Seen: now}
 		m.Images[id] = r
 	}
-	if r.Seen.After(now) { // the clock was wrong then
+	if r.Seen.After(now) { // the clock was wrong at that time
 		r.Seen = now
 	}
 	return r
 }
 
-// notePulled remembers what programs of dockhost pulled.
+// notePulled remembers what programs of dockhost pulled, and says whether any of it is
+// new.
 func (m *memory) notePulled(pulled []rundir.Claimed, now time.Time) (changed bool) {
 	for _, claim := range pulled {
 		r := m.of(claim.Pulled, now)
@@ -145,36 +147,38 @@ func (m *memory) notePulled(pulled []rundir.Claimed, now time.Time) (changed boo
 
 // noteReady remembers that a container is ready with an image.
 func (m *memory) noteReady(name, container, image string) {
-	w := m.Ways[name]
-	if w == nil {
-		w = &way{Good: image}
-		m.Ways[name] = w
+	h := m.Histories[name]
+	if h == nil {
+		h = &history{Good: image}
+		m.Histories[name] = h
 	}
-	w.Container = container
-	if w.Good != image {
-		w.Good, w.Previous = image, w.Good
+	h.Container = container
+	if h.Good != image {
+		h.Good, h.Previous = image, h.Good
 	}
 }
 
-// forget drops what is known of images that were gone when the list of them was
-// begun, and of containers that are no longer assigned.
-func (m *memory) forget(images map[string]bool, names []string, began time.Time) {
-	maps.DeleteFunc(m.Images, func(id string, r *record) bool { return !images[id] && r.Seen.Before(began) })
-	maps.DeleteFunc(m.Ways, func(name string, _ *way) bool { return !slices.Contains(names, name) })
+// forget drops the records of images that are not in a list that was made since a time,
+// and the histories of containers that are no longer assigned. An image that was seen
+// since then may not be in the list yet.
+func (m *memory) forget(images map[string]bool, names []string, since time.Time) {
+	maps.DeleteFunc(m.Images, func(id string, r *record) bool { return !images[id] && r.Seen.Before(since) })
+	maps.DeleteFunc(m.Histories, func(name string, _ *history) bool { return !slices.Contains(names, name) })
 }
 
-// rollback has the containers whose way back an image is.
+// rollback returns the container that may be rolled back to an image, by the image's
+// ID.
 func (m *memory) rollback() map[string]string {
-	back := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(m.Ways)) {
-		for _, id := range []string{m.Ways[name].Good, m.Ways[name].Previous} {
-			if _, found := back[id]; !found && id != "" {
-				back[id] = name
+	containers := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(m.Histories)) {
+		for _, id := range []string{m.Histories[name].Good, m.Histories[name].Previous} {
+			if _, known := containers[id]; !known && id != "" {
+				containers[id] = name
 			}
 		}
 	}
-	return back
+	return containers
 }
 
-// managed says whether dockhost pulled an image.
+// managed reports whether dockhost pulled an image.
 func (m *memory) managed(id string) bool { return m.Images[id] != nil && len(m.Images[id].Pulled) > 0 }

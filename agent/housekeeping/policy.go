@@ -10,7 +10,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// Policy is what may be removed, and when.
+// Policy is what may be removed, and when. [spec.Housekeeping] describes the fields.
 type Policy struct {
 	Off         bool
 	Images      spec.Scope
@@ -30,7 +30,7 @@ type Policy struct {
 // containerAge is how long a container stays after it ended.
 const containerAge = time.Hour
 
-// DefaultPolicy is what holds where nothing is said.
+// DefaultPolicy returns the policy of a host without settings.
 func DefaultPolicy() Policy {
 	return Policy{
 		Images: spec.ScopeManaged, High: 85, Low: 70, MinAge: time.Hour, KeepLast: 2, MaxRemovals: 100,
@@ -38,8 +38,8 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// With returns the policy with what a layer says. What the layer does not say
-// stays; what it says to keep is kept in addition.
+// With returns the policy with the settings of one source. Settings that the source
+// does not have stay; its patterns to keep are added.
 func (p Policy) With(h *spec.Housekeeping) Policy {
 	if h == nil {
 		return p
@@ -61,16 +61,16 @@ func (p Policy) With(h *spec.Housekeeping) Policy {
 	return p
 }
 
-func set[T any](to, said *T) {
-	if said != nil {
-		*to = *said
+func set[T any](to, setting *T) {
+	if setting != nil {
+		*to = *setting
 	}
 }
 
 // pinnedBy returns the pattern that keeps an image, "" when none does.
 func (p Policy) pinnedBy(image *Image) string {
 	for _, pattern := range p.Keep {
-		if label, found := strings.CutPrefix(pattern, "label="); found {
+		if label, isLabel := strings.CutPrefix(pattern, "label="); isLabel {
 			if matchLabel(label, image.Labels) {
 				return pattern
 			}
@@ -87,16 +87,16 @@ func (p Policy) pinnedBy(image *Image) string {
 
 func matchLabel(pattern string, labels map[string]string) bool {
 	name, value, hasValue := strings.Cut(pattern, "=")
-	for key, found := range labels {
-		if glob(name, key) && (!hasValue || glob(value, found)) {
+	for key, label := range labels {
+		if glob(name, key) && (!hasValue || glob(value, label)) {
 			return true
 		}
 	}
 	return false
 }
 
-// spellings are the ways in which people write a reference: in full and as
-// docker shows it, with and without the tag.
+// spellings returns the ways in which people write a reference: in full and as docker
+// prints it, with and without the tag.
 func spellings(ref string) []string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
@@ -105,8 +105,7 @@ func spellings(ref string) []string {
 	return []string{named.String(), reference.FamiliarString(named), named.Name(), reference.FamiliarName(named)}
 }
 
-// glob says whether a pattern matches all of a text: * is any characters, ? is
-// one.
+// glob reports whether a pattern matches a whole text: * matches any characters, ? one.
 func glob(pattern, text string) bool {
 	p, t, star, mark := 0, 0, -1, 0
 	for t < len(text) {

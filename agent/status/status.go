@@ -1,6 +1,6 @@
-// Package status gathers how the assigned containers fare, from the run
-// directory, systemd and Docker. It needs no agent: dockhostctl gathers by
-// itself when the agent does not answer.
+// Package status gathers the status of the assigned containers from the run
+// directory, systemd and Docker. It needs no agent: dockhostctl uses it when the agent
+// does not answer.
 package status
 
 import (
@@ -19,19 +19,19 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// engineClient is what is asked of Docker.
+// engineClient is what a gatherer needs from Docker.
 type engineClient interface {
 	Info(ctx context.Context) (engine.Info, error)
 	Inspect(ctx context.Context, id string) (engine.Container, error)
 }
 
-// units is what is asked of systemd.
+// units is what a gatherer needs from systemd.
 type units interface {
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
 	Units(ctx context.Context, pattern string) ([]string, error)
 }
 
-// Gatherer gathers.
+// Gatherer gathers the status of a host.
 type Gatherer struct {
 	Dir    rundir.Dir
 	Engine engineClient
@@ -40,10 +40,10 @@ type Gatherer struct {
 	Runtime string
 }
 
-// askTimeout bounds what Docker and systemd may take to answer.
+// askTimeout bounds the answers of Docker and systemd.
 const askTimeout = 10 * time.Second
 
-// Docker says how the Engine fares.
+// Docker returns the status of the Engine.
 func (g Gatherer) Docker(ctx context.Context) api.Docker {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -58,8 +58,8 @@ func (g Gatherer) Docker(ctx context.Context) api.Docker {
 	return docker
 }
 
-// Containers says how each container fares that is assigned or whose unit is
-// up, sorted by name. What cannot be found out is left out.
+// Containers returns the status of each container that is assigned, or whose unit is
+// up, sorted by name. Fields that cannot be determined are left empty.
 func (g Gatherer) Containers(ctx context.Context) ([]api.Container, error) {
 	names, err := g.names(ctx)
 	if err != nil {
@@ -77,19 +77,19 @@ func (g Gatherer) Containers(ctx context.Context) ([]api.Container, error) {
 	return out, group.Wait()
 }
 
-// names joins what the agent assigned with what systemd runs: without the
-// right to read the run directory, the units alone must do.
+// names returns the containers that are assigned or that systemd runs. Without the
+// permission to read the run directory, it returns the latter alone.
 func (g Gatherer) names(ctx context.Context) ([]string, error) {
 	names, err := g.Dir.Containers()
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, err
 	}
-	up, err := g.Units.Units(ctx, spec.UnitName("*"))
+	active, err := g.Units.Units(ctx, spec.UnitName("*"))
 	if err != nil && len(names) == 0 {
 		return nil, err
 	}
-	for _, unit := range up {
-		if name, found := spec.ContainerName(unit); found && !slices.Contains(names, name) {
+	for _, unit := range active {
+		if name, isOurs := spec.ContainerName(unit); isOurs && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -113,17 +113,28 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 	}
 	state, err := g.Dir.State(name)
 	if err != nil {
-		// Without the right to read it, systemd's word must do: a unit is
-		// active once its container is ready.
+		// Without the permission to read the state, a unit that is active counts as
+		// ready: systemd makes it active once its container is ready.
 		c.Ready = errors.Is(err, fs.ErrPermission) && c.ActiveState == "active"
 		return c
 	}
+	addState(&c, state)
+	if c.ID != "" && c.ActiveState != "inactive" {
+		if inspected, err := g.Engine.Inspect(ctx, c.ID); err == nil {
+			c.Health = inspected.Health
+		}
+	}
+	return c
+}
+
+// addState adds what the supervisor wrote about its container.
+func addState(c *api.Container, state rundir.State) {
 	c.Image, c.Digest, c.Cached, c.ID = state.Image, state.Digest, state.Cached, state.ContainerID
 	if c.Since == nil {
-		// systemd forgets a unit that ended well.
+		// systemd forgets a unit that ended without an error.
 		c.Since = &state.Since
 	}
-	// A supervisor that was killed could not take its word back.
+	// A supervisor that was killed leaves a state that says ready.
 	c.Ready = state.Ready && c.ActiveState == "active"
 	c.Finished = state.Finished() && !c.Ready
 	if c.Ready {
@@ -132,15 +143,9 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 	if state.LastError != nil {
 		c.LastError = &api.Failure{At: state.LastError.At, Message: state.LastError.Message}
 	}
-	if c.ID != "" && c.ActiveState != "inactive" {
-		if found, err := g.Engine.Inspect(ctx, c.ID); err == nil {
-			c.Health = found.Health
-		}
-	}
-	return c
 }
 
-// Well says whether everything is as it should be.
+// Well reports whether every container is ready and nobody has to act.
 func Well(s api.Status) bool {
 	if s.Source.LastKnownGood || s.Source.Waiting != "" || len(s.Source.Problems) > 0 || s.Docker.Error != "" {
 		return false
@@ -156,7 +161,7 @@ func Well(s api.Status) bool {
 	return true
 }
 
-// WithoutAgent is the status as far as it is known without the agent.
+// WithoutAgent returns the status as far as it is known without the agent.
 func WithoutAgent(ctx context.Context, g Gatherer) api.Status {
 	s := api.Status{Version: api.Version, Docker: g.Docker(ctx)}
 	containers, err := g.Containers(ctx)

@@ -68,7 +68,7 @@ func TestContainers(t *testing.T) {
 		t.Errorf("Containers() (-want +got):\n%s", diff)
 	}
 
-	// A supervisor that was killed left word that the container is ready.
+	// A supervisor that was killed left a state that says ready.
 	g.Units = fakeUnits{"dockhost@web.service": "failed"}
 	if got, err := g.Containers(t.Context()); err != nil || got[0].Ready {
 		t.Errorf("Containers() = %+v, %v, want web not ready", got, err)

@@ -17,13 +17,15 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// readOnlySuffix makes a path of a rule good for read-only mounts alone.
+// readOnlySuffix restricts a path in a rule to read-only mounts.
 const readOnlySuffix = ":ro"
 
-// check gathers what one assignment asks for and may not.
+// check collects the refusals for one assignment.
 type check struct {
 	*Policy
-	where    string
+	// where is the place in the user data that is judged now.
+	where string
+	// assigned has the names of the containers in the assignment.
 	assigned map[string]bool
 	refusals Refusals
 }
@@ -32,16 +34,16 @@ func (c *check) refuse(rule, what string) {
 	c.refusals = append(c.refusals, c.where+": "+what+" is not allowed here ("+c.why(rule)+")")
 }
 
-// flag judges what is asked for or not.
-func (c *check) flag(rule string, asked bool, what string) {
-	if asked && !c.judge(rule, func(string) bool { return false }) {
+// flag judges a thing that is either used or not.
+func (c *check) flag(rule string, used bool, what string) {
+	if used && !c.allows(rule, func(string) bool { return false }) {
 		c.refuse(rule, what)
 	}
 }
 
 // word judges a value by the patterns of a rule.
 func (c *check) word(rule, value, what string) {
-	if !c.judge(rule, func(entry string) bool { return matches(entry, value) }) {
+	if !c.allows(rule, func(entry string) bool { return matches(entry, value) }) {
 		c.refuse(rule, what+" "+document.Shorten(strconv.Quote(value)))
 	}
 }
@@ -51,20 +53,20 @@ func matches(pattern, value string) bool {
 	return err == nil && matched
 }
 
-func (c *check) container(made *spec.Container) {
-	host := made.HostConfig
-	c.image(made.Image)
+func (c *check) container(container *spec.Container) {
+	host := container.HostConfig
+	c.image(container.Image)
 	c.flag("privileged", host.Privileged, "privileged")
 	c.namespaces(host)
-	c.mounts(made)
-	c.devices(made)
+	c.mounts(container)
+	c.devices(container)
 	for _, name := range host.CapAdd {
 		if name = capability(name); !slices.Contains(ownCapabilities(), name) {
 			c.capability(name)
 		}
 	}
 	c.security(host)
-	c.runtime(made)
+	c.runtime(container)
 	for _, name := range slices.Sorted(maps.Keys(host.Annotations)) {
 		c.word("annotations", name, "the annotation")
 	}
@@ -72,27 +74,28 @@ func (c *check) container(made *spec.Container) {
 		c.word("log_drivers", driver, "the logging driver")
 	}
 	c.ports(host)
-	for _, file := range made.EnvFiles {
+	for _, file := range container.EnvFiles {
 		c.path("env_files", file.Path, true, "the env_file")
 	}
-	c.unit(made.Unit)
+	c.unit(container.Unit)
 }
 
-// runtime judges what runs the container. A list of runtimes is about runc as
-// well; false is about what is asked for.
-func (c *check) runtime(made *spec.Container) {
-	asked := cmp.Or(made.Runtime, made.HostConfig.Runtime)
-	if asked != "" || len(c.rules["runtimes"].entries) > 0 {
-		c.word("runtimes", cmp.Or(asked, "runc"), "the runtime")
+// runtime judges the runtime of a container. A list of runtimes applies to a
+// container without a runtime key, too: it uses runc. The rule false forbids the
+// key alone.
+func (c *check) runtime(container *spec.Container) {
+	runtime := cmp.Or(container.Runtime, container.HostConfig.Runtime)
+	if runtime != "" || len(c.rules["runtimes"].entries) > 0 {
+		c.word("runtimes", cmp.Or(runtime, "runc"), "the runtime")
 	}
 }
 
-// imageID is how Docker takes the id of an image that the host has, which comes
-// from anywhere.
+// imageID matches what Docker accepts as the id of an image on the host, which
+// may come from anywhere.
 var imageID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{12,64}$`)
 
 // image judges where an image comes from: "HOST" allows a whole registry,
-// "HOST/PATH" what is below a path, and each * stands for one part.
+// "HOST/PATH" what is below a path, and each * matches within one part.
 func (c *check) image(image string) {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil || imageID.MatchString(image) {
@@ -101,7 +104,7 @@ func (c *check) image(image string) {
 		return
 	}
 	parts := strings.Split(named.Name(), "/")
-	allowed := c.judge("registries", func(entry string) bool {
+	allowed := c.allows("registries", func(entry string) bool {
 		patterns := strings.Split(entry, "/")
 		if len(patterns) > len(parts) {
 			return false
@@ -120,7 +123,7 @@ func (c *check) image(image string) {
 	c.flag("images_without_digest", !digested, "an image without a digest (write "+document.Shorten(named.Name())+"@sha256:...)")
 }
 
-// hexOnly is how Docker would also take the id of a network.
+// hexOnly matches what Docker may also take as the id of a network.
 var hexOnly = regexp.MustCompile(`^[0-9a-f]+$`)
 
 func (c *check) namespaces(host *container.HostConfig) {
@@ -136,7 +139,7 @@ func (c *check) namespaces(host *container.HostConfig) {
 	c.flag("host_userns", host.UsernsMode.IsHost(), "userns_mode: host")
 	c.flag("host_cgroup", host.CgroupnsMode.IsHost(), "cgroup: host")
 	for key, mode := range map[string]string{"network_mode": string(network), "ipc": string(host.IpcMode), "pid": string(host.PidMode)} {
-		// A container of the same assignment is judged itself.
+		// A container of the same assignment is judged on its own.
 		if name, joins := strings.CutPrefix(mode, "container:"); joins && !c.assigned[name] {
 			c.flag("other_containers", true, key+": container:"+document.Shorten(name)+", which the user data does not declare,")
 		}
@@ -144,13 +147,13 @@ func (c *check) namespaces(host *container.HostConfig) {
 	c.flag("other_containers", len(host.VolumesFrom)+len(host.Links) > 0, "what belongs to another container")
 }
 
-func (c *check) mounts(made *spec.Container) {
-	for _, bind := range made.HostConfig.Binds {
+func (c *check) mounts(container *spec.Container) {
+	for _, bind := range container.HostConfig.Binds {
 		parts := strings.SplitN(bind, ":", 3)
 		readOnly := len(parts) == 3 && slices.Contains(strings.Split(parts[2], ","), "ro")
 		c.source(parts[0], readOnly)
 	}
-	for _, m := range made.HostConfig.Mounts {
+	for _, m := range container.HostConfig.Mounts {
 		switch {
 		case m.Type == mount.TypeBind, m.Type == mount.TypeCluster, m.Type == mount.TypeNamedPipe:
 			c.source(m.Source, m.ReadOnly)
@@ -161,14 +164,14 @@ func (c *check) mounts(made *spec.Container) {
 			c.word("volumes", m.Source, "the volume")
 		}
 	}
-	for _, m := range made.Mounts {
+	for _, m := range container.Mounts {
 		c.word("disks", m.What, "the disk")
 		c.path("host_mounts", m.Where, false, "a mount at")
 	}
 }
 
-// source judges what is mounted: a path of the host, or the name of a volume.
-// A device is one wherever it is mounted from.
+// source judges the source of a mount: a path of the host, or the name of a
+// volume. A device is judged as a device, too.
 func (c *check) source(source string, readOnly bool) {
 	if !path.IsAbs(source) {
 		if source != "" {
@@ -176,7 +179,7 @@ func (c *check) source(source string, readOnly bool) {
 		}
 		return
 	}
-	source = path.Clean(source) // as Docker does, before it follows links
+	source = path.Clean(source) // Docker cleans the path before it follows links
 	c.path("host_mounts", source, readOnly, "a mount of")
 	real := c.real(source)
 	if below("/dev", real) || below(real, "/dev") {
@@ -184,29 +187,30 @@ func (c *check) source(source string, readOnly bool) {
 	}
 }
 
-// path judges a path of the host by the directories of a rule. The path is
-// taken for where it leads.
-func (c *check) path(rule, asked string, readOnly bool, what string) {
-	real := c.real(asked)
-	allowed := c.judge(rule, func(entry string) bool {
+// path judges a path of the host by the directories of a rule, after its symbolic
+// links are followed.
+func (c *check) path(rule, name string, readOnly bool, what string) {
+	real := c.real(name)
+	allowed := c.allows(rule, func(entry string) bool {
 		directory, onlyRead := strings.CutSuffix(entry, readOnlySuffix)
 		return (readOnly || !onlyRead) && below(c.real(directory), real)
 	})
 	if allowed {
 		return
 	}
-	what += " " + document.Shorten(asked)
-	if clean := path.Clean(asked); real != clean {
+	what += " " + document.Shorten(name)
+	if clean := path.Clean(name); real != clean {
 		what += ", which is " + document.Shorten(real) + ","
 	}
 	c.refuse(rule, what)
 }
 
-func (c *check) real(asked string) string {
+// real returns where a path leads.
+func (c *check) real(name string) string {
 	if c.resolve == nil {
-		return path.Clean("/" + asked)
+		return path.Clean("/" + name)
 	}
-	return c.resolve(asked)
+	return c.resolve(name)
 }
 
 // below reports whether a path is a directory or below it.
@@ -214,15 +218,15 @@ func below(directory, name string) bool {
 	return directory == "/" || name == directory || strings.HasPrefix(name, directory+"/")
 }
 
-func (c *check) devices(made *spec.Container) {
-	resources := &made.HostConfig.Resources
+func (c *check) devices(container *spec.Container) {
+	resources := &container.HostConfig.Resources
 	for _, device := range resources.Devices {
 		c.word("devices", c.real(device.PathOnHost), "the device")
 	}
 	for _, rule := range resources.DeviceCgroupRules {
 		c.word("devices", rule, "the device rule")
 	}
-	gpu := strings.Contains(path.Base(made.Runtime), "nvidia")
+	gpu := strings.Contains(path.Base(container.Runtime), "nvidia")
 	devices := func(ids []string) {
 		for _, id := range ids {
 			if !spec.IsCDI(id) || strings.HasPrefix(id, "nvidia.com/") || strings.Contains(id, "/gpu=") {
@@ -239,8 +243,8 @@ func (c *check) devices(made *spec.Container) {
 		}
 		devices(request.DeviceIDs)
 	}
-	if made.GPU != nil {
-		for _, request := range made.GPU.Requests {
+	if container.GPU != nil {
+		for _, request := range container.GPU.Requests {
 			gpu = gpu || request.Count != 0
 			devices(request.Devices)
 		}
@@ -248,7 +252,7 @@ func (c *check) devices(made *spec.Container) {
 	c.flag("gpus", gpu, "a GPU")
 }
 
-// ownCapabilities are those that Docker gives every container
+// ownCapabilities are the capabilities that Docker gives every container
 // (moby: oci/caps/defaults.go).
 func ownCapabilities() []string {
 	return []string{
@@ -259,10 +263,10 @@ func ownCapabilities() []string {
 
 func capability(name string) string { return strings.TrimPrefix(strings.ToUpper(name), "CAP_") }
 
-// capability judges a capability. Only by its name is ALL allowed: no * is
-// meant to be it.
+// capability judges a capability. A pattern with * does not match ALL, which must
+// be named.
 func (c *check) capability(name string) {
-	allowed := c.judge("capabilities", func(entry string) bool {
+	allowed := c.allows("capabilities", func(entry string) bool {
 		return capability(entry) == name || name != "ALL" && matches(capability(entry), name)
 	})
 	if !allowed {
@@ -270,7 +274,7 @@ func (c *check) capability(name string) {
 	}
 }
 
-// security judges what takes the container's confinement away, or changes it.
+// security judges what changes or removes the confinement of a container.
 func (c *check) security(host *container.HostConfig) {
 	for _, option := range host.SecurityOpt {
 		name, value, _ := strings.Cut(strings.Replace(option, ":", "=", 1), "=")
@@ -287,7 +291,7 @@ func (c *check) security(host *container.HostConfig) {
 	}
 }
 
-// firstFreePort is where the ports begin that anyone may listen at.
+// firstFreePort is the first port that needs no privilege to listen on.
 const firstFreePort = 1024
 
 func (c *check) ports(host *container.HostConfig) {
@@ -300,22 +304,22 @@ func (c *check) ports(host *container.HostConfig) {
 	}
 }
 
-// unit judges settings as "KEY" and "SECTION.KEY". The limit of starts is what
-// restart: on-failure:COUNT sets.
+// unit judges unit settings, which a rule names as "KEY" or "SECTION.KEY". It
+// allows the start limit, which restart: on-failure:COUNT sets.
 func (c *check) unit(settings []spec.UnitSetting) {
 	for _, setting := range settings {
 		name := setting.Section + "." + setting.Key
 		if name == "Unit.StartLimitIntervalSec" || name == "Unit.StartLimitBurst" {
 			continue
 		}
-		allowed := c.judge("unit_settings", func(entry string) bool { return matches(entry, setting.Key) || matches(entry, name) })
+		allowed := c.allows("unit_settings", func(entry string) bool { return matches(entry, setting.Key) || matches(entry, name) })
 		if !allowed {
 			c.refuse("unit_settings", "the unit setting "+document.Shorten(name))
 		}
 	}
 }
 
-// registries judges where logins come from.
+// registries judges where the registry logins come from.
 func (c *check) registries(logins map[string]spec.Registry) {
 	for _, host := range slices.Sorted(maps.Keys(logins)) {
 		login := logins[host]

@@ -1,15 +1,12 @@
-// Package policy says what user data may ask of a host. Whoever owns the host
-// writes it; what root declares on the host itself is not bound by it. The
-// package judges, and changes nothing.
+// Package policy limits what user data may ask of a host. The owner of the host
+// writes the policy; it does not apply to what root declares on the host itself.
+// The package reads no files: its caller loads the policy, and follows symbolic
+// links.
 package policy
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 
@@ -19,63 +16,32 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// Path is where the policy of a host is.
+// Path is the policy file of a host.
 const Path = "/etc/dockhost/policy.yaml"
 
-// maxSize bounds the file.
-const maxSize = 1 << 20
-
-// Policy is what is allowed. A nil Policy allows everything.
+// Policy is a set of rules. A nil Policy allows everything.
 type Policy struct {
-	// file is what it was read from.
+	// file is the name of the file in messages.
 	file  string
 	rules map[string]rule
-	// deny says that what no rule names is not allowed.
+	// deny is true when what no rule names is forbidden.
 	deny bool
-	// resolve returns where a path of the host leads, symbolic links followed;
-	// nil takes paths as they are.
+	// resolve follows the symbolic links of a path of the host. With nil, paths
+	// are taken as they are written.
 	resolve func(path string) string
 }
 
-// rule is what the policy says about one thing that can be asked for.
+// rule allows everything of its kind, or what its entries match.
 type rule struct {
-	// all says that anything is allowed, entries what is, otherwise.
 	all     bool
 	entries []string
 }
 
-// Refusals is everything that a policy does not allow, one sentence for each.
+// Refusals are the things that a policy forbids, one sentence each.
 type Refusals []string
 
 // Error returns one line for each refusal.
 func (r Refusals) Error() string { return strings.Join(r, "\n") }
-
-// Load reads the policy of the host below root. It is nil where there is none,
-// which allows everything; one that cannot be read, or is wrong anywhere, is an
-// error, and nothing new may be accepted then.
-func Load(root string) (*Policy, error) {
-	file, err := os.Open(filepath.Join(root, Path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // no policy is a fact, and allows everything
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the policy: %w", err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the policy %s: %w", Path, err)
-	}
-	if len(text) > maxSize {
-		return nil, fmt.Errorf("read the policy %s: larger than %d KiB", Path, maxSize>>10)
-	}
-	p, err := Parse(Path, text)
-	if err != nil {
-		return nil, err
-	}
-	p.resolve = func(path string) string { return resolve(root, path) }
-	return p, nil
-}
 
 // Parse reads a policy. The error is a *document.Problem or [document.Problems].
 func Parse(file string, text []byte) (*Policy, error) {
@@ -85,7 +51,7 @@ func Parse(file string, text []byte) (*Policy, error) {
 	}
 	p := &Policy{file: file, rules: map[string]rule{}}
 	if top == nil || document.IsNull(top) {
-		// More likely an accident than a policy.
+		// This is more likely an accident than a policy.
 		return nil, &document.Problem{File: file, Line: 1, Column: 1, Message: "empty: write default: allow, or remove the file"}
 	}
 	r := document.NewReport(document.File(file), nil)
@@ -103,6 +69,14 @@ func Parse(file string, text []byte) (*Policy, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// Resolving returns the policy with a function that follows the symbolic links of
+// paths on the host: a mount of a link is judged as a mount of its target.
+func (p *Policy) Resolving(resolve func(path string) string) *Policy {
+	resolving := *p
+	resolving.resolve = resolve
+	return &resolving
 }
 
 // read reads one rule.
@@ -130,38 +104,38 @@ func (p *Policy) read(r *document.Report, name string, at document.Spot) {
 }
 
 func entries(r *document.Report, kind kind, at document.Spot) []string {
-	var made []string
+	var patterns []string
 	for _, item := range at.Items() {
 		text := item.Text()
-		_, malformed := filepath.Match(text, "")
+		_, malformed := path.Match(text, "")
 		plain, _ := strings.CutSuffix(text, readOnlySuffix)
 		switch {
 		case !item.IsScalar() || item.Node.Kind != yaml.ScalarNode || text == "":
 			r.Errorf(item, "not a string: put it in quotes")
-		case kind == paths && (!filepath.IsAbs(plain) || filepath.Clean(plain) != plain):
+		case kind == paths && (!path.IsAbs(plain) || path.Clean(plain) != plain):
 			r.Errorf(item, "not a path: write an absolute one, without . and .. in it")
 		case malformed != nil:
 			r.Errorf(item, "a [ without its ]: write \\[ for the character itself")
 		default:
-			made = append(made, text)
+			patterns = append(patterns, text)
 		}
 	}
-	return made
+	return patterns
 }
 
-// kind is what a rule's list is made of.
+// kind is the kind of values in a rule's list.
 type kind int
 
 const (
 	// flag has no list.
 	flag kind = iota
-	// words are patterns, in which * stands for any characters but /.
+	// words are patterns, in which * matches any characters except /.
 	words
-	// paths are directories of the host, with what is below them.
+	// paths are directories of the host, with everything below them.
 	paths
 )
 
-// kinds are the rules that there are.
+// kinds returns the kind of each rule, by its name.
 func kinds() map[string]kind {
 	return map[string]kind{
 		"annotations": words, "capabilities": words, "credential_helper_environment": words, "credential_helpers": words,
@@ -182,7 +156,8 @@ func names() []string {
 	return all
 }
 
-// Check returns what of an assignment is not allowed as Refusals, or nil.
+// Check returns [Refusals] for everything in the assignment that is not allowed,
+// or nil.
 func (p *Policy) Check(a *spec.Assignment) error {
 	if p == nil {
 		return nil
@@ -204,8 +179,9 @@ func (p *Policy) Check(a *spec.Assignment) error {
 	return c.refusals
 }
 
-// judge reports whether a rule allows a thing that match finds among its entries.
-func (p *Policy) judge(name string, match func(entry string) bool) bool {
+// allows reports whether a rule allows everything, or has an entry that matches.
+// Without the rule the default decides.
+func (p *Policy) allows(name string, match func(entry string) bool) bool {
 	r, set := p.rules[name]
 	if !set {
 		return !p.deny
@@ -213,7 +189,7 @@ func (p *Policy) judge(name string, match func(entry string) bool) bool {
 	return r.all || slices.ContainsFunc(r.entries, match)
 }
 
-// why names the rule that refuses.
+// why names the rule that forbids something.
 func (p *Policy) why(name string) string {
 	r, set := p.rules[name]
 	switch {

@@ -9,15 +9,15 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 )
 
-// azureTag is the asset tag of every machine of Azure's.
+// azureTag is the asset tag of all machines on Azure.
 const azureTag = "7783-7084-3265-9085-8269-3286-77"
 
-// azureKept is where cloud-init and waagent keep what was on the disc, which
-// Azure takes away when the machine is provisioned.
+// azureKept is where cloud-init and waagent keep the files of the disc, which
+// Azure removes after provisioning.
 const azureKept = "/var/lib/waagent"
 
-// azureDisc is the part of the Azure datasource that is on the provisioning
-// disc: customData. Without any, userData of the metadata service counts.
+// azureDisc is the part of the Azure datasource on the provisioning disc:
+// customData. Without customData, userData of the metadata service counts.
 type azureDisc struct{ host *host }
 
 func isAzure(h *host) bool { return h.dmi("chassis_asset_tag") == azureTag }
@@ -26,8 +26,8 @@ func detectAzureDisc(h *host) (string, bool) {
 	return "DMI chassis asset tag " + azureTag, isAzure(h) && len(azurePlaces(h)) > 0
 }
 
-// azurePlaces are the discs, and what was kept of one. An image made of a live
-// host has that, too: it counts only beside the instance-id of this machine.
+// azurePlaces are the discs, and the files kept from one. An image of a live host
+// has such files too, so they count only with the instance-id of this machine.
 func azurePlaces(h *host) []files {
 	var places []files
 	for _, d := range azureDiscs(h) {
@@ -98,8 +98,8 @@ func (a azureDisc) userData(env *environment, path string) (*cloudinit.UserData,
 	}, nil
 }
 
-// azureInstanceID is the UUID of SMBIOS. A machine that had the same UUID by
-// the other byte order, or in capitals, keeps what it had
+// azureInstanceID is the UUID of SMBIOS. A machine that stored the same UUID in
+// the other byte order or in capitals keeps the stored form
 // (cloudinit/sources/DataSourceAzure.py, _iid).
 func azureInstanceID(h *host) string {
 	uuid := h.uuid("")

@@ -55,9 +55,9 @@ func (c configDrive) Read(context.Context) (*cloudinit.UserData, error) {
 	return nil, notFound(incomplete...)
 }
 
-// readFrom reads the newest of OpenStack's versions, and else the form of EC2,
-// in one place. Without data and without an error, the reason says what is
-// missing, if the place has anything.
+// readFrom reads OpenStack's newest version in one place, or EC2's form if it is
+// missing. Without data and without an error, the reason says what is missing, or
+// is "" for an empty place.
 func (c configDrive) readFrom(place files) (data *cloudinit.UserData, reason string, err error) {
 	user, path, userErr := firstOf(place, "openstack/latest/user_data", "ec2/latest/user-data")
 	text, metaPath, metaErr := firstOf(place, "openstack/latest/meta_data.json", "ec2/latest/meta-data.json")

@@ -1,8 +1,7 @@
 // Package datasource finds the user data of the instance, where cloud-init
-// would: it has one Source for each of cloud-init's datasources. It only
-// reads, and no request leaves the host before the host's own marks (DMI,
-// disks, the kernel's command line) or its configuration say which platform
-// this is.
+// looks for it, with one Source for each of cloud-init's datasources. It only
+// reads, and sends no request before the host's own marks (DMI, disks, the
+// kernel's command line) or its configuration say which platform this is.
 package datasource
 
 import (
@@ -23,21 +22,21 @@ var ErrNotFound = errors.New("no datasource has user data for this host")
 type Options struct {
 	// Root is a prefix of the host's paths, "" on a real one.
 	Root string
-	// Names are the datasources to try and their order, by cloud-init's names;
-	// without any, those that the host's marks point to.
+	// Names are the datasources to try, in this order, by cloud-init's names.
+	// Without names the host's marks decide.
 	Names []string
-	// IMDSv1 allows EC2's metadata service to be asked without a token, where
-	// it gives none.
+	// IMDSv1 allows requests without a token to EC2's metadata service, if it
+	// issues no tokens.
 	IMDSv1 bool
-	// Fetched allows what cloud-init fetched from a metadata service in this
-	// boot as the answer. That is right for the first time in a boot: what was
-	// changed since then is not in it.
+	// Fetched allows the copy that cloud-init fetched from a metadata service in
+	// this boot. Set it for the first read of a boot only: the copy does not
+	// follow later changes.
 	Fetched bool
-	// Asking is told before a metadata service is asked, which may take long. It
-	// may be nil.
+	// Asking is called before a metadata service is asked, which may take long.
+	// It may be nil.
 	Asking func()
-	// Waiting is told what is being waited for, in a sentence, and "" when for
-	// nothing any more. It may be nil.
+	// Waiting is called with a sentence that says what Find waits for, and with
+	// "" when the wait is over. It may be nil.
 	Waiting func(what string)
 }
 
@@ -55,23 +54,23 @@ func (o Options) waiting(what string) {
 
 // Source is a place that has the user data of this host.
 type Source interface {
-	// Name is the name that cloud-init has for it: "NoCloud", "Ec2".
+	// Name is cloud-init's name for it: "NoCloud", "Ec2".
 	Name() string
-	// Read asks for the user data. The error is ErrNotFound when there is
-	// none for this host, and also names then what is incomplete.
+	// Read returns the user data. If this host has no user data there, the error
+	// is ErrNotFound and names what is incomplete.
 	Read(ctx context.Context) (*cloudinit.UserData, error)
 }
 
 // Watcher is a Source that can tell of a change.
 type Watcher interface {
 	Source
-	// Changed returns when the user data may be another than what Read
-	// returned last.
+	// Changed returns when the user data may differ from the last result of
+	// Read.
 	Changed(ctx context.Context) error
 }
 
-// Dirs are the directories below root in which user data is found, or that
-// tell of other user data, whether they are there or not.
+// Dirs are the directories below root that hold user data, or that change when
+// user data changes. Some may not exist.
 func Dirs(root string) []string {
 	var dirs []string
 	for _, dir := range append(seedDirs(), configSeed, ovfSeed, azureKept, "/var/lib/cloud/instance") {
@@ -80,14 +79,13 @@ func Dirs(root string) []string {
 	return dirs
 }
 
-// Watched says whether a file lies in one of [Dirs], so that its changes are
-// seen.
+// Watched reports whether a file is in one of [Dirs].
 func Watched(path string) bool { return slices.Contains(Dirs(""), filepath.Dir(path)) }
 
-// Find returns the source of this host's user data, and what it has. It
-// returns at once for data on the host; for a metadata service it tries again
-// until there is an answer, or ctx ends. The error is ErrNotFound where no
-// datasource has any, and names what is incomplete.
+// Find returns the source of this host's user data, and the user data. Data on
+// the host is returned at once. A metadata service is asked until it answers or
+// ctx ends. If no datasource has user data, the error is ErrNotFound and names
+// what is incomplete.
 func Find(ctx context.Context, o Options) (Source, *cloudinit.UserData, error) {
 	h := newHost(o.Root)
 	chosen, err := choose(h, o.Names)
@@ -115,8 +113,8 @@ func Find(ctx context.Context, o Options) (Source, *cloudinit.UserData, error) {
 	return nil, nil, notFound(incomplete...)
 }
 
-// read asks the source, or takes what cloud-init has from it. What is on the
-// host is read itself: it is as near, and may have changed.
+// read asks the source, or takes the copy that cloud-init fetched from it. Data
+// on the host is always read itself: it may have changed.
 func (k found) read(ctx context.Context, o Options, h *host, source Source) (*cloudinit.UserData, error) {
 	if o.Fetched && !k.local {
 		if data := fetchedBefore(h, k.kind); data != nil {

@@ -35,8 +35,8 @@ func (h *host) labelled(labels ...string) []*disc {
 	})
 }
 
-// opticals returns the discs in what looks like an optical drive, as
-// cloud-init looks for an OVF environment.
+// opticals returns the discs in optical drives, by the device names that
+// cloud-init tries for an OVF environment.
 func (h *host) opticals() []*disc {
 	return h.discsThat(func(d *disc) bool {
 		base := path.Base(d.device)
@@ -58,8 +58,8 @@ func (h *host) discsThat(match func(*disc) bool) []*disc {
 	return matching
 }
 
-// findDiscs looks at all block devices. Those that udev knows are not touched:
-// it has their type and label. Others are opened and asked.
+// findDiscs looks at all block devices. It opens only those that udev has no
+// type and label for.
 func findDiscs(root string) []*disc {
 	discs := []*disc{}
 	add := func(d *disc) {
@@ -73,7 +73,7 @@ func findDiscs(root string) []*disc {
 			add(lookAt(root, block.Name()))
 		}
 	}
-	// A link alone makes a disc, too: where devices are named by hand.
+	// Links count as well, for devices that are named by hand.
 	links, _ := os.ReadDir(filepath.Join(root, "/dev/disk/by-label"))
 	for _, link := range links[:min(len(links), maxDiscs)] {
 		device := path.Join("/dev/disk/by-label", link.Name())
@@ -88,15 +88,14 @@ func findDiscs(root string) []*disc {
 	return discs
 }
 
-// wanted says whether a label of udev's is one that any datasource looks for;
-// other file systems are left alone.
+// wanted reports whether any datasource looks for this label.
 func wanted(label string) bool {
 	label = strings.ToLower(label)
 	return label == "cidata" || label == "config-2" || strings.HasPrefix(label, "rd_rdfe") || strings.HasPrefix(label, "ovf")
 }
 
-// mayBeDisc leaves out what never holds user data, and a drive without a disc:
-// to open a floppy drive takes seconds.
+// mayBeDisc leaves out devices that never hold user data, and drives without a
+// disc: opening a floppy drive takes seconds.
 func mayBeDisc(root, block string) bool {
 	for _, prefix := range []string{"ram", "zram", "fd", "mtdblock"} {
 		if strings.HasPrefix(block, prefix) {
@@ -107,8 +106,8 @@ func mayBeDisc(root, block string) bool {
 	return err != nil || strings.TrimSpace(string(size)) != "0"
 }
 
-// lookAt returns the disc in a block device, by what udev knows of it or by a
-// look at it, and nil where it is none.
+// lookAt returns the disc in a block device, from udev's database or by reading
+// the device, or nil.
 func lookAt(root, block string) *disc {
 	device := "/dev/" + strings.ReplaceAll(block, "!", "/") // sysfs's way with cciss/c0d0
 	number, _ := readFile(root, path.Join("/sys/class/block", block, "dev"))

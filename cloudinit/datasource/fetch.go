@@ -17,11 +17,11 @@ const (
 	fetchLongest = 30 * time.Second
 )
 
-// includeTimeout bounds how long one include is tried for: at a boot the network
-// comes up meanwhile.
+// includeTimeout bounds the tries for one include. At boot the network may still
+// be coming up.
 const includeTimeout = 2 * time.Minute
 
-// Include gets user data that other user data names by its address.
+// Include fetches user data for an #include.
 func Include(ctx context.Context, o Options, address string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, includeTimeout)
 	defer cancel()
@@ -29,7 +29,7 @@ func Include(ctx context.Context, o Options, address string) ([]byte, error) {
 }
 
 // fetch gets a URL that the host's own marks name: without a proxy and without
-// following a redirect, again and again until there is an answer, or ctx ends.
+// following a redirect, again and again until it gets an answer or ctx ends.
 func fetch(ctx context.Context, o Options, from string) ([]byte, error) {
 	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: fetchTimeout}
 	defer transport.CloseIdleConnections()
@@ -47,17 +47,17 @@ func fetch(ctx context.Context, o Options, from string) ([]byte, error) {
 			return raw, err
 		}
 		o.waiting(err.Error())
-		if wait.Wait(ctx, nil) != nil {
+		if wait.Wait(ctx) != nil {
 			return nil, err
 		}
 	}
 }
 
-// fetchOnce also says whether it is worth another try.
+// fetchOnce also reports whether another try may succeed.
 func fetchOnce(ctx context.Context, client *http.Client, from string) (raw []byte, again bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return nil, false, errors.New("this is no URL")
+		return nil, false, errors.New("this is not a URL")
 	}
 	name := withoutLogin(from)
 	response, err := client.Do(request)

@@ -7,7 +7,7 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 )
 
-// Where cloud-init has what it fetched.
+// Where cloud-init keeps what it fetched.
 const (
 	fetchedUserData = "/var/lib/cloud/instance/user-data.txt"
 	fetchedID       = "/var/lib/cloud/data/instance-id"
@@ -27,11 +27,10 @@ type initStatus struct {
 	} `json:"v1"`
 }
 
-// fetchedBefore returns what cloud-init fetched from a datasource in this
-// boot, and nil where it did not, or not yet. What is below /var/lib/cloud may
-// be of another instance, when an image was made of a live host, or of another
-// boot; the files below /run are of this one, and name the datasource and the
-// instance.
+// fetchedBefore returns what cloud-init fetched from a datasource in this boot,
+// or nil. Files below /var/lib/cloud may belong to another boot, or to another
+// instance if an image was made of a live host. Files below /run belong to this
+// boot and name the datasource and the instance.
 func fetchedBefore(h *host, k kind) *cloudinit.UserData {
 	var status initStatus
 	raw, err := readFile(h.root, fetchedStatus)
@@ -42,19 +41,17 @@ func fetchedBefore(h *host, k kind) *cloudinit.UserData {
 	if init.Finished == nil || len(init.Errors) > 0 || className(status.V1.Datasource) != k.name {
 		return nil
 	}
-	// GCE's declaration is not among what cloud-init keeps.
+	// cloud-init does not keep GCE's declaration.
 	if k.name == "GCE" {
 		return nil
 	}
-	var values struct {
-		V1 map[string]any `json:"v1"`
-		DS map[string]any `json:"ds"`
-	}
 	raw, err = readFile(h.root, fetchedValues)
-	if err != nil || json.Unmarshal(raw, &values) != nil {
+	values, ok := parseObject(raw)
+	if err != nil || !ok {
 		return nil
 	}
-	id, _ := values.V1["instance_id"].(string)
+	v1, _ := values["v1"].(map[string]any)
+	id, _ := v1["instance_id"].(string)
 	if id == "" || id != h.line(fetchedID) || id != h.line("/run/cloud-init/.instance-id") {
 		return nil
 	}
@@ -64,7 +61,7 @@ func fetchedBefore(h *host, k kind) *cloudinit.UserData {
 	}
 	return &cloudinit.UserData{
 		Datasource: k.name, How: "what cloud-init fetched in this boot", InstanceID: id, Path: fetchedUserData, Raw: raw,
-		Metadata: map[string]any{"v1": values.V1, "ds": values.DS},
+		Metadata: map[string]any{"v1": v1, "ds": values["ds"]},
 	}
 }
 

@@ -3,6 +3,8 @@ package datasource
 import (
 	"maps"
 	"testing"
+
+	"github.com/dockhost/dockhost/cloudinit"
 )
 
 // fetchedTree is what cloud-init 25.1 leaves on an instance of EC2.
@@ -50,6 +52,22 @@ func TestFetchedBefore(t *testing.T) {
 				t.Errorf("fetchedBefore() = %+v, want cloud-init's", data)
 			}
 		})
+	}
+}
+
+// A number in cloud-init's values is rendered as cloud-init renders it, without a
+// fraction.
+func TestFetchedNumber(t *testing.T) {
+	files := fetchedTree()
+	files["/run/cloud-init/instance-data-sensitive.json"] = `{"v1": {"instance_id": "i-0123"}, "ds": {"meta_data": {"index": 2, "of": [1.5]}}}`
+	files["/var/lib/cloud/instance/user-data.txt"] = "## template: jinja\n#cloud-config\ndockhost: {x: '{{ ds.meta_data.index }}-{{ ds.meta_data.of[0] }}'}\n"
+	data := fetchedBefore(newHost(tree(t, files)), kind{name: "Ec2"})
+	section, err := data.Section(t.Context(), cloudinit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := section.Node.Content[1].Value; x != "2-1.5" {
+		t.Errorf("x = %q, want 2-1.5", x)
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 // files is a place with the files of a datasource: a directory or a disc.
 type files interface {
 	// read returns a file of at most cloudinit.MaxSize bytes by its path from
-	// the top; the error is fs.ErrNotExist where there is none, and names path.
+	// the top. The error for a missing file is fs.ErrNotExist and names path.
 	read(name string) ([]byte, error)
-	// path is what a person calls the file, or with "" the place.
+	// path is the name of the file in messages, or with "" of the place.
 	path(name string) string
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 // fwCfg is QEMU's firmware configuration device: user data from the command
-// line of the hypervisor, without a disc and without a network, and meta-data
-// beside it if they like. cloud-init has no such datasource.
+// line of the hypervisor, without disc and network, and optionally meta-data.
+// cloud-init has no such datasource.
 type fwCfg struct{ host *host }
 
 func fwCfgFile(name string) string {

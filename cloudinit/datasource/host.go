@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// host is what this host says of itself without a request to anybody: DMI, the
-// kernel's command line and the labels of disks, below a root. Everything is
-// read when it is first asked for, and once.
+// host reads what identifies this host without a request: DMI, the kernel's
+// command line and the labels of disks, below a root. Each is read once, when it
+// is first needed.
 type host struct {
 	root string
 	// fields are those of DMI that were read.
@@ -40,8 +40,7 @@ func (h *host) dmi(field string) string {
 	return value
 }
 
-// uuid returns what DMI has as the machine's UUID, in lower case, or the
-// fallback.
+// uuid returns the machine's UUID from DMI, or the fallback, in lower case.
 func (h *host) uuid(fallback string) string {
 	if uuid := h.dmi("product_uuid"); uuid != "" {
 		return strings.ToLower(uuid)
@@ -49,8 +48,7 @@ func (h *host) uuid(fallback string) string {
 	return strings.ToLower(fallback)
 }
 
-// line returns a file of one line without the space around it, "" where there
-// is none.
+// line returns the text of a file of one line, trimmed, or "" if it is missing.
 func (h *host) line(path string) string {
 	raw, err := readFile(h.root, path)
 	if err != nil {

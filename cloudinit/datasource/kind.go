@@ -13,9 +13,9 @@ type kind struct {
 	// name is cloud-init's: "Ec2". Two kinds have the same name where one place
 	// on the host is asked before the metadata service.
 	name string
-	// detect says whether this may be the datasource of the host, and by what
-	// that was found, in a few words. It asks the host's own marks alone: DMI,
-	// disks, files, the kernel's command line.
+	// detect reports whether this may be the host's datasource, and says in a few
+	// words why. It reads only the host's own marks: DMI, disks, files, the
+	// kernel's command line.
 	detect func(h *host) (how string, ok bool)
 	// open makes the Source. It is cheap: Read does the work.
 	open func(o Options, h *host) Source
@@ -51,8 +51,8 @@ func Names() []string {
 	return names
 }
 
-// CheckName returns the name as this package has it; case does not count. The
-// error says which one may be meant.
+// CheckName returns the name of a datasource in its usual spelling; case does
+// not count. The error for an unknown name suggests a similar one.
 func CheckName(name string) (string, error) {
 	known := Names()
 	lower := make([]string, len(known))
@@ -66,19 +66,20 @@ func CheckName(name string) (string, error) {
 	if near := document.Nearest(strings.ToLower(name), lower); near != "" {
 		hint = fmt.Sprintf(": did you mean %s?", known[slices.Index(lower, near)])
 	}
-	return "", fmt.Errorf("unknown datasource %q%s (there are %s)", name, hint, strings.Join(known, ", "))
+	return "", fmt.Errorf("unknown datasource %q%s (known: %s)", name, hint, strings.Join(known, ", "))
 }
 
-// found is a kind that is to be tried, and by what it was found.
+// found is a kind to try, and how it was found.
 type found struct {
 	kind
 	how string
-	// local is what needs no metadata service.
+	// local is true for kinds that need no metadata service.
 	local bool
 }
 
-// choose returns what to try: the named ones in their order, else the one that
-// the kernel's command line names, else those that the host's marks point to.
+// choose returns the kinds to try: those in names, in that order; without names
+// the one on the kernel's command line; without that those that the host's marks
+// point to.
 func choose(h *host, names []string) ([]found, error) {
 	how := "the configuration"
 	if len(names) == 0 {
@@ -116,8 +117,8 @@ func named(names []string, how string) ([]found, error) {
 }
 
 // kernelDatasource returns the datasource that ds= or ci.ds= names, as
-// cloud-init's ds-identify takes it. Others than those of this package are
-// cloud-init's own business.
+// cloud-init's ds-identify takes it. Names that
+// this package does not know are ignored.
 func kernelDatasource(h *host) (string, bool) {
 	for _, arg := range []string{"ci.datasource", "ci.ds", "ds"} {
 		value, ok := h.kernelArg(arg)

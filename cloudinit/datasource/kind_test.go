@@ -99,9 +99,9 @@ func TestChoosePinned(t *testing.T) {
 
 func TestCheckName(t *testing.T) {
 	for name, want := range map[string]string{
-		"NoClout": `unknown datasource "NoClout": did you mean NoCloud? (there are NoCloud, ConfigDrive, `,
-		"zzz":     `unknown datasource "zzz" (there are NoCloud, `,
-		"":        `unknown datasource "" (there are`,
+		"NoClout": `unknown datasource "NoClout": did you mean NoCloud? (known: NoCloud, ConfigDrive, `,
+		"zzz":     `unknown datasource "zzz" (known: NoCloud, `,
+		"":        `unknown datasource "" (known:`,
 	} {
 		if _, err := CheckName(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("CheckName(%q): %v, want %q", name, err, want)

@@ -15,8 +15,8 @@ import (
 
 const (
 	lxdSocket = "/dev/lxd/sock"
-	// lxdPatience is how long the socket may be away, or answer with errors.
-	// In virtual machines it is lxd-agent that makes it.
+	// lxdPatience is how long the socket may be missing or answer with errors. In
+	// virtual machines lxd-agent creates it.
 	lxdPatience = 30 * time.Second
 	lxdTimeout  = 5 * time.Second
 )
@@ -76,8 +76,8 @@ func (l lxd) config(ctx context.Context, key string) ([]byte, error) {
 	return l.ask(ctx, "/1.0/config/"+key)
 }
 
-// ask gets one resource, nil where there is none. LXD answers with 500 for a
-// while when it is busy, which cloud-init knows, too.
+// ask gets one resource, or nil if it does not exist. LXD answers 500 while it is
+// busy, so 500 is tried again, as cloud-init does.
 func (l lxd) ask(ctx context.Context, resource string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, lxdPatience)
 	defer cancel()
@@ -89,7 +89,7 @@ func (l lxd) ask(ctx context.Context, resource string) ([]byte, error) {
 			return raw, err
 		}
 		l.options.waiting(err.Error())
-		if wait.Wait(ctx, nil) != nil {
+		if wait.Wait(ctx) != nil {
 			l.options.waiting("")
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func parseMeta(raw []byte) (metaData, error) {
 		return nil, document.ProblemAt(file, top, "not a mapping: write lines of KEY: VALUE, such as instance-id: my-host")
 	}
 	if err := top.Decode(&m); err != nil {
-		return nil, document.ProblemAt(file, top, "a key or a value is of no type that YAML has") // err quotes values
+		return nil, document.ProblemAt(file, top, "a key or a value has an unknown YAML type") // err quotes values
 	}
 	for _, name := range []string{"instance-id", "local-hostname"} { // as written: 0017 is a name, not 15
 		_, value := document.LookUp(top, name)
@@ -42,8 +42,8 @@ func parseMeta(raw []byte) (metaData, error) {
 	return m, nil
 }
 
-// under returns m with what only other has; as cloud-init merges meta-data,
-// mappings in both are merged alike.
+// under returns m with the keys that only other has. As in cloud-init, mappings
+// in both are merged the same way.
 func (m metaData) under(other metaData) metaData {
 	merged := maps.Clone(other)
 	if merged == nil {
@@ -66,7 +66,7 @@ func (m metaData) text(name string) string {
 	return text
 }
 
-// instanceID returns the instance-id, or the fallback where it has none.
+// instanceID returns the instance-id. If it is missing it sets the fallback.
 func (m metaData) instanceID(fallback string) string {
 	if id := m.text("instance-id"); id != "" {
 		return id
@@ -108,7 +108,7 @@ func (m metaData) values(h *host, p cloudNames) map[string]any {
 	return map[string]any{"v1": v1, "ds": map[string]any{"meta_data": map[string]any(m)}}
 }
 
-// values are those of v1 that are the host's own, whatever its datasource.
+// values are the keys of v1 that come from the host, not from a datasource.
 func (h *host) values() map[string]any {
 	release := h.osRelease()
 	return map[string]any{

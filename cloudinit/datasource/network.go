@@ -18,102 +18,102 @@ import (
 	"github.com/dockhost/dockhost/internal/backoff"
 )
 
-// platform is all that is to be known of a cloud with a metadata service. To
-// add one, add a row to platforms.
+// platform describes a cloud with a metadata service. To add one, add a row to
+// platforms.
 type platform struct {
-	// name is cloud-init's name of the datasource, title what people call it.
+	// name is cloud-init's name of the datasource, title its name in messages.
 	name, title string
 	// marks say that a host is there; one is enough.
 	marks []mark
 	// addresses are the base URLs, which are tried in order; what follows them
 	// is the same for each. {interface} stands for each network interface.
 	addresses []string
-	// find returns the addresses where they are not the same everywhere.
+	// find returns the addresses, for platforms where they differ by network.
 	find func(ctx context.Context, h *host, lookup lookup) ([]string, error)
-	// dial connects where that is not done as usual.
+	// dial connects, for platforms that need more than a plain connection.
 	dial func(ctx context.Context, dial dial, address string) (net.Conn, error)
-	// token is what must be asked for first.
+	// token is requested before anything else.
 	token *token
 	// headers go with each request.
 	headers map[string]string
-	// answers are headers without which an answer is not the service's.
+	// answers are headers that each answer of the service has.
 	answers map[string]string
 	// passing are statuses that pass, besides 404, 408, 425, 429 and 5xx.
 	passing []int
 
 	meta     meta
 	userData userData
-	// declaration is where in the meta-data a container declaration is.
+	// declaration is the path of the container declaration in the meta-data.
 	declaration string
-	// watch tells of a change of user data, where the service can.
+	// watch waits for a change of user data, on services that support it.
 	watch *watch
 }
 
 // token is what a service hands out to those who can make a PUT request.
 type token struct {
 	path string
-	// ttlHeader asks for how many seconds it is to be good.
+	// ttlHeader says how many seconds the token shall be valid.
 	ttlHeader, ttl string
-	// header has the token in each other request.
+	// header carries the token in each other request.
 	header string
-	// old is a service that may know no tokens, of Options.IMDSv1.
+	// old is true for a service that may have no tokens (Options.IMDSv1).
 	old bool
 }
 
-// meta is the meta-data: where it is, and what things are called there. The
-// names are paths in it, such as "compute.vmId"; of several, divided by "|",
-// the first that there is counts.
+// meta describes the meta-data: where it is, and its names. A name is a path in
+// it, such as "compute.vmId". Of several paths, divided by "|", the first one
+// that exists counts.
 type meta struct {
 	path string
-	// read fetches the meta-data: as JSON, as YAML, or as EC2's tree.
+	// read fetches the meta-data as JSON, as YAML, or as EC2's tree.
 	read func(s *session, ctx context.Context, path string) (map[string]any, error)
 	// accept is the header Accept of its requests.
 	accept string
 
 	id, hostname, zone, region string
-	// instance makes the instance-id of the id, where that is not the same.
+	// instance derives the instance-id from the id, if they differ.
 	instance func(h *host, id string) string
-	// wholeHostname keeps the domain in what templates get.
+	// wholeHostname keeps the domain in the host name for templates.
 	wholeHostname bool
-	// regionOf makes the region of the zone where the meta-data has none.
+	// regionOf derives the region from the zone, if the meta-data has no region.
 	regionOf func(zone string) string
-	// cloud is cloud-init's name of the cloud, where it is not the
-	// datasource's in small letters.
+	// cloud is cloud-init's name of the cloud, "" for the datasource's name in
+	// lower case.
 	cloud string
 
-	// below is the key in "ds" of what templates get of the meta-data.
+	// below is the key in "ds" that holds the meta-data for templates.
 	below string
-	// only says that they get nothing but names.
+	// only limits the meta-data for templates to names.
 	only bool
-	// names are further names that cloud-init gives to what is in it.
+	// names are additional names that cloud-init gives to values.
 	names map[string]string
 }
 
-// userData is where the user data is.
+// userData says where the user data is.
 type userData struct {
-	// path is its address; "" means empty where it is not there.
+	// path is its address. A missing document there is empty user data.
 	path string
-	// in is where in the meta-data it is, so that it is not asked for.
+	// in is its path in the meta-data, which makes a request unnecessary.
 	in string
-	// decode unpacks what a platform packs; nil leaves it as it is.
+	// decode unpacks user data, for platforms that pack it.
 	decode func([]byte) ([]byte, error)
-	// encoding is where in the meta-data stands how it is packed.
+	// encoding is the path in the meta-data of the name of its encoding.
 	encoding string
 }
 
-// watch is a request that is answered when something below path changes.
+// watch is a request that the service answers when something below path changes.
 type watch struct {
 	path string
-	// below is where the meta-data has what is at path.
+	// below is the path in the meta-data of the values at path.
 	below string
-	// keys are those whose change is one of the user data.
+	// keys are the keys that hold the user data.
 	keys []string
 }
 
 type (
-	// dial makes a TCP connection from a port, from any if it is 0.
+	// dial opens a TCP connection from a local port, or from any port if it is 0.
 	dial func(ctx context.Context, port int, address string) (net.Conn, error)
-	// lookup returns the addresses that DNS has for a name.
+	// lookup returns the addresses of a name in DNS.
 	lookup func(ctx context.Context, name string) ([]string, error)
 )
 
@@ -128,11 +128,11 @@ func networkKinds() []kind {
 	return all
 }
 
-// network is how services are reached. Tests have another one.
+// network is how services are reached. Tests replace it.
 type network struct {
 	dial   dial
 	lookup lookup
-	// interfaces are the names of those that may lead to a service.
+	// interfaces returns the names of the interfaces that may lead to a service.
 	interfaces func(h *host) []string
 	// request bounds a request with its answer, poll the wait for a change.
 	request, poll time.Duration
@@ -153,7 +153,7 @@ func realNetwork() network {
 }
 
 func dialTCP(ctx context.Context, port int, address string) (net.Conn, error) {
-	// No more: the service is on the host's own link, and may have another address.
+	// A short timeout: the service is on the host's own link, or at another address.
 	dialer := net.Dialer{Timeout: 3 * time.Second}
 	if port != 0 {
 		dialer.LocalAddr = &net.TCPAddr{Port: port}
@@ -161,7 +161,7 @@ func dialTCP(ctx context.Context, port int, address string) (net.Conn, error) {
 	return dialer.DialContext(ctx, "tcp", address)
 }
 
-// interfaces are the network interfaces that are devices: a host with many
+// interfaces returns the network interfaces that are devices. A host with many
 // containers has many others.
 func interfaces(h *host) []string {
 	var names []string
@@ -179,13 +179,13 @@ type service struct {
 
 	options Options
 	host    *host
-	// how is the mark by which the platform was found, "" where it was named.
+	// how is the mark that identified the platform, "" if the name was given.
 	how string
 
 	mu sync.Mutex
 	// base is the address that answered last.
 	base string
-	// seen is what Read returned last, as a watch sees it.
+	// seen is the last result of Read, in the form that a watch returns.
 	seen [sha256.Size]byte
 }
 
@@ -200,8 +200,8 @@ func (p platform) open(o Options, h *host, n network) Source {
 
 func (s *service) Name() string { return s.name }
 
-// Read asks until there is an answer, or ctx ends. What waiting does not cure
-// is returned at once.
+// Read asks until the service answers or ctx ends. It returns permanent errors at
+// once.
 func (s *service) Read(ctx context.Context) (*cloudinit.UserData, error) {
 	wait := backoff.Backoff{Next: s.first, Cap: s.longest}
 	what := ""
@@ -226,7 +226,7 @@ func (s *service) Read(ctx context.Context) (*cloudinit.UserData, error) {
 		}
 		what = fmt.Sprintf("waiting for the %s: %s", service, reason(err))
 		s.say(what)
-		if cause := wait.Wait(ctx, nil); cause != nil {
+		if cause := wait.Wait(ctx); cause != nil {
 			return nil, fmt.Errorf("%s: %w", what, cause)
 		}
 	}
@@ -238,8 +238,8 @@ func (s *service) say(what string) {
 	}
 }
 
-// try asks each address once, the one that answered last first. The error
-// that it returns is the first one: that of an alternative tells less.
+// try asks each address once, beginning with the one that answered last. It
+// returns the first error: those of the alternatives say less.
 func (s *service) try(ctx context.Context) (*cloudinit.UserData, string, error) {
 	bases, err := s.bases(ctx)
 	if err != nil {

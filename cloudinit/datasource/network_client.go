@@ -29,8 +29,8 @@ type session struct {
 	issued string
 }
 
-// session neither follows redirects nor uses a proxy: a metadata service is
-// on the host's own link, and whatever sends elsewhere is not one.
+// session neither follows redirects nor uses a proxy: a metadata service is on
+// the host's own link, and never redirects.
 func (s *service) session(base string) *session {
 	connect := func(ctx context.Context, _, address string) (net.Conn, error) {
 		if s.platform.dial != nil {
@@ -65,21 +65,20 @@ func (s *session) begin(ctx context.Context) error {
 		if s.options.IMDSv1 {
 			return nil
 		}
-		return refusal(fmt.Sprintf("it gives no token: %s (turn on IMDSv2 for the instance, or allow IMDSv1 by datasource.imdsv1 in /etc/dockhost/dockhost.yaml)", status))
+		return refusal(fmt.Sprintf("it issues no token: %s (turn on IMDSv2 for the instance, or allow IMDSv1 by datasource.imdsv1 in /etc/dockhost/dockhost.yaml)", status))
 	}
 	if err != nil {
 		return err
 	}
 	token := strings.TrimSpace(string(raw))
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return refusal("what it gives is no token")
+		return refusal("its answer is not a token")
 	}
 	s.issued = token
 	return nil
 }
 
-// get returns what is at a path. A token that is not good any more is
-// replaced once.
+// get returns the document at a path. It replaces an expired token once.
 func (s *session) get(ctx context.Context, path string) ([]byte, error) {
 	raw, _, err := s.getWith(ctx, path, nil)
 	return raw, err
@@ -136,7 +135,7 @@ func (s *session) do(ctx context.Context, method, path string, header http.Heade
 	return raw, response.Header, nil
 }
 
-// check says whether this is an answer of the service's, and a good one.
+// check returns an error unless this is a good answer of the service.
 func (s *session) check(response *http.Response) error {
 	request := response.Request
 	if response.StatusCode/100 == 3 {
@@ -144,7 +143,7 @@ func (s *session) check(response *http.Response) error {
 		if location, err := response.Location(); err == nil {
 			to = location.Scheme + "://" + location.Host
 		}
-		return refusal(fmt.Sprintf("it redirects %s to %s, which is not followed: this is no metadata service, or something stands in front of it",
+		return refusal(fmt.Sprintf("it redirects %s to %s, which is not followed: this is not the metadata service, or a proxy stands in front of it",
 			request.URL.Path, to))
 	}
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNoContent {
@@ -155,13 +154,13 @@ func (s *session) check(response *http.Response) error {
 	}
 	for name, value := range s.answers {
 		if response.Header.Get(name) != value {
-			return refusal(fmt.Sprintf("its answer lacks the header %s: %s, so it is another's", name, value))
+			return refusal(fmt.Sprintf("its answer lacks the header %s: %s, so another server sent it", name, value))
 		}
 	}
 	return nil
 }
 
-// statusError is an answer that is not what was asked for.
+// statusError is an answer with an unexpected status.
 type statusError struct {
 	code   int
 	path   string
@@ -172,12 +171,12 @@ func (e *statusError) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", e.code, http.StatusText(e.code))) + " for " + e.path
 }
 
-// refusal is an error that waiting does not cure.
+// refusal is a permanent error: waiting does not help.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// passes says whether an error may be gone soon: no network yet, a service
+// passes reports whether an error is temporary: no network yet, a service
 // that is only starting, or that does not know the instance yet (404).
 func passes(err error) bool {
 	if _, final := errors.AsType[refusal](err); final {
@@ -194,7 +193,7 @@ func passes(err error) bool {
 	return status.passes || status.code >= 500
 }
 
-// reason is the innermost cause of a request that failed, in a few words.
+// reason returns the innermost cause of a failed request in a few words.
 func reason(err error) string {
 	var errno syscall.Errno
 	var name *net.DNSError
@@ -211,7 +210,7 @@ func reason(err error) string {
 		return "no answer"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection was closed"
-	case errors.As(err, &outer): // its text has what was answered
+	case errors.As(err, &outer): // its text quotes the answer
 		return "the answer is not HTTP"
 	}
 	return err.Error()
@@ -222,7 +221,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &network) && network.Timeout()
 }
 
-// hostOf is what people call an address: without http://.
+// hostOf returns an address without http://, for messages.
 func hostOf(base string) string {
 	if u, err := url.Parse(base); err == nil {
 		return u.Host

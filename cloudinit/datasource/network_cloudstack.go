@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// findRouter returns the virtual router of a CloudStack network, which has
-// the metadata service: what DNS has for data-server, or else the DHCP
-// server, or else the default gateway (docs.cloudstack.apache.org, user-data).
+// findRouter returns the virtual router of a CloudStack network, which runs the
+// metadata service. It takes DNS's address of data-server, then the DHCP server,
+// then the default gateway (docs.cloudstack.apache.org, user-data).
 func findRouter(ctx context.Context, h *host, lookup lookup) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

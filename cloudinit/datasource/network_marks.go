@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// mark is something by which a host shows where it is. One of dmi, file and
-// word is set.
+// mark is a property of a host that identifies its platform. One of dmi, file
+// and word is set.
 type mark struct {
 	// dmi is a field in /sys/class/dmi/id.
 	dmi string
-	// file is one that is there, and has the value, unless is is "".
+	// file is a file that exists and has the value. Any value does if is is "".
 	file string
 	// word is one on the kernel's command line.
 	word string
-	// is is the value: case does not count, and path.Match knows * and ?.
+	// is is the value, a pattern of path.Match. Case does not count.
 	is string
-	// vendors are the values of sys_vendor beside which the mark counts, all
-	// if nil.
+	// vendors are the values of sys_vendor with which the mark counts, nil for
+	// all.
 	vendors []string
 }
 
-// detect says by which of its marks the host is on this platform.
+// detect returns the mark that shows that the host is on this platform.
 func (p platform) detect(h *host) (string, bool) {
 	for _, m := range p.marks {
 		if how, ok := m.on(h); ok {

@@ -82,8 +82,8 @@ const (
 	treeDepth   = 12
 )
 
-// tree reads meta-data that is a tree of directories, each a list of names,
-// as cloud-init does (sources/helpers/ec2.py).
+// tree reads meta-data that is a tree of directories, each a list of names, in
+// the way of cloud-init (sources/helpers/ec2.py).
 func (s *session) tree(ctx context.Context, path string) (map[string]any, error) {
 	walk := walker{session: s}
 	return walk.directory(ctx, path, 0)
@@ -112,7 +112,7 @@ func (w *walker) directory(ctx context.Context, path string, depth int) (map[str
 			raw, err = w.fetch(ctx, path+e.path)
 			value = leaf(raw)
 		}
-		// What has gone since it was listed.
+		// The entry was removed after the listing.
 		if status := (*statusError)(nil); errors.As(err, &status) && status.code == http.StatusNotFound {
 			continue
 		}
@@ -183,8 +183,8 @@ func leaf(raw []byte) any {
 	return string(raw)
 }
 
-// look returns what is at a path of keys, "compute.vmId", or nil. Of several
-// paths, divided by "|", the first that has something counts.
+// look returns the value at a path of keys, "compute.vmId", or nil. Of several
+// paths, divided by "|", the first with a value counts.
 func look(doc map[string]any, paths string) any {
 	for path := range strings.SplitSeq(paths, "|") {
 		var at any = doc
@@ -199,7 +199,7 @@ func look(doc map[string]any, paths string) any {
 	return nil
 }
 
-// text is a value as text: "" for what is neither text nor a number.
+// text returns text and numbers as text, and "" for any other value.
 func text(value any) string {
 	switch value := value.(type) {
 	case string:
@@ -212,8 +212,8 @@ func text(value any) string {
 	return ""
 }
 
-// base64Always decodes what is base64 by the platform's rules. White space
-// does not count.
+// base64Always decodes user data that the platform always encodes. It ignores
+// white space.
 func base64Always(raw []byte) ([]byte, error) {
 	packed := bytes.Join(bytes.Fields(raw), nil)
 	unpacked := make([]byte, base64.StdEncoding.DecodedLen(len(packed)))
@@ -224,15 +224,15 @@ func base64Always(raw []byte) ([]byte, error) {
 	return unpacked[:n], nil
 }
 
-// base64Maybe decodes what is nothing but base64, as cloud-init does for
-// platforms that take no binary user data (util.maybe_b64decode).
+// base64Maybe decodes user data that is valid base64, as cloud-init does for
+// platforms without binary user data (util.maybe_b64decode).
 func base64Maybe(raw []byte) ([]byte, error) {
 	if bytes.ContainsAny(raw, "\r\n") {
 		return raw, nil
 	}
 	unpacked, err := base64.StdEncoding.DecodeString(string(raw))
 	if err != nil {
-		return raw, nil //nolint:nilerr // it is as it should be
+		return raw, nil //nolint:nilerr // not base64: the text itself
 	}
 	return unpacked, nil
 }

@@ -165,8 +165,8 @@ func TestNetworkNoMetadata(t *testing.T) {
 		{"Hetzner", "- hunter2canary", "is not a YAML mapping"},
 		{"Hetzner", "a: [hunter2canary", "is not a YAML mapping"},
 		{"Hetzner", "", "is not a YAML mapping"},
-		{"Akamai", "hunter2 canary", "is no token"},
-		{"Ec2", "", "is no token"},
+		{"Akamai", "hunter2 canary", "is not a token"},
+		{"Ec2", "", "is not a token"},
 	}
 	for i, tt := range tests {
 		t.Run(fmt.Sprintf("X/%d", i), func(t *testing.T) {
@@ -322,7 +322,7 @@ func TestDialPrivileged(t *testing.T) {
 	}{
 		{"at once", nil, 1, ""},
 		{"taken ports", []error{syscall.EADDRINUSE, syscall.EADDRNOTAVAIL}, 3, ""},
-		{"not root", []error{syscall.EACCES}, 1, "only root"},
+		{"not root", []error{syscall.EACCES}, 1, "needs root"},
 		{"no route", []error{syscall.EHOSTUNREACH}, 1, "no route"},
 		{"all taken", slices.Repeat([]error{syscall.EADDRINUSE}, 400), 359, "no free port"},
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// metadata makes what templates may use of the meta-data, by the names and
-// rules of cloud-init: "v1", which is the same everywhere, and "ds", which is
-// the platform's own. It takes doc over. The user data is not in it.
+// metadata returns the variables of templates by cloud-init's names and rules:
+// "v1" has the same names on all platforms, "ds" is the platform's own. The
+// caller must not use doc afterwards. The user data is left out.
 func (s *service) metadata(doc map[string]any, id, base string) map[string]any {
 	m := s.meta
 	hostname := text(look(doc, m.hostname))
@@ -51,7 +51,7 @@ func (s *service) metadata(doc map[string]any, id, base string) map[string]any {
 	return map[string]any{"v1": v1, "ds": s.templateData(doc)}
 }
 
-// templateData is "ds": the meta-data, or what cloud-init takes of it.
+// templateData returns "ds": the meta-data, or the part that cloud-init uses.
 func (s *service) templateData(doc map[string]any) map[string]any {
 	m := s.meta
 	named := make(map[string]any)
@@ -84,7 +84,7 @@ func cutLast(key string) (before, last string) {
 	return key[:max(i, 0)], key[i+1:]
 }
 
-// remove takes out what is at a path of keys.
+// remove removes the value at a path of keys.
 func remove(doc map[string]any, at string) {
 	parent, last := cutLast(at)
 	if parent != "" {
@@ -93,7 +93,7 @@ func remove(doc map[string]any, at string) {
 	delete(doc, last)
 }
 
-// plain turns numbers that are kept as text into numbers, and keys into text.
+// plain turns numbers that are stored as text into numbers, and keys into text.
 func plain(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -131,8 +131,8 @@ func shortName(hostname string) string {
 	return short
 }
 
-// cloudID is the cloud, or the part of it that is apart (cloud-init's
-// canonical_cloud_id).
+// cloudID returns cloud-init's canonical_cloud_id: the cloud, or a separate part
+// of it.
 func cloudID(cloud, region string) string {
 	switch {
 	case cloud == "aws" && strings.HasPrefix(region, "cn-"):

@@ -5,7 +5,7 @@ import "net/http"
 // Addresses that many clouds share.
 const (
 	linkLocal = "http://169.254.169.254"
-	// linkLocal6 is OpenStack's, of the same meaning.
+	// linkLocal6 is OpenStack's address for IPv6.
 	linkLocal6 = "http://[fe80::a9fe:a9fe%25{interface}]"
 )
 
@@ -170,7 +170,7 @@ func platforms() []platform {
 			userData: userData{path: "/instance/metadata/user_data", in: "metadata.user_data", decode: base64Always},
 		},
 		{
-			// The user data is only for who can bind a port below 1024: root.
+			// Only clients on a port below 1024, which needs root, get the user data.
 			name: "Scaleway", title: "Scaleway",
 			marks:     []mark{{dmi: "sys_vendor", is: "Scaleway"}, {word: "scaleway"}, {file: "/var/run/scaleway"}},
 			addresses: []string{"http://169.254.42.42", "http://[fd00:42::42]"},

@@ -9,15 +9,15 @@ import (
 	"syscall"
 )
 
-// The ports that are tried are those of the kernel's own NFS client: low
-// enough to be root's, above those of most services.
+// The range is that of the kernel's NFS client: privileged ports, above those of
+// most services.
 const (
 	lowestPrivileged  = 665
 	highestPrivileged = 1023
 )
 
-// dialPrivileged connects from a port below 1024, by which Scaleway's service
-// knows root.
+// dialPrivileged connects from a port below 1024. That shows Scaleway's service
+// that the client is root.
 func dialPrivileged(ctx context.Context, dial dial, address string) (net.Conn, error) {
 	count := highestPrivileged - lowestPrivileged + 1
 	start := rand.IntN(count) //nolint:gosec // any free port will do
@@ -32,7 +32,7 @@ func dialPrivileged(ctx context.Context, dial dial, address string) (net.Conn, e
 		case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL):
 			continue
 		case errors.Is(err, syscall.EACCES):
-			return nil, refusal("only root may connect from a port below 1024, which it asks for")
+			return nil, refusal("it requires a source port below 1024, which needs root")
 		}
 		return nil, err
 	}

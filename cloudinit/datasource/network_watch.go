@@ -10,12 +10,12 @@ import (
 	"github.com/dockhost/dockhost/internal/backoff"
 )
 
-// watched is a service that can tell of a change.
+// watched is a service that can report changes.
 type watched struct{ *service }
 
-// Changed waits for a change of what Read returned last. What else changes
-// there, such as SSH keys on GCE, does not count, nor does an error: the
-// service will be back. It returns an error only when ctx ends.
+// Changed waits until the user data differs from the last result of Read. Other
+// changes, such as SSH keys on GCE, do not count. It retries after errors, and
+// returns an error only when ctx ends.
 func (w watched) Changed(ctx context.Context) error {
 	fresh := backoff.Backoff{Next: w.first, Cap: w.longest}
 	wait := fresh
@@ -32,9 +32,9 @@ func (w watched) Changed(ctx context.Context) error {
 			}
 			tag, wait = answer.tag, fresh
 		}
-		// Also after an answer: a service that does not wait must not be
-		// asked without a pause. Nothing is missed, since it has the tag.
-		if cause := wait.Wait(ctx, nil); cause != nil {
+		// Pause after answers too, in case the service does not wait. The tag
+		// makes sure that no change is missed.
+		if cause := wait.Wait(ctx); cause != nil {
 			return cause
 		}
 	}
@@ -45,8 +45,8 @@ type change struct {
 	tag string
 }
 
-// ask makes the request that is answered when the tag is not current any
-// more, or after a while.
+// ask sends the request. The service answers when the tag is out of date, or
+// after a while.
 func (w watched) ask(ctx context.Context, tag string) (change, error) {
 	base := w.answered()
 	if base == "" {
@@ -70,7 +70,7 @@ func (w watched) ask(ctx context.Context, tag string) (change, error) {
 	return change{doc: map[string]any{w.watch.below: doc}, tag: header.Get("ETag")}, nil
 }
 
-// digest tells whether what a watch is for is another.
+// digest returns a hash of the watched values.
 func (s *service) digest(doc map[string]any) (sum [sha256.Size]byte) {
 	if s.watch == nil {
 		return sum

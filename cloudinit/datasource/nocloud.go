@@ -118,9 +118,8 @@ type seeded struct {
 	meta metaData
 }
 
-// readSeed reads one place. Without a seed and without an error it is no
-// datasource; the reason says what it lacks, if it has anything. NoCloud takes
-// a place only when it has both files.
+// readSeed reads one place. NoCloud needs both files: if one is missing, readSeed
+// returns nil and a reason, or "" if both are.
 func readSeed(from files) (s *seeded, reason string, err error) {
 	user, userErr := from.read("user-data")
 	meta, metaErr := from.read("meta-data")

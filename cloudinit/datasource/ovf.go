@@ -10,8 +10,7 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 )
 
-// environment is an OVF environment, and Azure's own part in it. Passwords in
-// it are not read.
+// environment is an OVF environment with Azure's part. It leaves out passwords.
 type environment struct {
 	XMLName    xml.Name   `xml:"Environment"`
 	Properties []property `xml:"PropertySection>Property"`
@@ -28,7 +27,7 @@ type property struct {
 	Value string `xml:"value,attr"`
 }
 
-// parseEnvironment never returns a part of the text in its error.
+// parseEnvironment never quotes the text in its error.
 func parseEnvironment(raw []byte) (*environment, error) {
 	env := &environment{}
 	if err := xml.Unmarshal(raw, env); err != nil {
@@ -50,7 +49,7 @@ type ovf struct {
 const ovfSeed = "/var/lib/cloud/seed/ovf"
 
 func detectOVF(h *host) (string, bool) {
-	if isAzure(h) { // whose disc has another meaning
+	if isAzure(h) { // its disc belongs to the Azure datasource
 		return "", false
 	}
 	if _, path, err := firstOf(directory{h.root, ovfSeed}, environmentNames()...); err == nil {
@@ -64,7 +63,7 @@ func detectOVF(h *host) (string, bool) {
 	return "DMI product name " + h.dmi("product_name"), isVMware(h)
 }
 
-// ovfDiscs are the discs in optical drives that no other datasource has.
+// ovfDiscs are the discs in optical drives that belong to no other datasource.
 func ovfDiscs(h *host) []*disc {
 	var discs []*disc
 	named := h.labelled("OVF-TRANSPORT", "ovf-transport", "OVFENV", "ovfenv", "OVF ENV", "ovf env", "OVF_ENV")
@@ -150,7 +149,7 @@ func (o ovf) userData(ctx context.Context, raw []byte, path string) (*cloudinit.
 	return data, nil
 }
 
-// maybeBase64 decodes what is base64, and returns other text as it is.
+// maybeBase64 decodes base64, and returns other text unchanged.
 func maybeBase64(text string) []byte {
 	if raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), "")); err == nil {
 		return raw

@@ -19,9 +19,9 @@ const (
 	maxRPC = cloudinit.MaxSize * 4 / 3
 )
 
-// guestInfo returns a value that VMware's hypervisor has for the guest, nil
-// where there is none. The way to it is a program of open-vm-tools, the one
-// that needs no daemon first, as with cloud-init.
+// guestInfo returns a value that VMware's hypervisor keeps for the guest, or nil
+// if it is not set. It runs a program of open-vm-tools. As in cloud-init, the one
+// that needs no daemon comes first.
 func guestInfo(ctx context.Context, h *host, name string) ([]byte, error) {
 	tried := notFound("no vmware-rpctool and no vmtoolsd to ask VMware's host with (install open-vm-tools)")
 	for _, tool := range []struct {
@@ -53,8 +53,8 @@ func findTool(h *host, name string) (string, bool) {
 	return "", false
 }
 
-// runTool returns what a program prints, and nil where it says that there is
-// no such value. What it prints otherwise may hold user data and is not shown.
+// runTool returns the output of a program, or nil if the program says that the
+// value is not set. Errors leave the output out: it may hold user data.
 func runTool(ctx context.Context, path string, args []string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
 	defer cancel()
@@ -74,7 +74,7 @@ func runTool(ctx context.Context, path string, args []string) ([]byte, error) {
 	case out.over:
 		return nil, fmt.Errorf("larger than %d MiB", cloudinit.MaxSize>>20)
 	}
-	// Never nil, which is for no value.
+	// Never nil: nil means that the value is not set.
 	return append([]byte{}, bytes.TrimSuffix(out.text.Bytes(), []byte("\n"))...), nil
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 )
 
-// nowhere is a root with no files below it: what a template says of a host must
-// not depend on the machine that it is looked at on.
+// nowhere is a root without files: a template that is rendered for inspection
+// must not depend on the machine that renders it.
 const nowhere = "/dev/null"
 
 // Seed reads a directory as the NoCloud datasource reads its own: it has the

@@ -12,7 +12,7 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 )
 
-// vmware is the VMware datasource: what the hypervisor has as guestinfo.
+// vmware is the VMware datasource: the hypervisor's guestinfo.
 type vmware struct{ host *host }
 
 func isVMware(h *host) bool {
@@ -59,8 +59,8 @@ func (v vmware) Read(ctx context.Context) (*cloudinit.UserData, error) {
 	}, nil
 }
 
-// value returns a value of guestinfo, decoded, and whether the hypervisor has
-// one: "---" stands for a value that was taken away.
+// value returns a decoded value of guestinfo, and whether it was ever set: "---"
+// stands for a value that was removed.
 func (v vmware) value(ctx context.Context, name string) (raw []byte, had bool, err error) {
 	name = "guestinfo." + name
 	raw, err = guestInfo(ctx, v.host, name)
@@ -81,8 +81,8 @@ func (v vmware) value(ctx context.Context, name string) (raw []byte, had bool, e
 	return raw, true, nil
 }
 
-// decode undoes one of cloud-init's encodings of guestinfo. User data that is
-// gzip stays so: whoever reads it unpacks it.
+// decode undoes one of cloud-init's encodings of guestinfo. Gzipped user
+// data stays packed; package cloudinit unpacks it.
 func decode(encoding string, raw []byte) ([]byte, error) {
 	switch encoding {
 	case "base64", "b64", "gzip+base64", "gz+b64":

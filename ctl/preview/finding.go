@@ -3,35 +3,40 @@ package preview
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dockhost/dockhost/internal/document"
 )
 
-// Severity says what a finding means for the host.
+// Severity is what a finding means for a host.
 type Severity string
 
 const (
-	// Error is what has the host refuse all of it.
+	// Error means that a host refuses the whole input.
 	Error Severity = "error"
-	// Warning is what the host takes, but may not be meant so.
+	// Warning means that a host accepts the input, but it may not do what its
+	// author wants.
 	Warning Severity = "warning"
 )
 
-// Finding is one thing to say about an input.
+// Finding is one problem of an input.
 type Finding struct {
 	Severity Severity `json:"severity"`
-	// File is named as the user named it.
+	// File has the name that the user gave.
 	File string `json:"file"`
-	// Line and Column count from 1; they are 0 for what has no place.
+	// Line and Column count from 1. They are 0 for a finding about the whole
+	// file.
 	Line   int `json:"line"`
 	Column int `json:"column"`
-	// Path is where it stands: "containers.web.ports[0]", "" for the whole.
+	// Path is the place in the document: "containers.web.ports[0]", or "" for
+	// the whole document.
 	Path    string `json:"path"`
 	Message string `json:"message"`
 }
 
-// String returns "FILE:LINE:COLUMN PATH: MESSAGE", which editors jump to.
+// String returns "FILE:LINE:COLUMN PATH: MESSAGE". Editors can jump to that
+// place.
 func (f Finding) String() string {
 	place := f.File
 	if f.Line > 0 {
@@ -46,8 +51,8 @@ func (f Finding) String() string {
 	return place + ": " + f.Message
 }
 
-// findings makes one finding of each problem that an error holds. dir stands
-// before the files that problems name, file for those without any.
+// findings returns a finding for each problem in an error. It puts dir before
+// the file names in problems, and uses file for problems that name none.
 func findings(err error, dir, file string) []Finding {
 	var parts []error
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
@@ -71,18 +76,13 @@ func findings(err error, dir, file string) []Finding {
 		return all
 	}
 	name := problem.File
-	if !strings.Contains(name, "://") { // an address is whole
+	if !strings.Contains(name, "://") { // a URL is complete
 		name = dir + name
 	}
 	return []Finding{{Severity: Error, File: name, Line: problem.Line, Column: problem.Column, Path: problem.Path, Message: problem.Message}}
 }
 
-// hasErrors says whether the host would refuse what was found.
-func hasErrors(found []Finding) bool {
-	for _, f := range found {
-		if f.Severity == Error {
-			return true
-		}
-	}
-	return false
+// hasErrors reports whether a host would refuse the input.
+func hasErrors(all []Finding) bool {
+	return slices.ContainsFunc(all, func(f Finding) bool { return f.Severity == Error })
 }

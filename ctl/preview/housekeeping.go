@@ -8,8 +8,8 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// settings are what is said about housekeeping, by the keys and in the values
-// that people write, or "off"; nil where nothing is said.
+// settings returns the housekeeping settings of user data, with the keys and
+// values that people write. It returns "off" or nil for no settings.
 func settings(h *spec.Housekeeping) any {
 	switch {
 	case h == nil:
@@ -17,49 +17,59 @@ func settings(h *spec.Housekeeping) any {
 	case h.Off != nil && *h.Off:
 		return "off"
 	}
-	said := map[string]any{}
-	for key, value := range map[string]*spec.Scope{"images": h.Images, "containers": h.Containers} {
-		if value != nil {
-			said[key] = *value
-		}
-	}
-	for key, value := range map[string]*int{"keep_last": h.KeepLast, "max_removals": h.MaxRemovals} {
-		if value != nil {
-			said[key] = *value
-		}
-	}
-	for key, value := range map[string]*int{"high": h.High, "low": h.Low} {
-		if value != nil {
-			said[key] = fmt.Sprintf("%d%%", *value)
-		}
-	}
-	for key, value := range map[string]*time.Duration{"min_age": h.MinAge, "max_age": h.MaxAge, "interval": h.Interval, "build_cache": h.BuildCache} {
-		if value != nil {
-			said[key] = age(key, *value)
-		}
-	}
-	only := map[bool]string{false: "off"}
-	if h.Networks != nil {
-		only[true] = "unused"
-		said["networks"] = only[*h.Networks]
-	}
-	if h.Volumes != nil {
-		only[true] = "dangling"
-		said["volumes"] = only[*h.Volumes]
-	}
+	written := map[string]any{}
+	put(written, "images", h.Images, scope)
+	put(written, "containers", h.Containers, scope)
+	put(written, "keep_last", h.KeepLast, number)
+	put(written, "max_removals", h.MaxRemovals, number)
+	put(written, "high", h.High, percent)
+	put(written, "low", h.Low, percent)
+	put(written, "min_age", h.MinAge, age)
+	put(written, "max_age", h.MaxAge, ageOrOff)
+	put(written, "interval", h.Interval, ageOrOff)
+	put(written, "build_cache", h.BuildCache, ageOrOff)
+	put(written, "networks", h.Networks, offOr("unused"))
+	put(written, "volumes", h.Volumes, offOr("dangling"))
 	if len(h.Keep) > 0 {
-		said["keep"] = h.Keep
+		written["keep"] = h.Keep
 	}
-	return said
+	return written
 }
 
-// age is a time as people write it.
-func age(key string, d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d == 0 && key != "min_age":
+// put adds a setting, if it is set, in the form that format returns.
+func put[T any](written map[string]any, key string, value *T, format func(T) any) {
+	if value != nil {
+		written[key] = format(*value)
+	}
+}
+
+func scope(s spec.Scope) any { return s }
+
+func number(n int) any { return n }
+
+func percent(n int) any { return fmt.Sprintf("%d%%", n) }
+
+// offOr formats a setting that is "off" or one other word.
+func offOr(word string) func(bool) any {
+	return func(on bool) any {
+		if !on {
+			return "off"
+		}
+		return word
+	}
+}
+
+func ageOrOff(d time.Duration) any {
+	if d == 0 {
 		return "off"
-	case d >= day && d%day == 0:
+	}
+	return age(d)
+}
+
+// age returns a duration as people write it: "7d", "1h30m".
+func age(d time.Duration) any {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
 		return fmt.Sprintf("%dd", d/day)
 	}
 	text := d.String()

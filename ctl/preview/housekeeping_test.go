@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is shown of housekeeping can be written again, and means the same.
-func TestHousekeeping(t *testing.T) {
-	shown := func(written string) string {
+// The rendered settings can be written in user data again, and mean the same.
+func TestRenderedHousekeepingCanBeWrittenAgain(t *testing.T) {
+	render := func(written string) string {
 		path := filepath.Join(t.TempDir(), "user-data")
 		if err := os.WriteFile(path, []byte("#cloud-config\ndockhost:\n  containers: {web: {image: nginx}}\n  housekeeping: "+written+"\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -20,9 +20,9 @@ func TestHousekeeping(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, found, err := Render(t.Context(), in, RenderOptions{SystemdVersion: 257})
-		if err != nil || len(found) > 0 {
-			t.Fatalf("Render(housekeeping: %s) = %v, %v", written, found, err)
+		r, findings, err := Render(t.Context(), in, RenderOptions{SystemdVersion: 257})
+		if err != nil || len(findings) > 0 {
+			t.Fatalf("Render(housekeeping: %s) = %v, %v", written, findings, err)
 		}
 		raw, err := json.Marshal(r.Housekeeping)
 		if err != nil {
@@ -40,12 +40,12 @@ func TestHousekeeping(t *testing.T) {
 		"{networks: unused, volumes: off, keep: base/*, min_age: 2d}": `{"keep":["base/*"],"min_age":"2d","networks":"unused","volumes":"off"}`,
 	}
 	for written, want := range tests {
-		got := shown(written)
+		got := render(written)
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("housekeeping: %s is shown (-want +got):\n%s", written, diff)
+			t.Errorf("housekeeping: %s is rendered as (-want +got):\n%s", written, diff)
 		}
-		if again := shown(got); again != got {
-			t.Errorf("housekeeping: %s, written again, is shown as %s", got, again)
+		if again := render(got); again != got {
+			t.Errorf("housekeeping: %s, written again, is rendered as %s", got, again)
 		}
 	}
 }

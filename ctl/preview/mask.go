@@ -7,11 +7,11 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// masked stands for a value that may be a secret.
+// masked replaces a value that may be a secret.
 const masked = "***"
 
-// holdsSecret tells an option of a log driver that is named for a secret, such
-// as splunk-token.
+// holdsSecret reports whether the name of a log driver's option suggests a
+// secret, such as splunk-token.
 func holdsSecret(option string) bool {
 	option = strings.ToLower(option)
 	for _, word := range []string{"token", "secret", "passw", "credential", "apikey", "api-key"} {
@@ -22,11 +22,11 @@ func holdsSecret(option string) bool {
 	return false
 }
 
-// mask returns the container without what its declaration may keep secret: the
-// values of environment variables, its own and those set in the unit, and the
-// credentials of a log driver. The names stay.
+// mask returns a copy of the container without values that may be secrets:
+// environment variables of the container and of its unit, credentials in the
+// unit, and credentials of a log driver. The names stay.
 func mask(c *spec.Container) *spec.Container {
-	config, host, hidden := *c.Config, *c.HostConfig, *c
+	config, host, copied := *c.Config, *c.HostConfig, *c
 	config.Env = slices.Clone(config.Env)
 	for i, variable := range config.Env {
 		if name, _, has := strings.Cut(variable, "="); has {
@@ -43,17 +43,17 @@ func mask(c *spec.Container) *spec.Container {
 		}
 		host.LogConfig.Config = options
 	}
-	hidden.Unit = slices.Clone(c.Unit)
-	for i, setting := range hidden.Unit {
+	copied.Unit = slices.Clone(c.Unit)
+	for i, setting := range copied.Unit {
 		if setting.Value != "" && (setting.Key == "Environment" || setting.Key == "SetCredential") {
-			hidden.Unit[i].Value = maskedSetting(setting.Value)
+			copied.Unit[i].Value = maskedSetting(setting.Value)
 		}
 	}
-	hidden.Config, hidden.HostConfig = &config, &host
-	return &hidden
+	copied.Config, copied.HostConfig = &config, &host
+	return &copied
 }
 
-// maskedSetting keeps the first name of "NAME=VALUE" or "NAME:VALUE".
+// maskedSetting masks all but the first name in "NAME=VALUE" or "NAME:VALUE".
 func maskedSetting(value string) string {
 	if i := strings.IndexAny(value, "=:"); i > 0 {
 		return strings.Trim(value[:i], `"'`) + value[i:i+1] + masked

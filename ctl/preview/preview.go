@@ -1,6 +1,6 @@
-// Package preview says what user data comes to before a host has it: what is
-// wrong with it, and what would run. It needs no root, no Docker and no
-// systemd, and judges by the agent's and the supervisor's own code.
+// Package preview checks user data before a host gets it: it finds problems and
+// shows what would run. It uses the agent's and the supervisor's own code, and
+// needs no root, no Docker and no systemd.
 package preview
 
 import (
@@ -22,22 +22,23 @@ import (
 	"github.com/dockhost/dockhost/internal/document"
 )
 
-// Input is something that a host could be given.
+// Input is user data or a Compose file.
 type Input struct {
-	// Name is what the user called it: a file, a seed directory, "-".
+	// Name is the name that the user gave: a file, a seed directory, or "-".
 	Name string
 
+	// data is nil when the input cannot be read; findings then say why.
 	data *cloudinit.UserData
-	// dir is what stands before the names of files in messages.
+	// dir goes before file names in messages.
 	dir string
-	// compose says that it is a Compose file.
+	// compose is true for a Compose file.
 	compose  bool
 	findings []Finding
 }
 
-// Open reads a file of user data, or a Compose file as those in
-// /etc/dockhost/containers; "-" is stdin. asCompose takes it for the latter in
-// any case.
+// Open reads a file of user data, or a Compose file as in
+// /etc/dockhost/containers; "-" is stdin. asCompose reads any file as a Compose
+// file.
 func Open(name string, stdin io.Reader, asCompose bool) (*Input, error) {
 	text, err := read(name, stdin)
 	if err != nil {
@@ -62,13 +63,13 @@ func OpenSeed(dir string) *Input {
 	if in.data.InstanceID == "nocloud" {
 		in.findings = []Finding{{
 			Severity: Warning, File: in.dir + "meta-data", Line: 1, Column: 1, Path: "instance-id",
-			Message: `there is none, so that the instance counts as "nocloud", and a clone of its disk as the same one (add a line such as instance-id: my-host)`,
+			Message: `missing, so every clone of the disk is the same instance "nocloud" (add a line such as instance-id: my-host)`,
 		}}
 	}
 	return in
 }
 
-// read returns a whole file, which may be a pipe.
+// read returns the content of a file, which may be a pipe.
 func read(name string, stdin io.Reader) ([]byte, error) {
 	if name != "-" {
 		file, err := os.Open(name)
@@ -88,8 +89,9 @@ func read(name string, stdin io.Reader) ([]byte, error) {
 	return text, nil
 }
 
-// detect finds out, by the keys at the top, whether a file without a header of
-// cloud-init's is a Compose file, and warns of what a host would not look at.
+// detect finds out from the keys at the top whether a file without a
+// cloud-init header is a Compose file. It warns about keys that a host would
+// ignore.
 func (in *Input) detect() {
 	cloudConfig := bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(in.data.Raw)), []byte("#cloud-config"))
 	top, err := document.Parse(in.Name, in.data.Raw)
@@ -98,7 +100,7 @@ func (in *Input) detect() {
 		return
 	}
 	if top == nil || top.Kind != yaml.MappingNode {
-		return // user data, of whatever kind
+		return // user data of another kind
 	}
 	at := document.Spot{Node: top}
 	if at.Field("dockhost").Present() {
@@ -109,18 +111,18 @@ func (in *Input) detect() {
 		case !cloudConfig && isComposeKey(name):
 			in.compose = true
 		case name == "containers":
-			in.warn(value, "this stands below dockhost:, indented, and above that #cloud-config is the first line")
+			in.warn(value, "a host ignores this key here: indent it below dockhost:, and make #cloud-config the first line")
 		case name == "services":
-			in.warn(value, "this is how a Compose file has it: write containers: below dockhost:")
+			in.warn(value, "this key belongs to Compose files: in user data, write containers: below dockhost:")
 		case document.Nearest(name, []string{"dockhost"}) != "":
-			in.warn(value, `nobody knows this key (did you mean "dockhost"?)`)
+			in.warn(value, `unknown key (did you mean "dockhost"?)`)
 		}
 	}
 }
 
 func isComposeKey(name string) bool { return name == "services" || name == "x-dockhost" }
 
-// beginsAsCompose is for a file in which something is no YAML.
+// beginsAsCompose guesses from the first line of a file that is not valid YAML.
 func beginsAsCompose(text []byte) bool {
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" && line != "---" && !strings.HasPrefix(line, "#") {
@@ -138,9 +140,9 @@ func (in *Input) warn(at document.Spot, message string) {
 	})
 }
 
-// take has the input taken as the agent would take it. It returns what that
-// comes to, nil where something is wrong, and all that there is to say.
-func (in *Input) take(ctx context.Context, o assignment.Options) (*assignment.Result, []Finding) {
+// parse reads the input as the agent would. The result is nil when a finding is
+// an error.
+func (in *Input) parse(ctx context.Context, o assignment.Options) (*assignment.Result, []Finding) {
 	if in.data == nil {
 		return nil, in.findings
 	}
@@ -155,36 +157,36 @@ func (in *Input) take(ctx context.Context, o assignment.Options) (*assignment.Re
 	case err == nil && result.Unread != nil:
 		err = result.Unread
 	case err == nil && result.Section != nil && result.Section.Kind == "text/plain":
-		err = errors.New("cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a Compose file for /etc/dockhost/containers has services: at the top)")
+		err = errors.New("cloud-init ignores user data that starts like this: make #cloud-config the first line (a Compose file for /etc/dockhost/containers has services: at the top)")
 	}
 	if err != nil {
 		return nil, in.adviseSeed(append(in.findings, findings(err, in.dir, in.file())...))
 	}
-	found := in.findings
+	all := in.findings
 	for _, warning := range result.Warnings {
-		warning = strings.TrimPrefix(warning, filepath.Base(in.file())+": ") // which stands before it anyway
-		found = append(found, Finding{Severity: Warning, File: in.file(), Message: warning})
+		warning = strings.TrimPrefix(warning, filepath.Base(in.file())+": ") // the finding names the file already
+		all = append(all, Finding{Severity: Warning, File: in.file(), Message: warning})
 	}
 	if result.Note != "" {
-		found = append(found, Finding{Severity: Warning, File: in.file(), Message: result.Note + ": nothing would run"})
+		all = append(all, Finding{Severity: Warning, File: in.file(), Message: result.Note + ": nothing would run"})
 	}
-	return result, found
+	return result, all
 }
 
-// adviseSeed adds what to do about a template, which a file alone has not the
-// meta-data for that a host would have.
-func (in *Input) adviseSeed(found []Finding) []Finding {
+// adviseSeed adds a hint when a template failed and there is no meta-data: on a
+// host the template could use the instance's.
+func (in *Input) adviseSeed(all []Finding) []Finding {
 	isTemplate := func(f Finding) bool { return strings.HasPrefix(f.Message, "template: ") }
-	if in.data.Metadata != nil || !slices.ContainsFunc(found, isTemplate) {
-		return found
+	if in.data.Metadata != nil || !slices.ContainsFunc(all, isTemplate) {
+		return all
 	}
-	return append(found, Finding{
+	return append(all, Finding{
 		Severity: Warning, File: in.file(),
-		Message: "there is no meta-data for the template here: put the file into a directory as user-data, beside a meta-data, and read that with --seed",
+		Message: "the template has no meta-data here (put the file into a directory as user-data, with a file meta-data, and use --seed)",
 	})
 }
 
-// file is what is read first: the file itself, or a seed's user-data.
+// file returns the name of the file: the input itself, or the seed's user-data.
 func (in *Input) file() string {
 	if in.data == nil || in.dir == "" {
 		return in.Name

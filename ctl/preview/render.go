@@ -24,41 +24,41 @@ import (
 	"github.com/dockhost/dockhost/systemd/units"
 )
 
-// RenderOptions say what is shown.
+// RenderOptions choose what to show.
 type RenderOptions struct {
-	Intake assignment.Options
-	// Names are the containers to show; none is all of them.
+	Assignment assignment.Options
+	// Names are the containers to show; empty means all.
 	Names []string
-	// SystemdVersion is that of the host.
+	// SystemdVersion is the host's version of systemd.
 	SystemdVersion int
-	// ShowEnv shows the values of environment variables, and what else is
-	// masked but for logins.
+	// ShowEnv shows environment variables and other masked values. Logins are
+	// never shown.
 	ShowEnv bool
 }
 
-// Rendering is what would run, as `dockhostctl render --json` prints it.
+// Rendering is the output of `dockhostctl render --json`.
 type Rendering struct {
 	Containers []Rendered `json:"containers"`
-	// Registries are the hosts for which there are logins.
+	// Registries are the registry hosts that have a login.
 	Registries []string `json:"registries"`
-	// Housekeeping is what the user data says about it, by key, or "off"; the host's
-	// dockhost.yaml may say more.
+	// Housekeeping has the settings in the user data by key, or is "off". The
+	// host's dockhost.yaml may have more.
 	Housekeeping any `json:"housekeeping,omitempty"`
 }
 
-// Rendered is what would run of one container.
+// Rendered is one container.
 type Rendered struct {
 	Name  string `json:"name"`
 	Image string `json:"image"`
-	// PullPolicy is when the image is pulled: "missing", "always", "never".
+	// PullPolicy is "missing", "always" or "never".
 	PullPolicy string `json:"pull_policy"`
 	Unit       string `json:"unit"`
-	// Files are what systemd would make the unit of, in its order.
+	// Files are the unit's files, in the order in which systemd reads them.
 	Files []UnitFile `json:"files"`
-	// EnvFiles are read on the host at each start. Their variables come before
-	// those of the request.
+	// EnvFiles are files that the host reads at each start. Their variables come
+	// before those in Create.
 	EnvFiles []string `json:"env_files"`
-	// Create is what Docker would be asked for.
+	// Create is the request that creates the container.
 	Create Create `json:"create"`
 }
 
@@ -70,22 +70,22 @@ type UnitFile struct {
 
 // Create is a request to Docker's API.
 type Create struct {
-	// Path is what the request is sent to, without the version of the API.
+	// Path is the request's path and query, without the API version.
 	Path string `json:"path"`
-	// Body has no field that is as Docker's API has it by default.
+	// Body leaves out fields that have their default value.
 	Body map[string]any `json:"body"`
 }
 
-// Render returns what of an input would run, and all that there is to say about
-// it. Where something is wrong it returns nil.
+// Render returns what a host would run, and the findings about the input. The
+// rendering is nil when a finding is an error. The error is about o.Names.
 func Render(ctx context.Context, in *Input, o RenderOptions) (*Rendering, []Finding, error) {
-	result, found := in.take(ctx, o.Intake)
+	result, problems := in.parse(ctx, o.Assignment)
 	if result == nil {
-		return nil, found, nil
+		return nil, problems, nil
 	}
 	r := &Rendering{Containers: []Rendered{}, Registries: []string{}}
 	if err := checkNames(o.Names, result.Assignment); err != nil {
-		return nil, found, err
+		return nil, problems, err
 	}
 	for _, c := range result.Assignment.Containers {
 		if len(o.Names) > 0 && !slices.Contains(o.Names, c.Name) {
@@ -93,7 +93,7 @@ func Render(ctx context.Context, in *Input, o RenderOptions) (*Rendering, []Find
 		}
 		rendered, err := o.render(&c)
 		if err != nil {
-			return nil, found, fmt.Errorf("render %s: %w", c.Name, err)
+			return nil, problems, fmt.Errorf("render %s: %w", c.Name, err)
 		}
 		r.Containers = append(r.Containers, rendered)
 	}
@@ -102,10 +102,10 @@ func Render(ctx context.Context, in *Input, o RenderOptions) (*Rendering, []Find
 	}
 	slices.Sort(r.Registries)
 	r.Housekeeping = settings(result.Assignment.Housekeeping)
-	return r, found, nil
+	return r, problems, nil
 }
 
-// checkNames refuses the name of a container that there is not.
+// checkNames refuses names that no container has.
 func checkNames(names []string, assignment *spec.Assignment) error {
 	var known []string
 	for _, c := range assignment.Containers {
@@ -116,9 +116,9 @@ func checkNames(names []string, assignment *spec.Assignment) error {
 			continue
 		}
 		if near := document.Nearest(name, known); near != "" {
-			return fmt.Errorf("no container %q is assigned (did you mean %q?)", name, near)
+			return fmt.Errorf("no container %q in the user data (did you mean %q?)", name, near)
 		}
-		return fmt.Errorf("no container %q is assigned (there are: %s)", name, strings.Join(known, ", "))
+		return fmt.Errorf("no container %q in the user data (it has: %s)", name, strings.Join(known, ", "))
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func checkNames(names []string, assignment *spec.Assignment) error {
 func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 	hash := c.Hash()
 	if !o.ShowEnv {
-		c, hash = mask(c), masked // which tells a guess of a short secret from the others
+		c, hash = mask(c), masked // the hash would confirm a guess of a short secret
 	}
 	unit := spec.UnitName(c.Name)
 	host := request.Host{Unit: unit, Supervisor: "PID/START/BOOT", ConfigHash: hash}
@@ -134,8 +134,8 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 		host.NotifySocket = placement.Dir + "/" + request.SocketPrefix + "PID"
 		host.Watchdog = watchdog(c.Unit)
 	}
-	made := request.Make(c, host)
-	body, err := body(made)
+	create := request.Make(c, host)
+	body, err := body(create)
 	if err != nil {
 		return Rendered{}, err
 	}
@@ -145,7 +145,7 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 			{Path: units.ContainerPath, Text: units.Container},
 			{Path: dropin.Path(c.Name), Text: string(dropin.Render(c, o.SystemdVersion))},
 		},
-		Create: Create{Path: createPath(made), Body: body},
+		Create: Create{Path: createPath(create), Body: body},
 	}
 	for _, m := range c.Mounts {
 		files := dropin.Mount(m)
@@ -159,31 +159,31 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 	return rendered, nil
 }
 
-func createPath(made engine.CreateRequest) string {
-	query := url.Values{"name": {made.Name}}
-	if made.Platform != "" {
-		query.Set("platform", made.Platform)
+func createPath(create engine.CreateRequest) string {
+	query := url.Values{"name": {create.Name}}
+	if create.Platform != "" {
+		query.Set("platform", create.Platform)
 	}
 	return "/containers/create?" + query.Encode()
 }
 
-// body returns the request as it is sent, without the fields that are as Go
-// has them by default, which for Docker are as if they were not there.
-func body(made engine.CreateRequest) (map[string]any, error) {
-	fields, err := changed(made.Config, container.Config{})
+// body returns the body of the request, without fields that have Go's zero
+// value: Docker treats these like absent fields.
+func body(create engine.CreateRequest) (map[string]any, error) {
+	fields, err := changed(create.Config, container.Config{})
 	if err != nil {
 		return nil, err
 	}
-	if fields["HostConfig"], err = changed(made.HostConfig, container.HostConfig{}); err != nil {
+	if fields["HostConfig"], err = changed(create.HostConfig, container.HostConfig{}); err != nil {
 		return nil, err
 	}
-	if made.Networking != nil {
-		fields["NetworkingConfig"], err = changed(made.Networking, network.NetworkingConfig{})
+	if create.Networking != nil {
+		fields["NetworkingConfig"], err = changed(create.Networking, network.NetworkingConfig{})
 	}
 	return fields, err
 }
 
-// changed returns the JSON fields in which a value differs from the zero one.
+// changed returns the JSON fields in which a value differs from the zero value.
 func changed(value, zero any) (map[string]any, error) {
 	all, err := fieldsOf(value)
 	if err != nil {
@@ -212,18 +212,18 @@ func fieldsOf(value any) (map[string]json.RawMessage, error) {
 	return fields, json.Unmarshal(text.Bytes(), &fields)
 }
 
-// Print writes units as `systemctl cat` does, and below each the request.
+// Print writes each unit as `systemctl cat` does, followed by the request.
 func (r *Rendering) Print(out io.Writer) error {
 	var text strings.Builder
 	if len(r.Registries) > 0 {
 		fmt.Fprintf(&text, "# logins for %s\n\n", strings.Join(r.Registries, ", "))
 	}
 	if r.Housekeeping != nil {
-		said, err := json.Marshal(r.Housekeeping)
+		settings, err := json.Marshal(r.Housekeeping)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&text, "# housekeeping: %s\n\n", said)
+		fmt.Fprintf(&text, "# housekeeping: %s\n\n", settings)
 	}
 	for i, c := range r.Containers {
 		if i > 0 {
@@ -241,13 +241,13 @@ func (c Rendered) print(text *strings.Builder) error {
 	for _, file := range c.Files {
 		fmt.Fprintf(text, "# %s\n%s\n", file.Path, file.Text)
 	}
-	fmt.Fprintf(text, "# %s runs %s, pulled by the policy %s\n", c.Unit, c.Image, c.PullPolicy)
+	fmt.Fprintf(text, "# %s runs %s (pull policy: %s)\n", c.Unit, c.Image, c.PullPolicy)
 	for _, file := range c.EnvFiles {
-		fmt.Fprintf(text, "# before the variables in Env come those of %s\n", file)
+		fmt.Fprintf(text, "# the variables in %s come before those in Env\n", file)
 	}
 	fmt.Fprintf(text, "# POST %s\n", c.Create.Path)
 	return printJSON(text, c.Create.Body)
 }
 
-// PrintJSON writes the rendering for programs.
+// PrintJSON writes the rendering as JSON.
 func (r *Rendering) PrintJSON(out io.Writer) error { return printJSON(out, r) }

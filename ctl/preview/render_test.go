@@ -14,9 +14,9 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-var update = flag.Bool("update", false, "write what is rendered into testdata")
+var update = flag.Bool("update", false, "write the golden files")
 
-// canary stands for a secret in user data.
+// canary is a secret in user data.
 const canary = "hunter2canary"
 
 func golden(t *testing.T, name, got string) {
@@ -32,7 +32,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got; -update takes it):\n%s", name, diff)
+		t.Errorf("%s (-want +got; -update writes it):\n%s", name, diff)
 	}
 }
 
@@ -42,9 +42,9 @@ func render(t *testing.T, o RenderOptions) *Rendering {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, found, err := Render(t.Context(), in, o)
-	if err != nil || len(found) > 0 {
-		t.Fatalf("Render() = %v, %v", found, err)
+	r, all, err := Render(t.Context(), in, o)
+	if err != nil || len(all) > 0 {
+		t.Fatalf("Render() = %v, %v", all, err)
 	}
 	return r
 }
@@ -69,7 +69,7 @@ func TestRender(t *testing.T) {
 			got := printed(t, func(out *bytes.Buffer) error { return r.Print(out) })
 			golden(t, name, got)
 			if o.ShowEnv != strings.Contains(got, canary) {
-				t.Errorf("a secret is shown: %v, want %v", !o.ShowEnv, o.ShowEnv)
+				t.Errorf("the output has the secret: %v, want %v", !o.ShowEnv, o.ShowEnv)
 			}
 		})
 	}
@@ -81,16 +81,16 @@ func TestRender(t *testing.T) {
 	}
 }
 
-func TestRenderRefuses(t *testing.T) {
+func TestRenderRefusesProblemsAndUnknownNames(t *testing.T) {
 	in, err := Open("-", strings.NewReader("services: {web: {}}"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, found, err := Render(t.Context(), in, RenderOptions{}); r != nil || len(found) != 1 || err != nil {
-		t.Errorf("Render() = %v, %v, %v, want one finding", r, found, err)
+	if r, all, err := Render(t.Context(), in, RenderOptions{}); r != nil || len(all) != 1 || err != nil {
+		t.Errorf("Render() = %v, %v, %v, want one finding", r, all, err)
 	}
 	in, _ = Open("testdata/rich.yaml", nil, false)
-	for name, want := range map[string]string{"wep": `did you mean "web"?`, "cache": "there are: db, web"} {
+	for name, want := range map[string]string{"wep": `did you mean "web"?`, "cache": "it has: db, web"} {
 		if _, _, err := Render(t.Context(), in, RenderOptions{Names: []string{name}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Render() = %v, want %s", err, want)
 		}

@@ -10,36 +10,35 @@ import (
 	"github.com/dockhost/dockhost/assignment"
 )
 
-// Report is what is said of some inputs, as `dockhostctl validate --json`
-// prints it.
+// Report is the output of `dockhostctl validate --json`.
 type Report struct {
-	// Well says that no finding is an error.
+	// Well is true when no finding is an error.
 	Well     bool      `json:"well"`
 	Findings []Finding `json:"findings"`
 	Inputs   []Summary `json:"inputs"`
 }
 
-// Summary is what one input comes to.
+// Summary describes one input.
 type Summary struct {
-	// Name is the file or directory, as the user named it.
+	// Name is the file or directory, with the name that the user gave.
 	Name string `json:"name"`
 	Well bool   `json:"well"`
-	// Kind is the MIME type of user data, or "compose" for a Compose file; ""
-	// where there is nothing, or nothing can be told.
+	// Kind is the MIME type of user data, or "compose" for a Compose file. It is
+	// "" when the input is empty or unreadable.
 	Kind string `json:"kind"`
-	// Containers are sorted; none where something is wrong.
+	// Containers are the sorted names, empty when there is an error.
 	Containers []string `json:"containers"`
 }
 
 // kindCompose is the [Summary.Kind] of a Compose file.
 const kindCompose = "compose"
 
-// Validate says everything that is wrong with some inputs.
+// Validate returns every problem of the inputs.
 func Validate(ctx context.Context, o assignment.Options, inputs ...*Input) Report {
 	report := Report{Well: true, Findings: []Finding{}}
 	for _, in := range inputs {
-		result, found := in.take(ctx, o)
-		summary := Summary{Name: in.Name, Well: !hasErrors(found), Containers: []string{}}
+		result, problems := in.parse(ctx, o)
+		summary := Summary{Name: in.Name, Well: !hasErrors(problems), Containers: []string{}}
 		if in.compose {
 			summary.Kind = kindCompose
 		}
@@ -52,14 +51,14 @@ func Validate(ctx context.Context, o assignment.Options, inputs ...*Input) Repor
 			}
 		}
 		report.Well = report.Well && summary.Well
-		report.Findings = append(report.Findings, found...)
+		report.Findings = append(report.Findings, problems...)
 		report.Inputs = append(report.Inputs, summary)
 	}
 	return report
 }
 
-// Print writes the errors and, for each input without any, one line to out, and
-// the warnings to warnings.
+// Print writes errors to out, and warnings to warnings. For each input without
+// errors it writes one line to out.
 func (r Report) Print(out, warnings io.Writer) error {
 	for _, f := range r.Findings {
 		if f.Severity == Warning {
@@ -92,7 +91,7 @@ func (s Summary) sentence() string {
 	}
 }
 
-// PrintJSON writes the report for programs.
+// PrintJSON writes the report as JSON.
 func (r Report) PrintJSON(out io.Writer) error { return printJSON(out, r) }
 
 func printJSON(out io.Writer, v any) error {

@@ -17,8 +17,8 @@ import (
 	"github.com/dockhost/dockhost/internal/document"
 )
 
-// validate returns what is printed about a text: the errors and the result,
-// and the warnings.
+// validate returns what validate prints for a text: out has the errors and the
+// result.
 func validate(t *testing.T, text string, asCompose bool) (out, warnings string) {
 	t.Helper()
 	in, err := Open("-", strings.NewReader(text), asCompose)
@@ -49,36 +49,36 @@ func TestValidate(t *testing.T) {
 		{"with logins alone", "x-dockhost: {registries: {}}\n", "-: no containers\n", ""},
 		{
 			"every problem at once", "services:\n  web: {imag: x}\n  db: {image: pg, port: 1}\nvolume: {}\n",
-			`-:2:3 services.web: no image: add image: with the reference of an image
+			`-:2:3 services.web: no image: add image: with an image reference
 -:2:9 services.web.imag: unknown key "imag" (did you mean "image"?)
 -:3:19 services.db.port: unknown key "port" (did you mean "ports"?)
 -:4:1 volume: unknown key "volume" (did you mean "volumes"?)
 `, "",
 		},
 		{
-			"what only the whole tells", "services:\n  aa: {image: x, ports: ['80:80'], depends_on: [bb]}\n  bb: {image: x, ports: ['80:81'], depends_on: [aa]}\n",
-			`-:3:26 services.bb.ports[0]: port 80/tcp of the host is taken by container "aa" already
+			"problems across containers", "services:\n  aa: {image: x, ports: ['80:80'], depends_on: [bb]}\n  bb: {image: x, ports: ['80:81'], depends_on: [aa]}\n",
+			`-:3:26 services.bb.ports[0]: port 80/tcp of the host is already used by container "aa"
 -:3:49 services.bb.depends_on[0]: these containers wait for each other in a circle: aa -> bb -> aa
 `, "",
 		},
 		{
 			"a misspelled section", "#cloud-config\ndockhots: {}\n", "-: no containers\n",
-			"-:2:1 dockhots: warning: nobody knows this key (did you mean \"dockhost\"?)\n" +
+			"-:2:1 dockhots: warning: unknown key (did you mean \"dockhost\"?)\n" +
 				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
 		},
 		{
 			"containers at the top", "#cloud-config\ncontainers: {web: " + service + "}\n", "-: no containers\n",
-			"-:2:1 containers: warning: this stands below dockhost:, indented, and above that #cloud-config is the first line\n" +
+			"-:2:1 containers: warning: a host ignores this key here: indent it below dockhost:, and make #cloud-config the first line\n" +
 				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
 		},
 		{
 			"the content of a section", "containers: {web: " + service + "}\n",
-			"-: cloud-init knows no user data that begins so, and ignores it: the first line must be #cloud-config (a Compose file for /etc/dockhost/containers has services: at the top)\n",
-			"-:1:1 containers: warning: this stands below dockhost:, indented, and above that #cloud-config is the first line\n",
+			"-: cloud-init ignores user data that starts like this: make #cloud-config the first line (a Compose file for /etc/dockhost/containers has services: at the top)\n",
+			"-:1:1 containers: warning: a host ignores this key here: indent it below dockhost:, and make #cloud-config the first line\n",
 		},
 		{
 			"services in cloud-config", "#cloud-config\nservices: {web: " + service + "}\n", "-: no containers\n",
-			"-:2:1 services: warning: this is how a Compose file has it: write containers: below dockhost:\n" +
+			"-:2:1 services: warning: this key belongs to Compose files: in user data, write containers: below dockhost:\n" +
 				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
 		},
 		{
@@ -101,8 +101,9 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// The policy of a host judges user data, and not what root has on the host.
-func TestValidateByPolicy(t *testing.T) {
+// A policy applies to user data. It does not apply to Compose files, which only
+// root can write on a host.
+func TestPolicyAppliesToUserData(t *testing.T) {
 	rules, err := policy.Parse("policy.yaml", []byte("privileged: false\nhost_network: false\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -120,12 +121,12 @@ func TestValidateByPolicy(t *testing.T) {
 	}
 }
 
-// What is no YAML is told by its beginning.
-func TestValidateSyntax(t *testing.T) {
+// The first line tells a Compose file that is not valid YAML.
+func TestValidateFindsSyntaxErrors(t *testing.T) {
 	for _, text := range []string{"# ours\nservices:\n  web: [" + canary, "#cloud-config\ndockhost:\n  web: [" + canary} {
 		out, _ := validate(t, text, false)
 		if !strings.HasPrefix(out, "-:3:") || !strings.Contains(out, "not YAML") || strings.Contains(out, canary) {
-			t.Errorf("validate(%q) prints %q, want where it is no YAML", text, out)
+			t.Errorf("validate(%q) prints %q, want where it is not YAML", text, out)
 		}
 	}
 }
@@ -137,8 +138,8 @@ func TestValidateAsCompose(t *testing.T) {
 	}
 }
 
-// Files are named as the user named them, those of a seed as well.
-func TestValidateNames(t *testing.T) {
+// Findings name files as the user did, also those of a seed.
+func TestFindingsNameFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		t.Helper()
@@ -161,12 +162,12 @@ func TestValidateNames(t *testing.T) {
 		return print(t, Validate(t.Context(), assignment.Options{}, OpenSeed(dir+"/")))
 	}
 	if out, _ := seed(); !strings.Contains(out, "has user-data but no meta-data") {
-		t.Errorf("prints %q, want what the seed lacks", out)
+		t.Errorf("prints %q, want the missing file", out)
 	}
 	meta := write("meta-data", "local-hostname: x\n")
 	out, warnings := seed()
-	if out != user+unknown || !strings.HasPrefix(warnings, meta+":1:1 instance-id: warning: there is none") {
-		t.Errorf("prints %q and %q, want the unknown key, and that the instance-id lacks", out, warnings)
+	if out != user+unknown || !strings.HasPrefix(warnings, meta+":1:1 instance-id: warning: missing") {
+		t.Errorf("prints %q and %q, want the unknown key and the missing instance-id", out, warnings)
 	}
 	write("meta-data", "- x\n")
 	if out, _ := seed(); !strings.HasPrefix(out, meta+":1:1: not a mapping") {
@@ -174,16 +175,15 @@ func TestValidateNames(t *testing.T) {
 	}
 }
 
-// A template in a file lacks what a seed has.
 func TestAdviseSeed(t *testing.T) {
 	in := &Input{Name: "-", data: &cloudinit.UserData{Path: "-"}}
 	template := []Finding{{Severity: Error, File: "-", Message: "template: v1.region: not there"}}
-	if found := in.adviseSeed(template); len(found) != 2 || found[1].Severity != Warning || !strings.Contains(found[1].Message, "--seed") {
-		t.Errorf("adviseSeed() = %v, want the advice", found)
+	if all := in.adviseSeed(template); len(all) != 2 || all[1].Severity != Warning || !strings.Contains(all[1].Message, "--seed") {
+		t.Errorf("adviseSeed() = %v, want the advice", all)
 	}
 	in.data.Metadata = map[string]any{}
-	if found := in.adviseSeed(template); len(found) != 1 {
-		t.Errorf("adviseSeed() of a seed = %v, want no advice", found)
+	if all := in.adviseSeed(template); len(all) != 1 {
+		t.Errorf("adviseSeed() of a seed = %v, want no advice", all)
 	}
 }
 
@@ -225,15 +225,15 @@ func TestReportJSON(t *testing.T) {
 
 func TestOpenErrors(t *testing.T) {
 	if _, err := Open(filepath.Join(t.TempDir(), "none"), nil, false); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("Open() = %v, want a file that is not there", err)
+		t.Errorf("Open() = %v, want a missing file", err)
 	}
 	if _, err := Open("-", strings.NewReader(strings.Repeat("x", 16<<20+1)), false); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
 		t.Errorf("Open() = %v, want a limit", err)
 	}
 }
 
-// FuzzValidate has nothing that somebody hands in end the program, and each
-// thing be either well or have an error.
+// FuzzValidate checks that no input makes Validate panic, and that each input
+// is either well or has an error.
 func FuzzValidate(f *testing.F) {
 	for _, seed := range []string{
 		"", "#cloud-config\ndockhost: {containers: {web: {image: nginx}}}", "services: [", "x-dockhost:\n  registries: {a.b: {}}", "services: {}", "# x\n---\nservices: {w: &a [*a]}",

@@ -9,8 +9,8 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// watchdog is what systemd would make of the unit's WatchdogSec=, as far as it
-// is written in the usual forms: "30", "30s", "1min 30s". It is 0 for any other.
+// watchdog returns the value of the unit's WatchdogSec=. It understands the
+// usual forms, "30", "30s" and "1min 30s", and returns 0 for any other.
 func watchdog(settings []spec.UnitSetting) time.Duration {
 	value := ""
 	for _, setting := range settings {

@@ -2,7 +2,7 @@ package registry
 
 import (
 	"io"
-	"log" //nolint:depguard // the fake wants one
+	"log" //nolint:depguard // the fake requires one
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,7 +25,7 @@ import (
 
 const username, password = "deploy", "s3cret"
 
-// rig is an Engine, and a registry with TLS that wants a login.
+// rig is an Engine and a registry with TLS that requires a login.
 type rig struct {
 	*testing.T
 	host  string
@@ -87,7 +87,7 @@ func (r *rig) reference(tag string) name.Tag {
 	return ref
 }
 
-// size is that of all layers from the first on.
+// size returns the size of all layers from first on.
 func (r *rig) size(first int) (sum int64) {
 	r.Helper()
 	manifest, err := r.image.Manifest()
@@ -102,12 +102,12 @@ func (r *rig) size(first int) (sum int64) {
 
 func (r *rig) wants(ref, platform string, want int64) {
 	r.Helper()
-	if got, err := r.Download(r.Context(), ref, platform); err != nil || got != want {
-		r.Errorf("Download(%s, %q) = %d, %v, want %d", ref, platform, got, err, want)
+	if got, err := r.PullSize(r.Context(), ref, platform); err != nil || got != want {
+		r.Errorf("PullSize(%s, %q) = %d, %v, want %d", ref, platform, got, err, want)
 	}
 }
 
-func TestDownload(t *testing.T) {
+func TestPullSize(t *testing.T) {
 	r := newRig(t)
 	r.wants(r.host+"/app:one", "", r.size(0))
 	r.wants(r.host+"/app:many", "linux/arm64", r.size(0))
@@ -118,14 +118,14 @@ func TestDownload(t *testing.T) {
 	r.wants(r.host+"/app@"+digest.String(), "", r.size(0))
 }
 
-// What the Engine has already is not downloaded.
-func TestDownloadOfTheRest(t *testing.T) {
+// Layers that the Engine has already do not count.
+func TestPullSizeSkipsExistingLayers(t *testing.T) {
 	r := newRig(t)
 	config, err := r.image.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain := strings.TrimPrefix(config.RootFS.DiffIDs[0].String(), "sha256:") // the lowest layer's is its own digest
+	chain := strings.TrimPrefix(config.RootFS.DiffIDs[0].String(), "sha256:") // the lowest layer's chain ID is its digest
 	dir := filepath.Join(r.root, "image", "layerdb", "sha256", chain)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestDownloadOfTheRest(t *testing.T) {
 	r.wants(r.host+"/app:one", "", r.size(1))
 }
 
-func TestDownloadNotKnown(t *testing.T) {
+func TestPullSizeFailsForUnknownImage(t *testing.T) {
 	r := newRig(t)
 	for ref, platform := range map[string]string{
 		r.host + "/app:none":   "",
@@ -146,9 +146,9 @@ func TestDownloadNotKnown(t *testing.T) {
 		r.host + "/app:one ":   "",
 		r.host + "/other:many": "linux/s390x",
 	} {
-		got, err := r.Download(t.Context(), ref, platform)
+		got, err := r.PullSize(t.Context(), ref, platform)
 		if err == nil {
-			t.Errorf("Download(%q, %q) = %d, want an error", ref, platform, got)
+			t.Errorf("PullSize(%q, %q) = %d, want an error", ref, platform, got)
 		} else if strings.Contains(err.Error(), password) {
 			t.Errorf("the password is in the error: %v", err)
 		}

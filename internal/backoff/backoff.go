@@ -1,4 +1,4 @@
-// Package backoff is the wait between tries.
+// Package backoff waits between tries, longer each time.
 package backoff
 
 import (
@@ -7,20 +7,27 @@ import (
 	"time"
 )
 
-// Backoff doubles the wait each time up to a cap, and jitters it by a quarter
-// either way, so that a fleet does not try in step.
+// Backoff doubles the wait each time up to a cap. It varies each wait by a
+// quarter either way, so that the hosts of a fleet do not try at the same time.
 type Backoff struct {
-	// Next is the coming wait, Cap the longest.
+	// Next is the next wait, Cap the longest.
 	Next, Cap time.Duration
 }
 
-// Wait returns nil after the coming wait, or the reason for which ctx ended.
-// told, unless nil, is called first with how long it will be.
-func (b *Backoff) Wait(ctx context.Context, told func(time.Duration)) error {
-	d := b.Step()
-	if told != nil {
-		told(d)
-	}
+// Wait waits for the next [Backoff.Step]. It returns nil after that time, or
+// the cause of ctx if that ends first.
+func (b *Backoff) Wait(ctx context.Context) error { return Pause(ctx, b.Step()) }
+
+// Step returns the length of the next wait, for a caller that announces it, or
+// that waits for something else, too.
+func (b *Backoff) Step() time.Duration {
+	d := b.Next*3/4 + rand.N(b.Next/2) //nolint:gosec // jitter is not a secret
+	b.Next = min(2*b.Next, b.Cap)
+	return d
+}
+
+// Pause returns nil after d, or the cause of ctx if that ends first.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -29,12 +36,4 @@ func (b *Backoff) Wait(ctx context.Context, told func(time.Duration)) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// Step returns how long the coming wait is, for a caller that waits for more
-// than the time.
-func (b *Backoff) Step() time.Duration {
-	d := b.Next*3/4 + rand.N(b.Next/2) //nolint:gosec // jitter is no secret
-	b.Next = min(2*b.Next, b.Cap)
-	return d
 }

@@ -1,6 +1,5 @@
-// Package dirwatch tells when something in a directory changes. The directory
-// may be missing, made, renamed and replaced: what counts is what its path
-// leads to.
+// Package dirwatch reports changes in directories. A directory may be missing at
+// first, and be created, renamed and replaced: its path counts.
 package dirwatch
 
 import (
@@ -18,24 +17,24 @@ import (
 )
 
 const (
-	// quiet is how long nothing may have changed before a change is told: many
-	// files are written one after the other, and in several steps.
+	// quiet is the pause after the last change before it is reported: many files
+	// are written one after the other, and in several steps.
 	quiet = time.Second
-	// patience bounds the wait for quiet.
+	// patience bounds the wait for that pause.
 	patience = 10 * time.Second
 )
 
-// watch is the watching of some directories.
+// watch watches some directories.
 type watch struct {
 	notify *fsnotify.Watcher
 	dirs   []string
-	// watched are the paths that the kernel watches, with the file that each
-	// led to when it was asked to.
+	// watched are the paths that the kernel watches, with the file that each one
+	// was at that time.
 	watched map[string]os.FileInfo
 }
 
-// Watch returns a channel that gets a word after each change in one of the
-// directories, files that change together being one change. It ends with ctx.
+// Watch returns a channel that receives a value after each change in one of the
+// directories. Files that change together are one change. It ends with ctx.
 // The error is the kernel's, which has a limit on watches (fs.inotify.*).
 func Watch(ctx context.Context, dirs ...string) (<-chan struct{}, error) {
 	notify, err := fsnotify.NewWatcher()
@@ -96,8 +95,8 @@ func tell(changes chan<- struct{}) {
 	}
 }
 
-// concerns says whether an event is one of a watched directory, or of what
-// leads to one.
+// concerns reports whether an event is about a watched directory or about one on
+// the path to it.
 func (w *watch) concerns(event fsnotify.Event) bool {
 	if event.Op == fsnotify.Chmod {
 		return false
@@ -110,9 +109,9 @@ func (w *watch) concerns(event fsnotify.Event) bool {
 	return false
 }
 
-// update watches what there is to watch. A directory may have been made before
-// the one above it was watched, which nobody tells of: it looks again until
-// there is nothing new.
+// update watches all directories that exist. A directory may be created before
+// its parent is watched, without an event, so update looks again until it finds
+// nothing new.
 func (w *watch) update() error {
 	for {
 		added, err := w.add()
@@ -122,9 +121,8 @@ func (w *watch) update() error {
 	}
 }
 
-// add watches each directory that is there, and for each the directories above
-// it down from the first that is there, by which it may come and go. It says
-// whether that was anything new.
+// add watches each directory that exists, and its parents, because a directory
+// may appear and disappear with them. It reports whether it added a watch.
 func (w *watch) add() (added bool, err error) {
 	wanted := map[string]os.FileInfo{}
 	for _, dir := range w.dirs {

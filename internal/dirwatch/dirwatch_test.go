@@ -45,8 +45,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// What is beside the directory, and what changes together, wakes nobody in
-// vain.
+// Changes next to the directory are not reported, and files that change together
+// are one change.
 func TestWatchTellsOnce(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "dir")

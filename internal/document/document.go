@@ -1,6 +1,6 @@
-// Package document reads YAML that people write, and says everything that is
-// wrong with it at once, with file, line, column and path. It knows nothing of
-// what a document means, and never quotes a value: values may be secrets.
+// Package document reads YAML that people write, and reports all problems at
+// once, with file, line, column and path. It knows nothing of what a document
+// means, and never quotes a value: values may be secrets.
 package document
 
 import (
@@ -10,12 +10,11 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Source is where the lines of a tree come from. A tree that was made of
-// several files, as the parts of user data are, has the lines of all of them,
-// one file after the other.
+// Source maps the lines of a tree to files. The tree of several files, such as
+// the parts of user data, numbers the lines of one file after the other.
 type Source struct {
 	parts []part
-	// next is the first line of the tree that no text of Parse has.
+	// next is the line of the tree for the next text of Parse.
 	next int
 }
 
@@ -45,8 +44,8 @@ func (s *Source) Position(line int) (file string, lineOfFile int) {
 	return p.file, line - p.first + p.line
 }
 
-// Origin is where a text stands: in a file from its first line on, or further
-// down in it, or it was made of a file's lines by a template.
+// Origin says where a text comes from: the beginning of a file, a place further
+// down in it, or lines of a file that a template rendered.
 type Origin struct {
 	File string
 	// Line and Column are where the text begins in the file, from 1; 0 is 1.
@@ -65,8 +64,8 @@ func (o *Origin) Position(line, column int) (lineOfFile, columnOfFile int) {
 	return line + max(o.Line, 1) - 1, column + max(o.Column, 1) - 1
 }
 
-// Parse is the function Parse for a text that is one of several: the lines of
-// the tree that it returns are the source's.
+// Parse parses one of several texts, like the function Parse. The lines of the
+// tree that it returns are those of the source.
 func (s *Source) Parse(o *Origin, text []byte) (*yaml.Node, error) {
 	top, err := ParseAt(o, text)
 	if err != nil || top == nil {

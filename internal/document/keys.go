@@ -38,7 +38,7 @@ func (k Keys) Names() []string { return slices.Sorted(maps.Keys(k.fields)) }
 func (k Keys) Field(name string) Keys { return k.fields[name] }
 
 // Each returns what the items of a list, or the values of a mapping with free
-// keys, may have, and false where that is not said.
+// keys, may have, and false if anything is allowed.
 func (k Keys) Each() (Keys, bool) {
 	for _, below := range []*Keys{k.item, k.each} {
 		if below != nil {

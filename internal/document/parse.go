@@ -43,8 +43,7 @@ func ParseAt(origin *Origin, text []byte) (*yaml.Node, error) {
 
 func decode(origin *Origin, text []byte) (top *yaml.Node, err error) {
 	defer func() {
-		// The library panics on its own internal errors; what is read must not
-		// bring the program down.
+		// The library panics on internal errors, which must not end the program.
 		if recover() != nil {
 			top, err = nil, origin.problem(1, 1, "not YAML: the parser gave up")
 		}
@@ -68,8 +67,8 @@ func decode(origin *Origin, text []byte) (top *yaml.Node, err error) {
 	return document.Content[0], nil
 }
 
-// checker refuses what the parser lets pass: keys that stand twice, and
-// documents that are far larger than they look.
+// checker refuses what the parser accepts: duplicate keys, and documents that
+// aliases make far larger than they look.
 type checker struct {
 	origin *Origin
 	// sizes holds the size of each node, with its aliases followed.

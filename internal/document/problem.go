@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong in a document.
+// Problem is one error in a document.
 type Problem struct {
 	// File names the source: "user-data".
 	File string
@@ -16,7 +16,7 @@ type Problem struct {
 	// Path is where the problem stands: "containers.web.ports[0]". It is ""
 	// where the document as a whole cannot be read.
 	Path string
-	// Message says what is wrong and, if that is not plain, what to do.
+	// Message says what is wrong and, where it helps, what to do.
 	Message string
 }
 
@@ -29,7 +29,7 @@ func (p *Problem) Error() string {
 	return position + " " + p.Path + ": " + p.Message
 }
 
-// Problems is everything that is wrong in a source, sorted by line.
+// Problems are all errors in a source, sorted by line.
 type Problems []*Problem
 
 // Error returns one line for each problem.
@@ -53,21 +53,20 @@ func (ps Problems) Unwrap() []error {
 // Report gathers the problems of one document.
 type Report struct {
 	source *Source
-	// cure says why a key means nothing here, and what to do instead.
+	// cure returns why a key cannot be used, and what to do instead.
 	cure     func(path string) string
 	problems []noted
 }
 
-// noted is a problem and its line in the tree, which is what problems are
-// sorted by.
+// noted is a problem with its line in the tree, for sorting.
 type noted struct {
 	*Problem
 	line int
 }
 
-// NewReport returns a report without problems. cure says why a key that is
-// known elsewhere cannot be used, by its path without the items of lists
-// ("deploy.mode"), and "" for one that is merely unknown; it may be nil.
+// NewReport returns an empty report. cure returns why a key cannot be used, by
+// its path without the items of lists ("deploy.mode"), or "" for a key that is
+// simply unknown. It may be nil.
 func NewReport(source *Source, cure func(path string) string) *Report {
 	if cure == nil {
 		cure = func(string) string { return "" }

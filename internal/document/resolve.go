@@ -13,8 +13,8 @@ const (
 	maxResolvedDepth = 64
 )
 
-// resolver copies a YAML tree so that whoever reads it sees mappings,
-// lists and scalars only: aliases are followed and merge keys are applied.
+// resolver copies a YAML tree to one of mappings, lists and scalars only: it
+// follows aliases and applies merge keys.
 type resolver struct {
 	*Report
 	left int
@@ -83,8 +83,8 @@ func (r *resolver) mapping(at Spot, depth int) *yaml.Node {
 	return mapping
 }
 
-// merge adds the keys of what a merge key ("<<") names, where the mapping has
-// not got them: https://yaml.org/type/merge.html.
+// merge adds the keys of the mappings below a merge key ("<<") that the mapping
+// itself lacks: https://yaml.org/type/merge.html.
 func (r *resolver) merge(into *yaml.Node, at Spot, seen map[string]bool, depth int) {
 	from := Spot{Path: strings.TrimSuffix(at.Path, `."<<"`), Key: at.Key, Node: r.node(at, depth+1)}
 	sources := []Spot{from}
@@ -120,7 +120,7 @@ func (r *resolver) scalar(at Spot) *yaml.Node {
 			tag = "!!str"
 		}
 	default:
-		if tag != "!!merge" { // a plain "<<" that is no key
+		if tag != "!!merge" { // a plain "<<" that is a value
 			r.Errorf(at, "cannot use this YAML tag")
 		}
 		tag = "!!str"

@@ -15,14 +15,14 @@ type Spot struct {
 	Path string
 	// Key is nil in a list and at the top.
 	Key *yaml.Node
-	// Node is nil where nothing stands.
+	// Node is nil if the Spot is not present.
 	Node *yaml.Node
 }
 
-// Present reports whether anything stands there.
+// Present reports whether there is a value.
 func (s Spot) Present() bool { return s.Node != nil }
 
-// Position returns where the key stands, or the value where there is no key.
+// Position returns the position of the key, or of the value if it has no key.
 func (s Spot) Position() (line, column int) {
 	for _, n := range []*yaml.Node{s.Key, s.Node} {
 		if n != nil && n.Line > 0 {
@@ -32,7 +32,7 @@ func (s Spot) Position() (line, column int) {
 	return 1, 1
 }
 
-// Kind is the value's, 0 where nothing stands.
+// Kind is the value's kind, 0 if it is not present.
 func (s Spot) Kind() yaml.Kind {
 	if s.Node == nil {
 		return 0
@@ -40,16 +40,16 @@ func (s Spot) Kind() yaml.Kind {
 	return s.Node.Kind
 }
 
-// IsMapping reports whether a mapping stands there.
+// IsMapping reports whether the value is a mapping.
 func (s Spot) IsMapping() bool { return s.Kind() == yaml.MappingNode }
 
-// IsList reports whether a list stands there.
+// IsList reports whether the value is a list.
 func (s Spot) IsList() bool { return s.Kind() == yaml.SequenceNode }
 
-// IsScalar reports whether a single value stands there.
+// IsScalar reports whether the value is a scalar.
 func (s Spot) IsScalar() bool { return s.Kind() == yaml.ScalarNode }
 
-// IsNull reports whether null stands there: "~", or nothing after the key.
+// IsNull reports whether the value is null: "~", or nothing after the key.
 func (s Spot) IsNull() bool {
 	return s.IsScalar() && s.Node.ShortTag() == "!!null"
 }
@@ -77,8 +77,8 @@ func (s Spot) Fields() iter.Seq2[string, Spot] {
 	}
 }
 
-// Field returns a value of a mapping. Where there is none the Spot has the
-// position of the mapping and is not present.
+// Field returns a value of a mapping. The Spot of a missing key is not present
+// and has the position of the mapping.
 func (s Spot) Field(name string) Spot {
 	for key, value := range s.Fields() {
 		if key == name {
@@ -106,7 +106,7 @@ func (s Spot) Items() iter.Seq2[int, Spot] {
 	}
 }
 
-// Without returns the mapping Without some of its keys.
+// Without returns the mapping without some of its keys.
 func (s Spot) Without(drop func(string) bool) Spot {
 	if !s.IsMapping() {
 		return s
@@ -136,10 +136,10 @@ func Join(path, key string) string {
 	return path + "." + key
 }
 
-// maxShown is how much of the user's own words a message repeats.
+// maxShown is how many bytes of the user's text a message quotes.
 const maxShown = 120
 
-// Shorten bounds what a message repeats of the user's own words.
+// Shorten bounds the user's text that a message quotes.
 func Shorten(s string) string {
 	if len(s) <= maxShown {
 		return s

@@ -36,7 +36,7 @@ type fatTree struct {
 	fat, data, rootAt int64
 	rootSize          int
 	cluster           int64
-	// clusters is how many there are; the first one is number 2.
+	// clusters is the number of clusters; the first one is number 2.
 	clusters uint32
 	top      entry
 }
@@ -70,8 +70,8 @@ func openFAT(disc io.ReaderAt) (*Volume, error) {
 	return v, nil
 }
 
-// fatGeometry reads the boot sector. It believes it only where everything in
-// it makes sense: the boot code of a partitioned disk ends alike.
+// fatGeometry reads the boot sector. It checks every field, because the boot
+// sector of a partitioned disk has the same signature.
 func fatGeometry(boot []byte) (*fatTree, bool) {
 	sector := int64(binary.LittleEndian.Uint16(boot[11:]))
 	perCluster := int64(boot[13])
@@ -136,8 +136,8 @@ func bootLabel(boot []byte, bits int) string {
 
 func (t *fatTree) root() entry { return t.top }
 
-// read follows a file's chain of clusters for as long as the file is, so that
-// a chain that is a loop ends.
+// read follows a file's chain of clusters up to the size of the file, so that a
+// loop in the chain ends.
 func (t *fatTree) read(file entry) ([]byte, error) {
 	var out bytes.Buffer
 	left := int64(file.size)
@@ -165,7 +165,7 @@ func (t *fatTree) read(file entry) ([]byte, error) {
 
 func (t *fatTree) clusterAt(n uint32, length int64) ([]byte, error) {
 	if n < 2 || n-2 >= t.clusters {
-		return nil, fmt.Errorf("%w: a cluster that there is not", errDamaged)
+		return nil, fmt.Errorf("%w: missing cluster", errDamaged)
 	}
 	return readAt(t.disc, t.data+int64(n-2)*t.cluster, int(length))
 }

@@ -34,8 +34,8 @@ type isoTree struct {
 	top    entry
 	joliet bool
 	block  int64
-	// skip is how many bytes of a record's system use area are not Rock
-	// Ridge's; below 0 there is no Rock Ridge.
+	// skip is the length of what precedes Rock Ridge in a record's system use
+	// area, below 0 without Rock Ridge.
 	skip int
 }
 
@@ -91,7 +91,7 @@ func (v *Volume) describe(disc io.ReaderAt, sector []byte) {
 	}
 }
 
-// isJoliet knows the escape sequences of Joliet's three levels.
+// isJoliet reports whether this is an escape sequence of Joliet's three levels.
 func isJoliet(escape []byte) bool {
 	return escape[0] == '%' && escape[1] == '/' && (escape[2] == '@' || escape[2] == 'C' || escape[2] == 'E')
 }
@@ -174,8 +174,8 @@ func (t *isoTree) find(dir entry, name string) (entry, error) {
 	return at, err
 }
 
-// nameOf returns a record's name: Rock Ridge's, or Joliet's, or the plain one
-// without its version.
+// nameOf returns a record's name: Rock Ridge's, Joliet's, or the plain name without
+// its version.
 func (t *isoTree) nameOf(r record) string {
 	if t.joliet {
 		return plainName(ucs2(r.name, binary.BigEndian))
@@ -193,8 +193,8 @@ func plainName(name string) string {
 	return strings.TrimSuffix(name, ".")
 }
 
-// rockRidge returns how many bytes of each system use area to skip, which the
-// first record of the root says ("SP"), and -1 where there is no Rock Ridge.
+// rockRidge returns how many bytes of each system use area to skip, from the first
+// record of the root ("SP"), or -1 without Rock Ridge.
 func (t *isoTree) rockRidge() int {
 	skip := -1
 	_ = t.records(t.top, func(r record) bool {
@@ -206,8 +206,8 @@ func (t *isoTree) rockRidge() int {
 	return skip
 }
 
-// rockRidgeName joins the parts of a name ("NM"), which may go on in another
-// place of the disc ("CE").
+// rockRidgeName joins the parts of a name ("NM"). The parts may continue in
+// another area of the disc ("CE").
 func (t *isoTree) rockRidgeName(use []byte) string {
 	var name bytes.Buffer
 	for range isoMostAreas {

@@ -1,8 +1,7 @@
 // Package isofat reads files of iso9660 and FAT file systems without the
-// kernel: nothing is mounted, and nothing is left behind. It is for the small
-// discs that carry user data, which are hostile input: every size that the
-// disc claims is bounded before memory is taken for it, and no chain is
-// followed further than the file is long. It only reads.
+// kernel, without mounting them. It is for the small discs that carry user data.
+// They are untrusted input: every size on the disc is checked before memory is
+// allocated, and no chain is followed beyond the size of its file. It only reads.
 package isofat
 
 import (
@@ -14,7 +13,7 @@ import (
 	"strings"
 )
 
-// ErrUnknown says that this is no file system that the package reads.
+// ErrUnknown is returned for any other file system.
 var ErrUnknown = errors.New("neither iso9660 nor FAT")
 
 // errDamaged is for a file system that contradicts itself.
@@ -29,9 +28,9 @@ const (
 
 // Volume is a file system.
 type Volume struct {
-	// Type is blkid's word for it: "iso9660" or "vfat".
+	// Type is blkid's name for it: "iso9660" or "vfat".
 	Type string
-	// Labels are its labels, at most one of each kind that it can have.
+	// Labels are its labels, at most one of each kind.
 	Labels []string
 	// trees are the views of its files, the best first.
 	trees []tree
@@ -42,7 +41,7 @@ type entry struct {
 	dir   bool
 	first uint32
 	size  uint32
-	// parts is a file of several extents, which is not supported.
+	// parts is true for a file of several extents, which is not supported.
 	parts bool
 }
 
@@ -63,13 +62,13 @@ func Open(disc io.ReaderAt) (*Volume, error) {
 	return v, err
 }
 
-// HasLabel says whether the volume has one of these labels, in this case.
+// HasLabel reports whether the volume has one of these labels. Case counts.
 func (v *Volume) HasLabel(labels ...string) bool {
 	return slices.ContainsFunc(v.Labels, func(label string) bool { return slices.Contains(labels, label) })
 }
 
 // ReadFile returns a file of at most limit bytes by its path from the root,
-// with slashes. The error is fs.ErrNotExist where there is none.
+// with slashes. The error for a missing file is fs.ErrNotExist.
 func (v *Volume) ReadFile(path string, limit int64) ([]byte, error) {
 	for _, t := range v.trees {
 		file, err := lookUp(t, path)

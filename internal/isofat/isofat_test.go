@@ -47,7 +47,7 @@ func command(t *testing.T, dir, name string, args ...string) {
 	}
 }
 
-// files makes a tree as ConfigDrive and NoCloud have it.
+// files makes a tree like those of ConfigDrive and NoCloud.
 func files(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

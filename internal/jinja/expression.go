@@ -6,376 +6,233 @@ import (
 	"strings"
 )
 
-// expression is something that has a value.
-type expression interface{ eval(s *state) any }
-
-type (
-	literal struct{ value any }
-	listing struct {
-		items []expression
-		line  int
-	}
-	mapping struct {
-		keys, values []expression
-		line         int
-	}
-	variable struct {
-		name string
-		line int
-	}
-	// item is x.name and x[key].
-	item struct {
-		of, key expression
-		line    int
-	}
-	slice struct {
-		of, from, to expression
-		line         int
-	}
-	// call is a method, a filter or a test, with what it is applied to.
-	call struct {
-		name string
-		of   expression
-		args []expression
-		line int
-	}
-	methodCall struct{ call }
-	filterCall struct{ call }
-	testCall   struct{ call }
-	rangeCall  struct {
-		args []expression
-		line int
-	}
-	unary struct {
-		sign string
-		of   expression
-		line int
-	}
-	binary struct {
-		sign        string
-		left, right expression
-		line        int
-	}
-	// comparison is a == b, and a < b < c.
-	comparison struct {
-		first expression
-		signs []string
-		rest  []expression
-		line  int
-	}
-	logic struct {
-		and         bool
-		left, right expression
-		line        int
-	}
-	choice struct {
-		then, condition, otherwise expression
-		line                       int
-	}
-)
-
-func (w *words) enter() func() {
-	if w.depth++; w.depth > maxDepth {
-		fail(w.peek().line, "the expression nests too deeply")
-	}
-	return func() { w.depth-- }
+// expression is a parsed expression. rendering.value evaluates it.
+type expression struct {
+	at int
+	// path names a variable or an attribute in messages: "v1.region".
+	path string
+	eval func(*rendering) any
 }
 
-// expression reads one, with a condition: a if b else c.
-func (w *words) expression() expression {
-	defer w.enter()()
-	value := w.withoutCondition()
-	for w.peek().text == "if" && w.peek().kind == nameToken {
-		line := w.next().line
-		condition := w.withoutCondition()
-		var otherwise expression
-		if w.accept("else") {
-			otherwise = w.expression()
+// unnamed is an expression that is neither a variable nor an attribute.
+func unnamed(at int, eval func(*rendering) any) expression { return expression{at, "(...)", eval} }
+
+func constant(at int, value any) expression {
+	return unnamed(at, func(*rendering) any { return value })
+}
+
+// expression reads an expression: a, or a if b else c.
+func (p *parser) expression() expression {
+	value := p.operators(1)
+	t := p.tokens[0]
+	if !p.accept("if") {
+		return value
+	}
+	condition, otherwise := p.operators(1), constant(t.at, "")
+	if p.accept("else") {
+		otherwise = p.expression()
+	}
+	return unnamed(t.at, func(r *rendering) any {
+		if truth(r.value(condition)) {
+			return r.value(value)
 		}
-		value = choice{value, condition, otherwise, line}
-	}
-	return value
+		return r.value(otherwise)
+	})
 }
 
-func (w *words) withoutCondition() expression { return w.or() }
+// The strengths of not and of ==. The weakest operator has 1.
+const strengthNot, strengthComparison = 3, 4
 
-func (w *words) or() expression {
-	left := w.and()
-	for t := w.peek(); w.accept("or"); t = w.peek() {
-		left = logic{false, left, w.and(), t.line}
-	}
-	return left
+// strength returns how strongly an operator binds, 0 for anything else.
+func (t token) strength() int {
+	levels := []string{" or ", " and ", "", " == != < <= > >= in not ", " + - ", " ~ ", " * / // % ** "}
+	return 1 + slices.IndexFunc(levels, func(level string) bool { return t.is(t.text) && strings.Contains(level, " "+t.text+" ") })
 }
 
-func (w *words) and() expression {
-	left := w.not()
-	for t := w.peek(); w.accept("and"); t = w.peek() {
-		left = logic{true, left, w.not(), t.line}
-	}
-	return left
-}
-
-func (w *words) not() expression {
-	defer w.enter()()
-	if t := w.peek(); w.accept("not") {
-		return unary{"not", w.not(), t.line}
-	}
-	return w.comparison()
-}
-
-func (w *words) comparison() expression {
-	c := comparison{first: w.sum(), line: w.peek().line}
+// operators reads an expression of operators that bind at least so strongly.
+func (p *parser) operators(least int) expression {
+	value := p.operand(least)
 	for {
-		t := w.peek()
-		switch {
-		case t.kind == signToken && strings.Contains(" == != < <= > >= ", " "+t.text+" "):
-			w.next()
-			c.signs = append(c.signs, t.text)
-		case w.accept("in"):
-			c.signs = append(c.signs, "in")
-		case t.kind == nameToken && t.text == "not" && w.tokens[1].text == "in":
-			w.next()
-			w.next()
-			c.signs = append(c.signs, "not in")
-		case len(c.signs) == 0:
-			return c.first
-		default:
-			return c
+		t := p.tokens[0]
+		strength := t.strength()
+		if strength == 0 || strength < least {
+			return value
 		}
-		c.rest = append(c.rest, w.sum())
+		if p.next(); t.text == "not" {
+			p.expect("in")
+			t.text = "not in"
+		}
+		left, right := value, p.operators(strength+1)
+		value = unnamed(t.at, func(r *rendering) any { return r.binary(t, left, right) })
+		if next := p.tokens[0]; strength == strengthComparison && next.strength() == strength {
+			fail(next.at, "cannot use a chain of comparisons of Jinja in user data: write a < b and b < c")
+		}
 	}
 }
 
-func (w *words) sum() expression {
-	left := w.concatenation()
-	for t := w.peek(); w.accept("+") || w.accept("-"); t = w.peek() {
-		left = binary{t.text, left, w.concatenation(), t.line}
+// operand reads a value with its filters and tests.
+func (p *parser) operand(least int) expression {
+	t := p.tokens[0]
+	if least <= strengthNot && p.accept("not") {
+		value := p.operators(strengthNot)
+		return unnamed(t.at, func(r *rendering) any { return !truth(r.value(value)) })
 	}
-	return left
+	return p.filters(p.postfix(p.primary()))
 }
 
-func (w *words) concatenation() expression {
-	left := w.product()
-	for t := w.peek(); w.accept("~"); t = w.peek() {
-		left = binary{"~", left, w.product(), t.line}
+func (p *parser) primary() expression {
+	t := p.next()
+	constants := map[string]any{"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil}
+	value, isConstant := constants[t.text]
+	if t.is("-") && p.tokens[0].kind == numberToken {
+		t = token{numberToken, "-" + p.next().text, t.at, t.line}
 	}
-	return left
-}
-
-func (w *words) product() expression {
-	left := w.signed()
-	for t := w.peek(); w.accept("*") || w.accept("/") || w.accept("//") || w.accept("%"); t = w.peek() {
-		left = binary{t.text, left, w.signed(), t.line}
-	}
-	return left
-}
-
-// signed reads a value with its filters and tests. As in Jinja2, a sign binds
-// tighter than they do.
-func (w *words) signed() expression { return w.withSign(true) }
-
-func (w *words) withSign(filters bool) expression {
-	defer w.enter()()
-	var value expression
-	if t := w.peek(); w.accept("-") || w.accept("+") {
-		value = unary{t.text, w.withSign(false), t.line}
-	} else {
-		value = w.postfix(w.primary())
-	}
-	if t := w.peek(); t.text == "**" && t.kind == signToken {
-		fail(t.line, "the operator ** is not supported")
-	}
-	if filters {
-		value = w.filters(value)
-	}
-	return value
-}
-
-func (w *words) primary() expression {
-	t := w.next()
 	switch {
 	case t.kind == stringToken:
-		texts := []string{t.text}
-		for w.peek().kind == stringToken {
-			texts = append(texts, w.next().text)
-		}
-		return literal{strings.Join(texts, "")}
+		return constant(t.at, t.text)
 	case t.kind == numberToken:
-		return literal{parseNumber(t)}
-	case t.kind == nameToken:
-		return w.named(t)
-	case t.text == "(" && t.kind == signToken:
-		return w.parentheses(t.line)
-	case t.text == "[" && t.kind == signToken:
-		return listing{w.items("]"), t.line}
-	case t.text == "{" && t.kind == signToken:
-		return w.mapping(t.line)
-	}
-	fail(t.line, "expected a value %s", instead(t))
-	return nil
-}
-
-func parseNumber(t token) any {
-	text := strings.ReplaceAll(t.text, "_", "")
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return n
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || !strings.ContainsAny(text, ".eE") {
-		fail(t.line, "this number is too large")
-	}
-	return f
-}
-
-func (w *words) named(t token) expression {
-	switch t.text {
-	case "true", "True":
-		return literal{true}
-	case "false", "False":
-		return literal{false}
-	case "none", "None":
-		return literal{nil}
-	case "range":
-		w.expect("(")
-		return rangeCall{w.items(")"), t.line}
-	}
-	if reserved(t.text) && t.text != "loop" {
-		fail(t.line, "expected a value %s", instead(t))
-	}
-	if next := w.peek(); next.text == "(" && next.kind == signToken {
-		fail(t.line, "the function %s is not supported", shorten(t.text))
-	}
-	return variable{t.text, t.line}
-}
-
-func (w *words) parentheses(line int) expression {
-	if w.accept(")") {
-		return listing{nil, line}
-	}
-	value := w.expression()
-	if w.accept(",") { // a tuple, which is as good as a list here
-		rest := w.items(")")
-		return listing{append([]expression{value}, rest...), line}
-	}
-	w.expect(")")
-	return value
-}
-
-func (w *words) items(closing string) []expression {
-	var items []expression
-	for !w.accept(closing) {
-		if t := w.peek(); t.kind == nameToken && len(w.tokens) > 1 && w.tokens[1].text == "=" && w.tokens[1].kind == signToken {
-			fail(t.line, "arguments by name (%s=) are not supported", shorten(t.text))
+		n, _ := strconv.ParseInt(t.text, 10, 64) // wordPattern bounds the digits
+		return constant(t.at, n)
+	case t.kind == nameToken && isConstant:
+		return constant(t.at, value)
+	case t.kind == nameToken && !t.reserved() && p.tokens[0].is("("):
+		fail(t.at, "cannot use the function %.80q of Jinja in user data", t.text)
+	case t.kind == nameToken && !t.reserved():
+		return expression{t.at, t.text, func(r *rendering) any {
+			if value, ok := r.vars[t.text]; ok {
+				return value
+			}
+			return undefined(t.text)
+		}}
+	case t.is("["):
+		return list(t.at, p.items("]"))
+	case t.is("("):
+		first := p.expression()
+		if p.accept(",") { // a tuple, which behaves like a list here
+			return list(t.at, append([]expression{first}, p.items(")")...))
 		}
-		items = append(items, w.expression())
-		if !w.accept(",") {
-			w.expect(closing)
+		p.expect(")")
+		return first
+	}
+	fail(t.at, "expected a value here")
+	return expression{}
+}
+
+// items reads expressions up to a closing bracket.
+func (p *parser) items(closing string) []expression {
+	var items []expression
+	for !p.accept(closing) {
+		items = append(items, p.expression())
+		if !p.accept(",") {
+			p.expect(closing)
 			break
 		}
 	}
 	return items
 }
 
-func (w *words) mapping(line int) expression {
-	m := mapping{line: line}
-	for !w.accept("}") {
-		m.keys = append(m.keys, w.expression())
-		w.expect(":")
-		m.values = append(m.values, w.expression())
-		if !w.accept(",") {
-			w.expect("}")
-			break
+func list(at int, items []expression) expression {
+	return unnamed(at, func(r *rendering) any {
+		values := make([]any, len(items))
+		for i, item := range items {
+			values[i] = r.defined(item)
 		}
-	}
-	return m
+		return values
+	})
 }
 
-// postfix reads what follows a value: .name, [key], [from:to], .method().
-func (w *words) postfix(value expression) expression {
-	for count := 0; ; count++ {
-		t := w.peek()
-		if count > maxDepth {
-			fail(t.line, "the expression nests too deeply")
-		}
-		switch {
-		case w.accept("."):
-			value = w.attribute(value, t.line)
-		case w.accept("["):
-			value = w.subscript(value, t.line)
-		case t.text == "(" && t.kind == signToken:
-			fail(t.line, "this cannot be called")
-		default:
-			return value
-		}
+// postfix reads what follows a value: .name, .method(), [key].
+func (p *parser) postfix(value expression) expression {
+	t := p.tokens[0]
+	if p.accept("[") {
+		key := p.expression()
+		p.expect("]")
+		return p.postfix(item(t.at, value.path+"[...]", value, key))
 	}
-}
-
-func (w *words) attribute(of expression, line int) expression {
-	t := w.next()
-	if t.kind == numberToken {
-		return item{of, literal{parseNumber(t)}, line}
+	if !p.accept(".") {
+		return value
 	}
-	if t.kind != nameToken {
-		fail(t.line, "expected a name %s", instead(t))
+	name := p.name()
+	if p.accept("(") {
+		return p.postfix(apply(name, value, supported(name, "method", methods()), p.items(")")))
 	}
-	if w.accept("(") {
-		return methodCall{call{t.text, of, w.items(")"), line}}
-	}
-	return item{of, literal{t.text}, line}
-}
-
-func (w *words) subscript(of expression, line int) expression {
-	var from, to expression
-	if !w.accept(":") {
-		from = w.expression()
-		if w.accept("]") {
-			return item{of, from, line}
-		}
-		w.expect(":")
-	}
-	if t := w.peek(); t.text != "]" && t.text != ":" {
-		to = w.expression()
-	}
-	if t := w.peek(); t.text == ":" && t.kind == signToken {
-		fail(t.line, "slices with a step are not supported")
-	}
-	w.expect("]")
-	return slice{of, from, to, line}
+	return p.postfix(item(t.at, value.path+"."+name.text, value, constant(name.at, name.text)))
 }
 
 // filters reads | filter(...) and is [not] test.
-func (w *words) filters(value expression) expression {
-	for count := 0; ; count++ {
-		t := w.peek()
-		if count > maxDepth {
-			fail(t.line, "the expression nests too deeply")
+func (p *parser) filters(value expression) expression {
+	switch {
+	case p.accept("|"):
+		name := p.name()
+		filter, args := supported(name, "filter", filters()), []expression(nil)
+		if p.accept("(") {
+			args = p.items(")")
 		}
-		switch {
-		case w.accept("|"):
-			c := call{name: w.name(), of: value, line: t.line}
-			if w.accept("(") {
-				c.args = w.items(")")
-			}
-			c.mustBe("filter", filterNames())
-			value = filterCall{c}
-		case w.accept("is"):
-			not := w.accept("not")
-			c := call{name: w.name(), of: value, line: t.line}
-			c.mustBe("test", testNames())
-			value = testCall{c}
-			if not {
-				value = unary{"not", value, t.line}
-			}
-		default:
-			return value
-		}
+		return p.filters(apply(name, value, filter, args))
+	case p.accept("is"):
+		negated := p.accept("not")
+		name := p.name()
+		want := negated != supported(name, "test", map[string]bool{"defined": false, "undefined": true})
+		return p.filters(unnamed(name.at, func(r *rendering) any { return isUndefined(r.value(value)) == want }))
 	}
+	return value
 }
 
-// mustBe fails at a filter or a test that is not supported, used or not.
-func (c call) mustBe(what string, names []string) {
-	if slices.Contains(names, c.name) {
-		return
+// value returns the value of an expression, which may be undefined. It fails
+// where cloud-init has a value that Vars lack.
+func (r *rendering) value(e expression) any {
+	r.spend(e.at, 1)
+	value := e.eval(r)
+	if path, missing := value.(undefined); missing {
+		if why := r.Withheld(string(path)); why != "" {
+			fail(e.at, "%.80s: %s", string(path), why)
+		}
 	}
-	fail(c.line, "the %s %s is not supported (only %s)", what, shorten(c.name), strings.Join(names, ", "))
+	return value
+}
+
+// defined returns the value of an expression, and fails where it is undefined.
+func (r *rendering) defined(e expression) any {
+	value := r.value(e)
+	if path, missing := value.(undefined); missing {
+		fail(e.at, "%.80[1]s is not defined (write %.80[1]s | default(...) for a value that may be missing)", string(path))
+	}
+	return value
+}
+
+// item is of.name and of[key].
+func item(at int, path string, of, key expression) expression {
+	return expression{at, path, func(r *rendering) any {
+		r.spend(at, 1)
+		value := of.eval(r)
+		switch {
+		case !isUndefined(value):
+			return itemOf(at, of.path, value, r.defined(key))
+		case r.Withheld(path) != "":
+			return undefined(path) // the longer path says more in an error
+		}
+		return r.defined(of)
+	}}
+}
+
+func itemOf(at int, path string, of, key any) any {
+	i, numbered := key.(int64)
+	if list, ok := of.([]any); ok && numbered {
+		if i < 0 { // counts from the end
+			i += int64(len(list))
+		}
+		if i >= 0 && i < int64(len(list)) {
+			return list[i]
+		}
+		return undefined(path + "[...]")
+	}
+	name, named := key.(string)
+	mapping, ok := of.(map[string]any)
+	if !named || !ok && of != nil {
+		fail(at, "cannot look up %s in %s", describe(key), describe(of))
+	}
+	if value, ok := mapping[name]; ok {
+		return value
+	}
+	return undefined(path + "." + name)
 }

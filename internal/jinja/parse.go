@@ -1,236 +1,170 @@
 package jinja
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
 
-// node is a piece of a template that can be rendered.
-type node interface{ render(s *state) }
-
-type (
-	textNode struct {
-		text string
-		line int
-	}
-	printNode struct {
-		value expression
-		line  int
-	}
-	// branch is one of if, elif and else; condition is nil for the last.
-	branch struct {
-		condition expression
-		body      []node
-	}
-	ifNode  []branch
-	forNode struct {
-		line       int
-		names      []string
-		list       expression
-		only       expression
-		body, none []node
-	}
-	setNode struct {
-		name  string
-		value expression
-	}
-)
+// node is a piece of a template. It writes to the output.
+type node func(*rendering)
 
 // parser reads the tokens of a template.
 type parser struct {
 	tokens []token
-	depth  int
 }
 
-func parse(tokens []token) []node {
-	p := &parser{tokens: tokens}
-	nodes, _ := p.until(0)
-	return nodes
-}
-
-// until reads to one of the tags that end what the tag at a line began, and
-// returns that tag.
-func (p *parser) until(line int, ends ...string) (nodes []node, end *words) {
-	if p.depth++; p.depth > maxDepth {
-		fail(line, "tags nest too deeply")
-	}
-	defer func() { p.depth-- }()
+// body reads up to one of the tags that close the tag at start, and returns
+// which. The next token stands after that tag's name.
+func (p *parser) body(start token, ends ...string) (nodes []node, end string) {
 	for {
-		t := p.tokens[0]
-		p.tokens = p.tokens[1:]
-		w := &words{tokens: t.tokens}
-		switch t.kind {
-		case textToken:
-			nodes = append(nodes, textNode{t.text, t.line})
-		case printToken:
-			value := w.expression()
-			w.over()
-			nodes = append(nodes, printNode{value, t.line})
-		case tagToken:
-			name := w.name()
-			if slices.Contains(ends, name) {
-				w.tag = name
-				return nodes, w
+		t := p.next()
+		switch {
+		case t.kind == endToken && len(ends) > 0:
+			fail(start.at, "the tag %s is not closed by %s", start.text, ends[len(ends)-1])
+		case t.kind == endToken:
+			return nodes, ""
+		case t.kind == textToken:
+			nodes = append(nodes, func(r *rendering) { r.write(t, t.text, true) })
+		case t.text == "{{":
+			value := p.expression()
+			p.expect("}}")
+			nodes = append(nodes, func(r *rendering) { r.write(t, r.str(value.at, r.defined(value)), false) })
+		default:
+			tag := p.name()
+			if slices.Contains(ends, tag.text) {
+				return nodes, tag.text
 			}
-			nodes = append(nodes, p.tag(name, t.line, w))
-		case nameToken, numberToken, stringToken, signToken, endToken:
-			if len(ends) > 0 {
-				fail(line, "this tag is not closed by %s", ends[len(ends)-1])
+			nodes = append(nodes, p.tag(tag))
+		}
+	}
+}
+
+func (p *parser) tag(tag token) node {
+	if strings.HasPrefix(tag.text, "end") || tag.text == "else" || tag.text == "elif" {
+		fail(tag.at, "unexpected %s", tag.text)
+	}
+	return supported(tag, "tag", map[string]func(token) node{"if": p.parseIf, "for": p.parseFor, "set": p.parseSet})(tag)
+}
+
+// supported returns the value for a name, and fails for a part of Jinja2 that
+// this package does not understand.
+func supported[T any](name token, what string, all map[string]T) T {
+	value, ok := all[name.text]
+	if !ok {
+		names := strings.Join(slices.Sorted(maps.Keys(all)), ", ")
+		fail(name.at, "cannot use the %s %.80q of Jinja in user data: supported are %s", what, name.text, names)
+	}
+	return value
+}
+
+func (p *parser) parseIf(tag token) node {
+	condition, otherwise := p.expression(), []node(nil)
+	p.expect("%}")
+	body, end := p.body(tag, "elif", "else", "endif")
+	if end == "else" {
+		p.expect("%}")
+		otherwise, end = p.body(tag, "endif")
+	}
+	if end == "elif" {
+		otherwise = []node{p.parseIf(tag)}
+	} else {
+		p.expect("%}")
+	}
+	return func(r *rendering) {
+		if truth(r.value(condition)) {
+			r.render(body)
+		} else {
+			r.render(otherwise)
+		}
+	}
+}
+
+func (p *parser) parseSet(token) node {
+	name := p.variable()
+	p.expect("=")
+	value := p.expression()
+	p.expect("%}")
+	return func(r *rendering) { r.vars[name] = r.value(value) }
+}
+
+func (p *parser) parseFor(tag token) node {
+	names := []string{p.variable()}
+	for p.accept(",") {
+		names = append(names, p.variable())
+	}
+	p.expect("in")
+	list := p.operators(1)
+	p.expect("%}")
+	body, _ := p.body(tag, "endfor")
+	p.expect("%}")
+	return func(r *rendering) {
+		items, outer := r.items(tag.at, r.value(list)), r.vars
+		for i, item := range items {
+			r.spendOn(tag.at, outer)
+			r.vars = maps.Clone(outer)
+			values := []any{item}
+			if len(names) > 1 { // as for key, value in ds.meta_data.items()
+				values, _ = item.([]any)
 			}
-			return nodes, nil
+			if len(values) != len(names) {
+				fail(tag.at, "the loop has %d variables, but an item is not a list of %d", len(names), len(names))
+			}
+			for i, name := range names {
+				r.vars[name] = values[i]
+			}
+			r.vars["loop"] = map[string]any{
+				"index": int64(i + 1), "index0": int64(i), "length": int64(len(items)), "first": i == 0, "last": i == len(items)-1,
+			}
+			r.render(body)
 		}
+		r.vars = outer
 	}
 }
 
-func (p *parser) tag(name string, line int, w *words) node {
-	switch name {
-	case "if":
-		return p.parseIf(line, w)
-	case "for":
-		return p.parseFor(line, w)
-	case "set":
-		return parseSet(w)
-	}
-	if strings.HasPrefix(name, "end") || name == "else" || name == "elif" {
-		fail(line, "unexpected %s", shorten(name))
-	}
-	fail(line, "the tag %s is not supported", shorten(name))
-	return nil
+func (p *parser) next() token {
+	t := p.tokens[0]
+	p.tokens = p.tokens[1:]
+	return t
 }
 
-func (p *parser) parseIf(line int, w *words) node {
-	var branches ifNode
-	for {
-		b := branch{}
-		ends := []string{"endif"}
-		if w.tag != "else" {
-			b.condition = w.expression()
-			ends = []string{"elif", "else", "endif"}
-		}
-		w.over()
-		body, end := p.until(line, ends...)
-		b.body = body
-		branches = append(branches, b)
-		if w = end; w.tag == "endif" {
-			w.over()
-			return branches
-		}
+// is reports whether a token is a word, an operator or the end of a tag.
+func (t token) is(text string) bool {
+	return t.text == text && t.kind != stringToken && t.kind != textToken
+}
+
+// accept reads a word, an operator or the end of a tag, if it is next.
+func (p *parser) accept(text string) bool {
+	accepted := p.tokens[0].is(text)
+	if accepted {
+		p.next()
+	}
+	return accepted
+}
+
+func (p *parser) expect(text string) {
+	if t := p.tokens[0]; !p.accept(text) {
+		fail(t.at, "expected %q here", text)
 	}
 }
 
-func (p *parser) parseFor(line int, w *words) node {
-	f := forNode{line: line}
-	for {
-		f.names = append(f.names, w.variable())
-		if !w.accept(",") {
-			break
-		}
-	}
-	w.expect("in")
-	f.list = w.withoutCondition()
-	if w.accept("if") {
-		f.only = w.expression()
-	}
-	if w.peek().text == "recursive" {
-		fail(line, "recursive loops are not supported")
-	}
-	w.over()
-	body, end := p.until(line, "else", "endfor")
-	f.body = body
-	if end.tag == "else" {
-		end.over()
-		f.none, end = p.until(line, "endfor")
-	}
-	end.over()
-	return f
-}
-
-func parseSet(w *words) node {
-	set := setNode{name: w.variable()}
-	if t := w.peek(); t.text != "=" {
-		fail(t.line, "set without \"=\", or of several names, is not supported")
-	}
-	w.expect("=")
-	set.value = w.expression()
-	w.over()
-	return set
-}
-
-// words are the tokens of one tag.
-type words struct {
-	tokens []token
-	depth  int
-	// tag is the name of a tag that ended another.
-	tag string
-}
-
-func (w *words) peek() token { return w.tokens[0] }
-
-func (w *words) next() token {
-	t := w.tokens[0]
-	if t.kind != endToken {
-		w.tokens = w.tokens[1:]
+func (p *parser) name() token {
+	t := p.next()
+	if t.kind != nameToken {
+		fail(t.at, "expected a name here")
 	}
 	return t
 }
 
-// accept reads a word or an operator, if it is next.
-func (w *words) accept(text string) bool {
-	t := w.peek()
-	if t.text != text || t.kind != nameToken && t.kind != signToken {
-		return false
-	}
-	w.next()
-	return true
-}
-
-func (w *words) expect(text string) {
-	if t := w.peek(); !w.accept(text) {
-		fail(t.line, "expected %q %s", text, instead(t))
-	}
-}
-
-func (w *words) name() string {
-	t := w.next()
-	if t.kind != nameToken {
-		fail(t.line, "expected a name %s", instead(t))
+// variable reads the name of a variable that the template sets.
+func (p *parser) variable() string {
+	t := p.name()
+	if t.reserved() || t.text == "loop" {
+		fail(t.at, "expected the name of a variable here")
 	}
 	return t.text
 }
 
-// variable is the name of a variable that is set.
-func (w *words) variable() string {
-	t := w.peek()
-	name := w.name()
-	if reserved(name) {
-		fail(t.line, "expected the name of a variable %s", instead(t))
-	}
-	return name
-}
-
-func reserved(name string) bool {
-	switch name {
-	case "and", "or", "not", "in", "is", "if", "else", "loop", "true", "false", "none", "True", "False", "None":
-		return true
-	}
-	return false
-}
-
-// over fails unless the tag ends here.
-func (w *words) over() {
-	if t := w.peek(); t.kind != endToken {
-		fail(t.line, "expected the end of the tag %s", instead(t))
-	}
-}
-
-// instead says what stands where something else was expected. A string may be
-// a secret.
-func instead(t token) string {
-	if t.kind == endToken {
-		return "before the end of the tag"
-	}
-	if t.kind == stringToken || t.kind == numberToken {
-		return "before a value"
-	}
-	return "before \"" + shorten(t.text) + "\""
+func (t token) reserved() bool {
+	return strings.Contains(" and or not in is if else true false none True False None ", " "+t.text+" ")
 }

@@ -9,201 +9,159 @@ import (
 	"strings"
 )
 
-// undefined is the value of what is not there; it has the path.
+// undefined is the value of a variable that does not exist. It holds the path.
 type undefined string
 
-// plain returns a value in one of the types that the package works with.
-func plain(value any) any {
-	switch v := value.(type) {
-	case int:
-		return int64(v)
-	case uint64:
-		if v <= math.MaxInt64 {
-			return int64(v)
-		}
-		return float64(v)
-	case map[string]string:
-		values := make(map[string]any, len(v))
-		for key, text := range v {
-			values[key] = text
-		}
-		return values
-	case []string:
-		values := make([]any, len(v))
-		for i, text := range v {
-			values[i] = text
-		}
-		return values
-	case nil, bool, int64, float64, string, []any, map[string]any, undefined:
-		return v
-	}
-	return fmt.Sprint(value)
+func isUndefined(value any) bool {
+	_, missing := value.(undefined)
+	return missing
 }
 
-// describe names what a value is, and never what it has.
+// describe names the type of a value.
 func describe(value any) string {
-	switch value.(type) {
-	case nil:
-		return "none"
-	case bool:
-		return "true or false"
-	case int64, float64:
-		return "a number"
-	case string:
-		return "text"
-	case []any:
-		return "a list"
-	case map[string]any:
-		return "a mapping"
+	names := map[string]string{
+		"<nil>": "none", "bool": "true or false", "int64": "a number", "string": "text", "[]interface {}": "a list",
+		"map[string]interface {}": "a mapping", "jinja.undefined": "an undefined value",
 	}
-	return "an undefined value"
+	return names[fmt.Sprintf("%T", value)]
 }
 
-// truth is Python's: nothing and what is empty are false.
-func truth(value any) bool {
+// size is the length of a text in bytes or of a list or a mapping, 0 for others.
+func size(value any) int {
 	switch v := value.(type) {
-	case nil, undefined:
-		return false
-	case bool:
-		return v
-	case int64:
-		return v != 0
-	case float64:
-		return v != 0
 	case string:
-		return v != ""
+		return len(v)
 	case []any:
-		return len(v) > 0
+		return len(v)
 	case map[string]any:
-		return len(v) > 0
+		return len(v)
 	}
-	return true
+	return 0
 }
 
-// items returns what a loop goes through: the items of a list, the keys of a
-// mapping, the characters of a text.
-func (s *state) items(line int, value any) []any {
-	switch v := s.known(line, value).(type) {
-	case []any:
-		s.spend(line, len(v)+1)
-		items := make([]any, len(v))
-		for i := range v {
-			items[i] = plain(v[i])
-		}
-		return items
-	case map[string]any:
-		s.spend(line, len(v)+1)
-		items := make([]any, 0, len(v))
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			items = append(items, key)
-		}
-		return items
-	case string:
-		s.spend(line, len(v)+1)
-		items := make([]any, 0, len(v))
-		for _, r := range v {
-			items = append(items, string(r))
-		}
-		return items
+// asNumber returns a number. As in Python, true is 1 and false is 0.
+func asNumber(value any) (n int64, ok bool) {
+	switch v := value.(type) {
+	case int64:
+		return v, true
+	case bool:
+		return map[bool]int64{true: 1}[v], true
+	}
+	return 0, false
+}
+
+// truth is Python's: none, zero and what is empty are false.
+func truth(value any) bool {
+	n, _ := asNumber(value)
+	return n != 0 || size(value) > 0
+}
+
+// spendOn counts the steps of going through a value once.
+func (r *rendering) spendOn(at int, value any) { r.spend(at, 1+size(value)/16) }
+
+// items returns the items of a list, or the keys of a mapping.
+func (r *rendering) items(at int, value any) []any {
+	r.spendOn(at, value)
+	switch v := value.(type) {
 	case undefined:
 		return nil
+	case []any:
+		return v
+	case map[string]any:
+		keys := []any{}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			keys = append(keys, key)
+		}
+		return keys
 	}
-	fail(line, "cannot go through %s", describe(value))
+	fail(at, "cannot go through the items of %s in user data", describe(value))
 	return nil
 }
 
-// text1 returns a value as text, as Python's str does.
-func (s *state) text1(line int, value any) string {
-	if text, ok := s.need(line, value).(string); ok {
-		return text
-	}
-	var out strings.Builder
-	s.repr(&out, line, value, 0)
-	return out.String()
-}
-
-// repr writes a value as Python's repr does.
-func (s *state) repr(out *strings.Builder, line int, value any, depth int) {
-	if s.step(line); depth > maxDepth {
-		fail(line, "a value nests too deeply")
-	}
+// str returns a value as text, as Python's str does.
+func (r *rendering) str(at int, value any) string {
 	switch v := value.(type) {
 	case nil:
-		out.WriteString("None")
+		return "None"
 	case bool:
-		out.WriteString(map[bool]string{true: "True", false: "False"}[v])
+		return map[bool]string{true: "True", false: "False"}[v]
 	case int64:
-		out.WriteString(strconv.FormatInt(v, 10))
-	case float64:
-		out.WriteString(floatText(line, v))
+		return strconv.FormatInt(v, 10)
 	case string:
-		out.WriteString(s.made(line, quote(v)))
-	case []any:
-		out.WriteByte('[')
-		for i, item := range v {
-			if i > 0 {
-				out.WriteString(", ")
-			}
-			s.repr(out, line, plain(item), depth+1)
-		}
-		out.WriteByte(']')
-	case map[string]any:
-		out.WriteByte('{')
-		for i, key := range slices.Sorted(maps.Keys(v)) {
-			if i > 0 {
-				out.WriteString(", ")
-			}
-			out.WriteString(s.made(line, quote(key)) + ": ")
-			s.repr(out, line, plain(v[key]), depth+1)
-		}
-		out.WriteByte('}')
+		return v
 	}
+	fail(at, "cannot write %s as text in user data (use a for tag, or the filter join)", describe(value))
+	return ""
 }
 
-// quote is Python's repr of a str.
-func quote(text string) string {
-	mark := '\''
-	if strings.Contains(text, "'") && !strings.Contains(text, `"`) {
-		mark = '"'
+// join returns the text of items with a separator between them.
+func (r *rendering) join(at int, items []any, separator string) string {
+	texts := make([]string, len(items))
+	for i, item := range items {
+		texts[i] = r.str(at, item)
+		r.produced(at, texts[i]+separator)
 	}
-	var out strings.Builder
-	out.WriteRune(mark)
-	for _, r := range text {
-		switch {
-		case r == mark || r == '\\':
-			out.WriteRune('\\')
-			out.WriteRune(r)
-		case r == '\n':
-			out.WriteString(`\n`)
-		case r == '\r':
-			out.WriteString(`\r`)
-		case r == '\t':
-			out.WriteString(`\t`)
-		case strconv.IsPrint(r):
-			out.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&out, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&out, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&out, `\U%08x`, r)
-		}
-	}
-	out.WriteRune(mark)
-	return out.String()
+	return strings.Join(texts, separator)
 }
 
-// floatText is Python's repr of a float.
-func floatText(line int, f float64) string {
-	if math.IsInf(f, 0) || math.IsNaN(f) {
-		fail(line, "numbers this large are not supported")
+// binary evaluates an operator with two sides.
+func (r *rendering) binary(sign token, left, right expression) any {
+	switch sign.text {
+	case "or", "and":
+		if value := r.value(left); truth(value) == (sign.text == "or") {
+			return value
+		}
+		return r.value(right)
+	case "==", "!=":
+		return r.equal(sign.at, r.value(left), r.value(right)) == (sign.text == "==")
 	}
-	if size := math.Abs(f); size != 0 && (size < 1e-4 || size >= 1e16) {
-		return strconv.FormatFloat(f, 'e', -1, 64)
+	a, b := r.defined(left), r.defined(right)
+	s, aText := a.(string)
+	t, bText := b.(string)
+	switch {
+	case sign.text == "in", sign.text == "not in":
+		return r.contains(sign.at, b, a) == (sign.text == "in")
+	case sign.text == "~", sign.text == "+" && aText && bText:
+		return r.join(sign.at, []any{a, b}, "")
+	case sign.strength() == strengthComparison && aText && bText:
+		r.spendOn(sign.at, s)
+		a, b = int64(strings.Compare(s, t)), int64(0)
 	}
-	text := strconv.FormatFloat(f, 'f', -1, 64)
-	if !strings.Contains(text, ".") {
-		text += ".0"
+	return calculate(sign, a, b)
+}
+
+// calculate takes whole numbers of 32 bits, of which no result overflows:
+// Python's numbers have no limit.
+func calculate(sign token, a, b any) any {
+	x, xNumber := asNumber(a)
+	y, yNumber := asNumber(b)
+	if !xNumber || !yNumber || max(x, -x, y, -y) > math.MaxInt32 {
+		fail(sign.at, "cannot use %q with %s and %s, or with large numbers, in user data", sign.text, describe(a), describe(b))
 	}
-	return text
+	results := map[string]any{"<": x < y, "<=": x <= y, ">": x > y, ">=": x >= y, "+": x + y, "-": x - y, "*": x * y}
+	return supported(sign, "operator", results)
+}
+
+// equal compares as Python does: 1 == True.
+func (r *rendering) equal(at int, a, b any) bool {
+	r.spendOn(at, a)
+	x, xNumber := asNumber(a)
+	y, yNumber := asNumber(b)
+	switch {
+	case xNumber && yNumber:
+		return x == y
+	case describe(a) == describe(b) && describe(a) != "text" && a != nil:
+		fail(at, "cannot compare %s with %s in user data", describe(a), describe(b))
+	}
+	return a == b
+}
+
+// contains is the operator in.
+func (r *rendering) contains(at int, in, value any) bool {
+	part, isText := value.(string)
+	if text, ok := in.(string); ok && isText {
+		r.spendOn(at, text)
+		return strings.Contains(text, part)
+	}
+	return slices.ContainsFunc(r.items(at, in), func(item any) bool { return r.equal(at, item, value) })
 }

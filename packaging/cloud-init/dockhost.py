@@ -1,7 +1,7 @@
-"""Tells cloud-init whose parts of type text/x-dockhost are: not its own.
+"""Makes cloud-init ignore parts of type text/x-dockhost.
 
-Without it cloud-init warns of each. cloud-init loads it from
-/var/lib/cloud/handlers, where systemd-tmpfiles puts a link to it.
+Without this handler cloud-init warns about each of them. It loads the handler
+from /var/lib/cloud/handlers, to which systemd-tmpfiles links it.
 """
 
 

@@ -6,10 +6,10 @@ variable "aws_region" {
 variable "aws_instance_type" {
   type        = string
   default     = "t3.small"
-  description = "What the image is made on; a GPU is not needed to build NVIDIA's driver."
+  description = "The type of the instance that builds the image. NVIDIA's driver can be built without a GPU."
 }
 
-# Credentials are the AWS CLI's: environment, shared files, or the instance's role.
+# Credentials are those of the AWS CLI: the environment, shared files, or the instance's role.
 source "amazon-ebs" "debian" {
   region        = var.aws_region
   instance_type = var.aws_instance_type
@@ -17,7 +17,7 @@ source "amazon-ebs" "debian" {
   ssh_username  = "admin"
 
   source_ami_filter {
-    owners      = ["136693071363"] # Debian's own
+    owners      = ["136693071363"] # Debian
     most_recent = true
     filters = {
       name                = "debian-13-amd64-*"
@@ -26,7 +26,7 @@ source "amazon-ebs" "debian" {
     }
   }
 
-  # IMDSv2 alone, while the image is made and for all that is started from it.
+  # Only IMDSv2, for the building instance and for all instances of the image.
   imds_support = "v2.0"
   metadata_options {
     http_endpoint = "enabled"

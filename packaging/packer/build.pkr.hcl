@@ -3,7 +3,7 @@
 #   packer init packaging/packer
 #   packer build -only='dockhost.amazon-ebs.*' -var package=dockhost_1.0.0_amd64.deb packaging/packer
 #
-# Each platform has a file of its own here, with its variables.
+# Each platform has a file in this directory, with its variables.
 
 packer {
   required_version = ">= 1.9.0"
@@ -29,31 +29,31 @@ packer {
 
 variable "package" {
   type        = string
-  description = "The deb of dockhost, for the image's CPU."
+  description = "The deb of dockhost for the image's architecture."
 }
 
 variable "preload" {
   type        = list(string)
   default     = []
-  description = "Container images that are in the image, so that a boot pulls nothing of them."
+  description = "Container images to include, so that a boot does not pull them."
 }
 
 variable "docker_config" {
   type        = string
   default     = ""
   sensitive   = true
-  description = "A config.json of Docker's with the logins that preload needs. It does not stay in the image."
+  description = "A config.json for Docker with the logins that preload needs. It does not stay in the image."
 }
 
 variable "nvidia_driver" {
   type        = list(string)
   default     = []
-  description = "Packages with NVIDIA's driver, such as nvidia-driver; the image's apt sources must have them (on Debian: non-free)."
+  description = "Packages of NVIDIA's driver, such as nvidia-driver. The image's apt sources must have them (on Debian: non-free)."
 }
 
 locals {
   name = "dockhost-debian-13-${formatdate("YYYYMMDDhhmmss", timestamp())}"
-  # Whoever is logged in while the image is made, where the platform brings no keys.
+  # The password for Packer's login on platforms that provide no SSH key.
   password = uuidv4()
 
   logins = var.docker_config == "" ? [] : ["--docker-config", "/var/tmp/bake"]
@@ -74,7 +74,7 @@ build {
     "source.qemu.debian",
   ]
 
-  # The driver is built for the kernels that are installed: the new one has to be there first.
+  # The driver is built for the installed kernels, so install the new kernel first.
   provisioner "shell" {
     inline = [
       "if command -v cloud-init >/dev/null; then sudo cloud-init status --wait || [ $? = 2 ]; fi",

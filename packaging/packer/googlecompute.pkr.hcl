@@ -1,7 +1,7 @@
 variable "gcp_project" {
   type        = string
   default     = ""
-  description = "The project that the image is made in."
+  description = "The project in which the image is built."
 }
 
 variable "gcp_zone" {
@@ -9,7 +9,7 @@ variable "gcp_zone" {
   default = "europe-west1-b"
 }
 
-# Credentials are gcloud's: gcloud auth application-default login, or the machine's service account.
+# Credentials are those of gcloud: gcloud auth application-default login, or the machine's service account.
 source "googlecompute" "debian" {
   project_id              = var.gcp_project
   zone                    = var.gcp_zone

@@ -1,7 +1,7 @@
 variable "qemu_accelerator" {
   type        = string
   default     = "kvm"
-  description = "tcg where there is no KVM: slow."
+  description = "kvm, or tcg on a machine without KVM, which is slow."
 }
 
 variable "debian_cloud_image" {
@@ -14,7 +14,7 @@ variable "debian_cloud_checksum" {
   default = "file:https://cloud.debian.org/images/cloud/trixie/latest/SHA512SUMS"
 }
 
-# A disk image for OpenStack, libvirt, Proxmox and bare metal, made of Debian's own.
+# A disk image for OpenStack, libvirt, Proxmox and bare metal, based on Debian's.
 source "qemu" "debian" {
   disk_image       = true
   iso_url          = var.debian_cloud_image

@@ -43,10 +43,10 @@ variable "debian_iso" {
 variable "debian_iso_checksum" {
   type        = string
   default     = ""
-  description = "Its checksum, or \"file:\" and the address of SHA512SUMS."
+  description = "The checksum of the ISO, or \"file:\" and the address of SHA512SUMS."
 }
 
-# A template: its clones have their user data in guestinfo.userdata, which dockhost reads through open-vm-tools.
+# A template. Its clones get user data in guestinfo.userdata, which dockhost reads by open-vm-tools.
 source "vsphere-iso" "debian" {
   vcenter_server = var.vsphere_server
   username       = var.vsphere_username

@@ -1,5 +1,5 @@
-// Command sbom prints what Go programs are made of, as Go's linker wrote it
-// into them, as a bill of materials in CycloneDX's JSON.
+// Command sbom prints the bill of materials of Go programs in CycloneDX's JSON.
+// It reads the modules that Go's linker has recorded in the programs.
 //
 //	sbom NAME VERSION PROGRAM...
 package main
@@ -61,8 +61,8 @@ func library(path, version string) cdx.Component {
 	return cdx.Component{BOMRef: purl, Type: cdx.ComponentTypeLibrary, Name: path, Version: version, PackageURL: purl}
 }
 
-// bom holds the components in order, and no time: the same programs give the
-// same bytes.
+// bom has sorted components and no time, so that the same programs give the same
+// bytes.
 func bom(name, version string, components map[string]cdx.Component) *cdx.BOM {
 	sorted := make([]cdx.Component, 0, len(components))
 	for _, c := range components {

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs dockhost on a host whose /usr is read-only, as Flatcar: programs in /opt, units and the like in /etc. Run
-# again, it upgrades: the agent is restarted, and no container.
+# Installs dockhost on a host whose /usr is read-only, such as Flatcar: programs in /opt, units in /etc. A second run
+# upgrades: it restarts the agent, but no container.
 #
-#   install.sh            install
-#   install.sh --remove   stop all containers of dockhost and remove it; what was configured and assigned stays
+#   install.sh            install or upgrade
+#   install.sh --remove   stop all containers of dockhost and remove it; configuration and assignment stay
 set -eu
 cd "$(dirname "$0")"
 
@@ -14,7 +14,7 @@ booted() { [ -d /run/systemd/system ]; }
 install_all() {
 	first=$([ -e /etc/systemd/system/dockhost.service ] || echo yes)
 	mkdir -p /opt/bin /opt/libexec/dockhost /opt/share/dockhost /etc/systemd/system /etc/tmpfiles.d /etc/sysusers.d
-	# Each is renamed into its place: programs that run cannot be written to.
+	# The kernel refuses to write to a running program, so replace it by a rename.
 	for file in bin/dockhost libexec/dockhost/dockhost-runtime libexec/dockhost/dockhost-supervise; do
 		cp "$file" "/opt/$file.new"
 		mv -f "/opt/$file.new" "/opt/$file"
@@ -46,7 +46,7 @@ remove_all() {
 	rm -f /etc/tmpfiles.d/dockhost.conf /etc/sysusers.d/dockhost.conf /opt/bin/dockhost /opt/bin/dockhostctl
 	rm -rf /opt/libexec/dockhost /opt/share/dockhost /run/dockhost
 	rm -f /var/lib/cloud/handlers/dockhost.py /run/systemd/system/*.device.wants/dockhost@*.service
-	# What the agent wrote for this boot, and nobody else.
+	# Remove only what the agent has written for this boot.
 	grep -lsr '^# Written by dockhost.service' /run/systemd/system | while read -r file; do rm -f "$file"; done
 	rmdir --ignore-fail-on-non-empty /run/systemd/system/dockhost@*.service.d 2>/dev/null || true
 	if booted; then systemctl daemon-reload; fi

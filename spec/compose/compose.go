@@ -18,12 +18,12 @@ import (
 // service is a Compose service as compose-go reads it.
 type service = types.ServiceConfig
 
-// alone is what a service is called when it is read alone. Messages have the
-// name of the container, which compose-go might not take.
+// alone is the name that compose-go sees when a service is loaded alone. The
+// real name might be one that compose-go refuses, and messages do not need it.
 const alone = "service"
 
-// loadAll has compose-go read each service. All of them are read at once: only
-// when one is refused is each read alone, to find what is wrong with it.
+// loadAll loads all services with compose-go at once. If compose-go refuses one,
+// each is loaded alone to find the problems.
 func loadAll(declared []*declaration) {
 	all := make(map[string]any, len(declared))
 	for i, d := range declared {
@@ -39,8 +39,8 @@ func loadAll(declared []*declaration) {
 	}
 }
 
-// loadAlone reads one service. The parts that compose-go refuses are noted and
-// left out, so that the rest can be checked as well.
+// loadAlone loads one service. It reports the parts that compose-go refuses, and
+// leaves them out so that the rest can be checked too.
 func (d *declaration) loadAlone() {
 	if d.try(d.at) {
 		return
@@ -58,9 +58,9 @@ func (d *declaration) loadAlone() {
 		}
 	}
 	if len(wrong) == 0 {
-		d.Errorf(d.at, "Compose refuses this service, though each of its keys alone is right")
+		d.Errorf(d.at, "Compose refuses this service, but accepts each of its keys alone")
 	}
-	if !d.try(spot{Node: d.prune(d.at.Node, true)}) { // then without the whole keys
+	if !d.try(spot{Node: d.prune(d.at.Node, true)}) { // leave out the whole keys
 		for _, value := range wrong {
 			d.refused[value.Node] = true
 		}
@@ -70,8 +70,8 @@ func (d *declaration) loadAlone() {
 	d.at.Node = d.prune(d.at.Node, false)
 }
 
-// prune returns a tree without the parts that compose-go refused. The items of
-// lists are left where they are, for the sake of their numbers, unless asked.
+// prune returns a tree without the parts that compose-go refused. With items it
+// removes refused items of lists too; otherwise items keep their indexes.
 func (d *declaration) prune(n *yaml.Node, items bool) *yaml.Node {
 	pruned := *n
 	if n.Kind == yaml.SequenceNode && items {
@@ -88,7 +88,7 @@ func (d *declaration) prune(n *yaml.Node, items bool) *yaml.Node {
 	return &pruned
 }
 
-// try reads one service and reports whether compose-go takes it.
+// try loads one service and reports whether compose-go accepts it.
 func (d *declaration) try(at spot) bool {
 	loaded, err := load(map[string]any{alone: d.plain(at)})
 	if err == nil {
@@ -97,18 +97,18 @@ func (d *declaration) try(at spot) bool {
 	return err == nil
 }
 
-// plain returns a service as compose-go takes it.
+// plain returns a service in the form that compose-go reads.
 func (d *declaration) plain(at spot) map[string]any {
 	value, _ := plain(at.Node, true).(map[string]any)
 	return value
 }
 
-// errPanicked stands for a panic in compose-go, which does not check all of
-// its type assertions.
-var errPanicked = errors.New("not in a form that Compose knows")
+// errPanicked is the error for a panic in compose-go, which does not check all
+// type assertions.
+var errPanicked = errors.New("a form that Compose does not know")
 
-// load has compose-go read services, without any file, variable or network of
-// the host and without what only a project has. It changes its argument.
+// load loads services with compose-go, without files, variables or networks of
+// the host, and without the parts of a project. It changes its argument.
 func load(services map[string]any) (loaded types.Services, err error) {
 	defer func() {
 		if recover() != nil {
@@ -136,14 +136,14 @@ func load(services map[string]any) (loaded types.Services, err error) {
 	return project.Services, nil
 }
 
-// refusal is a part of a service that compose-go does not take.
+// refusal is a part of a service that compose-go refuses.
 type refusal struct {
 	at  spot
 	err error
 }
 
-// refusals returns the smallest parts of a value that compose-go does not
-// take. wrap puts a value into an otherwise good service.
+// refusals returns the smallest parts of a value that compose-go refuses. wrap
+// puts a value into an otherwise valid service.
 func (d *declaration) refusals(at spot, wrap func(any) map[string]any) []refusal {
 	_, err := load(map[string]any{alone: wrap(plain(at.Node, true))})
 	if err == nil {
@@ -163,8 +163,8 @@ func (d *declaration) refusals(at spot, wrap func(any) map[string]any) []refusal
 	return parts
 }
 
-// refusedItems returns the items of a list that compose-go does not take, none
-// where it takes no list at all.
+// refusedItems returns the items of a list that compose-go refuses. It returns
+// nothing if compose-go accepts no list here.
 func (d *declaration) refusedItems(at spot, wrap func(any) map[string]any) []refusal {
 	if _, err := load(map[string]any{alone: wrap([]any{})}); err != nil {
 		return nil
@@ -178,7 +178,7 @@ func (d *declaration) refusedItems(at spot, wrap func(any) map[string]any) []ref
 	return parts
 }
 
-// divisible reports whether the entries of a mapping make sense one by one.
+// divisible reports whether the entries of a mapping are valid one by one.
 func divisible(path string) bool {
 	switch strings.TrimPrefix(path, ".") {
 	case "annotations", "depends_on", "deploy", "deploy.resources", "deploy.resources.limits", "deploy.resources.reservations",
@@ -188,8 +188,8 @@ func divisible(path string) bool {
 	return false
 }
 
-// sentence says what is wrong in a key. compose-go's own words may repeat the
-// value, and are used only for keys that hold no secrets.
+// sentence describes the problem with a key. compose-go's own message may quote
+// the value, so it is used only for keys that hold no secrets.
 func (f refusal) sentence(key string) string {
 	switch key {
 	case "ports":
@@ -197,11 +197,11 @@ func (f refusal) sentence(key string) string {
 	case "environment":
 		return "not an environment variable: write NAME: VALUE, or a list of NAME=VALUE"
 	case "labels", "annotations", "sysctls":
-		return "not in a form that Compose knows: write NAME: VALUE, or a list of NAME=VALUE"
+		return "Compose does not know this form: write NAME: VALUE, or a list of NAME=VALUE"
 	case "command", "entrypoint":
 		return "not a command: write a string or a list of strings"
 	case "image":
-		return "no image: write the reference of an image"
+		return "no image: write an image reference"
 	case "pull_policy":
 		return "unknown policy: use missing, always or never"
 	case "oom_score_adj":
@@ -218,16 +218,17 @@ func (f refusal) sentence(key string) string {
 		}
 	case "healthcheck", "logging":
 		if strings.Contains(f.at.Path, "test") || strings.Contains(f.at.Path, "options") {
-			return "not in a form that Compose knows: write strings"
+			return "Compose does not know this form: write strings"
 		}
 	}
 	return foreign(f.err)
 }
 
-// ownPath is how compose-go's errors name the value: the place says it better.
+// ownPath is the path of the value in compose-go's errors. The problem's place is
+// more precise.
 var ownPath = regexp.MustCompile(`validating -: |(service \w+ )?services\.\S+:? |decoding failed due to the following error\(s\): |'services\[\S+ `)
 
-// foreign returns compose-go's sentence without its own path of the value.
+// foreign returns compose-go's message without its own path of the value.
 func foreign(err error) string {
 	sentence := ownPath.ReplaceAllString(strings.Join(strings.Fields(err.Error()), " "), "")
 	switch {

@@ -17,10 +17,10 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// container turns the declaration into what the Engine and systemd take. What
-// it returns counts only when no problem was noted.
+// container converts the declaration. The result is valid only if no problem was
+// reported.
 func (d *declaration) container() spec.Container {
-	made := spec.Container{
+	c := spec.Container{
 		Name:       d.name,
 		Image:      d.image(),
 		Platform:   d.platform(),
@@ -30,24 +30,24 @@ func (d *declaration) container() spec.Container {
 		Config:     d.config(),
 		HostConfig: d.hostConfig(),
 	}
-	made.Config.ExposedPorts, made.HostConfig.PortBindings = d.ports()
-	made.Networking = networking(made.HostConfig.NetworkMode)
-	made.DependsOn = d.dependsOn()
-	d.applyRestart(&made)
-	d.applyDockhost(&made)
-	d.applyGPU(&made)
-	return made
+	c.Config.ExposedPorts, c.HostConfig.PortBindings = d.ports()
+	c.Networking = networking(c.HostConfig.NetworkMode)
+	c.DependsOn = d.dependsOn()
+	d.applyRestart(&c)
+	d.applyDockhost(&c)
+	d.applyGPU(&c)
+	return c
 }
 
-// image returns the reference as it is written.
+// image returns the image reference.
 func (d *declaration) image() string {
 	at := d.field("image")
 	switch {
 	case d.noImage:
 	case !at.Present():
-		d.Errorf(d.at, "no image: add image: with the reference of an image")
+		d.Errorf(d.at, "no image: add image: with an image reference")
 	case at.IsScalar() && at.Text() == "":
-		d.Errorf(at, "no image: write the reference of an image")
+		d.Errorf(at, "no image: write an image reference")
 	case d.service.Image != "":
 		if _, err := reference.ParseNormalizedNamed(d.service.Image); err != nil {
 			d.Errorf(at, "cannot use %q as an image reference: %v", document.Shorten(d.service.Image), err)
@@ -79,14 +79,14 @@ func (d *declaration) pullPolicy() spec.PullPolicy {
 	}
 }
 
-// runtime returns the runtime for dockhost-runtime to exec.
+// runtime returns the runtime that dockhost-runtime executes.
 func (d *declaration) runtime() string {
 	name := d.service.Runtime
 	switch {
 	case name == "dockhost":
-		d.Errorf(d.field("runtime"), "every container here is run by dockhost: name the runtime that it calls, such as runc or nvidia, or leave this out")
+		d.Errorf(d.field("runtime"), "dockhost already runs every container: leave this out, or name the runtime that dockhost calls, such as runc or nvidia")
 	case strings.HasPrefix(name, "io.containerd."):
-		d.Errorf(d.field("runtime"), "cannot use %q: a containerd shim is no program that can be called, name a runtime of /etc/docker/daemon.json", document.Shorten(name))
+		d.Errorf(d.field("runtime"), "cannot use %q, a containerd shim: name a runtime in /etc/docker/daemon.json", document.Shorten(name))
 	}
 	return name
 }
@@ -113,13 +113,13 @@ func (d *declaration) config() *container.Config {
 
 func (d *declaration) workingDir() string {
 	if dir := d.service.WorkingDir; dir != "" && !path.IsAbs(dir) {
-		d.Errorf(d.field("working_dir"), "cannot use %q: it is not absolute", document.Shorten(dir))
+		d.Errorf(d.field("working_dir"), "cannot use %q: write an absolute path", document.Shorten(dir))
 	}
 	return d.service.WorkingDir
 }
 
-// labels returns the labels of the container. Those that begin with
-// "dockhost." are the supervisor's.
+// labels returns the labels of the container. Labels that begin with "dockhost."
+// are the supervisor's.
 func (d *declaration) labels() map[string]string {
 	for _, name := range slices.Sorted(maps.Keys(d.service.Labels)) {
 		if strings.HasPrefix(name, "dockhost.") {
@@ -136,7 +136,7 @@ func (d *declaration) stopSignal() string {
 	return d.service.StopSignal
 }
 
-// stopTimeout returns whole seconds: a part of a second counts as one.
+// stopTimeout returns the grace period, rounded up to whole seconds.
 func (d *declaration) stopTimeout() *int {
 	if d.service.StopGracePeriod == nil {
 		return nil
@@ -190,7 +190,7 @@ func (d *declaration) logConfig() container.LogConfig {
 	return container.LogConfig{Type: logging.Driver, Config: logging.Options}
 }
 
-// applySecurity sets what Docker's CLI makes of security_opt.
+// applySecurity sets security_opt, as Docker's CLI does.
 func (d *declaration) applySecurity(host *container.HostConfig) {
 	options := d.service.SecurityOpt
 	for i, option := range options {
@@ -201,13 +201,13 @@ func (d *declaration) applySecurity(host *container.HostConfig) {
 		}
 		switch {
 		case option == "systempaths=unconfined":
-			// Docker takes empty, not absent, lists for "mask nothing".
+			// An empty list masks nothing; an absent list means Docker's default.
 			host.MaskedPaths, host.ReadonlyPaths = []string{}, []string{}
 			continue
 		case !slices.Contains([]string{"apparmor", "label", "no-new-privileges", "seccomp", "writable-cgroups"}, name):
 			d.Errorf(at, "unknown security option %q", document.Shorten(name))
 		case name == "seccomp" && value != "unconfined" && value != "builtin" && !strings.HasPrefix(value, "{"):
-			d.Errorf(at, "a seccomp profile cannot be read from a file: write seccomp=unconfined, seccomp=builtin, or the profile itself as JSON after seccomp=")
+			d.Errorf(at, "cannot read a seccomp profile from a file: write seccomp=unconfined, seccomp=builtin, or the profile itself as JSON after seccomp=")
 		}
 		if !found && value != "" {
 			option = name + "=" + value

@@ -14,7 +14,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// plainContainer is what `image: nginx` alone becomes.
+// plainContainer returns the container for `image: nginx`.
 func plainContainer() *spec.Container {
 	return &spec.Container{
 		Name: "web", Image: "nginx", PullPolicy: spec.PullMissing, PullStallTimeout: time.Minute, Notify: spec.NotifyStarted,
@@ -26,8 +26,8 @@ func plainContainer() *spec.Container {
 	}
 }
 
-// TestContainer has one row for each key: what the key adds to the plain
-// container, in the Engine's words.
+// TestContainer has a row for each key: the fields that it sets in the plain
+// container.
 func TestContainer(t *testing.T) {
 	yes, no, seconds, pids := true, false, 11, int64(20)
 	tests := []struct {
@@ -49,7 +49,7 @@ func TestContainer(t *testing.T) {
 			c.HostConfig.Devices = []container.DeviceMapping{{PathOnHost: "/dev/a", PathInContainer: "/dev/a", CgroupPermissions: "rwm"}}
 		}},
 		{"devices: [nvidia.com/gpu=0]", func(c *spec.Container) {
-			c.GPU = &spec.GPU{Requests: []spec.GPURequest{{Devices: []string{"nvidia.com/gpu=0"}}}}
+			c.GPU = &spec.GPUNeeds{Requests: []spec.GPURequest{{Devices: []string{"nvidia.com/gpu=0"}}}}
 		}},
 		{"dns: 1.1.1.1", func(c *spec.Container) { c.HostConfig.DNS = []string{"1.1.1.1"} }},
 		{"dns_opt: [ndots:1]", func(c *spec.Container) { c.HostConfig.DNSOptions = []string{"ndots:1"} }},
@@ -61,7 +61,7 @@ func TestContainer(t *testing.T) {
 		{"env_file: /a", func(c *spec.Container) { c.EnvFiles = []spec.EnvFile{{Path: "/a", Required: true}} }},
 		{"extra_hosts: [\"a:host-gateway\"]", func(c *spec.Container) { c.HostConfig.ExtraHosts = []string{"a:host-gateway"} }},
 		{"gpus: all", func(c *spec.Container) {
-			c.GPU = &spec.GPU{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
+			c.GPU = &spec.GPUNeeds{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
 		}},
 		{"group_add: [7]", func(c *spec.Container) { c.HostConfig.GroupAdd = []string{"7"} }},
 		{"healthcheck: {disable: true}", func(c *spec.Container) { c.Config.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}} }},

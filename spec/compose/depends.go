@@ -13,15 +13,15 @@ import (
 type link struct {
 	at   spot
 	name string
-	// joined ends this container with the other one.
+	// joined is true when this container stops with the other one.
 	joined bool
-	// optional allows the other container not to be declared here.
+	// optional is true when the other container need not be declared here.
 	optional bool
 }
 
-// dependsOn reads depends_on and returns it together with the containers whose
-// namespaces are joined. Compose's conditions are all taken to mean "ready",
-// for the unit of a container is active only when its own notify mode says so.
+// dependsOn returns the containers in depends_on and those whose namespaces are
+// joined. All of Compose's conditions mean "ready" here, because a container's
+// unit is active only when the container is ready by its own notify mode.
 func (d *declaration) dependsOn() []spec.Dependency {
 	at := d.field("depends_on")
 	for item := range d.items("depends_on") {
@@ -34,7 +34,7 @@ func (d *declaration) dependsOn() []spec.Dependency {
 	for _, l := range d.links {
 		i := slices.IndexFunc(dependencies, func(known spec.Dependency) bool { return known.Name == l.name })
 		switch {
-		case l.optional && !d.declared[l.name]: // not dockhost's to start
+		case l.optional && !d.declared[l.name]: // dockhost does not start it
 		case i >= 0:
 			dependencies[i].Joined = dependencies[i].Joined || l.joined
 		default:
@@ -44,19 +44,19 @@ func (d *declaration) dependsOn() []spec.Dependency {
 	return dependencies
 }
 
-// optionalDependency returns whether the long form makes do without the other
-// container.
+// optionalDependency reports whether the long form makes the other container
+// optional.
 func (d *declaration) optionalDependency(at spot) bool {
 	if condition := at.Field("condition"); condition.Text() == "service_completed_successfully" {
-		d.Errorf(condition, "a unit is up or down, and has no success to wait for: use service_started or service_healthy")
+		d.Errorf(condition, "cannot wait for a container to end successfully: use service_started or service_healthy")
 	}
 	if restart := at.Field("restart"); restart.Text() == "true" {
-		d.Errorf(restart, "set PartOf in x-dockhost.unit.Unit instead")
+		d.Errorf(restart, "cannot be set here: set PartOf in x-dockhost.unit.Unit")
 	}
 	return at.Field("required").Text() == "false"
 }
 
-// checkLinks notes containers that are needed and not declared, and circles.
+// checkLinks reports missing containers and circles.
 func (r *report) checkLinks(declared []*declaration) {
 	byName := make(map[string]*declaration, len(declared))
 	var names []string

@@ -13,7 +13,7 @@ import (
 )
 
 // addDevices sets the device nodes and the requests for GPUs.
-func (d *declaration) addDevices(made *container.Resources) {
+func (d *declaration) addDevices(resources *container.Resources) {
 	var cdi []string
 	for i, device := range d.service.Devices {
 		at := d.entry("devices", i, len(d.service.Devices))
@@ -31,12 +31,12 @@ func (d *declaration) addDevices(made *container.Resources) {
 			mapping.CgroupPermissions = "rwm"
 		}
 		d.checkDevice(at, mapping)
-		made.Devices = append(made.Devices, mapping)
+		resources.Devices = append(resources.Devices, mapping)
 	}
 	if cdi != nil {
-		d.addRequest(made, d.field("devices"), container.DeviceRequest{Driver: "cdi", DeviceIDs: cdi})
+		d.addRequest(resources, d.field("devices"), container.DeviceRequest{Driver: "cdi", DeviceIDs: cdi})
 	}
-	d.addGPUs(made)
+	d.addGPUs(resources)
 }
 
 func (d *declaration) checkDevice(at spot, device container.DeviceMapping) {
@@ -51,14 +51,14 @@ func (d *declaration) checkDevice(at spot, device container.DeviceMapping) {
 	}
 }
 
-// addGPUs sets what gpus and deploy.resources.reservations.devices ask for.
-func (d *declaration) addGPUs(made *container.Resources) {
+// addGPUs adds the requests in gpus and deploy.resources.reservations.devices.
+func (d *declaration) addGPUs(resources *container.Resources) {
 	for i, gpu := range d.service.Gpus {
 		capabilities := slices.Clone(gpu.Capabilities)
 		if !slices.Contains(capabilities, "gpu") {
 			capabilities = append(capabilities, "gpu")
 		}
-		d.addRequest(made, d.entry("gpus", i, len(d.service.Gpus)), request(gpu, capabilities))
+		d.addRequest(resources, d.entry("gpus", i, len(d.service.Gpus)), request(gpu, capabilities))
 	}
 	if d.service.Deploy == nil || d.service.Deploy.Resources.Reservations == nil {
 		return
@@ -75,13 +75,13 @@ func (d *declaration) addGPUs(made *container.Resources) {
 		}
 	}
 	for i, device := range devices {
-		d.addRequest(made, spots[i], request(device, device.Capabilities))
+		d.addRequest(resources, spots[i], request(device, device.Capabilities))
 	}
 }
 
-// addRequest asks the Engine for devices, and keeps where that stands.
-func (d *declaration) addRequest(made *container.Resources, at spot, request container.DeviceRequest) {
-	made.DeviceRequests = append(made.DeviceRequests, request)
+// addRequest adds a device request to Docker, and records its place.
+func (d *declaration) addRequest(resources *container.Resources, at spot, request container.DeviceRequest) {
+	resources.DeviceRequests = append(resources.DeviceRequests, request)
 	d.deviceSpots = append(d.deviceSpots, at)
 }
 
@@ -101,7 +101,7 @@ func (d *declaration) gpuOptions(at spot) *spec.GPUOptions {
 	case at.IsScalar():
 		set("mode", at)
 	case !at.IsMapping():
-		d.Errorf(at, "not a mapping: write mode:, wait:, exclusive:, check: or on_loss: below it, indented, or the mode alone")
+		d.Errorf(at, "not a mapping: write mode:, wait:, exclusive:, check: or on_loss: below it, indented, or just the mode")
 	}
 	for name, value := range at.Fields() {
 		if !slices.Contains(spec.GPUOptionNames(), name) {
@@ -113,10 +113,10 @@ func (d *declaration) gpuOptions(at spot) *spec.GPUOptions {
 	return o
 }
 
-// applyGPU turns the requests for devices that dockhost meets by itself into
-// its own.
-func (d *declaration) applyGPU(made *spec.Container) {
-	made.ApplyGPU(d.gpu, func(i int, err error) {
+// applyGPU moves the device requests that dockhost grants itself from Docker's
+// settings to dockhost's.
+func (d *declaration) applyGPU(c *spec.Container) {
+	c.ApplyGPU(d.gpu, func(i int, err error) {
 		switch i {
 		case spec.GPUOptionsWrong:
 			d.Errorf(d.dockhost.Field("gpu"), "%v", err)

@@ -23,10 +23,10 @@ func (d *declaration) environment() []string {
 	return env
 }
 
-// checkEnvironment notes variables without a value: Compose takes these from
-// the shell that calls it, and a host has none.
+// checkEnvironment reports variables without a value. Compose takes these from the
+// calling shell; a host has no such shell.
 func (d *declaration) checkEnvironment() {
-	const noValue = "this variable has no value, and a host has no environment to take it from: write NAME: VALUE, or NAME: \"\" for an empty one"
+	const noValue = "no value, and a host has no environment to take it from: write NAME: VALUE, or NAME: \"\" for an empty value"
 	for name, value := range d.field("environment").Fields() {
 		if value.IsNull() {
 			d.Errorf(value, noValue)
@@ -44,7 +44,7 @@ func (d *declaration) checkEnvironment() {
 
 func (d *declaration) checkVariable(at spot, name string) {
 	if name == "" || strings.ContainsAny(name, "=\x00\n") {
-		d.Errorf(at, "this is no name for an environment variable")
+		d.Errorf(at, "cannot use this as the name of an environment variable")
 	}
 }
 
@@ -53,7 +53,7 @@ func (d *declaration) envFiles() []spec.EnvFile {
 	for i, file := range d.service.EnvFiles {
 		at := d.entry("env_file", i, len(d.service.EnvFiles))
 		if !path.IsAbs(file.Path) {
-			d.Errorf(at, "cannot use %q: it is not absolute, and a host has no project directory", document.Shorten(file.Path))
+			d.Errorf(at, "cannot use %q: write an absolute path, because a host has no project directory", document.Shorten(file.Path))
 		}
 		if file.Format != "" && file.Format != "raw" {
 			d.Errorf(at, "unknown format %q: use raw, or leave it out", document.Shorten(file.Format))

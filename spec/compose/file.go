@@ -7,9 +7,9 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// ParseFile turns a Compose file into an assignment: each of its services is a
-// container, and x-dockhost.registries has the logins. A nil node is an empty
-// file. The error is a [document.Problems].
+// ParseFile converts a Compose file to an assignment. Each service is a
+// container; x-dockhost.registries has the logins. A nil node is an empty file.
+// The error is a [document.Problems].
 func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 	r := newReport(source)
 	assignment := &spec.Assignment{Containers: []spec.Container{}}
@@ -31,7 +31,7 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 		case "x-dockhost":
 			r.Check(section, document.Only("registries"))
 			assignment.Registries = r.registries(section.Field("registries"))
-		case "name", "version": // of the project, and of an older Compose
+		case "name", "version": // the project's name and the old format version
 		case "volumes":
 			r.namedVolumes(section)
 		default:
@@ -44,30 +44,30 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 	return assignment, nil
 }
 
-// topLevelKey notes a key of a Compose file that means nothing here.
+// topLevelKey reports a key of a Compose file that has no use on a host.
 func (r *report) topLevelKey(at spot, name string) {
 	switch {
 	case len(name) > 2 && name[:2] == "x-":
 	case name == "networks":
-		r.Errorf(at, "cannot use %q on a single host: create the network with docker network create, and name it in network_mode", name)
+		r.Errorf(at, "cannot use %q on a single host: create the network with docker network create, and set network_mode to its name", name)
 	case name == "secrets", name == "configs":
 		r.Errorf(at, "cannot use %q on a single host: mount a file of the host with volumes", name)
 	case name == "include":
-		r.Errorf(at, "cannot use %q on a single host: each file of the directory is read by itself", name)
+		r.Errorf(at, "cannot use %q on a single host: put the other file into the directory too", name)
 	case name == "containers", name == "dockhost":
-		r.Errorf(at, "unknown key %q: a Compose file has services:", name)
+		r.Errorf(at, "unknown key %q: in a Compose file, write services:", name)
 	default:
 		r.UnknownKey(at, name, []string{"services", "volumes", "x-dockhost"}, "")
 	}
 }
 
-// namedVolumes takes volumes that are declared and no more: Docker creates
-// these by itself. With settings they would have to be created before.
+// namedVolumes accepts volumes without settings: Docker creates these when they
+// are first used. A volume with settings must be created before that.
 func (r *report) namedVolumes(section spot) {
 	for name, at := range section.Fields() {
 		empty := at.IsNull() || at.IsMapping() && len(at.Node.Content) == 0
 		if !empty {
-			r.Errorf(at, "cannot use settings of a volume on a single host: create it with docker volume create %s, and leave the settings out", document.Shorten(name))
+			r.Errorf(at, "cannot use settings of a volume on a single host: create the volume with docker volume create %s, and leave the settings out", document.Shorten(name))
 		}
 	}
 }

@@ -47,7 +47,7 @@ x-other: [1]
 func TestParseFileErrors(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"- a", "web.yaml:1:1: not a Compose file"},
-		{"containers: {}", `web.yaml:1:1 containers: unknown key "containers": a Compose file has services:`},
+		{"containers: {}", `web.yaml:1:1 containers: unknown key "containers": in a Compose file, write services:`},
 		{"service: {}", `did you mean "services"?`},
 		{"networks: {a: {}}", "web.yaml:1:1 networks: cannot use \"networks\" on a single host: create the network"},
 		{"volumes: {a: {driver: x}}", "web.yaml:1:11 volumes.a: cannot use settings of a volume"},

@@ -8,8 +8,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// healthcheck returns nil where nothing is declared: then the image's own
-// check counts.
+// healthcheck returns nil if nothing is declared. Docker then uses the image's
+// own check.
 func (d *declaration) healthcheck() *container.HealthConfig {
 	check, at := d.service.HealthCheck, d.field("healthcheck")
 	if check == nil {
@@ -19,7 +19,7 @@ func (d *declaration) healthcheck() *container.HealthConfig {
 		return &container.HealthConfig{Test: []string{"NONE"}}
 	}
 	d.checkTest(at.Field("test"), check.Test)
-	made := &container.HealthConfig{
+	config := &container.HealthConfig{
 		Test:          check.Test,
 		Interval:      d.checkDuration(at.Field("interval"), check.Interval),
 		Timeout:       d.checkDuration(at.Field("timeout"), check.Timeout),
@@ -31,9 +31,9 @@ func (d *declaration) healthcheck() *container.HealthConfig {
 		if *check.Retries > math.MaxInt32 {
 			d.Errorf(at.Field("retries"), "too large")
 		}
-		made.Retries = int(min(*check.Retries, math.MaxInt32))
+		config.Retries = int(min(*check.Retries, math.MaxInt32))
 	}
-	return made
+	return config
 }
 
 func (d *declaration) checkTest(at spot, test []string) {
@@ -43,16 +43,16 @@ func (d *declaration) checkTest(at spot, test []string) {
 	case len(test) == 0:
 		d.Errorf(at, "no command: write CMD or CMD-SHELL and a command, or disable: true")
 	case test[0] != "CMD" && test[0] != "CMD-SHELL" && test[0] != "NONE":
-		d.Errorf(at, "a list must begin with CMD, CMD-SHELL or NONE")
+		d.Errorf(at, "a list must start with CMD, CMD-SHELL or NONE")
 	case test[0] != "NONE" && (len(test) == 1 || test[1] == ""):
-		d.Errorf(at, "no command follows %s", test[0])
+		d.Errorf(at, "no command after %s", test[0])
 	case test[0] == "CMD-SHELL" && len(test) > 2:
-		d.Errorf(at, "CMD-SHELL takes one string: put the whole command line into it, or use CMD")
+		d.Errorf(at, "CMD-SHELL takes one string: write the whole command line in it, or use CMD")
 	}
 }
 
-// checkDuration returns a time of a health check. The Engine takes 0, for its
-// own default, or a millisecond and more.
+// checkDuration returns a duration of a health check. Docker accepts 0, for its
+// own default, or at least a millisecond.
 func (d *declaration) checkDuration(at spot, duration *types.Duration) time.Duration {
 	if duration == nil {
 		return 0
@@ -64,8 +64,8 @@ func (d *declaration) checkDuration(at spot, duration *types.Duration) time.Dura
 	return value
 }
 
-// hasHealthcheck reports whether the declaration leaves the container a
-// health check; the image may have one where nothing is declared.
+// hasHealthcheck reports whether the container can have a health check: a declared
+// one, or the image's.
 func hasHealthcheck(config *container.Config) bool {
 	check := config.Healthcheck
 	return check == nil || len(check.Test) == 0 || check.Test[0] != "NONE"

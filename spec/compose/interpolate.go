@@ -8,13 +8,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// errVariable stands for a variable that a host has nothing to fill in for.
-var errVariable = errors.New("a host has no variables to fill in: write $$ for a literal $, or ${NAME:-default}")
+// errVariable is the error for a variable without a default.
+var errVariable = errors.New("a host has no values for variables: write $$ for a literal $, or ${NAME:-default}")
 
-// interpolate fills in the variables in the values of a resolved tree, by
-// Compose's rules, in place. No variable has a value on a host, so that only
-// defaults are left: a variable without one is a problem. The problem does not
-// name the variable, which may be a part of a password.
+// interpolate replaces variables in the values of a resolved tree, in place, by
+// Compose's rules. On a host no variable has a value, so every variable needs a
+// default. The problem does not name the variable, because it may be a part of a
+// password.
 func (r *report) interpolate(at spot) {
 	switch {
 	case at.IsScalar() && at.Node.Tag == "!!str" && strings.Contains(at.Node.Value, "$"):
@@ -37,13 +37,13 @@ func (r *report) interpolate(at spot) {
 
 var (
 	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*`)
-	// modifier is what may follow the name of a variable in braces.
+	// modifier may follow the name of a variable in braces.
 	modifier = regexp.MustCompile(`^(:?[-+?])`)
 )
 
-// substitute replaces the variables of a value: "$$" is "$",
-// "${NAME:-default}" and "${NAME-default}" are the default, "${NAME:+other}"
-// and "${NAME+other}" are nothing. A "$" that begins none of these stays
+// substitute replaces the variables in a value: "$$" becomes "$",
+// "${NAME:-default}" and "${NAME-default}" become the default, "${NAME:+other}"
+// and "${NAME+other}" become empty. Any other "$" stays
 // (https://docs.docker.com/reference/compose-file/interpolation/).
 func substitute(value string) (string, error) {
 	var out strings.Builder
@@ -76,7 +76,8 @@ func substitute(value string) (string, error) {
 	}
 }
 
-// closing returns where the brace closes that s begins with, or -1.
+// closing returns the index of the brace that closes the one at the start of s,
+// or -1.
 func closing(s string) int {
 	depth := 0
 	for i := range len(s) {
@@ -92,16 +93,16 @@ func closing(s string) int {
 	return -1
 }
 
-// braced returns what stands for "${expression}".
+// braced returns the value of "${expression}".
 func braced(expression string) (string, error) {
 	name := variable.FindString(expression)
-	found := modifier.FindString(expression[len(name):])
-	if name == "" || found == "" {
+	operator := modifier.FindString(expression[len(name):])
+	if name == "" || operator == "" {
 		return "", errVariable
 	}
-	switch found[len(found)-1] {
+	switch operator[len(operator)-1] {
 	case '-':
-		return substitute(expression[len(name)+len(found):])
+		return substitute(expression[len(name)+len(operator):])
 	case '+':
 		return "", nil
 	default:

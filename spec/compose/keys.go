@@ -2,8 +2,8 @@ package compose
 
 import "github.com/dockhost/dockhost/internal/document"
 
-// serviceKeys are the keys of a Compose service that mean something on a
-// single host.
+// serviceKeys returns the keys of a Compose service that have a use on a single
+// host.
 func serviceKeys() document.Keys {
 	device := document.Only("capabilities", "driver", "count", "device_ids", "options")
 	reservations := document.Only().With("devices", document.ListOf(device))
@@ -32,14 +32,14 @@ func serviceKeys() document.Keys {
 		With("volumes", document.ListOf(volume))
 }
 
-// cure says why a key that Compose knows means nothing on a single host, and
-// what to do instead. It is "" for a key that is merely unknown.
+// cure says what to do instead of using a key that Compose knows and a single
+// host has no use for. It returns "" for an unknown key.
 func cure(path string) string {
-	return map[string]string{ //nolint:gosec // G101 takes Compose's key "secrets" for a secret
-		"attach":                               "the output goes to the journal",
-		"blkio_config":                         "set IOWeight and the like in x-dockhost.unit.Service",
-		"build":                                "a host builds no images: push the image to a registry and name it in image",
-		"cgroup_parent":                        "the container lives in the cgroup of its own unit: set Slice in x-dockhost.unit.Service",
+	return map[string]string{ //nolint:gosec // G101 mistakes Compose's key "secrets" for a secret
+		"attach":                               "the output always goes to the journal",
+		"blkio_config":                         "set IOWeight and similar in x-dockhost.unit.Service",
+		"build":                                "build the image elsewhere, push it to a registry, and name it in image",
+		"cgroup_parent":                        "the container is in the cgroup of its own unit: set Slice in x-dockhost.unit.Service",
 		"configs":                              "mount a file of the host with volumes",
 		"container_name":                       "the key of the service is the name of the container",
 		"cpu_count":                            "this is for Windows: use cpus",
@@ -57,30 +57,30 @@ func cure(path string) string {
 		"deploy.rollback_config":               "this is for Swarm",
 		"deploy.update_config":                 "this is for Swarm",
 		"develop":                              "this is for development",
-		"expose":                               "containers of a host reach each other's ports without it",
+		"expose":                               "containers on a host reach each other's ports without it",
 		"extends":                              "write the service out, or use YAML anchors",
-		"external_links":                       "use network_mode with a network that exists",
+		"external_links":                       "use network_mode with an existing network",
 		"isolation":                            "this is for Windows",
 		"label_file":                           "use labels",
-		"links":                                "use network_mode with a network that exists: its containers find each other by name",
-		"mac_address":                          "create the network with the address beforehand",
+		"links":                                "use network_mode with an existing network: its containers find each other by name",
+		"mac_address":                          "create a network with the address, and use it in network_mode",
 		"mem_reservation":                      "set MemoryLow in x-dockhost.unit.Service",
 		"mem_swappiness":                       "set MemorySwapMax in x-dockhost.unit.Service",
 		"models":                               "run the model in a container of its own",
-		"networks":                             "use network_mode: bridge, none, host, container:NAME, service:NAME or the name of a network that exists",
+		"networks":                             "use network_mode: bridge, none, host, container:NAME, service:NAME or the name of an existing network",
 		"oom_kill_disable":                     "set OOMScoreAdjust in x-dockhost.unit.Service, or oom_score_adj",
 		"post_start":                           "use the entrypoint of the image",
 		"pre_start":                            "use the entrypoint of the image",
 		"pre_stop":                             "use the entrypoint of the image",
-		"profiles":                             "every service here runs: leave out what must not",
-		"provider":                             "only containers run here",
+		"profiles":                             "every service runs: leave out services that must not run",
+		"provider":                             "dockhost only runs containers",
 		"scale":                                "each name is one container: write a second service",
 		"secrets":                              "mount a file of the host with volumes",
-		"storage_opt":                          "configure the storage driver of Docker",
-		"use_api_socket":                       "mount /var/run/docker.sock with volumes if you must",
-		"volume_driver":                        "create the volume beforehand",
-		"volumes_from":                         "name the same volumes in both services",
-		"device_cgroup_rules":                  "name the devices in devices",
+		"storage_opt":                          "configure Docker's storage driver",
+		"use_api_socket":                       "mount /var/run/docker.sock with volumes",
+		"volume_driver":                        "create the volume with docker volume create",
+		"volumes_from":                         "list the same volumes in both services",
+		"device_cgroup_rules":                  "list the devices in devices",
 		"deploy.resources.reservations.cpus":   "set CPUWeight in x-dockhost.unit.Service",
 		"deploy.resources.reservations.memory": "set MemoryLow in x-dockhost.unit.Service",
 		"deploy.resources.reservations.generic_resources": "this is for Swarm",

@@ -10,13 +10,13 @@ import (
 )
 
 var (
-	// device is the path of a block device. systemd makes the name of a unit of
-	// it, and looks for nothing but letters in it.
+	// device is the path of a block device. It becomes the name of a systemd unit,
+	// so specifiers and escapes must not be in it.
 	device = regexp.MustCompile(`^/dev(/[A-Za-z0-9_.:+@=-]+)+$`)
 	// fileSystem is the type of a file system.
 	fileSystem = regexp.MustCompile(`^[a-z0-9]+$`)
-	// mountOptions are separated by commas; a space or a quote would be several
-	// words to systemd.
+	// mountOptions are separated by commas. They have no spaces and quotes, which
+	// systemd would read as several words.
 	mountOptions = regexp.MustCompile(`^[A-Za-z0-9_.:/+=@-]+(,[A-Za-z0-9_.:/+=@-]+)*$`)
 	// mountPoint is a path that needs no quotes in a unit file.
 	mountPoint = regexp.MustCompile(`^(/[A-Za-z0-9_.:+@=-]+)+$`)
@@ -31,16 +31,16 @@ func (d *declaration) mounts(at spot) []spec.Mount {
 		d.Errorf(at, "not a list: write - {what: /dev/..., where: /...} below it, indented")
 		return nil
 	}
-	var made []spec.Mount
+	var mounts []spec.Mount
 	for _, item := range at.Items() {
 		if !item.IsMapping() {
 			d.Errorf(item, "not a mount: write {what: /dev/..., where: /...}")
-			made = append(made, spec.Mount{}) // so that the others keep their numbers
+			mounts = append(mounts, spec.Mount{}) // the others keep their indexes
 			continue
 		}
-		made = append(made, d.mount(item))
+		mounts = append(mounts, d.mount(item))
 	}
-	return made
+	return mounts
 }
 
 func (d *declaration) mount(at spot) spec.Mount {
@@ -64,24 +64,24 @@ func (d *declaration) mount(at spot) spec.Mount {
 	}
 	for _, name := range []string{"what", "where"} {
 		if !at.Field(name).Present() {
-			d.Errorf(at, "no %s: a mount has what: with a device and where: with a path", name)
+			d.Errorf(at, "no %s: a mount needs what: with a device and where: with a path", name)
 		}
 	}
 	if m.Makefs && !slices.Contains([]string{"ext4", "xfs", "btrfs", "vfat"}, m.Type) {
-		d.Errorf(at.Field("makefs"), "needs type: ext4, xfs, btrfs or vfat: that is what is made")
+		d.Errorf(at.Field("makefs"), "needs type: write ext4, xfs, btrfs or vfat")
 	}
 	return m
 }
 
-// checkMountPoint notes a path where a mount would take the host apart.
+// checkMountPoint reports a path where a mount would break the host.
 func (d *declaration) checkMountPoint(at spot, where string) {
 	top, _, below := strings.Cut(strings.TrimPrefix(where, "/"), "/")
 	switch top {
 	case "dev", "proc", "run", "sys":
-		d.Errorf(at, "cannot mount below /%s: it is the system's own", top)
+		d.Errorf(at, "cannot mount below /%s: the system needs it", top)
 	case "bin", "boot", "etc", "home", "lib", "lib64", "root", "sbin", "tmp", "usr", "var":
 		if !below {
-			d.Errorf(at, "cannot mount over /%s: write a directory of its own, such as /mnt/NAME", top)
+			d.Errorf(at, "cannot mount over /%s: write another directory, such as /mnt/NAME", top)
 		}
 	}
 }
@@ -90,7 +90,7 @@ func (d *declaration) checkMountPoint(at spot, where string) {
 func (d *declaration) path(at spot, pattern *regexp.Regexp, choice string) string {
 	text := d.word(at, pattern, choice)
 	if text != "" && path.Clean(text) != text {
-		d.Errorf(at, "cannot use a path with . or .. in it: write it out")
+		d.Errorf(at, "cannot use a path with . or .. in it")
 	}
 	return text
 }
@@ -101,7 +101,7 @@ func (d *declaration) word(at spot, pattern *regexp.Regexp, choice string) strin
 		d.Errorf(at, "cannot use this: %s", choice)
 		return ""
 	}
-	// In the name of a unit these become four bytes ("\x2d"), of 255 at most.
+	// In the name of a unit, each of these becomes four bytes ("\x2d").
 	const escaped = "-+@="
 	size := len(text)
 	for _, c := range escaped {
@@ -113,7 +113,8 @@ func (d *declaration) word(at spot, pattern *regexp.Regexp, choice string) strin
 	return text
 }
 
-// maxWord leaves room in the 255 bytes of a unit name for what is around it.
+// maxWord is the longest path or word. A unit name has at most 255 bytes, and
+// some are for its prefix and suffix.
 const maxWord = 220
 
 func (d *declaration) boolean(at spot) bool {
@@ -124,8 +125,8 @@ func (d *declaration) boolean(at spot) bool {
 	return value
 }
 
-// checkMounts notes paths at which different things would be mounted. Several
-// containers may want the same.
+// checkMounts reports paths at which containers want different mounts. Several
+// containers may share one mount.
 func (r *report) checkMounts(declared []*declaration, containers []spec.Container) {
 	seen := map[string]spec.Mount{}
 	for i, d := range declared {
@@ -133,7 +134,7 @@ func (r *report) checkMounts(declared []*declaration, containers []spec.Containe
 			m := containers[i].Mounts[j]
 			other, taken := seen[m.Where]
 			if m.Where != "" && taken && other != m {
-				r.Errorf(at, "something else is mounted at this path: use another one, or write the same in all containers")
+				r.Errorf(at, "another container mounts something else at this path: use another path, or write the same mount in all containers")
 			}
 			seen[m.Where] = m
 		}

@@ -16,7 +16,7 @@ const (
 	containerPrefix = "container:"
 )
 
-// joined returns the container whose namespace a mode names, or "".
+// joined returns the container whose namespace a mode joins, or "".
 func joined(mode string) string {
 	for _, prefix := range []string{servicePrefix, containerPrefix} {
 		if name, found := strings.CutPrefix(mode, prefix); found {
@@ -26,7 +26,7 @@ func joined(mode string) string {
 	return ""
 }
 
-// engineMode returns a mode in the Engine's words: a service is a container.
+// engineMode returns a mode in Docker's words: a service is a container.
 func engineMode(mode string) string {
 	if name, found := strings.CutPrefix(mode, servicePrefix); found {
 		return containerPrefix + name
@@ -34,7 +34,7 @@ func engineMode(mode string) string {
 	return mode
 }
 
-// applyNamespaces sets whose namespaces the container lives in.
+// applyNamespaces sets the container's namespaces.
 func (d *declaration) applyNamespaces(host *container.HostConfig) {
 	s := &d.service
 	host.NetworkMode = container.NetworkMode(engineMode(s.NetworkMode))
@@ -62,7 +62,7 @@ func (d *declaration) checkNamespace(key, mode string, valid bool, choice string
 	d.linkNamespace(key, mode)
 }
 
-// linkNamespace makes a container whose namespace is joined a dependency.
+// linkNamespace adds a dependency on the container whose namespace is joined.
 func (d *declaration) linkNamespace(key, mode string) {
 	name := joined(mode)
 	if name == "" {
@@ -70,19 +70,19 @@ func (d *declaration) linkNamespace(key, mode string) {
 	}
 	d.links = append(d.links, link{
 		at: d.field(key), name: name, joined: true,
-		// Another container of this host need not be dockhost's.
+		// container:NAME may be a container that dockhost does not run.
 		optional: strings.HasPrefix(mode, containerPrefix),
 	})
 }
 
-// checkNetwork notes what the Engine refuses in a container that joins another
-// one's network (runconfig/hostconfig_unix.go, validateNetMode).
+// checkNetwork reports settings that Docker refuses when a container joins the
+// network of another one (runconfig/hostconfig_unix.go, validateNetMode).
 func (d *declaration) checkNetwork(mode container.NetworkMode) {
 	at, s := d.field("network_mode"), &d.service
 	name := string(mode)
 	if joined(name) == "" {
 		if strings.HasSuffix(name, ":") || mode.IsUserDefined() && !volumeName.MatchString(name) {
-			d.Errorf(at, "cannot use %q: use bridge, none, host, container:NAME, service:NAME or the name of a network that exists", document.Shorten(s.NetworkMode))
+			d.Errorf(at, "cannot use %q: use bridge, none, host, container:NAME, service:NAME or the name of an existing network", document.Shorten(s.NetworkMode))
 		}
 	}
 	d.linkNamespace("network_mode", s.NetworkMode)
@@ -94,13 +94,13 @@ func (d *declaration) checkNetwork(mode container.NetworkMode) {
 	}
 	for _, key := range []string{"hostname", "dns", "dns_opt", "dns_search", "extra_hosts"} {
 		if field := d.field(key); field.Present() && !field.IsNull() {
-			d.Errorf(field, "cannot be set with network_mode: %s: set it in the container whose network this is", document.Shorten(s.NetworkMode))
+			d.Errorf(field, "cannot be set with network_mode: %s: set it in that container", document.Shorten(s.NetworkMode))
 		}
 	}
 }
 
-// networking returns the endpoint in a network of the user's, or nil where
-// HostConfig.NetworkMode says it all.
+// networking returns the endpoint in a user-defined network, or nil if
+// HostConfig.NetworkMode is enough.
 func networking(mode container.NetworkMode) *network.NetworkingConfig {
 	if !mode.IsUserDefined() {
 		return nil

@@ -1,6 +1,6 @@
-// Package compose turns the services of a `dockhost:` section, in the syntax
-// of Compose, into containers. It is pure: it reads no file, asks no daemon and
-// changes nothing, so that everything it refuses can be tested without a host.
+// Package compose converts services in Compose syntax, from a `dockhost:` section
+// or a Compose file, to containers. It is pure: it reads no files, asks no daemon
+// and changes nothing, so that all of it can be tested without a host.
 package compose
 
 import (
@@ -15,9 +15,9 @@ import (
 	"github.com/dockhost/dockhost/spec/housekeeping"
 )
 
-// Parse turns the mapping below `dockhost:` into an assignment. source says
-// where its lines come from; a nil node is an assignment of nothing. The error
-// is a [document.Problems]: everything that is wrong, at once.
+// Parse converts the mapping below `dockhost:` to an assignment. source knows
+// where its lines come from. A nil node is an empty assignment. The error is a
+// [document.Problems] with every problem.
 func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 	r := newReport(source)
 	assignment := &spec.Assignment{Containers: []spec.Container{}}
@@ -51,34 +51,34 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 	return assignment, nil
 }
 
-// declaration is one container as it stands in the source.
+// declaration is one container in the source.
 type declaration struct {
 	*report
 	name string
-	// at is the resolved mapping, with the keys of a Compose service only.
+	// at is the resolved mapping. It has only keys of a Compose service.
 	at spot
 	// dockhost is the x-dockhost mapping.
 	dockhost spot
-	// service is what compose-go made of it.
+	// service is the mapping as compose-go loaded it.
 	service service
-	// refused are the parts that compose-go does not take.
+	// refused has the parts that compose-go refuses.
 	refused map[*yaml.Node]bool
-	// noImage says that compose-go did not take the image, which was noted.
+	// noImage is true when compose-go refused the image, which was reported.
 	noImage bool
-	// declared are the names of all containers of the source.
+	// declared has the names of all containers in the source.
 	declared map[string]bool
 	// links are the containers that this one needs.
 	links []link
-	// gpu is what x-dockhost says about GPUs, nil for nothing, and deviceSpots
-	// is where the requests to the Engine for devices stand.
-	gpu         *spec.GPUOptions
+	// gpu has the settings in x-dockhost.gpu, or is nil.
+	gpu *spec.GPUOptions
+	// deviceSpots are the places of the device requests to Docker.
 	deviceSpots []spot
-	// published are the host ports that it takes.
+	// published are the host ports that the container uses.
 	published []published
 }
 
-// containers reads the containers section. What it returns counts only when
-// no problem was noted.
+// containers reads the section with the containers. The result is valid only if
+// no problem was reported.
 func (r *report) containers(section spot) []spec.Container {
 	if section.IsNull() {
 		return []spec.Container{}
@@ -100,7 +100,7 @@ func (r *report) containers(section spot) []spec.Container {
 	return containers
 }
 
-// declare checks the names and the keys of all containers.
+// declare checks the names and keys of all containers.
 func (r *report) declare(section spot) []*declaration {
 	var declared []*declaration
 	names := map[string]bool{}
@@ -124,7 +124,7 @@ func (r *report) declare(section spot) []*declaration {
 // field returns a key of the service.
 func (d *declaration) field(name string) spot { return d.at.Field(name) }
 
-// items yields the items of a list in the service that compose-go takes.
+// items yields the items of a list that compose-go accepts.
 func (d *declaration) items(name string) iter.Seq[spot] {
 	return func(yield func(spot) bool) {
 		for _, item := range d.field(name).Items() {
@@ -135,8 +135,8 @@ func (d *declaration) items(name string) iter.Seq[spot] {
 	}
 }
 
-// entry returns the item that the i-th of count values stands for, or the list
-// itself where compose-go made another number of values of it.
+// entry returns the place of the i-th of count values. If compose-go converted
+// the list to another number of values, that is the list itself.
 func (d *declaration) entry(name string, i, count int) spot {
 	items := slices.Collect(d.items(name))
 	if len(items) != count {

@@ -6,8 +6,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// plain returns a resolved tree as compose-go takes it, with each "$" of a
-// value doubled when escape is set.
+// plain returns a resolved tree in the form that compose-go reads. With escape it
+// doubles each "$" in values.
 func plain(n *yaml.Node, escape bool) any {
 	if n.Kind == yaml.MappingNode {
 		mapping := make(map[string]any, len(n.Content)/2)

@@ -14,17 +14,17 @@ import (
 
 const maxPort = 65535
 
-// published is a host port that a container takes.
+// published is a host port that a container uses.
 type published struct {
 	at       spot
 	protocol string
-	// ip is as declared: "" is every address of both families.
+	// ip is the declared address; "" means every IPv4 and IPv6 address.
 	ip   string
 	port uint64
 }
 
-// ports returns what the container exposes and publishes. Each item is read on
-// its own: one may stand for a range of ports.
+// ports returns the exposed and the published ports. Each item is read on its
+// own, because it may be a range of ports.
 func (d *declaration) ports() (nat.PortSet, nat.PortMap) {
 	at := d.field("ports")
 	d.checkPublishing(at)
@@ -42,7 +42,7 @@ func (d *declaration) ports() (nat.PortSet, nat.PortMap) {
 	return exposed, bindings
 }
 
-// checkPublishing notes ports of a container that has no network of its own.
+// checkPublishing reports ports of a container that has no network of its own.
 func (d *declaration) checkPublishing(at spot) {
 	if len(d.service.Ports) == 0 {
 		return
@@ -50,15 +50,15 @@ func (d *declaration) checkPublishing(at spot) {
 	mode := d.service.NetworkMode
 	switch {
 	case mode == "host":
-		d.Errorf(at, "cannot publish ports with network_mode: host: the container uses the ports of the host directly, remove ports")
+		d.Errorf(at, "cannot publish ports with network_mode: host: the container already uses the host's ports (remove ports)")
 	case mode == "none":
-		d.Errorf(at, "cannot publish ports with network_mode: none: the container has no network")
+		d.Errorf(at, "cannot publish ports with network_mode: none: the container has no network (remove ports)")
 	case joined(mode) != "":
-		d.Errorf(at, "cannot publish ports with network_mode: %s: publish them in the container whose network this is", document.Shorten(mode))
+		d.Errorf(at, "cannot publish ports with network_mode: %s: publish them in that container", document.Shorten(mode))
 	}
 }
 
-// portConfigs reads one item, which is a string, a number or a mapping.
+// portConfigs reads one item: a string, a number or a mapping.
 func (d *declaration) portConfigs(item spot) []types.ServicePortConfig {
 	if !item.IsMapping() {
 		configs, err := types.ParsePortConfig(item.Text())
@@ -89,7 +89,7 @@ func (d *declaration) portConfigs(item spot) []types.ServicePortConfig {
 	return []types.ServicePortConfig{config}
 }
 
-// checkPort notes what is wrong with a port, and the host port that it takes.
+// checkPort reports problems of a port, and records the host port.
 func (d *declaration) checkPort(at spot, config *types.ServicePortConfig) {
 	if config.Target > maxPort {
 		d.Errorf(at, "cannot use port %d: highest is %d", config.Target, maxPort)
@@ -111,26 +111,26 @@ func (d *declaration) checkPort(at spot, config *types.ServicePortConfig) {
 		return
 	case err != nil:
 		d.Errorf(at, "%s", sentenceFor(config.Published))
-	case first == last && first > 0: // in a range the Engine takes a free one
+	case first == last && first > 0: // from a range, Docker chooses a free port
 		d.published = append(d.published, published{at: at, protocol: config.Protocol, ip: config.HostIP, port: first})
 	}
 }
 
 var number = regexp.MustCompile(`[0-9]+`)
 
-// portSentence says what is wrong with an item of ports that cannot be read.
+// portSentence describes the problem of an item that cannot be read.
 func portSentence(at spot) string {
 	if at.IsMapping() {
 		return "not a port: write target: and published:, with numbers"
 	}
 	if at.IsList() {
-		return "Compose refuses these ports: is one of them there twice?"
+		return "Compose refuses these ports: remove duplicates"
 	}
 	return sentenceFor(at.Text())
 }
 
 func sentenceFor(text string) string {
-	// An address has small numbers only, so that any larger one is a port.
+	// The numbers in an address are small, so a larger number is a port.
 	for _, digits := range number.FindAllString(text, -1) {
 		if n, err := strconv.Atoi(digits); err != nil || n > maxPort {
 			return "cannot use port " + document.Shorten(digits) + ": highest is " + strconv.Itoa(maxPort)
@@ -139,7 +139,7 @@ func sentenceFor(text string) string {
 	return "cannot use " + strconv.Quote(document.Shorten(text)) + " as a port: write [[HOST_IP:]HOST_PORT:]CONTAINER_PORT[/udp]"
 }
 
-// checkPorts notes host ports that two containers take, or one takes twice.
+// checkPorts reports host ports that are published twice.
 func (r *report) checkPorts(declared []*declaration) {
 	type taken struct {
 		published
@@ -150,7 +150,7 @@ func (r *report) checkPorts(declared []*declaration) {
 		for _, p := range d.published {
 			for _, earlier := range all {
 				if earlier.protocol == p.protocol && earlier.port == p.port && overlap(earlier.ip, p.ip) {
-					r.Errorf(p.at, "port %d/%s of the host is taken by container %q already", p.port, p.protocol, earlier.by)
+					r.Errorf(p.at, "port %d/%s of the host is already used by container %q", p.port, p.protocol, earlier.by)
 					break
 				}
 			}
@@ -159,8 +159,8 @@ func (r *report) checkPorts(declared []*declaration) {
 	}
 }
 
-// overlap reports whether two addresses of the host have one in common. ""
-// is every address, "0.0.0.0" and "::" are those of a family.
+// overlap reports whether two addresses of the host overlap. "" is every address;
+// "0.0.0.0" and "::" are every address of their family.
 func overlap(a, b string) bool {
 	if a == "" || b == "" {
 		return true

@@ -8,14 +8,14 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// notify reads when the container counts as ready.
-func (d *declaration) notify(at spot, made *spec.Container) spec.Notify {
+// notify reads when the container is ready.
+func (d *declaration) notify(at spot, c *spec.Container) spec.Notify {
 	mode, err := spec.ParseNotify(document.Shorten(at.Text()))
 	switch {
 	case err != nil:
 		d.Errorf(at, "%v", err)
-	case mode == spec.NotifyHealthy && !hasHealthcheck(made.Config):
-		d.Errorf(at, "cannot wait for a health check that is disabled: remove healthcheck.disable, or use started")
+	case mode == spec.NotifyHealthy && !hasHealthcheck(c.Config):
+		d.Errorf(at, "cannot wait for a disabled health check: remove healthcheck.disable, or use started")
 	}
 	return mode
 }
@@ -29,21 +29,21 @@ func (d *declaration) reload(at spot) *spec.Reload {
 		d.Errorf(at, "not a mapping: write signal: with the name of a signal, or exec: with a command, below it, indented")
 		return nil
 	}
-	made := &spec.Reload{}
+	reload := &spec.Reload{}
 	for name, value := range at.Fields() {
 		switch name {
 		case "signal":
-			made.Signal = d.reloadSignal(value)
+			reload.Signal = d.reloadSignal(value)
 		case "exec":
-			made.Exec = d.reloadCommand(value)
+			reload.Exec = d.reloadCommand(value)
 		default:
 			d.UnknownKey(value, name, []string{"signal", "exec"}, "")
 		}
 	}
 	if at.Field("signal").Present() == at.Field("exec").Present() {
-		d.Errorf(at, "write one of signal: and exec:")
+		d.Errorf(at, "write either signal: or exec:")
 	}
-	return made
+	return reload
 }
 
 func (d *declaration) reloadSignal(at spot) string {
@@ -68,14 +68,14 @@ func (d *declaration) reloadCommand(at spot) []string {
 	return command
 }
 
-// checkWatchdog notes a watchdog of a unit that systemd is told nothing of:
-// it would be killed each time.
-func (d *declaration) checkWatchdog(made *spec.Container) {
-	if made.Notify != spec.NotifyOff {
+// checkWatchdog reports a watchdog in a unit that sends systemd no notifications:
+// systemd would kill the container each time.
+func (d *declaration) checkWatchdog(c *spec.Container) {
+	if c.Notify != spec.NotifyOff {
 		return
 	}
 	at := d.dockhost.Field("unit").Field("Service").Field("WatchdogSec")
 	if at.Present() && at.Text() != "0" && at.Text() != "" {
-		d.Errorf(at, "systemd's watchdog is told nothing with notify: off, and would end the container: use another notify")
+		d.Errorf(at, "cannot be combined with notify: off: systemd would get no watchdog messages and kill the container (use another notify)")
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// registries reads the logins. Nothing of a login gets into a message, and its
-// values are taken as they are: "$" has no meaning in a password.
+// registries reads the logins. No message may quote a login. Values are not
+// interpolated: "$" has no special meaning in a password.
 func (r *report) registries(section spot) map[string]spec.Registry {
 	if !section.Present() || section.IsNull() {
 		return nil
@@ -25,7 +25,7 @@ func (r *report) registries(section spot) map[string]spec.Registry {
 	}
 	logins := map[string]spec.Registry{}
 	for host, at := range section.Fields() {
-		if strings.Contains(host, "@") { // a login in a URL: not even the path may show it
+		if strings.Contains(host, "@") { // a login in a URL: keep it out of the path too
 			at.Path = section.Path
 		}
 		r.checkRegistryHost(at, host)
@@ -38,7 +38,7 @@ func (r *report) registries(section spot) map[string]spec.Registry {
 	return logins
 }
 
-// checkRegistryHost notes a host that no image reference could name.
+// checkRegistryHost reports a host that cannot be in an image reference.
 func (r *report) checkRegistryHost(at spot, host string) {
 	if strings.ContainsAny(host, "/@") {
 		r.Errorf(at, "cannot use this as a registry: write HOST or HOST:PORT, without a scheme, a path and a user (Docker Hub is docker.io)")
@@ -47,27 +47,27 @@ func (r *report) checkRegistryHost(at spot, host string) {
 	named, err := reference.ParseNormalizedNamed(host + "/image")
 	switch {
 	case err != nil:
-		r.Errorf(at, "cannot use this as a registry: write HOST or HOST:PORT, as an image reference names it")
+		r.Errorf(at, "cannot use this as a registry: write HOST or HOST:PORT, as in an image reference")
 	case host == "index.docker.io":
-		r.Errorf(at, "write docker.io: that is how an image reference names this registry")
+		r.Errorf(at, "write docker.io: image references use that name for this registry")
 	case reference.Domain(named) != host:
-		r.Errorf(at, "an image reference does not take this for a registry: it needs a dot or a port, such as %s:5000", document.Shorten(host))
+		r.Errorf(at, "image references do not treat this as a registry: write a name with a dot or a port, such as %s:5000", document.Shorten(host))
 	}
 }
 
-// ways are the keys of a login of which one is needed.
+// ways returns the keys of which a login needs exactly one.
 func ways() []string {
 	return []string{"password", "password_file", "password_credential", "credential_helper", "identity"}
 }
 
-// login reads one login: a username with a password from somewhere, or what to
-// ask for both.
+// login reads one login: a username with a source for the password, or a source
+// for both.
 func (r *report) login(at spot, host string) spec.Registry {
 	var login spec.Registry
-	var found []string
+	var used []string
 	for name, value := range at.Fields() {
 		if slices.Contains(ways(), name) {
-			found = append(found, name)
+			used = append(used, name)
 		}
 		switch name {
 		case "username":
@@ -88,41 +88,41 @@ func (r *report) login(at spot, host string) spec.Registry {
 			r.UnknownKey(value, name, append(ways(), "environment", "username"), "")
 		}
 	}
-	r.checkWays(at, found)
+	r.checkWays(at, used)
 	return login
 }
 
-// checkWays notes keys that do not go together.
-func (r *report) checkWays(at spot, found []string) {
-	if len(found) > 1 {
-		r.Errorf(at.Field(found[1]), "there is %s as well: keep one of them", found[0])
+// checkWays reports keys that cannot be combined.
+func (r *report) checkWays(at spot, used []string) {
+	if len(used) > 1 {
+		r.Errorf(at.Field(used[1]), "cannot be combined with %s: keep one of them", used[0])
 		return
 	}
 	way := ""
-	if len(found) == 1 {
-		way = found[0]
+	if len(used) == 1 {
+		way = used[0]
 	}
 	withUser := strings.HasPrefix(way, "password")
 	user := at.Field("username")
 	switch {
 	case way == "":
-		r.Errorf(at.Field("password"), "missing: a login has a username and password, password_file or password_credential; or credential_helper; or identity")
+		r.Errorf(at.Field("password"), "missing: a login needs username with password, password_file or password_credential; or credential_helper; or identity")
 	case withUser && !user.Present():
-		r.Errorf(user, "missing: a login has a username and a password")
+		r.Errorf(user, "missing: a login needs a username and a password")
 	case !withUser && user.Present():
-		r.Errorf(user, "%s knows the username: leave this out", way)
+		r.Errorf(user, "%s provides the username: leave this out", way)
 	}
 	if environment := at.Field("environment"); environment.Present() && way != "credential_helper" {
-		r.Errorf(environment, "nothing is started that could have an environment: this goes with credential_helper")
+		r.Errorf(environment, "has no effect without credential_helper: leave this out")
 	}
 }
 
 var (
-	// credentialName is stricter than systemd.exec(5), "Credentials": a name
-	// stands in a unit file, as a pattern.
+	// credentialName is stricter than systemd.exec(5), "Credentials", because the
+	// name is a pattern in the unit file.
 	credentialName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 	helperName     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
-	// variableName is a name that every program can have in its environment.
+	// variableName is a portable name of an environment variable.
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
@@ -132,7 +132,7 @@ func (r *report) credential(at spot) string {
 	case !isText(at.Node):
 		r.Errorf(at, "not a string: put it in quotes")
 	case at.Text() == "":
-		r.Errorf(at, "empty: a login has a username and a password")
+		r.Errorf(at, "empty: a login needs a username and a password")
 	}
 	return at.Text()
 }
@@ -147,28 +147,28 @@ func (r *report) matching(at spot, pattern *regexp.Regexp, choice string) string
 
 func (r *report) passwordFile(at spot) string {
 	if !isText(at.Node) || !path.IsAbs(at.Text()) || strings.ContainsFunc(at.Text(), unicode.IsControl) {
-		r.Errorf(at, "cannot use this: write the absolute path of a file that is root's alone")
+		r.Errorf(at, "cannot use this: write the absolute path of a file that only root can read")
 		return ""
 	}
 	return path.Clean(at.Text())
 }
 
-// googleRegistry is a registry that takes the token of a Google instance.
-// Nobody else is to have that.
+// googleRegistry is a registry that may get the token of a Google instance. No
+// other registry may see the token.
 var googleRegistry = regexp.MustCompile(`^((.+\.)?gcr\.io|.+\.pkg\.dev)$`)
 
-// identity returns the cloud that the host asks who it is.
+// identity returns the cloud whose instance identity is the login.
 func (r *report) identity(at spot, host string) string {
 	switch {
 	case at.Text() != "gce":
-		r.Errorf(at, "unknown identity: write gce for the default service account of a Google instance")
+		r.Errorf(at, "unknown identity: write gce, for the default service account of a Google instance")
 	case !googleRegistry.MatchString(host):
-		r.Errorf(at, "this registry must not have the token of a Google instance: gcr.io and pkg.dev alone take it")
+		r.Errorf(at, "cannot send the token of a Google instance to this registry: use it for gcr.io and pkg.dev")
 	}
 	return at.Text()
 }
 
-// helperEnvironment reads what a credential helper is given. Its values are
+// helperEnvironment reads the environment of a credential helper. The values are
 // secrets.
 func (r *report) helperEnvironment(at spot) map[string]string {
 	if at.IsNull() {
@@ -181,21 +181,21 @@ func (r *report) helperEnvironment(at spot) map[string]string {
 	environment := map[string]string{}
 	for name, value := range at.Fields() {
 		switch {
-		case !variableName.MatchString(name): // such as NAME=SECRET: not even the path may show it
+		case !variableName.MatchString(name): // such as NAME=SECRET: keep it out of the path too
 			value.Path = at.Path
-			r.Errorf(value, "no name of a variable: write letters, digits and _")
+			r.Errorf(value, "cannot use this as the name of a variable: write letters, digits and _")
 		case !isText(value.Node):
 			r.Errorf(value, "not a string: put it in quotes")
 		case strings.Contains(value.Text(), "\x00"):
-			r.Errorf(value, "no variable can hold a zero byte")
+			r.Errorf(value, "a variable cannot contain a zero byte")
 		}
 		environment[name] = value.Text()
 	}
 	return environment
 }
 
-// giveCredentials has the unit of each container be given the systemd
-// credential that its image is pulled with.
+// giveCredentials adds to each unit the systemd credential that it needs to pull
+// its image.
 func giveCredentials(assignment *spec.Assignment) {
 	for i := range assignment.Containers {
 		c := &assignment.Containers[i]

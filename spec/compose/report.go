@@ -5,7 +5,7 @@ import "github.com/dockhost/dockhost/internal/document"
 // spot is a place in the source.
 type spot = document.Spot
 
-// report gathers what is wrong with one source.
+// report collects the problems of one source.
 type report struct {
 	*document.Report
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/docker/go-units"
 )
 
-// minMemory is the least that the Engine takes (daemon/daemon_unix.go,
+// minMemory is the lowest memory limit that Docker accepts (daemon/daemon_unix.go,
 // linuxMinMemory).
 const minMemory = 6 * units.MiB
 
@@ -22,7 +22,7 @@ const minMemory = 6 * units.MiB
 func (d *declaration) resources() container.Resources {
 	s := &d.service
 	limits := d.field("deploy").Field("resources").Field("limits")
-	made := container.Resources{
+	resources := container.Resources{
 		NanoCPUs:   d.nanoCPUs(d.field("cpus")),
 		CpusetCpus: s.CPUSet,
 		Memory:     d.bytes("mem_limit", int64(s.MemLimit)),
@@ -32,21 +32,21 @@ func (d *declaration) resources() container.Resources {
 	pids := s.PidsLimit
 	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
 		deploy := s.Deploy.Resources.Limits
-		d.unite(limits.Field("cpus"), "cpus", &made.NanoCPUs, d.nanoCPUs(limits.Field("cpus")))
-		d.unite(limits.Field("memory"), "mem_limit", &made.Memory, int64(deploy.MemoryBytes))
+		d.unite(limits.Field("cpus"), "cpus", &resources.NanoCPUs, d.nanoCPUs(limits.Field("cpus")))
+		d.unite(limits.Field("memory"), "mem_limit", &resources.Memory, int64(deploy.MemoryBytes))
 		d.unite(limits.Field("pids"), "pids_limit", &pids, deploy.Pids)
 	}
 	d.checkWhole(d.field("pids_limit"))
 	d.checkWhole(limits.Field("pids"))
 	if pids != 0 {
-		made.PidsLimit = &pids
+		resources.PidsLimit = &pids
 	}
-	d.checkMemory(&made, limits)
-	d.addDevices(&made)
-	return made
+	d.checkMemory(&resources, limits)
+	d.addDevices(&resources)
+	return resources
 }
 
-// checkWhole notes a number that compose-go would round or cut off.
+// checkWhole reports a number that compose-go would round or truncate.
 func (d *declaration) checkWhole(at spot) {
 	if at.Text() == "" {
 		return
@@ -56,8 +56,8 @@ func (d *declaration) checkWhole(at spot) {
 	}
 }
 
-// unite sets a limit to what deploy.resources.limits says, which must be the
-// same where both are declared.
+// unite sets a limit to the value in deploy.resources.limits. If both are set,
+// they must be equal.
 func (d *declaration) unite(at spot, key string, limit *int64, deploy int64) {
 	switch {
 	case !at.Present() || deploy == *limit:
@@ -68,8 +68,7 @@ func (d *declaration) unite(at spot, key string, limit *int64, deploy int64) {
 	}
 }
 
-// nanoCPUs reads a number of CPUs as Docker's CLI does, without the rounding
-// of a float.
+// nanoCPUs reads a number of CPUs without rounding, like Docker's CLI.
 func (d *declaration) nanoCPUs(at spot) int64 {
 	if !at.IsScalar() || at.Text() == "" {
 		return 0
@@ -82,14 +81,14 @@ func (d *declaration) nanoCPUs(at spot) int64 {
 	}
 	nano := cpus.Mul(cpus, big.NewRat(billion, 1))
 	if !nano.IsInt() || !nano.Num().IsInt64() {
-		d.Errorf(at, "too precise or too large: nine decimals are the most")
+		d.Errorf(at, "too precise or too large: write at most nine decimals")
 		return 0
 	}
 	return nano.Num().Int64()
 }
 
-// bytes returns a size, and notes one that compose-go would read as nothing
-// or that is negative.
+// bytes returns a size. It reports fractions, which compose-go would read as 0,
+// and negative sizes.
 func (d *declaration) bytes(key string, size int64) int64 {
 	at := d.field(key)
 	if at.IsScalar() && at.Node.Tag == "!!float" {
@@ -109,26 +108,26 @@ func (d *declaration) memorySwap() int64 {
 	return d.bytes("memswap_limit", int64(d.service.MemSwapLimit))
 }
 
-func (d *declaration) checkMemory(made *container.Resources, limits spot) {
+func (d *declaration) checkMemory(resources *container.Resources, limits spot) {
 	at := d.field("mem_limit")
 	if !at.Present() {
 		at = limits.Field("memory")
 	}
-	if made.Memory > 0 && made.Memory < minMemory {
-		d.Errorf(at, "too little: the Engine wants at least 6m")
+	if resources.Memory > 0 && resources.Memory < minMemory {
+		d.Errorf(at, "too little: Docker needs at least 6m")
 	}
 	swap := d.field("memswap_limit")
 	switch {
-	case made.MemorySwap == 0:
-	case made.Memory == 0:
-		d.Errorf(swap, "needs mem_limit: it is the limit of memory and swap together")
-	case made.MemorySwap > 0 && made.MemorySwap < made.Memory:
-		d.Errorf(swap, "less than mem_limit: it is the limit of memory and swap together")
+	case resources.MemorySwap == 0:
+	case resources.Memory == 0:
+		d.Errorf(swap, "needs mem_limit: this limits memory and swap together")
+	case resources.MemorySwap > 0 && resources.MemorySwap < resources.Memory:
+		d.Errorf(swap, "less than mem_limit: this limits memory and swap together")
 	}
 }
 
 func (d *declaration) ulimits() []*container.Ulimit {
-	var made []*container.Ulimit
+	var ulimits []*container.Ulimit
 	for _, name := range slices.Sorted(maps.Keys(d.service.Ulimits)) {
 		limit := d.service.Ulimits[name]
 		soft, hard := limit.Soft, limit.Hard
@@ -140,20 +139,20 @@ func (d *declaration) ulimits() []*container.Ulimit {
 			d.Errorf(d.field("ulimits").Field(name), "cannot use this limit: %v", err)
 			continue
 		}
-		made = append(made, parsed)
+		ulimits = append(ulimits, parsed)
 	}
-	return made
+	return ulimits
 }
 
 func (d *declaration) oomScoreAdj() int {
 	score := d.service.OomScoreAdj
 	if score < -1000 || score > 1000 {
-		d.Errorf(d.field("oom_score_adj"), "cannot use %d: it goes from -1000 to 1000", score)
+		d.Errorf(d.field("oom_score_adj"), "cannot use %d: write a number from -1000 to 1000", score)
 	}
 	return int(score)
 }
 
-// request turns a Compose device request into the Engine's.
+// request converts a Compose device request to Docker's.
 func request(from types.DeviceRequest, capabilities []string) container.DeviceRequest {
 	return container.DeviceRequest{
 		Driver:       from.Driver,

@@ -11,28 +11,28 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// applyRestart turns Compose's restart into systemd's Restart=. Docker's own
+// applyRestart converts Compose's restart to systemd's Restart=. Docker's own
 // policy stays "no".
 //
-// "on-failure:N" is N restarts after the first start. systemd counts starts
-// within an interval, so that N restarts are N+1 starts within an interval that
-// does not end while the host runs. The interval is 100 years and not
-// "infinity": older systemd (src/basic/ratelimit.c) adds the interval to a time,
-// which overflows, and no limit is left. A start by hand counts as well;
-// systemctl reset-failed makes systemd forget the count.
-func (d *declaration) applyRestart(made *spec.Container) {
+// "on-failure:N" means N restarts after the first start. systemd counts starts
+// within an interval, so N restarts are N+1 starts within an interval that never
+// ends. The interval is 100 years instead of "infinity": older systemd
+// (src/basic/ratelimit.c) adds the interval to a time, which overflows and
+// disables the limit. Manual starts count too; systemctl reset-failed resets the
+// count.
+func (d *declaration) applyRestart(c *spec.Container) {
 	policy := d.service.Restart
 	name, count, counted := strings.Cut(policy, ":")
 	switch {
 	case policy == "":
 	case policy == "no":
-		made.Restart = "no"
+		c.Restart = "no"
 	case policy == "always", policy == "unless-stopped":
-		made.Restart = "always"
+		c.Restart = "always"
 	case name == "on-failure":
-		made.Restart = "on-failure"
+		c.Restart = "on-failure"
 		if counted {
-			made.Unit = d.startLimit(count)
+			c.Unit = d.startLimit(count)
 		}
 	default:
 		d.Errorf(d.field("restart"), "cannot use %q: use \"no\", always, unless-stopped, on-failure or on-failure:COUNT", document.Shorten(policy))
@@ -42,10 +42,10 @@ func (d *declaration) applyRestart(made *spec.Container) {
 func (d *declaration) startLimit(count string) []spec.UnitSetting {
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 || n >= math.MaxInt32 {
-		d.Errorf(d.field("restart"), "cannot use %q as a number of restarts", document.Shorten(count))
+		d.Errorf(d.field("restart"), "cannot use %q as a number of restarts: write a whole number", document.Shorten(count))
 		return nil
 	}
-	if n == 0 { // Docker's word for "no limit"
+	if n == 0 { // Docker's form of "no limit"
 		return nil
 	}
 	return []spec.UnitSetting{
@@ -54,15 +54,15 @@ func (d *declaration) startLimit(count string) []spec.UnitSetting {
 	}
 }
 
-// overridden leaves out what restart sets where the user sets it as well.
+// overridden removes settings from restart that the user sets too.
 func overridden(settings []spec.UnitSetting) []spec.UnitSetting {
-	kept := settings[:0:0]
+	var result []spec.UnitSetting
 	for i, setting := range settings {
 		later := slices.ContainsFunc(settings[i+1:], func(s spec.UnitSetting) bool { return s.Section == setting.Section && s.Key == setting.Key })
 		if later && strings.HasPrefix(setting.Key, "StartLimit") {
 			continue
 		}
-		kept = append(kept, setting)
+		result = append(result, setting)
 	}
-	return kept
+	return result
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// applyDockhost reads x-dockhost. Its values are taken as they are, without
-// Compose's variables: systemd has a meaning of its own for "$" and "$$".
-func (d *declaration) applyDockhost(made *spec.Container) {
-	made.Notify, made.PullStallTimeout = spec.NotifyStarted, spec.DefaultPullStallTimeout
+// applyDockhost reads x-dockhost. Its values are not interpolated, because "$" and
+// "$$" have their own meaning in systemd.
+func (d *declaration) applyDockhost(c *spec.Container) {
+	c.Notify, c.PullStallTimeout = spec.NotifyStarted, spec.DefaultPullStallTimeout
 	if !d.dockhost.Present() || d.dockhost.IsNull() {
 		return
 	}
@@ -29,21 +29,21 @@ func (d *declaration) applyDockhost(made *spec.Container) {
 		case "gpu":
 			d.gpu = d.gpuOptions(value)
 		case "mounts":
-			made.Mounts = d.mounts(value)
+			c.Mounts = d.mounts(value)
 		case "notify":
-			made.Notify = d.notify(value, made)
+			c.Notify = d.notify(value, c)
 		case "pull_stall_timeout":
-			made.PullStallTimeout = d.stallTimeout(value)
+			c.PullStallTimeout = d.stallTimeout(value)
 		case "reload":
-			made.Reload = d.reload(value)
+			c.Reload = d.reload(value)
 		case "unit":
-			made.Unit = append(made.Unit, d.unit(value)...)
+			c.Unit = append(c.Unit, d.unit(value)...)
 		default:
 			d.UnknownKey(value, name, []string{"gpu", "mounts", "notify", "pull_stall_timeout", "reload", "unit"}, "")
 		}
 	}
-	d.checkWatchdog(made)
-	made.Unit = overridden(made.Unit)
+	d.checkWatchdog(c)
+	c.Unit = overridden(c.Unit)
 }
 
 func (d *declaration) stallTimeout(at spot) time.Duration {
@@ -70,7 +70,7 @@ func (d *declaration) unit(at spot) []spec.UnitSetting {
 	for section, content := range at.Fields() {
 		switch {
 		case section == "Install":
-			d.Errorf(content, "a drop-in takes no [Install]: the agent starts the unit")
+			d.Errorf(content, "cannot set [Install] in a drop-in: the agent starts the unit")
 		case section != "Unit" && section != "Service":
 			d.UnknownKey(content, section, []string{"Unit", "Service"}, "")
 		case !content.IsMapping() && !content.IsNull():
@@ -87,7 +87,7 @@ func (d *declaration) section(section string, at spot) []spec.UnitSetting {
 	for key, value := range at.Fields() {
 		switch {
 		case !directive.MatchString(key):
-			d.Errorf(value, "%q is no name of a unit setting: use letters and digits", document.Shorten(key))
+			d.Errorf(value, "cannot use %q as the name of a unit setting: use letters and digits", document.Shorten(key))
 			continue
 		case reserved(section, key) != "":
 			d.Errorf(value, "cannot set %s: %s", key, reserved(section, key))
@@ -109,23 +109,23 @@ func (d *declaration) section(section string, at spot) []spec.UnitSetting {
 	return settings
 }
 
-// checkSetting reports whether a value is one line of a unit file: more would
-// be settings that nobody checks.
+// checkSetting reports whether a value fits on one line of a unit file. More lines
+// would be unchecked settings.
 func (d *declaration) checkSetting(at spot) bool {
 	switch value := at.Text(); {
 	case !at.IsScalar():
 		d.Errorf(at, "not a value: write a string, a number or a list of these")
 	case strings.ContainsFunc(value, unicode.IsControl):
-		d.Errorf(at, "cannot have a line break or a control character in a unit setting")
+		d.Errorf(at, "a unit setting cannot contain line breaks or control characters")
 	case strings.HasSuffix(strings.TrimSpace(value), `\`):
-		d.Errorf(at, "cannot end in a backslash: it would join the next line of the unit file")
+		d.Errorf(at, "cannot end with a backslash: it would join the next line of the unit file")
 	default:
 		return true
 	}
 	return false
 }
 
-// reserved says why a setting would break the supervision, or "".
+// reserved returns the reason why a setting cannot be set, or "".
 func reserved(section, key string) string {
 	if section == "Unit" {
 		switch key {
@@ -135,14 +135,14 @@ func reserved(section, key string) string {
 		return ""
 	}
 	const (
-		supervision = "it belongs to the supervision of the container"
-		devices     = "systemd would then guard the devices of the unit and take the container's away"
+		supervision = "the supervisor depends on it"
+		devices     = "systemd would then block the container's devices"
 		files       = "the supervisor would not find its own files"
-		user        = "the supervisor must be root: set user in the service"
+		user        = "the supervisor must run as root: set user in the service"
 	)
 	switch key {
 	case "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecReload":
-		return "the unit starts and stops the container: put programs into the image, or into a unit of their own"
+		return "dockhost needs it to run the container: put programs into the image, or into another unit"
 	case "Type", "NotifyAccess", "KillMode", "Delegate", "DelegateSubgroup", "RemainAfterExit", "GuessMainPID", "PIDFile",
 		"BusName", "Sockets", "NonBlocking", "FileDescriptorStoreMax", "ReloadSignal", "ProtectControlGroups", "ProtectControlGroupsEx", "PrivatePIDs":
 		return supervision

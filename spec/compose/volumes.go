@@ -14,9 +14,10 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// volumes returns what the container mounts. As in docker compose, what
-// `docker run -v` can say goes to Binds, which every Engine knows and which
-// creates a missing directory of the host; the rest goes to Mounts.
+// volumes returns the container's mounts. Like docker compose, it uses Binds for
+// everything that `docker run -v` can express: every version of Docker knows
+// Binds, and creates a missing directory of the host for it. The rest goes to
+// Mounts.
 func (d *declaration) volumes() (binds []string, mounts []mount.Mount) {
 	d.checkTargets()
 	for i, volume := range d.service.Volumes {
@@ -33,13 +34,13 @@ func (d *declaration) volumes() (binds []string, mounts []mount.Mount) {
 	return binds, mounts
 }
 
-// checkTargets notes paths that are mounted twice, of which compose-go would
-// keep the last one only, and options that it does not know.
+// checkTargets reports paths that are mounted twice, of which compose-go would
+// keep only the last, and unknown mount options.
 func (d *declaration) checkTargets() {
 	seen := map[string]bool{}
-	note := func(item spot, target string) {
+	check := func(item spot, target string) {
 		if target != "" && seen[path.Clean(target)] {
-			d.Errorf(item, "there is a mount at %q already", document.Shorten(target))
+			d.Errorf(item, "another mount is already at %q", document.Shorten(target))
 		}
 		seen[path.Clean(target)] = true
 	}
@@ -50,15 +51,16 @@ func (d *declaration) checkTargets() {
 			target = volume.Target
 			d.checkMode(item)
 		}
-		note(item, target)
+		check(item, target)
 	}
 	for i, value := range d.service.Tmpfs {
 		target, _, _ := strings.Cut(value, ":")
-		note(d.entry("tmpfs", i, len(d.service.Tmpfs)), target)
+		check(d.entry("tmpfs", i, len(d.service.Tmpfs)), target)
 	}
 }
 
-// checkMode notes the options of a short volume that compose-go ignores.
+// checkMode reports unknown options of a volume in short form, which compose-go
+// would ignore.
 func (d *declaration) checkMode(item spot) {
 	parts := strings.Split(item.Text(), ":")
 	if len(parts) < 3 {
@@ -75,15 +77,16 @@ func (d *declaration) checkMode(item spot) {
 	}
 }
 
-// volumeName is what the Engine takes for the name of a local volume.
+// volumeName is the form of a local volume's name in Docker.
 var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
-// checkVolume reports whether a volume is sound, and notes what is not.
+// checkVolume reports the problems of a volume. It returns false if there are
+// any.
 func (d *declaration) checkVolume(at spot, volume *types.ServiceVolumeConfig) bool {
 	before := d.Len()
 	volume.Target = path.Clean(volume.Target)
 	if !path.IsAbs(volume.Target) || volume.Target == "/" {
-		d.Errorf(at, "cannot mount at %q: write an absolute path in the container, not the root", document.Shorten(volume.Target))
+		d.Errorf(at, "cannot mount at %q: write an absolute path in the container, other than /", document.Shorten(volume.Target))
 	}
 	switch volume.Type {
 	case types.VolumeTypeBind:
@@ -94,17 +97,17 @@ func (d *declaration) checkVolume(at spot, volume *types.ServiceVolumeConfig) bo
 		}
 	case types.VolumeTypeTmpfs:
 		if volume.Source != "" {
-			d.Errorf(at, "a tmpfs has no source")
+			d.Errorf(at, "a tmpfs has no source: leave source out")
 		}
 	default:
-		d.Errorf(at, "cannot mount the type %q: use bind, volume or tmpfs", document.Shorten(volume.Type))
+		d.Errorf(at, "cannot mount type %q: use bind, volume or tmpfs", document.Shorten(volume.Type))
 	}
 	return d.Len() == before
 }
 
 func (d *declaration) checkBind(at spot, volume *types.ServiceVolumeConfig) {
 	if !path.IsAbs(volume.Source) {
-		d.Errorf(at, "cannot mount %q: it is not absolute, and a host has no project directory", document.Shorten(volume.Source))
+		d.Errorf(at, "cannot mount %q: write an absolute path, because a host has no project directory", document.Shorten(volume.Source))
 	}
 	if volume.Bind == nil {
 		return
@@ -117,7 +120,7 @@ func (d *declaration) checkBind(at spot, volume *types.ServiceVolumeConfig) {
 	}
 }
 
-// bindable reports whether `docker run -v` could say it.
+// bindable reports whether `docker run -v` can express the volume.
 func bindable(volume *types.ServiceVolumeConfig) bool {
 	if strings.Contains(volume.Source+volume.Target, ":") {
 		return false
@@ -150,7 +153,7 @@ func bindString(volume *types.ServiceVolumeConfig) string {
 }
 
 func mountOf(volume *types.ServiceVolumeConfig) mount.Mount {
-	made := mount.Mount{
+	m := mount.Mount{
 		Type:        mount.Type(volume.Type),
 		Source:      volume.Source,
 		Target:      volume.Target,
@@ -159,19 +162,19 @@ func mountOf(volume *types.ServiceVolumeConfig) mount.Mount {
 	}
 	switch {
 	case volume.Type == types.VolumeTypeBind:
-		made.BindOptions = bindOptions(volume.Bind)
+		m.BindOptions = bindOptions(volume.Bind)
 	case volume.Type == types.VolumeTypeVolume && volume.Volume != nil:
 		options := volume.Volume
 		if len(options.Labels) > 0 || options.Subpath != "" || options.NoCopy {
-			made.VolumeOptions = &mount.VolumeOptions{NoCopy: options.NoCopy, Labels: options.Labels, Subpath: options.Subpath}
+			m.VolumeOptions = &mount.VolumeOptions{NoCopy: options.NoCopy, Labels: options.Labels, Subpath: options.Subpath}
 		}
 	case volume.Type == types.VolumeTypeTmpfs && volume.Tmpfs != nil:
-		made.TmpfsOptions = &mount.TmpfsOptions{
+		m.TmpfsOptions = &mount.TmpfsOptions{
 			SizeBytes: int64(volume.Tmpfs.Size),
 			Mode:      os.FileMode(volume.Tmpfs.Mode),
 		}
 	}
-	return made
+	return m
 }
 
 func bindOptions(bind *types.ServiceVolumeBind) *mount.BindOptions {
@@ -197,7 +200,7 @@ func (d *declaration) tmpfs() map[string]string {
 	for i, value := range list {
 		target, options, _ := strings.Cut(value, ":")
 		if !path.IsAbs(target) {
-			d.Errorf(d.entry("tmpfs", i, len(list)), "cannot mount at %q: it is not absolute", document.Shorten(target))
+			d.Errorf(d.entry("tmpfs", i, len(list)), "cannot mount at %q: write an absolute path", document.Shorten(target))
 		}
 		mounts[target] = options
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A caller's own flags may stand among those of docker run, and mean nothing
-// behind the image.
+// The caller's flags may be among those of docker run. After the image they are
+// arguments of the command.
 func TestFlagsOfTheCaller(t *testing.T) {
 	tests := []struct {
 		args string

@@ -25,16 +25,16 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// newCommand is docker run itself.
+// newCommand returns docker/cli's command docker run.
 func newCommand(docker command.Cli) *cobra.Command {
-	//nolint:staticcheck // deprecated as "do not import": but nobody else knows all flags, and go.mod pins it
+	//nolint:staticcheck // deprecated as "do not import", but only this knows all flags, and go.mod pins it
 	cmd := container.NewRunCommand(docker)
 	cmd.Flags().SetOutput(io.Discard)
 	return cmd
 }
 
-// dockerCLI is what docker run believes to be the docker command. Whatever else
-// docker run could ask of it is nil, for it asks nothing else before it creates.
+// dockerCLI stands in for the docker command. The embedded interface is nil:
+// docker run calls only the methods below before it creates the container.
 type dockerCLI struct {
 	command.Cli
 	engine *capture
@@ -49,15 +49,15 @@ func (d *dockerCLI) In() *streams.In   { return streams.NewIn(io.NopCloser(bytes
 func (d *dockerCLI) Out() *streams.Out { return streams.NewOut(io.Discard) }
 func (d *dockerCLI) Err() *streams.Out { return streams.NewOut(io.Discard) }
 
-// capture is what docker run believes to be the Engine: it notes what it is
-// asked to create, and creates nothing.
+// capture stands in for Docker's API. It records the request to create a
+// container, and creates nothing. The embedded interface is nil.
 type capture struct {
 	client.APIClient
 	host    string
 	created *request
 }
 
-// request is what the Engine is asked for.
+// request is the request to create a container.
 type request struct {
 	config     *containertypes.Config
 	host       *containertypes.HostConfig
@@ -83,16 +83,15 @@ func (c *capture) ContainerCreate(_ context.Context, config *containertypes.Conf
 	return containertypes.CreateResponse{}, errCaptured
 }
 
-// fill puts the request into a container.
-func (r *request) fill(made *spec.Container) {
-	r.host.ContainerIDFile = made.Run.CIDFile
+// fill copies the request into a container.
+func (r *request) fill(c *spec.Container) {
+	r.host.ContainerIDFile = c.Run.CIDFile
 	r.sort()
-	made.Config, made.HostConfig, made.Networking = r.config, r.host, r.networking
+	c.Config, c.HostConfig, c.Networking = r.config, r.host, r.networking
 }
 
-// loadConfig reads what docker run takes from DIR/config.json: its proxies.
-// Its logins are left alone, and a file that is not there, or not this user's
-// to read, has none.
+// loadConfig reads the proxies in DIR/config.json. It ignores logins. A missing
+// file, or one that this user may not read, is the same as an empty one.
 func loadConfig(dir string) (*configfile.ConfigFile, error) {
 	config := &configfile.ConfigFile{}
 	if dir == "" {
@@ -109,7 +108,7 @@ func loadConfig(dir string) (*configfile.ConfigFile, error) {
 	proxies := struct {
 		Proxies map[string]configfile.ProxyConfig `json:"proxies"`
 	}{}
-	// The parser's errors quote what they could not read.
+	// The JSON parser's errors may quote secrets.
 	if len(raw) > 0 && json.Unmarshal(raw, &proxies) != nil {
 		const notConfig = "read proxies: %s is not a Docker config.json (check it with: docker --config %s info)"
 		return nil, fmt.Errorf(notConfig, path, dir)

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// describe is what pflag says of arguments that it could not parse, without
-// what stands behind a "=": it may be a secret.
+// describe returns pflag's message for arguments that it could not parse, without
+// the text after a "=", which may be a secret.
 func describe(err error) string {
 	invalid := (*pflag.InvalidValueError)(nil)
 	if !errors.As(err, &invalid) {
@@ -22,7 +22,7 @@ func describe(err error) string {
 	for field := range strings.SplitSeq(invalid.GetValue(), ",") {
 		if _, value, found := strings.Cut(field, "="); found && value != "" {
 			text = strings.ReplaceAll(text, "="+value, "=...")
-			// The text quotes the argument as Go would.
+			// The message may quote the argument like Go.
 			quoted := fmt.Sprintf("%q", value)
 			text = strings.ReplaceAll(text, "="+quoted[1:len(quoted)-1], "=...")
 		}
@@ -30,7 +30,7 @@ func describe(err error) string {
 	return text
 }
 
-// hide cuts off what stands behind a "=".
+// hide cuts off the text after a "=".
 func hide(text string) string {
 	if name, _, found := strings.Cut(text, "="); found {
 		return name + "=..."
@@ -38,16 +38,16 @@ func hide(text string) string {
 	return text
 }
 
-// explain is what docker run says of flags that do not fit together or cannot
-// be used, without the help that it recommends.
+// explain returns docker run's message about flags that it cannot use or combine,
+// without its hint to its own help.
 func explain(err error, flags *pflag.FlagSet) error {
-	if bad := badFiles(flags); bad != nil {
-		return bad
+	if err := badFiles(flags); err != nil {
+		return err
 	}
 	text, _, _ := strings.Cut(err.Error(), "\n\nRun 'docker ")
 	text = strings.TrimPrefix(text, "docker: ")
 	if strings.HasPrefix(text, "invalid env file") {
-		// It goes on with a line of the file.
+		// The rest of the message quotes a line of the file.
 		return errors.New("--env-file, --label-file: " + noPair)
 	}
 	return errors.New(text)
@@ -55,8 +55,8 @@ func explain(err error, flags *pflag.FlagSet) error {
 
 const noPair = "want lines of NAME=VALUE in UTF-8, without white space in the name"
 
-// badFiles returns what is wrong with the files of --env-file and --label-file.
-// docker/cli's own errors quote their lines.
+// badFiles returns the problems of the files in --env-file and --label-file.
+// docker/cli's own messages would quote their lines.
 func badFiles(flags *pflag.FlagSet) error {
 	var problems []error
 	for _, name := range []string{"env-file", "label-file"} {
@@ -69,8 +69,9 @@ func badFiles(flags *pflag.FlagSet) error {
 	return errors.Join(problems...)
 }
 
-// badLine is the number of the first line that docker/cli does not take; 0 is
-// none, or not known: a pipe is not read twice.
+// badLine returns the number of the first line that docker/cli refuses. It returns
+// 0 if there is no such line, or if the file is a pipe, which cannot be read
+// twice.
 func badLine(path string) int {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return 0

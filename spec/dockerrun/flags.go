@@ -9,20 +9,20 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// text is a flag's value as it would be written.
+// text returns a flag's value as a string.
 func text(flags *pflag.FlagSet, name string) string { return flags.Lookup(name).Value.String() }
 
-// isSet is the value of a flag that is true or false.
+// isSet returns the value of a boolean flag.
 func isSet(flags *pflag.FlagSet, name string) bool { return text(flags, name) == "true" }
 
-// set gives a flag a value that it takes.
+// set sets a flag to a valid value.
 func set(flags *pflag.FlagSet, name, value string) {
 	if err := flags.Lookup(name).Value.Set(value); err != nil {
 		panic(err)
 	}
 }
 
-// reset gives flags the values that they have when nobody sets them.
+// reset sets flags to their defaults.
 func reset(flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		flag := flags.Lookup(name)
@@ -34,9 +34,9 @@ func reset(flags *pflag.FlagSet, names ...string) {
 	}
 }
 
-// longNames writes the options of these names with two dashes where they have
-// one, as old programs took them. It knows by the flags where the options end,
-// and which arguments are values.
+// longNames replaces "-NAME" by "--NAME" for these names; old programs accepted
+// both. It uses the flags to find where the options end and which arguments are
+// values.
 func longNames(flags *pflag.FlagSet, args []string, names ...string) []string {
 	fixed := slices.Clone(args)
 	for i := 0; i < len(fixed); i++ {
@@ -55,14 +55,14 @@ func longNames(flags *pflag.FlagSet, args []string, names ...string) []string {
 	return fixed
 }
 
-// valueFollows says whether the next argument is this one's value.
+// valueFollows reports whether the next argument is the value of this one.
 func valueFollows(flags *pflag.FlagSet, arg string) bool {
 	if long, found := strings.CutPrefix(arg, "--"); found {
 		flag := flags.Lookup(long)
 		return flag != nil && flag.NoOptDefVal == ""
 	}
-	// Letters that take no value, and at most one that takes the rest of the
-	// argument, or else the next one.
+	// Letters without values, then at most one letter with a value: the rest of
+	// this argument, or the next argument.
 	for i := 1; i < len(arg); i++ {
 		if arg[i] >= utf8.RuneSelf {
 			return false

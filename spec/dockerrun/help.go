@@ -6,16 +6,16 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Help is what `dockhost run --help` says.
+// Help returns the output of `dockhost run --help`.
 func Help() string {
-	return `Run a container in the systemd unit that this is started by.
+	return `Run a container in the systemd unit that calls this command.
 
 Usage: dockhost run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
 ` + Usage()
 }
 
-// Usage lists the options that [Parse] takes, those of dockhost first.
+// Usage lists the options that [Parse] accepts, those of dockhost first.
 func Usage() string {
 	var b strings.Builder
 	b.WriteString("Options of dockhost:\n")

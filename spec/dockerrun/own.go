@@ -14,7 +14,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// own are the options of dockhost's own, as they were given. They stand among
+// own has the values of dockhost's own options. The command line has them among
 // those of docker run.
 type own struct {
 	notify       string
@@ -27,8 +27,8 @@ type own struct {
 	gpu          []string
 }
 
-// addOwn adds dockhost's own options to a set of flags. pflag panics when there
-// is one of that name already.
+// addOwn adds dockhost's own options to a set of flags. pflag panics if an option
+// exists already.
 func addOwn(flags *pflag.FlagSet) *own {
 	o := &own{}
 	flags.StringVar(&o.notify, "sdnotify", string(spec.NotifyStarted),
@@ -37,42 +37,42 @@ func addOwn(flags *pflag.FlagSet) *own {
 	flags.StringVar(&o.reloadSignal, "reload-signal", "", "Send `SIGNAL` to the container when the unit is reloaded")
 	flags.StringVar(&o.reloadCmd, "reload-cmd", "", "Run `COMMAND` in the container when the unit is reloaded")
 	flags.DurationVar(&o.stallTimeout, "pull-stall-timeout", spec.DefaultPullStallTimeout,
-		"End a pull that brings no byte for this `TIME`, and try again")
-	flags.StringArrayVar(&o.gpu, "gpu-opt", nil, "An `OPTION` for the GPUs: mode=docker, wait=TIME, exclusive=true, check=TIME or\n"+
+		"Stop a pull that receives no bytes for this `TIME`, and try again")
+	flags.StringArrayVar(&o.gpu, "gpu-opt", nil, "Set an `OPTION` for the GPUs: mode=docker, wait=TIME, exclusive=true, check=TIME or\n"+
 		"on_loss=restart; may be repeated")
 	flags.BoolVar(&o.logs, "logs", true, "Relay the container's output")
-	flags.StringVar(&o.pidFile, "pid-file", "", "Write the pid of the container's first process to `FILE`")
+	flags.StringVar(&o.pidFile, "pid-file", "", "Write the PID of the container's first process to `FILE`")
 	flags.StringArrayVar(&o.cgroups, "cgroups", nil, cgroupsUsage)
 	return o
 }
 
-const cgroupsUsage = "Keep the container in its unit in this cgroup v1 `HIERARCHY` only, such as\n" +
+const cgroupsUsage = "Keep the container in its unit's cgroup only in this cgroup v1 `HIERARCHY`, such as\n" +
 	"name=systemd or memory; may be repeated (default all)"
 
-// apply puts the options into a container, and returns what is wrong with them.
-func (o *own) apply(made *spec.Container) error {
+// apply sets the options in a container, and returns their problems.
+func (o *own) apply(c *spec.Container) error {
 	var problems []error
 	note := func(err error) { problems = append(problems, err) }
 	var err error
-	if made.Notify, err = spec.ParseNotify(o.notify); err != nil {
+	if c.Notify, err = spec.ParseNotify(o.notify); err != nil {
 		note(fmt.Errorf("--sdnotify: %w", err))
 	}
-	made.Reload, err = o.reload()
+	c.Reload, err = o.reload()
 	note(err)
-	if made.PullStallTimeout = o.stallTimeout; o.stallTimeout <= 0 {
+	if c.PullStallTimeout = o.stallTimeout; o.stallTimeout <= 0 {
 		note(fmt.Errorf("--pull-stall-timeout: cannot use %s: use a time above 0, such as 60s", o.stallTimeout))
 	}
 	if o.pidFile != "" {
-		made.Run.PIDFile, err = filepath.Abs(o.pidFile)
+		c.Run.PIDFile, err = filepath.Abs(o.pidFile)
 		note(err)
 	}
-	made.Run.Quiet = !o.logs
-	made.Run.Controllers, err = controllers(o.cgroups)
+	c.Run.Quiet = !o.logs
+	c.Run.Controllers, err = controllers(o.cgroups)
 	note(err)
 	return errors.Join(problems...)
 }
 
-// reload returns what a reload does, or nil.
+// reload returns what a reload of the unit does, or nil.
 func (o *own) reload() (*spec.Reload, error) {
 	switch {
 	case o.reloadSignal != "" && o.reloadCmd != "":
@@ -94,8 +94,7 @@ func (o *own) reload() (*spec.Reload, error) {
 	return nil, nil
 }
 
-// splitCommand splits a command line into words as a shell does that expands
-// nothing.
+// splitCommand splits a command line into words like a shell, without expansions.
 func splitCommand(line string) ([]string, error) {
 	parser := shellwords.NewParser()
 	words, err := parser.Parse(line)
@@ -103,15 +102,15 @@ func splitCommand(line string) ([]string, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot split %q into words: close its quotes and parentheses", line)
 	case parser.Position >= 0:
-		return nil, fmt.Errorf("cannot use %q: no shell runs it (quote what a shell would act on, or use: sh -c '...')", line)
+		return nil, fmt.Errorf("cannot use %q: no shell runs it (quote the shell's special characters, or use: sh -c '...')", line)
 	case len(words) == 0:
 		return nil, errors.New("the command is empty")
 	}
 	return words, nil
 }
 
-// controllers returns the hierarchies in which a container lies in its unit; nil
-// is all of them.
+// controllers returns the hierarchies in which the container is in the cgroup of
+// its unit; nil means all of them.
 func controllers(names []string) ([]string, error) {
 	if slices.Contains(names, "") {
 		return nil, errors.New("--cgroups: the name is empty: use all, name=systemd or a controller such as memory")
@@ -122,9 +121,9 @@ func controllers(names []string) ([]string, error) {
 	return names, nil
 }
 
-// applyGPU turns the requests for devices that dockhost meets by itself into
-// its own, once docker/cli has read them.
-func (o *own) applyGPU(made *spec.Container) error {
+// applyGPU moves the device requests that dockhost grants itself from Docker's
+// settings to dockhost's.
+func (o *own) applyGPU(c *spec.Container) error {
 	var problems []error
 	var options *spec.GPUOptions
 	for _, option := range o.gpu {
@@ -140,7 +139,7 @@ func (o *own) applyGPU(made *spec.Container) error {
 			problems = append(problems, fmt.Errorf("--gpu-opt %s: %w", name, err))
 		}
 	}
-	made.ApplyGPU(options, func(i int, err error) {
+	c.ApplyGPU(options, func(i int, err error) {
 		flag := "--gpus"
 		switch i {
 		case spec.GPUOptionsWrong:

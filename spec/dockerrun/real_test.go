@@ -24,20 +24,20 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// asked is what an Engine is asked to create.
-type asked struct {
+// createRequest is a request to create a container.
+type createRequest struct {
 	Query string
 	*container.Config
 	HostConfig       *container.HostConfig
 	NetworkingConfig *network.NetworkingConfig
 }
 
-// recorder is an Engine that takes all requests, and does nothing.
+// recorder is a Docker API that accepts all requests and does nothing.
 type recorder struct {
 	address string
 	mu      sync.Mutex
 	version string
-	last    *asked
+	last    *createRequest
 }
 
 var create = regexp.MustCompile(`^/v([0-9.]+)/containers/create$`)
@@ -61,10 +61,10 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer r.mu.Unlock()
 	w.Header().Set("API-Version", r.version)
 	w.Header().Set("Ostype", "linux")
-	found := create.FindStringSubmatch(req.URL.Path)
+	match := create.FindStringSubmatch(req.URL.Path)
 	switch {
-	case found != nil:
-		r.version, r.last = found[1], &asked{Query: req.URL.RawQuery}
+	case match != nil:
+		r.version, r.last = match[1], &createRequest{Query: req.URL.RawQuery}
 		if err := json.NewDecoder(req.Body).Decode(r.last); err != nil {
 			w.WriteHeader(http.StatusBadRequest)
 			return
@@ -78,10 +78,9 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// TestReal compares what the docker command of this host asks an Engine for,
-// given `docker run -d ARGS`, with what the supervisor asks for. The command is
-// of another version than the docker/cli that is linked here: what it does not
-// know is left out.
+// TestReal compares the request of this host's `docker run -d ARGS`
+// with the supervisor's. The docker command has another version than the linked
+// docker/cli, so command lines that it does not know are skipped.
 func TestReal(t *testing.T) {
 	dir := t.TempDir()
 	envFile := write(t, dir, "app.env", "A=file\nB=file\n")
@@ -160,10 +159,10 @@ func compare(t *testing.T, args []string) bool {
 	want := r.last
 
 	if joined := strings.Join(args, " "); strings.Contains(joined, "gpu") {
-		// Else the Engine would not be asked.
+		// Otherwise dockhost would grant the GPUs itself.
 		args = append([]string{"--gpu-opt", "mode=docker"}, args...)
 	}
-	made, err := Parse(args, Options{Host: r.address, ConfigDir: os.Getenv("DOCKER_CONFIG")})
+	c, err := Parse(args, Options{Host: r.address, ConfigDir: os.Getenv("DOCKER_CONFIG")})
 	if err != nil {
 		t.Errorf("Parse(%q) = %v", args, err)
 		return true
@@ -173,7 +172,7 @@ func compare(t *testing.T, args []string) bool {
 		t.Fatal(err)
 	}
 	_, _, err = client.Create(t.Context(), engine.CreateRequest{
-		Name: made.Name, Platform: made.Platform, Config: made.Config, HostConfig: made.HostConfig, Networking: made.Networking,
+		Name: c.Name, Platform: c.Platform, Config: c.Config, HostConfig: c.HostConfig, Networking: c.Networking,
 	})
 	if err != nil {
 		t.Errorf("create %q: %v", args, err)
@@ -181,21 +180,21 @@ func compare(t *testing.T, args []string) bool {
 	}
 	want.modernize(t)
 	if diff := cmp.Diff(want, r.last, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("%q is not what docker run -d asks for (-docker +dockhost):\n%s", args, diff)
+		t.Errorf("%q: request differs from docker run -d (-docker +dockhost):\n%s", args, diff)
 	}
 	return true
 }
 
-// modernize takes away what is known to differ between versions of the docker
-// command, and means the same to the Engine or was a mistake.
-func (a *asked) modernize(t *testing.T) {
+// modernize removes known differences between versions of the docker command that
+// mean the same to Docker or were bugs.
+func (a *createRequest) modernize(t *testing.T) {
 	t.Helper()
 	(&request{config: a.Config, host: a.HostConfig}).sort()
-	// 20.10 says nothing of the default network.
+	// 20.10 leaves out the default network.
 	if a.HostConfig.NetworkMode == "default" && len(a.NetworkingConfig.EndpointsConfig) == 0 {
 		a.NetworkingConfig.EndpointsConfig = map[string]*network.EndpointSettings{"default": {}}
 	}
-	// 20.10 leaves relative paths to the Engine, which refuses them.
+	// 20.10 sends relative paths to Docker, which refuses them.
 	for i, bind := range a.HostConfig.Binds {
 		if path, found := strings.CutPrefix(bind, "./"); found {
 			here, err := os.Getwd()
@@ -205,12 +204,12 @@ func (a *asked) modernize(t *testing.T) {
 			a.HostConfig.Binds[i] = filepath.Join(here, path)
 		}
 	}
-	// 26.1 loses the rates of devices.
+	// 26.1 drops the rates of devices.
 	if h := a.HostConfig; h.BlkioWeight == 100 && len(h.BlkioDeviceReadBps) == 0 {
 		h.BlkioDeviceReadBps = []*blkiodev.ThrottleDevice{{Path: "/dev/sda", Rate: 1 << 20}}
 		h.BlkioDeviceWriteIOps = []*blkiodev.ThrottleDevice{{Path: "/dev/sda", Rate: 10}}
 	}
-	// Both leave the long names to the Engine.
+	// Both send short names, which Docker completes.
 	for i, name := range a.HostConfig.CapAdd {
 		if name != "ALL" && !strings.HasPrefix(name, "CAP_") {
 			a.HostConfig.CapAdd[i] = "CAP_" + name

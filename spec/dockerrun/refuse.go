@@ -5,10 +5,12 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/spf13/pflag"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
-// refuse returns a reason for each flag that cannot be obeyed, and takes its
-// value away, so that docker/cli finds what else is wrong.
+// refuse returns a problem for each flag that dockhost does not support, and
+// resets the flag so that docker/cli finds further problems.
 func refuse(flags *pflag.FlagSet, image string) error {
 	var problems []error
 	note := func(text string) { problems = append(problems, errors.New(text)) }
@@ -16,17 +18,17 @@ func refuse(flags *pflag.FlagSet, image string) error {
 		note("--restart " + policy + ": systemd restarts the container (leave it out, and set Restart= in the unit)")
 	}
 	if text(flags, "cgroup-parent") != "" {
-		note("--cgroup-parent: the container lives in the cgroup of its unit (leave it out, and set Slice= in the unit)")
+		note("--cgroup-parent: the container is in the cgroup of its unit (leave it out, and set Slice= in the unit)")
 	}
-	if text(flags, "runtime") == runtimeName {
-		note("--runtime " + runtimeName + ": it runs every container here (leave it out, or name the runtime that it is to call)")
+	if text(flags, "runtime") == spec.RuntimeName {
+		note("--runtime " + spec.RuntimeName + ": dockhost already runs every container (leave it out, or name the runtime that dockhost calls)")
 	}
 	if isSet(flags, "use-api-socket") {
 		note("--use-api-socket: it copies registry logins into the container " +
 			"(leave it out, and use: -v /var/run/docker.sock:/var/run/docker.sock)")
 	}
 	if !isSet(flags, "disable-content-trust") && !pinned(image) {
-		note("--disable-content-trust=false, or DOCKER_CONTENT_TRUST: signatures are not checked here " +
+		note("--disable-content-trust=false, or DOCKER_CONTENT_TRUST: dockhost does not check signatures " +
 			"(leave it out, and name the image by its digest)")
 	}
 	reset(flags, "restart", "cgroup-parent", "use-api-socket")
@@ -34,10 +36,7 @@ func refuse(flags *pflag.FlagSet, image string) error {
 	return errors.Join(problems...)
 }
 
-// runtimeName is the runtime that Docker is given for every container.
-const runtimeName = "dockhost"
-
-// pinned says whether an image is named by its content, which needs no
+// pinned reports whether a reference has a digest. Such an image needs no
 // signature.
 func pinned(image string) bool {
 	ref, err := reference.ParseAnyReference(image)

@@ -8,9 +8,9 @@ import (
 	"github.com/docker/go-units"
 )
 
-// sort makes one command line one request: docker/cli keeps variables, binds
-// and ulimits in maps, and so sends them in another order each time. Of two
-// variables of one name, the later one still counts.
+// sort makes equal command lines equal requests: docker/cli keeps variables, binds
+// and ulimits in maps, so their order is random. The sort is stable, so that the
+// last of two variables with the same name still wins.
 func (r *request) sort() {
 	slices.SortStableFunc(r.config.Env, func(a, b string) int {
 		nameA, _, _ := strings.Cut(a, "=")

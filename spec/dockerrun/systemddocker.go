@@ -14,7 +14,7 @@ import (
 
 // SystemdDocker returns the container that the arguments of systemd-docker
 // describe: its options, "run", and the arguments of docker run. The errors are
-// those of [Parse]; with [ErrHelp], [SystemdDockerHelp] has the help.
+// those of [Parse]. For [ErrHelp], print [SystemdDockerHelp].
 func SystemdDocker(args []string, o Options) (*spec.Container, error) {
 	old := newOldOptions()
 	if err := old.flags.Parse(longNames(old.flags, args, old.names()...)); err != nil {
@@ -27,21 +27,21 @@ func SystemdDocker(args []string, o Options) (*spec.Container, error) {
 	case len(words) == 0:
 		return nil, errors.New(`"run" is missing after the options (see: systemd-docker --help)`)
 	case words[0] != "run":
-		return nil, fmt.Errorf("cannot do %q: systemd-docker knows only run (see: systemd-docker --help)", words[0])
+		return nil, fmt.Errorf("unknown command %q: systemd-docker has only run (see: systemd-docker --help)", words[0])
 	}
-	made, err := Parse(append(old.options(o.Environ), oldRunArgs(words[1:])...), o)
+	c, err := Parse(append(old.options(o.Environ), oldRunArgs(words[1:])...), o)
 	if err != nil {
 		return nil, err
 	}
-	// With nothing to relay and nothing to remove, systemd-docker left the
-	// container to systemd, and ended.
-	made.Run.Detach = made.Run.Quiet && made.Run.Keep
-	return made, nil
+	// When there was no output to relay and no container to remove, systemd-docker
+	// left the container to systemd and exited.
+	c.Run.Detach = c.Run.Quiet && c.Run.Keep
+	return c, nil
 }
 
-// SystemdDockerHelp is what `systemd-docker --help` says.
+// SystemdDockerHelp returns the output of `systemd-docker --help`.
 func SystemdDockerHelp() string {
-	return `Run a container in the systemd unit that this is started by, as systemd-docker did.
+	return `Run a container in the systemd unit that calls this command, as systemd-docker did.
 
 Usage: systemd-docker [OPTIONS] run [OPTIONS OF DOCKER RUN] IMAGE [COMMAND] [ARG...]
 
@@ -67,10 +67,10 @@ func newOldOptions() *oldOptions {
 	o.flags.SetOutput(io.Discard)
 	o.flags.SetInterspersed(false)
 	o.flags.StringArrayVarP(&o.cgroups, "cgroups", "c", nil, cgroupsUsage)
-	o.flags.BoolVarP(&o.env, "env", "e", false, "Pass the unit's environment on to the container")
+	o.flags.BoolVarP(&o.env, "env", "e", false, "Pass the unit's environment to the container")
 	o.flags.BoolVarP(&o.logs, "logs", "l", true, "Relay the container's output")
-	o.flags.BoolVarP(&o.notify, "notify", "n", false, "The container says itself when it is ready")
-	o.flags.StringVarP(&o.pidFile, "pid-file", "p", "", "Write the pid of the container's first process to `FILE`")
+	o.flags.BoolVarP(&o.notify, "notify", "n", false, "Wait until the container itself reports that it is ready")
+	o.flags.StringVarP(&o.pidFile, "pid-file", "p", "", "Write the PID of the container's first process to `FILE`")
 	o.flags.BoolVar(&o.help, "help", false, "Print usage")
 	return o
 }
@@ -81,8 +81,8 @@ func (o *oldOptions) names() []string {
 	return names
 }
 
-// options says the same in options of dockhost run. They come first, so that
-// what is written behind run counts more.
+// options returns the equivalent options of dockhost run. They come first, so that
+// options after run override them.
 func (o *oldOptions) options(environ []string) []string {
 	var args []string
 	for _, name := range o.cgroups {
@@ -105,16 +105,16 @@ func (o *oldOptions) options(environ []string) []string {
 	return args
 }
 
-// oldRunArgs takes -rm, -name and -detach for --rm, --name and --detach, as
-// systemd-docker did, and Docker before 1.10.
+// oldRunArgs accepts -rm, -name and -detach for --rm, --name and --detach, as
+// systemd-docker and Docker before 1.10 did.
 func oldRunArgs(args []string) []string {
 	flags := newCommand(nil).Flags()
 	addOwn(flags)
 	return longNames(flags, args, "rm", "name", "detach")
 }
 
-// passedOn are the variables that --env hands to the container: what the unit
-// sets, and not what is the host's or systemd's.
+// passedOn returns the variables that --env passes to the container: those that
+// the unit sets, without those of the host and of systemd.
 func passedOn(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, _, found := strings.Cut(variable, "=")
@@ -122,12 +122,11 @@ func passedOn(environ []string) []string {
 	})
 }
 
-// ofHost says whether a variable is one of HOME and PATH, which systemd-docker
-// left out, or of those that systemd sets by itself for a process that it starts
+// ofHost reports whether a variable describes the host: HOME and PATH, which
+// systemd-docker left out, and the variables that systemd sets for each process
 // (systemd.exec(5), "Environment variables set or propagated by the service
-// manager"): they are about the user, the files and the processes of the host.
-// LANG is not among them: systemd sets it too, but a unit that sets it means the
-// container.
+// manager"). LANG is not one of them: systemd sets it too, but a unit that sets it
+// means the container.
 func ofHost(name string) bool {
 	switch name {
 	case "HOME", "PATH", "USER", "LOGNAME", "SHELL", "TERM",

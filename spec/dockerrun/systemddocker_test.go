@@ -23,14 +23,14 @@ func TestSystemdDocker(t *testing.T) {
 	}{
 		{"run --rm nginx", func(*spec.Container) {}},
 		{"run nginx", func(c *spec.Container) { c.Run.Keep = true }},
-		// The unit that everybody copied.
+		// The example of systemd-docker's README, found in many units.
 		{"--cgroups name=all --env run -it --rm --name web.service -p 443:443 nginx", func(c *spec.Container) {
 			c.Name, c.Config.Tty, c.Config.OpenStdin = "web.service", true, true
 			c.Config.ExposedPorts = nat.PortSet{"443/tcp": {}}
 			c.HostConfig.PortBindings = nat.PortMap{"443/tcp": {{HostPort: "443"}}}
 			c.Config.Env = []string{"DB_PASSWORD=a b=c", "EMPTY=", "LANG=de_DE.UTF-8", "LISTEN_ADDR=:80"}
 		}},
-		// What the arguments of docker run say counts more.
+		// The arguments of docker run override those of systemd-docker.
 		{"-e run --rm -e EMPTY=full -e LANG nginx", func(c *spec.Container) {
 			c.Config.Env = []string{"DB_PASSWORD=a b=c", "EMPTY=full", "LANG=C.test", "LISTEN_ADDR=:80"}
 		}},
@@ -49,11 +49,11 @@ func TestSystemdDocker(t *testing.T) {
 		{"--logs=false run --rm=false nginx", func(c *spec.Container) { c.Run.Quiet, c.Run.Keep, c.Run.Detach = true, true, true }},
 		{"--logs=false run -d nginx", func(c *spec.Container) { c.Run.Quiet, c.Run.Keep, c.Run.Detach = true, true, true }},
 		{"run --rm=false nginx", func(c *spec.Container) { c.Run.Keep = true }},
-		// Docker took one dash, once.
+		// Docker before 1.10 accepted one dash.
 		{"run -rm -d -name web nginx", func(c *spec.Container) { c.Name = "web" }},
 		{"run -detach -name=web -rm=true nginx", func(c *spec.Container) { c.Name = "web" }},
 		{"run -it -rm --name=web nginx", func(c *spec.Container) { c.Name, c.Config.Tty, c.Config.OpenStdin = "web", true, true }},
-		// Only where an option may stand.
+		// Only in the place of an option.
 		{"run --rm --entrypoint -rm -h -name --sdnotify started nginx -rm -name x", func(c *spec.Container) {
 			c.Config.Entrypoint, c.Config.Hostname, c.Config.Cmd = []string{"-rm"}, "-name", []string{"-rm", "-name", "x"}
 		}},
@@ -79,8 +79,8 @@ func TestSystemdDockerRefuses(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"", `"run" is missing after the options (see: systemd-docker --help)`},
 		{"--env", `"run" is missing after the options (see: systemd-docker --help)`},
-		{"start web", `cannot do "start": systemd-docker knows only run (see: systemd-docker --help)`},
-		{"-- --rm nginx", `cannot do "--rm": systemd-docker knows only run (see: systemd-docker --help)`},
+		{"start web", `unknown command "start": systemd-docker has only run (see: systemd-docker --help)`},
+		{"-- --rm nginx", `unknown command "--rm": systemd-docker has only run (see: systemd-docker --help)`},
 		{"--rm run nginx", `unknown flag: --rm (see: systemd-docker --help)`},
 		{"--env=maybe run nginx", `invalid argument "maybe" for "-e, --env" flag: strconv.ParseBool: parsing "maybe": invalid syntax (see: systemd-docker --help)`},
 		{"run", `no image is named (see: dockhost run --help)`},

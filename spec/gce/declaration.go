@@ -15,21 +15,20 @@ import (
 // spot is a place in the declaration.
 type spot = document.Spot
 
-// converter reads one declaration, and makes the section of it.
+// converter reads one declaration and builds the section.
 type converter struct {
 	*document.Report
 	*Conversion
 }
 
-// note tells of a difference.
+// note adds a note about a difference from konlet.
 func (c *converter) note(at spot, format string, args ...any) {
 	line, _ := at.Position()
 	c.Notes = append(c.Notes, Note{Line: line, Path: at.Path, Text: fmt.Sprintf(format, args...)})
 }
 
-// fields calls read for each key of a mapping that konlet had a meaning for.
-// The keys of a Kubernetes pod it ignored, and so they are here, with a note;
-// any other is a mistake.
+// fields calls read for each known key of a mapping. Like konlet it ignores the
+// other keys of a Kubernetes pod, with a note. Any other key is a problem.
 func (c *converter) fields(at spot, known, ignored []string, read func(name string, value spot)) {
 	if at.IsNull() || !at.Present() {
 		return
@@ -45,14 +44,14 @@ func (c *converter) fields(at spot, known, ignored []string, read func(name stri
 				read(name, value)
 			}
 		case slices.Contains(ignored, name):
-			c.note(value, "%s had no effect with konlet, and has none here", name)
+			c.note(value, "%s has no effect, as with konlet", name)
 		default:
 			c.UnknownKey(value, name, known, "")
 		}
 	}
 }
 
-// items returns the values of a list, of what is missing or null none.
+// items returns the items of a list, and nothing for a missing or null list.
 func (c *converter) items(at spot, of string) []spot {
 	if !at.IsList() && !at.IsNull() {
 		c.Errorf(at, "not a list: write - and %s below it", of)
@@ -64,27 +63,27 @@ func (c *converter) items(at spot, of string) []spot {
 	return items
 }
 
-// declaration reads the whole.
+// declaration reads the whole declaration.
 func (c *converter) declaration(top spot) {
-	const missing = "no container: a declaration has spec: with containers: below it"
+	const missing = "no container: write spec: with containers: below it"
 	if !top.IsMapping() {
 		c.Errorf(top, missing)
 		return
 	}
-	found := false
+	hasSpec := false
 	name := top.Field("metadata").Field("name")
 	c.fields(top, []string{"apiVersion", "kind", "metadata", "spec"}, nil, func(key string, value spot) {
 		if key == "spec" {
-			found = true
+			hasSpec = true
 			c.spec(value, name)
 		}
 	})
-	if !found && c.Len() == 0 {
+	if !hasSpec && c.Len() == 0 {
 		c.Errorf(top, missing)
 	}
 }
 
-// podKeys are those of a Kubernetes pod that konlet ignored.
+// podKeys returns the keys of a Kubernetes pod that konlet ignored.
 func podKeys() []string {
 	return []string{
 		"activeDeadlineSeconds", "affinity", "dnsPolicy", "hostNetwork", "hostPID", "hostIPC", "imagePullSecrets", "initContainers",
@@ -116,14 +115,14 @@ func (c *converter) spec(at, name spot) {
 		if containers.Present() {
 			at = containers
 		}
-		c.Errorf(at, "%d containers: a declaration has exactly one (convert it, and add the others below dockhost:)", len(list))
+		c.Errorf(at, "%d containers: write exactly one (for more, convert the declaration and add them below dockhost:)", len(list))
 		return
 	}
 	c.Section = c.container(list[0], name, policy, declared)
 }
 
-// restart returns the policy in Compose's words. People write "No", which
-// konlet refused, and the host ran nothing.
+// restart returns the policy in Compose's words. It accepts "No", which people
+// write and konlet refused.
 func (c *converter) restart(at spot) *yaml.Node {
 	policies := map[string]string{"Always": "always", "OnFailure": "on-failure", "Never": "no"}
 	text := at.Text()
@@ -131,7 +130,7 @@ func (c *converter) restart(at spot) *yaml.Node {
 	case !at.Present():
 		return c.text(at, "always")
 	case at.IsScalar() && slices.Contains([]string{"no", "false"}, strings.ToLower(text)):
-		c.note(at, "konlet refused this policy; it is taken for Never")
+		c.note(at, "konlet refused this policy; here it means Never")
 		return c.text(at, "no")
 	case policies[text] == "":
 		near := document.Nearest(text, []string{"Always", "OnFailure", "Never"})
@@ -144,7 +143,7 @@ func (c *converter) restart(at spot) *yaml.Node {
 	return c.text(at, policies[text])
 }
 
-// containerKeys are those of a container in a Kubernetes pod that konlet
+// containerKeys returns the keys of a container in a Kubernetes pod that konlet
 // ignored.
 func containerKeys() []string {
 	return []string{
@@ -153,22 +152,43 @@ func containerKeys() []string {
 	}
 }
 
-// container returns the section with the container, nil where a problem keeps
-// it from being made.
+// container returns the section with the container, or nil after a problem.
 func (c *converter) container(at, podName spot, restart *yaml.Node, volumes map[string]*volume) *yaml.Node {
 	if !at.IsMapping() {
 		c.Errorf(at, "not a container: write name: and image: below it, indented")
 		return nil
 	}
-	var image, name spot
-	s := &service{mapping: c.mapping(at)}
+	s := &service{mapping: c.mapping(at), restart: restart}
+	name := c.readContainer(at, volumes, s)
+	c.unused(volumes)
+	if s.image.Text() == "" || !s.image.IsScalar() {
+		if !s.image.Present() {
+			s.image = at
+		}
+		c.Errorf(s.image, "no image: add image: with an image reference")
+		return nil
+	}
+	key := c.name(at, s.image, name, podName)
+	section := c.mapping(at)
+	containers := c.mapping(at)
+	c.put(containers, key, c.assemble(s))
+	c.put(section, c.key(at, "containers"), containers)
+	if login := c.login(s.image); login != nil {
+		c.put(section, c.key(s.image, "registries"), login)
+	}
+	return section
+}
+
+// readContainer reads the keys of the container into s, and returns the place of
+// its name.
+func (c *converter) readContainer(at spot, volumes map[string]*volume, s *service) (name spot) {
 	keys := []string{"args", "command", "env", "image", "name", "securityContext", "stdin", "tty", "volumeMounts"}
 	c.fields(at, keys, containerKeys(), func(key string, value spot) {
 		switch key {
 		case "name":
 			name = value
 		case "image":
-			image = value
+			s.image = value
 		case "command":
 			s.entrypoint = c.strings(value)
 		case "args":
@@ -185,28 +205,11 @@ func (c *converter) container(at, podName spot, restart *yaml.Node, volumes map[
 			c.volumeMounts(value, volumes, s)
 		}
 	})
-	c.unused(volumes)
-	if image.Text() == "" || !image.IsScalar() {
-		if !image.Present() {
-			image = at
-		}
-		c.Errorf(image, "no image: add image: with the reference of an image")
-		return nil
-	}
-	s.image, s.restart = image, restart
-	key := c.name(at, image, name, podName)
-	section := c.mapping(at)
-	containers := c.mapping(at)
-	c.put(containers, key, c.assemble(s))
-	c.put(section, c.key(at, "containers"), containers)
-	if login := c.login(image); login != nil {
-		c.put(section, c.key(image, "registries"), login)
-	}
-	return section
+	return name
 }
 
-// name returns the name of the container. konlet took a declaration without
-// one, as Terraform's module makes it.
+// name returns the name of the container. Like konlet it accepts a declaration
+// without a name, such as those of Google's Terraform module.
 func (c *converter) name(at, image, name, podName spot) *yaml.Node {
 	switch {
 	case name.Present() && (!name.IsScalar() || name.Text() == ""):
@@ -216,23 +219,23 @@ func (c *converter) name(at, image, name, podName spot) *yaml.Node {
 	case podName.IsScalar() && podName.Text() != "":
 		return c.text(podName, podName.Text())
 	}
-	made := "app"
+	imageName := "app"
 	if named, err := reference.ParseNormalizedNamed(image.Text()); err == nil {
 		path := reference.Path(named)
-		made = path[strings.LastIndexByte(path, '/')+1:]
+		imageName = path[strings.LastIndexByte(path, '/')+1:]
 	}
 	if !name.Present() {
-		c.note(at, "the container has no name: it is called %s here, after its image", made)
+		c.note(at, "the container has no name; here it is %s, after its image", imageName)
 	}
-	return c.text(at, made)
+	return c.text(at, imageName)
 }
 
-// googleRegistries are those that konlet logged in to.
+// googleRegistries matches the registries that konlet logged in to.
 var googleRegistries = regexp.MustCompile(`^((.+\.)?gcr\.io|.+\.pkg\.dev)$`)
 
-// login returns the registries section for an image of Google's registries:
-// konlet asked the metadata server for the token of the instance's default
-// service account.
+// login returns the registries section for an image in one of Google's
+// registries. konlet used the token of the instance's default service account,
+// from the metadata server.
 func (c *converter) login(image spot) *yaml.Node {
 	named, err := reference.ParseNormalizedNamed(image.Text())
 	if err != nil || !googleRegistries.MatchString(reference.Domain(named)) {
@@ -255,7 +258,7 @@ func (c *converter) privileged(at spot) *yaml.Node {
 	return privileged
 }
 
-// flag returns true, or nil for false.
+// flag returns a node for true, or nil for false.
 func (c *converter) flag(at spot) *yaml.Node {
 	var value bool
 	if !at.IsScalar() || at.Node.Tag != "!!bool" || at.Node.Decode(&value) != nil {
@@ -268,8 +271,8 @@ func (c *converter) flag(at spot) *yaml.Node {
 	return c.scalar(at, "!!bool", "true")
 }
 
-// strings returns a list of strings, nil for an empty one. Numbers and the like
-// are strings as they are written.
+// strings returns a list of strings, or nil for an empty list. It reads other
+// scalars, such as numbers, as the strings that are written.
 func (c *converter) strings(at spot) *yaml.Node {
 	items := c.items(at, "a string")
 	if len(items) == 0 {
@@ -291,21 +294,21 @@ func (c *converter) environment(at spot) *yaml.Node {
 	seen := map[string]bool{}
 	for _, item := range c.items(at, "name: and value:") {
 		var name, value spot
-		c.fields(item, []string{"name", "value"}, nil, func(key string, found spot) {
+		c.fields(item, []string{"name", "value"}, nil, func(key string, at spot) {
 			if key == "name" {
-				name = found
+				name = at
 			} else {
-				value = found
+				value = at
 			}
 		})
 		switch {
 		case !item.IsMapping():
 		case name.Text() == "" || strings.ContainsAny(name.Text(), "=\x00"):
-			c.Errorf(item, "no variable: write name: with the name, without =, and value:")
+			c.Errorf(item, "not a variable: write name: with a name that has no =, and value:")
 		case value.Present() && !value.IsScalar():
-			c.Errorf(value, "not a string: a variable has a single value")
+			c.Errorf(value, "not a string: write a single value")
 		case seen[name.Text()]:
-			c.Errorf(name, "this variable stands twice: keep one of them")
+			c.Errorf(name, "this variable is set twice: keep one of them")
 		default:
 			seen[name.Text()] = true
 			if !value.Present() {

@@ -1,8 +1,7 @@
-// Package gce understands the container declarations of Google Compute Engine:
-// the metadata attribute gce-container-declaration, which konlet, Google's own
-// agent, ran. A declaration becomes the `dockhost:` section that means the same,
-// and that is read as any other: there is one path behind it. The package is
-// pure, as spec/compose is.
+// Package gce reads the container declarations of Google Compute Engine: the
+// metadata attribute gce-container-declaration, which Google's agent konlet ran.
+// It converts a declaration to an equivalent `dockhost:` section, which is then
+// parsed like any other. Like spec/compose, the package is pure.
 package gce
 
 import (
@@ -21,16 +20,16 @@ import (
 // Attribute is the name of the metadata attribute, and of the file in messages.
 const Attribute = "gce-container-declaration"
 
-// Note is something that differs from what konlet did.
+// Note is a difference from what konlet did.
 type Note struct {
-	// Line is where it stands in the declaration.
+	// Line is the line in the declaration.
 	Line int
-	// Path is what it is about: "spec.volumes[0].hostPath.type".
+	// Path is the place in the declaration: "spec.volumes[0].hostPath.type".
 	Path string
 	Text string
 }
 
-// Conversion is a declaration as a `dockhost:` section.
+// Conversion is a declaration that was converted to a `dockhost:` section.
 type Conversion struct {
 	// Section is the mapping below `dockhost:`, with the positions of the
 	// declaration.
@@ -38,14 +37,13 @@ type Conversion struct {
 	// Notes are in the order of the declaration.
 	Notes []Note
 
-	// paths holds the places in the declaration by the place in Section.
+	// paths maps positions in Section to paths in the declaration.
 	paths map[position]string
 }
 
 type position struct{ line, column int }
 
-// Is reports whether a document looks like a declaration rather than like
-// user data.
+// Is reports whether a document looks like a declaration.
 func Is(top *yaml.Node) bool {
 	if top == nil || top.Kind != yaml.MappingNode {
 		return false
@@ -54,21 +52,21 @@ func Is(top *yaml.Node) bool {
 	return spec != nil
 }
 
-// Parse turns a declaration into an assignment. source says where its lines come
-// from. The error is a [document.Problems], with the declaration's own places.
+// Parse converts a declaration to an assignment. source knows where its lines come
+// from. The error is a [document.Problems] with places in the declaration.
 func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, []Note, error) {
-	made, err := Convert(source, node)
+	conversion, err := Convert(source, node)
 	if err != nil {
 		return nil, nil, err
 	}
-	assignment, err := compose.Parse(source, made.Section)
+	assignment, err := compose.Parse(source, conversion.Section)
 	if err != nil {
-		return nil, nil, made.relocate(err)
+		return nil, nil, conversion.relocate(err)
 	}
-	return assignment, made.Notes, nil
+	return assignment, conversion.Notes, nil
 }
 
-// Read is Parse for the text of a declaration, with the notes as sentences.
+// Read is [Parse] for the text of a declaration. It returns the notes as lines.
 func Read(file string, text []byte) (*spec.Assignment, []string, error) {
 	top, err := document.Parse(file, text)
 	if err != nil {
@@ -85,7 +83,8 @@ func Read(file string, text []byte) (*spec.Assignment, []string, error) {
 	return assignment, lines, nil
 }
 
-// relocate names the declaration's places in what is wrong with the section.
+// relocate replaces the paths in problems of the section by those in the
+// declaration.
 func (c *Conversion) relocate(err error) error {
 	var problems document.Problems
 	if !errors.As(err, &problems) {
@@ -101,9 +100,8 @@ func (c *Conversion) relocate(err error) error {
 	return problems
 }
 
-// Convert turns a declaration into the section that means the same. What
-// Compose's own library might refuse is left to that. The error is a
-// [document.Problems].
+// Convert converts a declaration to an equivalent section. It does not check what
+// spec/compose checks. The error is a [document.Problems].
 func Convert(source *document.Source, node *yaml.Node) (*Conversion, error) {
 	c := &converter{
 		Report:     document.NewReport(source, nil),

@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// canary stands for a secret: no message may hold it.
+// canary is a secret: no message may contain it.
 const canary = "hunter2canary"
 
 func sources(tb testing.TB, kind string) map[string]string {
@@ -52,7 +52,7 @@ func golden(t *testing.T, path, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got), write it with -update:\n%s", path, diff)
+		t.Errorf("%s differs (-want +got; -update writes it):\n%s", path, diff)
 	}
 }
 
@@ -65,7 +65,8 @@ func node(tb testing.TB, text string) *yaml.Node {
 	return top
 }
 
-// fromUserData is what the user data that stands for a declaration assigns.
+// fromUserData returns the assignment of user data that was converted from a
+// declaration.
 func fromUserData(tb testing.TB, text []byte) *spec.Assignment {
 	tb.Helper()
 	data := cloudinit.UserData{Path: "user-data", Raw: text}
@@ -80,8 +81,8 @@ func fromUserData(tb testing.TB, text []byte) *spec.Assignment {
 	return assignment
 }
 
-// TestConvert compares each declaration with the user data that it becomes, and
-// has both mean the same.
+// TestConvert compares the user data of each declaration with the golden one, and
+// checks that both give the same assignment.
 func TestConvert(t *testing.T) {
 	for path, text := range sources(t, "good") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -90,11 +91,11 @@ func TestConvert(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			made, err := Convert(source, node(t, text))
+			conversion, err := Convert(source, node(t, text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			written, err := made.CloudConfig()
+			written, err := conversion.CloudConfig()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,8 +107,7 @@ func TestConvert(t *testing.T) {
 	}
 }
 
-// What a declaration means to the Engine.
-func TestParse(t *testing.T) {
+func TestParseSetsDockersFields(t *testing.T) {
 	assignment, _, err := Parse(document.File(Attribute), node(t, sources(t, "good")["testdata/good/gcloud.yaml"]))
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestBad compares what is said of each wrong declaration.
+// TestBad compares the problems of each wrong declaration with the golden ones.
 func TestBad(t *testing.T) {
 	for path, text := range sources(t, "bad") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -156,15 +156,15 @@ func TestBad(t *testing.T) {
 				t.Fatalf("Parse() = %v, want document.Problems", err)
 			}
 			if strings.Contains(err.Error(), canary) && filepath.Base(path) != "container.yaml" {
-				t.Errorf("Parse() shows a value: %v", err)
+				t.Errorf("Parse() error contains a value: %v", err)
 			}
 			golden(t, strings.TrimSuffix(path, ".yaml")+".err", err.Error()+"\n")
 		})
 	}
 }
 
-// FuzzParse holds that whatever is read is a declaration or has problems, and
-// that the user data it becomes means the same.
+// FuzzParse checks that each input is a declaration or has problems, and that the
+// converted user data gives the same assignment.
 func FuzzParse(f *testing.F) {
 	for _, kind := range []string{"good", "bad"} {
 		for _, text := range sources(f, kind) {
@@ -185,11 +185,11 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		made, err := Convert(source, top)
+		conversion, err := Convert(source, top)
 		if err != nil {
-			t.Fatalf("Convert() = %v, though Parse() took it", err)
+			t.Fatalf("Convert() = %v, but Parse() accepted it", err)
 		}
-		written, err := made.CloudConfig()
+		written, err := conversion.CloudConfig()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,8 +6,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// service is what becomes of the container: nodes of the section, nil for what
-// is not asked for.
+// service has the nodes of the Compose service. Nodes are nil for keys that the
+// declaration does not set.
 type service struct {
 	mapping *yaml.Node
 	image   spot
@@ -21,8 +21,8 @@ type service struct {
 	mounts *yaml.Node
 }
 
-// assemble returns the Compose service, with what konlet did for every
-// container: it pulled at each start, and the host's network is the container's.
+// assemble returns the Compose service. As konlet did for every container, it
+// pulls at each start and uses the host's network.
 func (c *converter) assemble(s *service) *yaml.Node {
 	put := func(name string, value *yaml.Node) {
 		if value != nil {
@@ -57,11 +57,12 @@ func sequence(items []*yaml.Node) *yaml.Node {
 	return &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: items, Line: items[0].Line, Column: items[0].Column}
 }
 
-// Each node has the position of what it was made of.
+// Each node has the position of the declaration's node that it comes from.
 
 func (c *converter) at(at spot, n *yaml.Node) *yaml.Node {
 	n.Line, n.Column = at.Position()
-	// A list's item begins where its first key does: the longer path says more.
+	// An item of a list and its first key have the same position: keep the longer
+	// path, which is more precise.
 	if where := (position{n.Line, n.Column}); len(at.Path) > len(c.paths[where]) {
 		c.paths[where] = at.Path
 	}
@@ -80,14 +81,14 @@ func (c *converter) scalar(at spot, tag, value string) *yaml.Node {
 	return c.at(at, &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value})
 }
 
-// text returns a string that holds no "$".
+// text returns a string without "$".
 func (c *converter) text(at spot, value string) *yaml.Node { return c.scalar(at, "!!str", value) }
 
 // key returns the name of a key.
 func (c *converter) key(at spot, name string) *yaml.Node { return c.text(at, name) }
 
-// value returns a string of the user's. A "$" means nothing in a declaration,
-// and is doubled where it would begin a variable.
+// value returns a string from the declaration. A "$" has no special meaning in a
+// declaration, so it is doubled to be literal in the section.
 func (c *converter) value(at spot, value string) *yaml.Node {
 	return c.scalar(at, "!!str", strings.ReplaceAll(value, "$", "$$"))
 }

@@ -12,17 +12,20 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// diskPath is below which konlet mounted persistent disks.
+// diskPath is the directory where konlet mounted persistent disks.
 const diskPath = "/mnt/disks/gce-containers-mounts/gce-persistent-disks"
 
 // volume is one of the declaration's volumes.
 type volume struct {
 	at spot
-	// kind is emptyDir, hostPath or gcePersistentDisk, "" where it is wrong.
+	// kind is emptyDir, hostPath or gcePersistentDisk, or "" after a problem.
 	kind string
-	// source is the path of the host; disk the device of a persistent disk.
-	source, disk string
-	// mounted counts where it is mounted, and written that a place is not read-only.
+	// source is the path on the host.
+	source string
+	// disk is the device of a persistent disk.
+	disk string
+	// mounted is the number of mounts, and written is true if one is not
+	// read-only.
 	mounted int
 	written bool
 }
@@ -41,7 +44,7 @@ func (c *converter) volumes(at spot) map[string]*volume {
 			case key == "name":
 				name = value
 			case v.kind != "":
-				c.Errorf(value, "there is %s as well: a volume is one of them", v.kind)
+				c.Errorf(value, "cannot be combined with %s: keep one of them", v.kind)
 			default:
 				v.kind = key
 				c.volume(v, value)
@@ -50,9 +53,9 @@ func (c *converter) volumes(at spot) map[string]*volume {
 		switch {
 		case !item.IsMapping():
 		case name.Text() == "":
-			c.Errorf(item, "no name: volumeMounts name the volume by it")
+			c.Errorf(item, "no name: write name: with the name that volumeMounts uses")
 		case volumes[name.Text()] != nil:
-			c.Errorf(name, "there is another volume of this name")
+			c.Errorf(name, "another volume has this name: choose a different one")
 		default:
 			if v.kind == "" {
 				c.Errorf(item, "no volume: write hostPath:, emptyDir: or gcePersistentDisk: below it")
@@ -86,8 +89,9 @@ func (c *converter) emptyDir(at spot) {
 	}
 }
 
-// maxDiskName and diskName are what Google takes for the device name of a disk.
-// A bound in the expression would cost each start of the program a millisecond.
+// maxDiskName and diskName describe the device names that Google accepts. The
+// expression has no bound, because that would add a millisecond to each start of
+// the program.
 const maxDiskName = 63
 
 var diskName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
@@ -102,12 +106,12 @@ func (c *converter) disk(v *volume, at spot) {
 			partition = value
 		case "fsType":
 			if value.Text() != "ext4" && value.Text() != "" {
-				c.Errorf(value, "cannot use this file system: use ext4, the only one that konlet took (others: convert the declaration, and change type:)")
+				c.Errorf(value, "cannot use this file system: use ext4, like konlet (for others, convert the declaration and change type:)")
 			}
 		}
 	})
 	if len(name.Text()) > maxDiskName || !diskName.MatchString(name.Text()) {
-		c.Errorf(at, "no disk: write pdName: with the name that the disk has in this instance")
+		c.Errorf(at, "no disk: write pdName: with the disk's device name in this instance")
 		return
 	}
 	v.disk = "/dev/disk/by-id/google-" + name.Text()
@@ -117,7 +121,7 @@ func (c *converter) disk(v *volume, at spot) {
 	}
 	number, err := strconv.ParseUint(partition.Text(), 10, 7)
 	if err != nil {
-		c.Errorf(partition, "no partition: write its number")
+		c.Errorf(partition, "not a partition: write its number")
 	}
 	if number > 0 {
 		v.disk += fmt.Sprintf("-part%d", number)
@@ -147,7 +151,7 @@ func (c *converter) volumeMounts(at spot, volumes map[string]*volume, s *service
 		case !name.Present():
 			c.Errorf(item, "no name: write name: with the name of a volume")
 		case v == nil:
-			c.Errorf(name, "there is no volume of this name below spec.volumes")
+			c.Errorf(name, "no volume with this name in spec.volumes")
 		case !path.IsAbs(target.Text()):
 			c.Errorf(item, "no path: write mountPath: with an absolute path in the container")
 		default:
@@ -164,7 +168,7 @@ func (c *converter) mount(v *volume, target spot, readOnly bool, s *service) {
 		c.tmpfs(v, target, readOnly, s)
 		return
 	}
-	if v.source == "" { // which was noted
+	if v.source == "" { // already reported
 		return
 	}
 	mount := c.mapping(target)
@@ -177,12 +181,12 @@ func (c *converter) mount(v *volume, target spot, readOnly bool, s *service) {
 	s.volumes = append(s.volumes, mount)
 }
 
-// tmpfs mounts memory. konlet's lay on the host, with the kernel's own mount
-// options, where Docker's are noexec, nosuid and nodev.
+// tmpfs mounts memory. konlet mounted it on the host with the kernel's default
+// options; Docker's defaults are noexec, nosuid and nodev.
 func (c *converter) tmpfs(v *volume, target spot, readOnly bool, s *service) {
 	switch {
 	case v.mounted > 1:
-		c.Errorf(target, "the memory of this volume is mounted elsewhere, too: here each mount would be memory of its own (use hostPath with a directory below /dev/shm)")
+		c.Errorf(target, "cannot mount the memory of a volume twice: each mount would have its own memory (use hostPath with a directory below /dev/shm)")
 		return
 	case strings.Contains(target.Text(), ":"):
 		c.Errorf(target, "cannot mount memory at a path with a colon")
@@ -193,7 +197,7 @@ func (c *converter) tmpfs(v *volume, target spot, readOnly bool, s *service) {
 		options += ",ro"
 	}
 	s.tmpfs = append(s.tmpfs, c.value(target, path.Clean(target.Text())+":"+options))
-	c.note(target, "the memory is emptied whenever the container is started; konlet's was kept until the host rebooted")
+	c.note(target, "the memory is empty at each start of the container; with konlet it was kept until the host rebooted")
 }
 
 // mounts returns x-dockhost.mounts for the disks that the container uses.
@@ -206,7 +210,7 @@ func (c *converter) mounts(volumes map[string]*volume) *yaml.Node {
 			continue
 		}
 		if seen[v.source] {
-			c.Errorf(v.at, "another volume is this disk: name that one in volumeMounts")
+			c.Errorf(v.at, "another volume uses this disk: use that one in volumeMounts")
 		}
 		seen[v.source] = true
 		mount := c.mapping(v.at)
@@ -227,11 +231,12 @@ func (c *converter) mounts(volumes map[string]*volume) *yaml.Node {
 	return list
 }
 
-// unused tells of volumes that no volumeMounts names, which konlet refused.
+// unused adds a note for each volume that no volumeMounts uses; konlet refused
+// those.
 func (c *converter) unused(volumes map[string]*volume) {
 	for _, name := range slices.Sorted(maps.Keys(volumes)) {
 		if v := volumes[name]; v.mounted == 0 && c.Len() == 0 {
-			c.note(v.at, "no volumeMounts names this volume, which konlet refused: it is left out")
+			c.note(v.at, "no volumeMounts uses this volume, so it is left out (konlet refused it)")
 		}
 	}
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/dockhost/dockhost/internal/document"
 )
 
-// CloudConfig returns the section as user data, with what differs in comments.
+// CloudConfig returns the section as user data. Comments list the differences from
+// konlet.
 func (c *Conversion) CloudConfig() ([]byte, error) {
 	var out bytes.Buffer
-	out.WriteString("#cloud-config\n# Made of a " + Attribute + ". What differs from konlet:\n")
+	out.WriteString("#cloud-config\n# Converted from " + Attribute + ". Differences from konlet:\n")
 	for _, difference := range differences() {
 		comment(&out, difference)
 	}
@@ -32,17 +33,17 @@ func (c *Conversion) CloudConfig() ([]byte, error) {
 	return out.Bytes(), encoder.Close()
 }
 
-// differences are those that every declaration has.
+// differences returns the differences for every declaration.
 func differences() []string {
 	return []string{
-		"output goes to the journal of the unit, not to json-file with 3 files of 500 MB",
-		"the container and its unit have the name as it is, without klt- and four letters",
-		"the firewall is left as it is: konlet opened it for tcp, udp and icmp",
+		"output goes to the unit's journal instead of json-file with 3 files of 500 MB",
+		"the container and its unit have the declared name, without klt- and four letters",
+		"the firewall does not change; konlet opened it for tcp, udp and icmp",
 	}
 }
 
-// comment writes one item of a list, and breaks no line: a line break in what
-// the user wrote must not end the comment.
+// comment writes one item of a list on one line. A line break in the user's text
+// must not end the comment.
 func comment(out *bytes.Buffer, text string) {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 || r == 0xfeff {
@@ -53,21 +54,20 @@ func comment(out *bytes.Buffer, text string) {
 	out.WriteString("# - " + text + "\n")
 }
 
-// styled returns a copy in which what is short stands in one line, and what
-// must be a string has quotes where it needs them.
+// styled returns a copy with quotes around the strings that need them.
 func styled(n *yaml.Node) *yaml.Node {
-	made := &yaml.Node{Kind: n.Kind, Tag: n.Tag, Value: n.Value}
+	copied := &yaml.Node{Kind: n.Kind, Tag: n.Tag, Value: n.Value}
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && needsQuotes(n.Value) {
-		made.Style = yaml.DoubleQuotedStyle
+		copied.Style = yaml.DoubleQuotedStyle
 	}
 	for _, child := range n.Content {
-		made.Content = append(made.Content, styled(child))
+		copied.Content = append(copied.Content, styled(child))
 	}
-	return made
+	return copied
 }
 
-// needsQuotes reports whether a plain scalar would not be this string again, to
-// YAML 1.1 and 1.2 alike.
+// needsQuotes reports whether YAML 1.1 or 1.2 would read this plain scalar as
+// something other than this string.
 func needsQuotes(value string) bool {
 	if slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, strings.ToLower(value)) {
 		return true

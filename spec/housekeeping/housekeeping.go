@@ -1,5 +1,5 @@
-// Package housekeeping reads what people write about keeping the disk from
-// filling, in dockhost.yaml and in user data. It is pure.
+// Package housekeeping parses the housekeeping settings in dockhost.yaml and in
+// user data. It is pure.
 package housekeeping
 
 import (
@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// defaultHigh and defaultLow are the marks where only the other is given.
+	// defaultHigh and defaultLow apply when only the other mark is set.
 	defaultHigh, defaultLow = 85, 70
-	// minInterval keeps Docker from being asked all the time.
+	// minInterval bounds the load that housekeeping puts on Docker.
 	minInterval = time.Minute
-	// maxCount bounds what is counted.
+	// maxCount bounds counts and days.
 	maxCount = 10_000
 )
 
-// Keys are the keys that the mapping may have.
+// Keys returns the keys of the mapping.
 func Keys() document.Keys {
 	return document.Only(
 		"build_cache", "containers", "high", "images", "interval", "keep", "keep_last", "low", "max_age", "max_removals",
@@ -28,8 +28,8 @@ func Keys() document.Keys {
 	)
 }
 
-// Parse reads what stands below `housekeeping:`, and notes what is wrong. It
-// returns nil where nothing is said.
+// Parse parses the value of `housekeeping:` and reports problems. It returns nil
+// if there is no value.
 func Parse(report *document.Report, at document.Spot) *spec.Housekeeping {
 	r := reader{report}
 	switch {
@@ -38,7 +38,7 @@ func Parse(report *document.Report, at document.Spot) *spec.Housekeeping {
 	case at.Text() == "off" || at.Text() == "false":
 		return &spec.Housekeeping{Off: new(true)}
 	case !at.IsMapping():
-		r.Errorf(at, "not a mapping: write images: managed and the like below it, indented, or off")
+		r.Errorf(at, "not a mapping: write settings such as images: managed below it, indented, or off")
 		return nil
 	}
 	at = r.Check(at, Keys())
@@ -53,21 +53,21 @@ func Parse(report *document.Report, at document.Spot) *spec.Housekeeping {
 	h.MaxRemovals = r.count(at.Field("max_removals"), 1)
 	h.Interval = r.interval(at.Field("interval"))
 	h.Keep = r.patterns(at.Field("keep"))
-	h.Networks = r.only(at.Field("networks"), "unused")
-	h.Volumes = r.only(at.Field("volumes"), "dangling")
+	h.Networks = r.offOr(at.Field("networks"), "unused")
+	h.Volumes = r.offOr(at.Field("volumes"), "dangling")
 	return h
 }
 
-// reader notes what is wrong while it reads.
+// reader reports problems while it reads.
 type reader struct {
 	*document.Report
 }
 
-// said reports whether a key has a value.
-func said(at document.Spot) bool { return at.Present() && !at.IsNull() }
+// isSet reports whether a key has a value.
+func isSet(at document.Spot) bool { return at.Present() && !at.IsNull() }
 
 func (r reader) scope(at document.Spot, allowed ...spec.Scope) *spec.Scope {
-	if !said(at) {
+	if !isSet(at) {
 		return nil
 	}
 	for _, scope := range allowed {
@@ -75,27 +75,27 @@ func (r reader) scope(at document.Spot, allowed ...spec.Scope) *spec.Scope {
 			return new(scope)
 		}
 	}
-	r.Errorf(at, "unknown: use managed (what dockhost brought), all (whoever brought it) or off")
+	r.Errorf(at, "unknown value: use managed (what dockhost pulled or created), all or off")
 	return nil
 }
 
-// only reads a key that has one value beside off.
-func (r reader) only(at document.Spot, value string) *bool {
+// offOr reads a key whose value is "off" or one other word.
+func (r reader) offOr(at document.Spot, value string) *bool {
 	switch text := at.Text(); {
-	case !said(at):
+	case !isSet(at):
 		return nil
 	case text == value:
 		return new(true)
 	case text == "off" || text == "false":
 		return new(false)
 	}
-	r.Errorf(at, "unknown: use %s or off", value)
+	r.Errorf(at, "unknown value: use %s or off", value)
 	return nil
 }
 
-// marks reads both marks: where one is given, the other is its default.
+// marks reads both marks. If only one is set, the other has its default.
 func (r reader) marks(highAt, lowAt document.Spot) (high, low *int) {
-	if !said(highAt) && !said(lowAt) {
+	if !isSet(highAt) && !isSet(lowAt) {
 		return nil, nil
 	}
 	highMark, okHigh := r.percent(highAt, defaultHigh)
@@ -105,40 +105,45 @@ func (r reader) marks(highAt, lowAt document.Spot) (high, low *int) {
 		return nil, nil
 	case lowMark < highMark:
 		return &highMark, &lowMark
-	case !said(highAt):
-		r.Errorf(lowAt, "not below high, which is %d%% by default: write a lower one, or high, too", defaultHigh)
-	case !said(lowAt):
-		r.Errorf(highAt, "not above low, which is %d%% by default: write a higher one, or low, too", defaultLow)
+	case !isSet(highAt):
+		r.Errorf(lowAt, "not below high, which is %d%% by default: write a lower one, or set high as well", defaultHigh)
+	case !isSet(lowAt):
+		r.Errorf(highAt, "not above low, which is %d%% by default: write a higher one, or set low as well", defaultLow)
 	default:
-		r.Errorf(lowAt, "not below high: removal begins at high and ends at low, such as high: %d%% and low: %d%%", defaultHigh, defaultLow)
+		r.Errorf(lowAt, "not below high: removal starts at high and stops at low, such as high: %d%% and low: %d%%", defaultHigh, defaultLow)
 	}
 	return nil, nil
 }
 
-func (r reader) percent(at document.Spot, otherwise int) (int, bool) {
-	if !said(at) {
-		return otherwise, true
+func (r reader) percent(at document.Spot, unset int) (int, bool) {
+	if !isSet(at) {
+		return unset, true
 	}
 	value, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(at.Text(), "%")))
 	if err != nil || value < 1 || value > 99 {
-		r.Errorf(at, "not a mark: write percent of the file system, from 1%% to 99%%")
+		r.Errorf(at, "not a percentage: write a part of the file system from 1%% to 99%%")
 		return 0, false
 	}
 	return value, true
 }
 
-// age reads a time, in days, too; off is 0 where that is allowed.
+// age reads a duration, which may be in days. If canBeOff is set, "off" is
+// allowed and returned as 0.
 func (r reader) age(at document.Spot, canBeOff bool) *time.Duration {
 	text := at.Text()
 	switch {
-	case !said(at):
+	case !isSet(at):
 		return nil
 	case canBeOff && (text == "off" || text == "false"):
 		return new(time.Duration(0))
 	}
 	age, ok := duration(text)
 	if !ok || canBeOff && age == 0 {
-		r.Errorf(at, "not a time: write 90m, 12h, 30d or the like%s", map[bool]string{true: ", or off"}[canBeOff])
+		orOff := ""
+		if canBeOff {
+			orOff = ", or off"
+		}
+		r.Errorf(at, "not a time: write a number and a unit, such as 90m, 12h or 30d%s", orOff)
 		return nil
 	}
 	return &age
@@ -156,19 +161,19 @@ func duration(text string) (time.Duration, bool) {
 func (r reader) interval(at document.Spot) *time.Duration {
 	interval := r.age(at, false)
 	if interval != nil && *interval < minInterval {
-		r.Errorf(at, "too often: write %s at least", "1m")
+		r.Errorf(at, "too short: write 1m or more")
 		return nil
 	}
 	return interval
 }
 
 func (r reader) count(at document.Spot, least int) *int {
-	if !said(at) {
+	if !isSet(at) {
 		return nil
 	}
 	n, err := strconv.Atoi(at.Text())
 	if err != nil || n < least || n > maxCount {
-		r.Errorf(at, "not a number: write one from %d to %d", least, maxCount)
+		r.Errorf(at, "not a number: write a number from %d to %d", least, maxCount)
 		return nil
 	}
 	return &n
@@ -176,7 +181,7 @@ func (r reader) count(at document.Spot, least int) *int {
 
 // patterns reads one pattern or a list of them.
 func (r reader) patterns(at document.Spot) []string {
-	if !said(at) {
+	if !isSet(at) {
 		return nil
 	}
 	spots := []document.Spot{at}
@@ -195,8 +200,8 @@ func (r reader) patterns(at document.Spot) []string {
 	return patterns
 }
 
-// pattern checks one. Whoever wants to keep everything does not want half of
-// this feature, and says so better.
+// pattern reports whether a pattern is valid. A pattern that matches every image
+// is refused: images: off says the same more clearly.
 func (r reader) pattern(at document.Spot) bool {
 	text := at.Text()
 	name, isLabel := strings.CutPrefix(text, "label=")
@@ -205,11 +210,11 @@ func (r reader) pattern(at document.Spot) bool {
 	case text == "" || strings.ContainsAny(text, " \t\n"):
 		r.Errorf(at, "not a pattern: write a reference with * and ?, such as registry.example/team/*, or label=NAME")
 	case strings.ContainsAny(text, "[]{}\\"):
-		r.Errorf(at, "not a pattern: nothing but * and ? has a meaning, write several patterns instead")
+		r.Errorf(at, "not a pattern: only * and ? are special characters (write several patterns instead)")
 	case isLabel && strings.Trim(name, "*?") == "":
-		r.Errorf(at, "matches every label: write the label's name, as in label=NAME or label=NAME=VALUE")
+		r.Errorf(at, "matches every label: write the name of the label, as in label=NAME or label=NAME=VALUE")
 	case !isLabel && strings.Trim(text, "*?/:@.") == "":
-		r.Errorf(at, "matches every image, so that none would ever go: write which ones, or images: off")
+		r.Errorf(at, "matches every image: write a narrower pattern, or images: off")
 	default:
 		return true
 	}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints the example for Ansible; installs ansible-lint and yamllint where they are missing (5 MB).
+# Lints the example for Ansible. It installs ansible-lint and yamllint (5 MB) if they are missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../packaging/examples/ansible"
 

@@ -13,7 +13,7 @@ import (
 
 const checkTimeout = 5 * time.Second
 
-// ask sends a request to the server at target, which serverURL understands. It returns nil when that is answered with 200.
+// ask sends a request to the server at target (see serverURL). It returns nil if the status of the answer is 200.
 func ask(ctx context.Context, method, target, path string) error {
 	address, err := serverURL(target, path)
 	if err != nil {
@@ -40,7 +40,7 @@ func ask(ctx context.Context, method, target, path string) error {
 	return nil
 }
 
-// serverURL makes a URL of "8080", ":8080", "host:8080" or a whole URL, with this path unless it has one.
+// serverURL returns the URL for "8080", ":8080", "host:8080" or a URL. It adds the path unless target has one.
 func serverURL(target, path string) (string, error) {
 	switch {
 	case isPort(target):

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// linesEvery is how often log lines are written: many at once, or a high rate would need a timer for each line.
+// linesEvery is the interval between writes. Each write has several lines, so that a high rate needs no timer per line.
 const linesEvery = 10 * time.Millisecond
 
-// writeLines writes numbered lines at the given rate a second until ctx ends. A slow reader slows it down: the lines that
-// were due meanwhile follow at once.
+// writeLines writes numbered lines at the given rate per second until ctx ends. After a slow reader has held it up, it
+// writes the lines that are overdue at once.
 func writeLines(ctx context.Context, w io.Writer, rate int) {
 	if rate == 0 {
 		return
@@ -34,7 +34,7 @@ func writeLines(ctx context.Context, w io.Writer, rate int) {
 	}
 }
 
-// linesDue returns how many lines have to be written by the given time after the start.
+// linesDue returns the number of lines that are due at the given time after the start.
 func linesDue(elapsed time.Duration, rate int) int {
 	return int(elapsed.Seconds() * float64(rate))
 }

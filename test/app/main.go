@@ -1,8 +1,8 @@
-// Command dockhost-test-app is the container that dockhost's tests run: a small HTTP server that can be told, by flag
-// or by request, to become ready late, turn unhealthy, hang, crash, eat memory, ignore SIGTERM and write logs at a rate.
-// With -check, -reload and -send it is that server's health check, its reload command and a systemd-notify(1), and with
-// "stall" a registry proxy whose downloads stop half way.
-// It is linked statically, imports only the standard library, and knows nothing of dockhost.
+// Command dockhost-test-app runs in the containers of dockhost's tests. It is a small HTTP server. By flags and requests
+// it becomes ready late, turns unhealthy, hangs, crashes, eats memory, ignores SIGTERM, and writes log lines at a rate.
+// With -check, -reload and -send it is that server's health check, its reload command and a systemd-notify(1). With
+// "stall" it is a registry proxy whose downloads stop half way.
+// It is linked statically, imports only the standard library, and is independent of dockhost.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// host is what the program takes from the machine it runs on.
+// host is the program's environment.
 type host struct {
 	stdout, stderr io.Writer
 	lookupEnv      func(name string) (string, bool)
@@ -44,7 +44,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run picks the mode by the first argument and returns the exit status: 2 for a wrong command line, 1 for any other error.
+// run picks the mode by the first argument. It returns the exit status: 2 for a wrong command line, 1 for other errors.
 func run(ctx context.Context, machine host, args []string) int {
 	mode := runServer
 	if len(args) > 0 && args[0] == "stall" {
@@ -83,15 +83,15 @@ func parseOptions(stderr io.Writer, args []string) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&opts.listen, "listen", ":8080", "`address` to serve HTTP on")
 	flags.StringVar(&opts.check, "check", "", "ask the server at this `port or URL` for its health, and exit 0 or 1")
-	flags.StringVar(&opts.reload, "reload", "", "have the server at this `port or URL` reload, and exit 0 or 1")
-	flags.StringVar(&opts.send, "send", "", "send this `state` to the service manager, wait until it was taken, and exit 0 or 1")
-	flags.BoolVar(&opts.notify, "notify", false, "tell the service manager when the server is ready, and that it is alive")
-	flags.BoolVar(&opts.firstAnswer, "first-answer", false, "once it serves, have it answer a request, and tell when at /first-answer")
+	flags.StringVar(&opts.reload, "reload", "", "make the server at this `port or URL` reload, and exit 0 or 1")
+	flags.StringVar(&opts.send, "send", "", "send this `state` to the service manager, wait until it has been read, and exit 0 or 1")
+	flags.BoolVar(&opts.notify, "notify", false, "send READY=1 and WATCHDOG=1 to the service manager")
+	flags.BoolVar(&opts.firstAnswer, "first-answer", false, "request / at the start, and serve the time of the answer at /first-answer")
 	flags.DurationVar(&opts.readyAfter, "ready-after", 0, "answer /healthz with 503 for this `time` after the start")
 	flags.DurationVar(&opts.exitAfter, "exit-after", 0, "exit with -exit-code after this `time` (0: never)")
 	flags.IntVar(&opts.exitCode, "exit-code", 0, "`status` to exit with after -exit-after")
-	flags.BoolVar(&opts.ignoreSigterm, "ignore-sigterm", false, "go on running when SIGTERM comes")
-	flags.IntVar(&opts.logRate, "log-rate", 0, "write this `number` of log lines a second")
+	flags.BoolVar(&opts.ignoreSigterm, "ignore-sigterm", false, "keep running on SIGTERM")
+	flags.IntVar(&opts.logRate, "log-rate", 0, "write this `number` of log lines per second")
 	flags.BoolVar(&opts.logStderr, "log-stderr", false, "write the log lines to stderr instead of stdout")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
@@ -105,7 +105,8 @@ func parseOptions(stderr io.Writer, args []string) (options, error) {
 	return opts, nil
 }
 
-// runServer serves until it is told to stop, or asks something of a running server if -check, -reload or -send is given.
+// runServer runs the server until it is stopped. With -check, -reload or -send it sends a request to a running server or
+// a state to the service manager instead.
 func runServer(ctx context.Context, machine host, args []string) (int, error) {
 	opts, err := parseOptions(machine.stderr, args)
 	if err != nil {

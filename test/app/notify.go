@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// barrierTimeout is how long the service manager may take to close what it was sent with BARRIER=1.
+// barrierTimeout bounds the wait until the service manager closes the file of a BARRIER=1.
 const barrierTimeout = 5 * time.Second
 
-// notify sends a state to the service manager (sd_notify(3)), as lines of NAME=VALUE, with a file or without.
+// notify sends a state, lines of NAME=VALUE, to the service manager (sd_notify(3)), with at most one file.
 func (h host) notify(state string, files ...*os.File) error {
 	path, ok := h.lookupEnv("NOTIFY_SOCKET")
 	if !ok {
 		return fmt.Errorf("notify: NOTIFY_SOCKET is not set")
 	}
-	// Not connected to its peer: else Go sends no files.
+	// The socket is not connected, because Go sends no files over a connected one.
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
 	if err != nil {
 		return fmt.Errorf("notify: %w", err)
@@ -36,7 +36,8 @@ func (h host) notify(state string, files ...*os.File) error {
 	return nil
 }
 
-// sendState is `-send`: the state, and a barrier that waits until it was taken, as systemd-notify(1) has it.
+// sendState implements -send. Like systemd-notify(1), it sends a barrier after the state, and waits until the service
+// manager has read both.
 func (h host) sendState(state string) error {
 	if err := h.notify(strings.ReplaceAll(state, `\n`, "\n")); err != nil {
 		return err
@@ -54,13 +55,13 @@ func (h host) sendState(state string) error {
 	if err := read.SetReadDeadline(time.Now().Add(barrierTimeout)); err != nil {
 		return err
 	}
-	if _, err := read.Read(make([]byte, 1)); os.IsTimeout(err) { //nolint:forbidigo // this is no part of dockhost
-		return fmt.Errorf("notify: nobody took the state within %s", barrierTimeout)
+	if _, err := read.Read(make([]byte, 1)); os.IsTimeout(err) { //nolint:forbidigo // this program is not a part of dockhost
+		return fmt.Errorf("notify: the service manager did not read the state within %s", barrierTimeout)
 	}
 	return nil
 }
 
-// keepNotified tells the service manager when the server is ready, and from then on that it is alive, until it hangs.
+// keepNotified sends READY=1 when the server is ready, and then WATCHDOG=1 until the server hangs.
 func (s *server) keepNotified(ctx context.Context) {
 	if !s.opts.notify {
 		return
@@ -96,7 +97,7 @@ func (s *server) tell(state string) {
 	}
 }
 
-// watchdogInterval is 0 where the service manager has no watchdog for the server.
+// watchdogInterval returns the interval of WATCHDOG_USEC, or 0 without a watchdog.
 func watchdogInterval(machine host) time.Duration {
 	text, _ := machine.lookupEnv("WATCHDOG_USEC")
 	usec, err := strconv.ParseInt(text, 10, 64)

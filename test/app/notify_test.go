@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// listen is a service manager, and the environment that leads to it.
+// listen returns the socket of a service manager, and the environment that names it.
 func listen(t *testing.T) (*net.UnixConn, map[string]string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "notify")
@@ -23,7 +23,7 @@ func listen(t *testing.T) (*net.UnixConn, map[string]string) {
 	return conn, map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "20000"}
 }
 
-// receive returns what was said, and closes the files that came along.
+// receive returns the next state and the number of files with it, which it closes.
 func receive(t *testing.T, conn *net.UnixConn) (state string, files int) {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
@@ -60,12 +60,12 @@ func TestNotify(t *testing.T) {
 	go server.keepNotified(ctx)
 	for _, want := range []string{"STATUS=warming up", "READY=1\nSTATUS=serving\nMAINPID=1", "WATCHDOG=1", "WATCHDOG=1"} {
 		if got, _ := receive(t, manager); got != want {
-			t.Errorf("the service manager was told %q, want %q", got, want)
+			t.Errorf("received %q, want %q", got, want)
 		}
 	}
 }
 
-// -send waits until what it sent was taken.
+// TestSend checks that -send waits until its state has been read.
 func TestSend(t *testing.T) {
 	manager, env := listen(t)
 	machine, _ := newTestHost(env)
@@ -74,15 +74,15 @@ func TestSend(t *testing.T) {
 	first, _ := receive(t, manager)
 	select {
 	case code := <-sent:
-		t.Errorf("-send exited with %d before its barrier was taken", code)
+		t.Errorf("-send exits %d before the barrier is read", code)
 	default:
 	}
 	second, files := receive(t, manager)
 	if got := []string{first, second}; !slices.Equal(got, []string{"STATUS=one\nERRNO=2", "BARRIER=1"}) || files != 1 {
-		t.Errorf("the service manager was told %q with %d files", got, files)
+		t.Errorf("received %q with %d files, want the state and a barrier with 1 file", got, files)
 	}
 	if code := <-sent; code != 0 {
-		t.Errorf("-send exited with %d, want 0", code)
+		t.Errorf("-send exits %d, want 0", code)
 	}
 }
 
@@ -91,6 +91,6 @@ func TestSendToNobody(t *testing.T) {
 	var stderr strings.Builder
 	machine.stderr = &stderr
 	if code := run(t.Context(), machine, []string{"-send", "READY=1"}); code != 1 || !strings.Contains(stderr.String(), "NOTIFY_SOCKET") {
-		t.Errorf("-send = %d, %q, want 1 and why", code, stderr.String())
+		t.Errorf("-send exits %d and prints %q, want 1 and NOTIFY_SOCKET", code, stderr.String())
 	}
 }

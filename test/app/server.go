@@ -24,7 +24,7 @@ const (
 	maxEatenMB      = 64 << 10
 )
 
-// server is the misbehaving HTTP server. Its exit status is decided by whoever asks first: a signal, a request, a timer.
+// server is the misbehaving HTTP server. The first of a signal, a request and a timer decides its exit status.
 type server struct {
 	opts    options
 	machine host
@@ -32,7 +32,7 @@ type server struct {
 	sick    atomic.Bool
 	hung    atomic.Bool
 	reloads atomic.Int64
-	// firstAnswer is when the server first answered, in seconds since the boot; nil if nobody asked for it.
+	// firstAnswer is the time of the first answer in seconds since the boot; nil without -first-answer.
 	firstAnswer atomic.Pointer[string]
 	exit        chan int
 
@@ -44,7 +44,7 @@ func newServer(opts options, machine host) *server {
 	return &server{opts: opts, machine: machine, started: time.Now(), exit: make(chan int, 1)}
 }
 
-// Run serves until the server is told to stop or ctx ends, and returns the exit status it was told to end with.
+// Run serves until the server is stopped or ctx ends, and returns the exit status.
 func (s *server) Run(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -70,16 +70,16 @@ func (s *server) Run(ctx context.Context) (int, error) {
 	return code, stop(ctx, web)
 }
 
-// timeFirstAnswer asks the server, and keeps when it had the answer.
+// timeFirstAnswer sends a request to the server, and stores the time of the answer.
 func (s *server) timeFirstAnswer(ctx context.Context, listener net.Listener) error {
 	address, isTCP := listener.Addr().(*net.TCPAddr)
 	if !isTCP {
-		return fmt.Errorf("time the first answer: %s is no TCP address", listener.Addr())
+		return fmt.Errorf("time the first answer: %s is not a TCP address", listener.Addr())
 	}
 	if err := ask(ctx, http.MethodGet, strconv.Itoa(address.Port), "/"); err != nil {
 		return fmt.Errorf("time the first answer: %w", err)
 	}
-	// CLOCK_BOOTTIME, as proc_uptime(5) has it.
+	// /proc/uptime shows CLOCK_BOOTTIME (proc_uptime(5)).
 	uptime, err := os.ReadFile("/proc/uptime")
 	if err != nil {
 		return fmt.Errorf("time the first answer: %w", err)
@@ -89,7 +89,7 @@ func (s *server) timeFirstAnswer(ctx context.Context, listener net.Listener) err
 	return nil
 }
 
-// wait returns when the server has to end, with the exit status.
+// wait waits until the server has to end, and returns the exit status.
 func (s *server) wait(ctx context.Context, failed <-chan error) (int, error) {
 	for {
 		select {
@@ -116,12 +116,12 @@ func (s *server) wait(ctx context.Context, failed <-chan error) (int, error) {
 	}
 }
 
-// reload counts, and does nothing else.
+// reload only counts reloads.
 func (s *server) reload(cause fmt.Stringer) {
 	_, _ = fmt.Fprintf(s.machine.stderr, "reload %d, by %v\n", s.reloads.Add(1), cause)
 }
 
-// exitTimer fires the given time after the start; it is nil, and so never fires, for 0.
+// exitTimer fires the given time after the start. For 0 it is nil, and never fires.
 func exitTimer(after time.Duration, started time.Time) <-chan time.Time {
 	if after == 0 {
 		return nil
@@ -129,7 +129,7 @@ func exitTimer(after time.Duration, started time.Time) <-chan time.Time {
 	return time.After(time.Until(started.Add(after)))
 }
 
-// stop lets open requests end, for a bounded time.
+// stop shuts the server down, and waits a bounded time for open requests.
 func stop(ctx context.Context, web *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
@@ -162,7 +162,7 @@ func (s *server) routes() http.Handler {
 	return mux
 }
 
-// identity is what GET / answers.
+// identity is the answer to GET /.
 type identity struct {
 	Version  string `json:"version"`
 	Hostname string `json:"hostname"`
@@ -185,19 +185,19 @@ func (s *server) serveHealth(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.sick.Load() {
-		http.Error(w, "unhealthy, as it was told to be", http.StatusServiceUnavailable)
+		http.Error(w, "unhealthy by request", http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = fmt.Fprintln(w, "ok")
 }
 
-// serveHang has the server look hung from then on: its health is never told again.
+// serveHang makes the server look hung: it answers no further request for its health.
 func (s *server) serveHang(w http.ResponseWriter, _ *http.Request) {
 	s.hung.Store(true)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// serveReload refuses while the server is told to be unhealthy.
+// serveReload fails while the server is unhealthy by request.
 func (s *server) serveReload(w http.ResponseWriter, r *http.Request) {
 	if s.sick.Load() {
 		http.Error(w, "cannot reload while unhealthy", http.StatusServiceUnavailable)
@@ -243,7 +243,7 @@ func (s *server) serveEat(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// eat takes memory and keeps it. Each page is written to: untouched memory costs nothing.
+// eat allocates memory and keeps it. It writes to each page, because the kernel does not allocate untouched pages.
 func (s *server) eat(bytes int) {
 	food := make([]byte, bytes)
 	for i := 0; i < bytes; i += pageBytes {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// newTestHost returns a machine with the given variables, and the channel its signals come by.
+// newTestHost returns a host with the given variables, and the channel of its signals.
 func newTestHost(env map[string]string) (host, chan<- os.Signal) {
 	signals := make(chan os.Signal, 1)
 	return host{
@@ -41,17 +41,17 @@ func TestRoutes(t *testing.T) {
 		status         int
 		body           string
 	}{
-		"version":              {"GET", "/", 200, `"version":"2","hostname":"web-1"`},
-		"healthy from start":   {"GET", "/healthz", 200, "ok"},
-		"variable":             {"GET", "/env?name=APP_VERSION", 200, "2"},
-		"unknown variable":     {"GET", "/env?name=NONE", 404, "NONE"},
-		"healthy without on":   {"POST", "/healthy", 400, "true or false"},
-		"crash, no number":     {"POST", "/crash?code=x", 400, `"x"`},
-		"crash, no exit code":  {"POST", "/crash?code=256", 400, "from 0 to 255"},
-		"eat nothing":          {"POST", "/eat?mb=0", 400, "from 1 to"},
-		"crash is no question": {"GET", "/crash?code=3", 405, ""},
-		"reload":               {"POST", "/reload", 200, ""},
-		"no such page":         {"GET", "/other", 404, ""},
+		"version":             {"GET", "/", 200, `"version":"2","hostname":"web-1"`},
+		"healthy from start":  {"GET", "/healthz", 200, "ok"},
+		"variable":            {"GET", "/env?name=APP_VERSION", 200, "2"},
+		"unknown variable":    {"GET", "/env?name=NONE", 404, "NONE"},
+		"healthy without on":  {"POST", "/healthy", 400, "true or false"},
+		"crash, no number":    {"POST", "/crash?code=x", 400, `"x"`},
+		"crash, no exit code": {"POST", "/crash?code=256", 400, "from 0 to 255"},
+		"eat nothing":         {"POST", "/eat?mb=0", 400, "from 1 to"},
+		"crash by GET":        {"GET", "/crash?code=3", 405, ""},
+		"reload":              {"POST", "/reload", 200, ""},
+		"unknown page":        {"GET", "/other", 404, ""},
 	}
 	machine, _ := newTestHost(map[string]string{"APP_VERSION": "2"})
 	for name, test := range tests {
@@ -78,9 +78,9 @@ func TestHealth(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		check("when ready", 200)
 		request(t, routes, "POST", "/healthy?on=false")
-		check("when told to be unhealthy", 503)
+		check("when unhealthy by request", 503)
 		request(t, routes, "POST", "/healthy?on=true")
-		check("when told to be healthy", 200)
+		check("when healthy by request", 200)
 	})
 }
 
@@ -89,7 +89,7 @@ func TestReload(t *testing.T) {
 	server := newServer(options{exitAfter: 100 * time.Millisecond}, machine)
 	signals <- syscall.SIGHUP
 	if code, err := server.wait(t.Context(), nil); code != 0 || err != nil {
-		t.Errorf("wait() = %d, %v, want that it goes on after SIGHUP", code, err)
+		t.Errorf("wait() = %d, %v after SIGHUP, want it to keep running", code, err)
 	}
 	request(t, server.routes(), "POST", "/reload")
 	request(t, server.routes(), "POST", "/healthy?on=false")
@@ -101,12 +101,11 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// A server that hangs answers no question about its health.
 func TestFirstAnswer(t *testing.T) {
 	machine, _ := newTestHost(nil)
 	s := newServer(options{listen: "127.0.0.1:0", firstAnswer: true}, machine)
 	if got := request(t, s.routes(), "GET", "/first-answer").Code; got != http.StatusNotFound {
-		t.Errorf("before it serves: status %d, want 404", got)
+		t.Errorf("GET /first-answer before it serves = %d, want 404", got)
 	}
 	s.exit <- 0
 	if code, err := s.Run(t.Context()); code != 0 || err != nil {
@@ -138,7 +137,7 @@ func TestEatKeepsMemory(t *testing.T) {
 	request(t, server.routes(), "POST", "/eat?mb=2")
 	request(t, server.routes(), "POST", "/eat?mb=1")
 	if len(server.eaten) != 2 || len(server.eaten[0]) != 2<<20 {
-		t.Errorf("eaten %d times, want 2 MiB and 1 MiB", len(server.eaten))
+		t.Errorf("allocations = %d, want 2 MiB and 1 MiB", len(server.eaten))
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// stallOptions are the command line of "stall".
+// stallOptions is the command line of "stall".
 type stallOptions struct {
 	listen   string
 	upstream *url.URL
@@ -30,7 +30,7 @@ func parseStallOptions(stderr io.Writer, args []string) (stallOptions, error) {
 	listen := flags.String("listen", ":5001", "`address` to serve plain HTTP on")
 	upstream := flags.String("upstream", "https://localhost:5000", "`URL` of the real registry")
 	ca := flags.String("ca", "", "PEM `file` of the authority that signed the registry's certificate")
-	after := flags.String("after", "1MB", "`bytes` of each blob that get through")
+	after := flags.String("after", "1MB", "number of `bytes` of each blob that pass")
 	if err := flags.Parse(args); err != nil {
 		return stallOptions{}, err
 	}
@@ -46,7 +46,7 @@ func parseStallOptions(stderr io.Writer, args []string) (stallOptions, error) {
 	return opts, err
 }
 
-// readRoots returns nil, which stands for the system's own authorities, if file is empty.
+// readRoots returns nil, the system's authorities, if file is "".
 func readRoots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -72,7 +72,7 @@ func parseBytes(s string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(number, 10, 32)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is no number of bytes (like 500, 20kB, 1MB, 2GB)", s)
+		return 0, fmt.Errorf("%q is not a number of bytes (such as 500, 20kB, 1MB, 2GB)", s)
 	}
 	return n * factor, nil
 }
@@ -94,15 +94,15 @@ func runStall(ctx context.Context, machine host, args []string) (int, error) {
 	case <-machine.signals:
 	case <-ctx.Done():
 	}
-	return 0, web.Close() // stalled downloads would hold up a graceful end
+	return 0, web.Close() // a graceful shutdown would wait for stalled downloads
 }
 
-// newStallProxy returns a proxy to the registry that passes everything but the rest of a blob after the first bytes.
+// newStallProxy returns a proxy of the registry that passes only the first bytes of each blob.
 func newStallProxy(opts stallOptions) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(opts.upstream) },
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: opts.roots, MinVersion: tls.VersionTLS12}},
-		FlushInterval: -1, // at once: what comes before the stall must not wait in a buffer
+		FlushInterval: -1, // at once, so that no byte waits in a buffer before the stall
 		ModifyResponse: func(response *http.Response) error {
 			if isBlob(response.Request) && response.StatusCode < http.StatusMultipleChoices {
 				response.Body = &stallingBody{ctx: response.Request.Context(), body: response.Body, left: opts.after}
@@ -112,15 +112,15 @@ func newStallProxy(opts stallOptions) *httputil.ReverseProxy {
 	}
 }
 
-// isBlob reports whether the request downloads a layer or an image's configuration: GET /v2/<name>/blobs/<digest>
-// (OCI distribution specification, "Pulling blobs").
+// isBlob reports whether the request is GET /v2/<name>/blobs/<digest>, the download of a layer or of an image's
+// configuration (OCI distribution specification, "Pulling blobs").
 func isBlob(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v2/") && strings.Contains(r.URL.Path, "/blobs/")
 }
 
-// stallingBody hands out the first bytes of a body, and then blocks until the client goes away.
+// stallingBody returns the first bytes of a body, and then blocks until the client disconnects.
 type stallingBody struct {
-	ctx  context.Context //nolint:containedctx // io.Reader has no way to hand it in
+	ctx  context.Context //nolint:containedctx // io.Reader has no parameter for it
 	body io.ReadCloser
 	left int64
 }
@@ -134,7 +134,7 @@ func (b *stallingBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// atEnd tells a body that ends just here, which is whole, from one that has more to give and stalls.
+// atEnd reports whether the body ends here. A body with further bytes stalls.
 func (b *stallingBody) atEnd(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil

@@ -25,7 +25,7 @@ func TestParseBytes(t *testing.T) {
 	}
 }
 
-// newStalling returns the address of a proxy to a registry in which everything is 1000 bytes long.
+// newStalling returns the address of a proxy of a registry whose answers are all 1000 bytes long.
 func newStalling(t *testing.T, after int64) (address string) {
 	t.Helper()
 	registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -66,7 +66,7 @@ func TestStallProxy(t *testing.T) {
 	}
 }
 
-// download returns how many bytes came, and what ended it.
+// download returns the number of bytes received, and the error that ended the download.
 func download(ctx context.Context, address string) (int, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

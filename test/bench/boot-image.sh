@@ -1,11 +1,11 @@
 #!/bin/sh
-# A program for packaging/bake (--hook): puts a quadlet into the image that `make bench-boot` boots, with Podman, and the
-# test application in its storage.
+# A hook for packaging/bake (--hook): installs Podman in the image that `make bench-boot` boots, with a quadlet and the
+# image of the test application.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
 apt-get -q -y -o Acquire::Check-Valid-Until=false update
-# nftables is what netavark calls.
+# netavark runs nftables.
 apt-get -q -y --no-install-recommends install podman crun conmon netavark nftables
 systemctl --quiet disable netavark-dhcp-proxy.socket podman.socket podman-restart.service podman-auto-update.timer podman-clean-transient.service
 podman load -i /app.tar
@@ -24,6 +24,6 @@ cat >/etc/containers/systemd/quadlet.container <<-END
 	WantedBy=multi-user.target
 END
 
-# The images of the tests leave out the wait for the network, which those of clouds have.
+# The disk images of the tests do not wait for the network. Those of clouds do.
 rm -f /etc/systemd/system/systemd-networkd-wait-online.service
 systemctl --quiet enable systemd-networkd-wait-online.service

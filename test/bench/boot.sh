@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Measures how long a machine takes from its start until its container answers: with dockhost, with cloud-init, and with a
-# Podman quadlet, each time the first boot of a new instance, of one image that has the container's image in it. It only
-# prints: a benchmark fails no build. All that the boots tell is in build/bench-boot-SUITE.log, their numbers in
-# build/bench-boot-SUITE.json, and a plot of an early boot in build/bench-boot-SUITE.svg.
+# Measures the time from a machine's start until its container answers: with dockhost, with cloud-init, and with a Podman
+# quadlet. Each boot is the first one of a new instance, from the same disk image, which has the container's image. It only
+# prints the numbers, and fails no build because of them. The output of the boots is in build/bench-boot-SUITE.log, their
+# numbers are in build/bench-boot-SUITE.json, and a plot of an early boot is in build/bench-boot-SUITE.svg.
 #
 #   boot.sh SUITE...
 #
 # Environment:
-#   BOOT_RUNS    how often each way is booted (default: 5)
-#   BOOT_CPUS    processors of the machines (default: 1). Where software emulates more than one, the clock is the real one:
-#                let nothing else run
-#   BOOT_RESUME  set it to add to the numbers that are there, of a run that was ended
+#   BOOT_RUNS    number of boots of each way (default: 5)
+#   BOOT_CPUS    number of processors of the machines (default: 1). With more than one emulated processor the machines use
+#                the real clock: run nothing else then
+#   BOOT_RESUME  if set, adds to the numbers of an interrupted run
 #   VM_ACCEL     qemu's accelerator: tcg (software, the default), or kvm where that works
-#   TMPDIR       where the machines' disks are; in a tmpfs they do not wait for this machine's
+#   TMPDIR       directory of the machines' disks; on a tmpfs they do not wait for the host's disk
 # and those of test/vm/image.sh.
 set -euo pipefail
 
@@ -33,7 +33,7 @@ bench() {
 	[ -n "${BOOT_RESUME:-}" ] || rm -f "$out.json"
 	say "$suite: booting (log: $out.log)"
 	echo "== $suite: $(nproc) CPUs, load $(cut -d' ' -f1 /proc/loadavg), ${VM_ACCEL:-tcg}"
-	# A boot that fails has no numbers; the others have.
+	# The boots that succeed have numbers.
 	(cd test/vm && "$TOP/build/bench-boot.test" -test.v -test.timeout 12h -test.run '^TestBootTimes$' -image "$image" \
 		-accel "${VM_ACCEL:-tcg}" -boots "${BOOT_RUNS:-5}" -cpus "${BOOT_CPUS:-1}" -results "$out.json" -plot "$out.svg") >"$out.log" 2>&1 ||
 		say "$suite: some boots failed (see $out.log)"
@@ -48,7 +48,7 @@ main() {
 	done
 	mkdir -p build
 	go test -tags vm -c -o build/bench-boot.test ./test/vm
-	for suite in "$@"; do # one after the other, or they would measure each other
+	for suite in "$@"; do # one after the other, so that they do not disturb each other
 		bench "$suite"
 	done
 }

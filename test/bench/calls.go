@@ -2,17 +2,17 @@ package main
 
 import "context"
 
-// calls are how long one call of the OCI runtime takes that does nothing, without and with dockhost's before it. Docker
-// makes a handful for each start of a container.
+// calls are the times of one OCI runtime call that does nothing, for runc and for dockhost-runtime, which executes runc.
+// Docker makes a handful of calls for each start of a container.
 type calls struct {
 	plain, passThrough samples
 }
 
 const (
-	// plainPath is found in PATH, as dockhost-runtime finds it.
+	// plainPath is looked up in PATH, as dockhost-runtime looks it up.
 	plainPath    = "runc"
 	dockhostPath = "/usr/libexec/dockhost/dockhost-runtime"
-	// callsPerRun is how often more than the other commands these are measured: they are short.
+	// callsPerRun is the number of calls per run. They are shorter than the other commands, so there are more of them.
 	callsPerRun = 4
 )
 

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// commandTimeout bounds each command: far more than any takes that ends.
+// commandTimeout bounds each command. It is far longer than any command takes.
 const commandTimeout = 2 * time.Minute
 
 // command is a program and its arguments.
@@ -25,7 +25,7 @@ func newCmd(ctx context.Context, c command) *exec.Cmd {
 	return cmd
 }
 
-// output runs a command that must succeed and returns what it prints, less the white space at the ends.
+// output runs a command that must succeed, and returns its output without white space at the ends.
 func (c command) output(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -38,7 +38,7 @@ func (c command) output(ctx context.Context) (string, error) {
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// timed runs commands one after the other and returns when they began and ended.
+// timed runs commands one after the other, and returns when the first began and the last ended.
 func timed(ctx context.Context, commands ...command) (began, ended time.Time, err error) {
 	began = time.Now()
 	for _, c := range commands {

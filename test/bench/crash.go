@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// measureCrash kills a container's first process, and measures until the container is back.
+// measureCrash kills a container's first process, and measures the time until the container runs again.
 func measureCrash(ctx context.Context, w *way) error {
 	if _, _, err := timed(ctx, w.start); err != nil {
 		return err
@@ -39,8 +39,8 @@ func measureCrash(ctx context.Context, w *way) error {
 	return err
 }
 
-// awaitReady returns when it became ready, once it did after the given time. It asks seldom, for the time is on record and
-// each question costs the machine a process.
+// awaitReady waits until a way has become ready after the given time, and returns when it did. It polls rarely: the time
+// is on record, and each query starts a process.
 func (w *way) awaitReady(ctx context.Context, after time.Time) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -58,7 +58,7 @@ func (w *way) awaitReady(ctx context.Context, after time.Time) (time.Time, error
 	}
 }
 
-// readySince says whether the unit is ready, and since when; without a unit, whether the container runs.
+// readySince reports whether the unit is ready and since when, or without a unit whether the container runs.
 func (w *way) readySince(ctx context.Context) (time.Time, bool, error) {
 	if w.unit == "" {
 		c, err := inspect(ctx, w.program, w.container)
@@ -80,7 +80,8 @@ func property(ctx context.Context, unit, name string) (string, error) {
 	return command{"systemctl", "show", "--value", "-p", name, unit}.output(ctx)
 }
 
-// sinceBoot is the time of systemd's monotonic timestamps, which count microseconds. The others show whole seconds only.
+// sinceBoot converts one of systemd's monotonic timestamps. They count microseconds; its other timestamps have whole
+// seconds.
 func sinceBoot(timestamp string) (time.Time, error) {
 	at, err := strconv.ParseInt(strings.TrimSpace(timestamp), 10, 64)
 	if err != nil {

@@ -7,20 +7,21 @@ import (
 	"time"
 )
 
-// resident is a unit whose main process stays beside its container.
+// resident is a unit whose main process runs as long as its container.
 type resident struct {
 	name            string
 	program         string
 	container, unit string
 	memory          memory
-	// wakeups is how often a minute the process was woken up while it had nothing to do.
+	// wakeups is the number of wakeups per minute of the idle process.
 	wakeups float64
 }
 
-// residents are what stays: with a container without a health check, and with one, which Docker runs each second.
+// residents are the units that are compared, with a container without a health check, and with one whose health check
+// Docker runs each second.
 type residents struct {
 	client, assigned, run          *resident
-	quadlet                        *resident // nil where there is no Podman
+	quadlet                        *resident // nil without Podman
 	clientChecked, assignedChecked *resident
 }
 
@@ -51,14 +52,15 @@ func (r residents) all() []*resident {
 }
 
 const (
-	// beforeMemory is how long a process is left alone before its memory is read.
+	// beforeMemory is the time between a process's start and the reading of its memory.
 	beforeMemory = 10 * time.Second
-	// beforeWakeups is how long it is left alone before its wakeups are counted: timeouts of what it did at its start,
-	// of half a minute, are not of interest.
+	// beforeWakeups is the time before its wakeups are counted. It outlasts the timeouts of half a minute that begin at
+	// its start.
 	beforeWakeups = time.Minute
 )
 
-// measureMemory reads the memory of each one alone: two processes of one program would share what PSS divides.
+// measureMemory reads the memory of one resident at a time: two processes of one program would share pages, which PSS
+// divides between them.
 func measureMemory(ctx context.Context, all []*resident) error {
 	for _, r := range all {
 		if err := r.measureMemory(ctx); err != nil {
@@ -81,7 +83,7 @@ func (r *resident) measureMemory(ctx context.Context) (err error) {
 	return err
 }
 
-// measureWakeups counts how often each one was switched to, all at the same time.
+// measureWakeups counts the context switches to all residents at the same time.
 func measureWakeups(ctx context.Context, all []*resident, idle time.Duration) (err error) {
 	pids, before := make([]int, len(all)), make([]int, len(all))
 	for i, r := range all {
@@ -127,7 +129,7 @@ func (r *resident) stop(ctx context.Context) error {
 	return err
 }
 
-// awaitRunning returns once the engine says that the container runs.
+// awaitRunning waits until the engine reports that the container runs.
 func awaitRunning(ctx context.Context, program, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()

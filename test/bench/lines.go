@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// linesFile lies in memory, so that no disk is measured.
+	// linesFile is on a tmpfs, so that no disk is measured.
 	linesFile = "/run/dockhost-bench/lines"
-	// linesTurns is how often at most a program relays all lines.
+	// linesTurns is the highest number of times that a program relays all lines.
 	linesTurns = 5
 	mebibyte   = 1 << 20
-	// lineLength divides a mebibyte, so that no line is cut.
+	// lineLength divides a mebibyte, so that dd cuts no line.
 	lineLength = 128
 )
 
-// relay is a unit that relays what its container writes to a file, and how it fared each time.
+// relay is a unit that relays its container's output to a file, and its measurements.
 type relay struct {
 	name string
 	unit string
-	// took is from the first byte to the last, and cpu what the main process used for it.
+	// took is the time from the first byte to the last, and cpu the main process's CPU time for them.
 	took, cpu samples
-	// memory is what the main process was left with.
+	// memory is the memory of the main process afterwards.
 	memory memory
 }
 
@@ -43,7 +43,8 @@ func newRelays() relays {
 func (r relays) list() []*relay { return []*relay{r.client, r.run} }
 
 // linesArgs are the options, the image and the command of a container that writes lines as fast as it can, and then waits
-// for its end. The lines are read from memory, many at a time: what is measured is who relays them. Docker keeps no copy.
+// for its stop. It reads many lines at a time from memory, so that the relay is measured, and not the container. Docker
+// keeps no copy.
 func linesArgs(o options) string {
 	line := fmt.Sprintf("%-*s", lineLength-1, "2026-11-22T14:00:00Z INFO request served method=GET path=/v1/things status=200 duration=17ms")
 	script := fmt.Sprintf(`yes "%s" | head -c %d >/lines/one; trap exit TERM; cat $$(yes /lines/one | head -n %d); sleep 1d & wait`,
@@ -51,7 +52,7 @@ func linesArgs(o options) string {
 	return fmt.Sprintf("--log-driver none --tmpfs /lines %s sh -c '%s'", o.shellImage, script)
 }
 
-// measureLines has both relay the same lines in turns.
+// measureLines lets both programs relay the same lines in turns.
 func measureLines(ctx context.Context, o options, list []*relay) error {
 	for i := range min(o.runs, linesTurns) {
 		for j := range list {
@@ -97,10 +98,10 @@ func (r *relay) measure(ctx context.Context, size int64) (err error) {
 	return err
 }
 
-// linesPoll is how often the file is looked at.
+// linesPoll is the interval between looks at the file.
 const linesPoll = 5 * time.Millisecond
 
-// await returns when the file has a size, and what the process has used until then.
+// await waits until the file has a size, and returns when it did and the CPU time of the process until then.
 func (r *relay) await(ctx context.Context, pid int, size int64) (time.Time, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -114,7 +115,7 @@ func (r *relay) await(ctx context.Context, pid int, size int64) (time.Time, time
 			return time.Now(), cpu, err
 		}
 		if err := pause(ctx, linesPoll); err != nil {
-			return time.Time{}, 0, fmt.Errorf("wait for %d bytes, of which %d have come: %w", size, file.Size(), err)
+			return time.Time{}, 0, fmt.Errorf("wait for %d bytes, got %d: %w", size, file.Size(), err)
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Command dockhost-bench measures, on a test host, what dockhost adds to docker's own start and stop of a container and to
-// its return after a crash, what stays resident beside a container, and who relays its output how fast; beside docker's
-// own client, and Podman where it is there. It runs on the host itself, so that nothing but the measured commands is in
-// the times. It judges nothing: the goals stand beside the numbers. test/bench/run.sh prepares the host and starts it.
+// Command dockhost-bench compares dockhost with docker, and with Podman if it is installed, on a test host: the time that
+// a container takes to start, to stop and to return after a crash, the process that stays resident for it, and the rate at
+// which its output is relayed. It runs on the host itself, so that the times cover only the measured commands. It prints
+// goals next to the numbers, but judges none. test/bench/run.sh prepares the host and starts it.
 package main
 
 import (
@@ -26,7 +26,7 @@ type options struct {
 
 	shellImage string
 	linesMiB   int
-	// noQuadlet says why there is no Podman to compare with; "" if there is.
+	// noQuadlet is the reason why Podman is not measured; "" if it is.
 	noQuadlet string
 }
 
@@ -44,14 +44,14 @@ func parseOptions(stderr io.Writer, args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("dockhost-bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.IntVar(&o.runs, "n", 15, "measure each way this `number` of times")
-	flags.StringVar(&o.image, "image", "localhost:5000/app:1", "run this `image`, which the host has")
-	flags.StringVar(&o.container, "container", "app", "`name` of the assigned container of the same image, without a health check")
-	flags.StringVar(&o.checked, "checked", "checked", "`name` of the assigned container of the same image, with the image's health check")
-	flags.DurationVar(&o.idle, "idle", 2*time.Minute, "count for this `time` how often an idle program is woken up")
-	flags.StringVar(&o.shellImage, "shell-image", "localhost:5000/busybox", "`image` with a shell, for the log lines")
-	flags.IntVar(&o.linesMiB, "log-mb", 1024, "relay this `number` of MiB of log lines")
-	flags.StringVar(&o.noQuadlet, "no-quadlet", "", "`reason` why Podman's quadlet is not measured")
+	flags.IntVar(&o.runs, "n", 15, "`number` of runs of each way")
+	flags.StringVar(&o.image, "image", "localhost:5000/app:1", "`image` to run, which the host must have")
+	flags.StringVar(&o.container, "container", "app", "`name` of the assigned container of this image without a health check")
+	flags.StringVar(&o.checked, "checked", "checked", "`name` of the assigned container of this image with a health check")
+	flags.DurationVar(&o.idle, "idle", 2*time.Minute, "`time` for which wakeups of idle programs are counted")
+	flags.StringVar(&o.shellImage, "shell-image", "localhost:5000/busybox", "`image` with a shell, which prints the log lines")
+	flags.IntVar(&o.linesMiB, "log-mb", 1024, "`number` of MiB of log lines")
+	flags.StringVar(&o.noQuadlet, "no-quadlet", "", "`reason` why no Podman quadlet is measured")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
@@ -106,7 +106,7 @@ func measure(ctx context.Context, progress io.Writer, o options) (report, error)
 	return r, measureLines(ctx, o, r.relays.list())
 }
 
-// pause lets what the last command left behind come to rest.
+// pause waits until the machine is quiet after the last command.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -15,13 +15,13 @@ import (
 
 // memory is what a process uses, in KiB, as proc_pid_smaps(5) counts it.
 type memory struct {
-	// rss counts pages that it shares in full, pss in proportion to how many share them.
+	// rss counts shared pages in full, pss divides them by the number of processes that share them.
 	rss, pss int
-	// anonymous is what is its own alone, and cannot be dropped.
+	// anonymous counts private pages that the kernel cannot drop.
 	anonymous int
 }
 
-// mainPID is the main process of a unit that runs.
+// mainPID returns the main process of an active unit.
 func mainPID(ctx context.Context, unit string) (int, error) {
 	out, err := property(ctx, unit, "MainPID")
 	if err != nil {
@@ -48,15 +48,15 @@ func readMemory(pid int) (memory, error) {
 	return m, nil
 }
 
-// parseMemory reads lines as "Pss:    1234 kB".
+// parseMemory reads lines such as "Pss:    1234 kB".
 func parseMemory(r io.Reader) (memory, error) {
 	var m memory
 	err := parseNumbers(r, "kB", map[string]*int{"Rss": &m.rss, "Pss": &m.pss, "Anonymous": &m.anonymous})
 	return m, err
 }
 
-// readSwitches counts how often the kernel switched to the threads of a process: because they had something to do, or
-// because something else had before. It disturbs none of them.
+// readSwitches returns the number of voluntary and involuntary context switches of the threads of a process. It does not
+// wake them up.
 func readSwitches(pid int) (int, error) {
 	threads, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task/*/status"))
 	if err != nil {
@@ -80,21 +80,21 @@ func readSwitches(pid int) (int, error) {
 	return sum, nil
 }
 
-// parseSwitches reads lines as "voluntary_ctxt_switches:	12", as proc_pid_status(5) has them.
+// parseSwitches reads lines such as "voluntary_ctxt_switches:	12" of proc_pid_status(5).
 func parseSwitches(r io.Reader) (int, error) {
 	var voluntary, other int
 	err := parseNumbers(r, "", map[string]*int{"voluntary_ctxt_switches": &voluntary, "nonvoluntary_ctxt_switches": &other})
 	return voluntary + other, err
 }
 
-// parseNumbers reads from lines as "NAME: NUMBER UNIT" those that are asked for. Each must be there.
+// parseNumbers reads the given names from lines such as "NAME: NUMBER UNIT". It fails unless all are present.
 func parseNumbers(r io.Reader, unit string, into map[string]*int) error {
 	found := 0
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), ":")
-		number, asked := into[name]
-		if !asked {
+		number, wanted := into[name]
+		if !wanted {
 			continue
 		}
 		parsed, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(value, unit)))
@@ -108,15 +108,15 @@ func parseNumbers(r io.Reader, unit string, into map[string]*int) error {
 		return err
 	}
 	if found < len(into) {
-		return errors.New("not all of the numbers are there")
+		return errors.New("some numbers are missing")
 	}
 	return nil
 }
 
-// tick is the unit of the times in proc_pid_stat(5), the same on every architecture that dockhost is built for.
+// tick is the unit of the times in proc_pid_stat(5). It is the same on all architectures that dockhost supports.
 const tick = 10 * time.Millisecond
 
-// readCPU is the time that a process has used, those of its threads that have ended included.
+// readCPU returns the CPU time of a process, including its threads that have ended.
 func readCPU(pid int) (time.Duration, error) {
 	path := filepath.Join("/proc", strconv.Itoa(pid), "stat")
 	text, err := os.ReadFile(path)
@@ -130,7 +130,8 @@ func readCPU(pid int) (time.Duration, error) {
 	return cpu, nil
 }
 
-// parseCPU adds utime and stime, the 14th and 15th field. The 2nd, the program's name in parentheses, may hold anything.
+// parseCPU adds utime and stime, the 14th and 15th field. The 2nd field, the program's name in parentheses, may contain
+// spaces and parentheses.
 func parseCPU(stat string) (time.Duration, error) {
 	const utime, stime = 14 - 3, 15 - 3
 	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:])

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The goals. They are printed, not enforced: a machine that is busy or slow fails nothing.
+// The goals are printed, not enforced: the numbers depend on how fast and busy the machine is.
 const (
 	startGoal     = 1.05
 	runtimeGoal   = 1.05
@@ -20,7 +20,7 @@ const (
 	cpuGoal       = 1.0
 )
 
-// report is all that was measured.
+// report has all measurements.
 type report struct {
 	options   options
 	ways      ways
@@ -67,7 +67,7 @@ func (r report) writeStart(w io.Writer) {
 func (r report) writeParts(w io.Writer) {
 	row(w, "of which", cells{"to create", "to running", "to the end"})
 	for _, way := range r.ways.toStart() {
-		row(w, way.name, cells{ms(way.asked.median()), ms(way.made.median()), ms(way.returned.median())})
+		row(w, way.name, cells{ms(way.toCreate.median()), ms(way.toRun.median()), ms(way.toReturn.median())})
 	}
 	fmt.Fprintln(w)
 }
@@ -144,10 +144,10 @@ func (r report) rate(one *relay) string {
 	return fmt.Sprintf("%.0f MiB/s", float64(r.options.linesMiB)/one.took.median().Seconds())
 }
 
-// cells are the numbers of a line.
+// cells are the columns of a line.
 type cells []string
 
-// row writes a line: what it is about to the left, the numbers to the right, and then the notes.
+// row writes a line: its name on the left, the numbers on the right, and then the notes.
 func row(w io.Writer, name string, numbers cells, notes ...string) {
 	var line strings.Builder
 	fmt.Fprintf(&line, "%-32s", name)

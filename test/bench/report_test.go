@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// times makes samples of so many milliseconds.
+// times returns samples of these numbers of milliseconds.
 func times(ms ...int) samples {
 	var s samples
 	for _, n := range ms {
@@ -140,7 +140,7 @@ func TestReportWithoutQuadlet(t *testing.T) {
 	}
 }
 
-// exampleReport is a report of what might be measured.
+// exampleReport returns a report with invented measurements.
 func exampleReport(o options) report {
 	r := report{
 		options: o, ways: newWays(o), residents: newResidents(o), relays: newRelays(),
@@ -148,7 +148,7 @@ func exampleReport(o options) report {
 	}
 	for i, w := range r.ways.toStart() {
 		w.started, w.stopped = times(100+10*i), times(200+10*i)
-		w.asked, w.made, w.returned = times(10), times(80), times(10)
+		w.toCreate, w.toRun, w.toReturn = times(10), times(80), times(10)
 	}
 	for i, w := range r.ways.toCrash() {
 		w.crashed = times(250 + 10*i)

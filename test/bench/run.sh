@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Measures, on the test hosts of the given Debian suites, dockhost beside Docker and Podman: starts, stops and returns
-# after a crash, what stays resident beside a container, and log lines. It only prints: a benchmark fails no build.
+# Compares dockhost with Docker and Podman on the test hosts of the given Debian suites: starts, stops, returns after a
+# crash, resident processes, and log lines. It only prints the numbers, and fails no build because of them.
 #
-# Podman is installed into the test host from Debian, if it is not there. It stays until the test host is made anew.
+# It installs Podman from Debian into the test host if necessary. Podman stays there until the test host is recreated.
 #
 #   run.sh SUITE...
 #
 # Environment:
-#   BENCH_N      how often each way is measured (default: 15)
-#   BENCH_IDLE   for how long it is counted how often an idle program is woken up (default: 2m, so that what Go's
-#                runtime does every two minutes is in it)
-#   BENCH_LOG_MB the size of the log lines, in MiB (default: 1024)
+#   BENCH_N      number of runs of each way (default: 15)
+#   BENCH_IDLE   time for which wakeups of idle programs are counted (default: 2m, which includes what Go's runtime does
+#                every two minutes)
+#   BENCH_LOG_MB size of the log lines in MiB (default: 1024)
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -29,13 +29,13 @@ build_program() {
 	(cd "$TOP" && CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$PROGRAM" ./test/bench)
 }
 
-# host_name SUITE is as test/lab/lab.sh has it.
+# host_name SUITE prints the name that test/lab/lab.sh gives the test host.
 host_name() { echo "dockhost-lab-$1${LAB_NAME:+-$LAB_NAME}"; }
 
 # inside SUITE COMMAND... runs it on the test host.
 inside() { docker exec -i "$(host_name "$1")" "${@:2}"; }
 
-# reset_host SUITE leaves nothing assigned and nothing running.
+# reset_host SUITE removes all assignments and containers.
 reset_host() {
 	inside "$1" bash -euo pipefail -s <<-'END'
 		systemctl stop dockhost.service dockhost.socket 'dockhost@*.service' 'bench-*.service'
@@ -50,11 +50,11 @@ reset_host() {
 	END
 }
 
-# own_client SUITE gives the host a copy of Docker's client of its own: test hosts of one image share the pages of its
-# files, so that PSS would depend on what other hosts run at the time. The file system copies what is changed.
+# own_client SUITE gives the host its own copy of Docker's client. Test hosts of one image share the pages of its files, so
+# PSS would depend on what other hosts run. The overlay file system copies a file when it changes.
 own_client() { inside "$1" chmod u+x /usr/bin/docker; }
 
-# assign SUITE gives the host its user data, and waits until the containers have run: then their image is there.
+# assign SUITE gives the host its user data, and waits until the containers have run, so that the host has their image.
 assign() {
 	inside "$1" mkdir -p "$SEED"
 	inside "$1" sh -c "cat >$SEED/user-data" <"$TOP/test/bench/user-data"
@@ -79,14 +79,14 @@ await_active() {
 	done
 }
 
-# ensure_podman SUITE has Podman and the image of the containers on the host, or prints why it cannot be.
+# ensure_podman SUITE installs Podman and gives it the containers' image. It prints the reason if it cannot.
 ensure_podman() {
 	inside "$1" bash -euo pipefail -s <<-'END'
 		if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
-			echo "it needs cgroup v2"
+			echo "Podman needs cgroup v2"
 			exit
 		fi
-		# nftables is what netavark calls. Nothing of it is started.
+		# netavark runs nftables. No service of these packages is started.
 		missing=()
 		for package in podman crun conmon netavark nftables; do
 			dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
@@ -96,15 +96,15 @@ ensure_podman() {
 			if ! log=$(apt-get update -q 2>&1 && apt-get install -y -q --no-install-recommends \
 				-o Dpkg::Options::=--force-unsafe-io "${missing[@]}" 2>&1); then
 				echo "$log" >&2
-				echo "Debian's packages cannot be installed"
+				echo "apt cannot install Debian's packages"
 				exit
 			fi
 		fi
 		if [ ! -x /usr/lib/systemd/system-generators/podman-system-generator ]; then
-			echo "$(podman --version) has none"
+			echo "$(podman --version) has no quadlets"
 			exit
 		fi
-		# Like Docker's, its storage cannot lie on an overlay file system.
+		# Podman's storage, like Docker's, cannot be on an overlay file system.
 		if [ ! -e /etc/containers/storage.conf ]; then
 			printf '[storage]\ndriver="overlay"\ngraphroot="/var/lib/containerd/podman"\nrunroot="/run/containers/storage"\n' \
 				>/etc/containers/storage.conf
@@ -115,7 +115,7 @@ ensure_podman() {
 	END
 }
 
-# describe SUITE prints what the numbers depend on.
+# describe SUITE prints the versions and the load that the numbers depend on.
 describe() {
 	inside "$1" bash -euo pipefail -s <<-'END'
 		version=$(systemctl --version | sed -nE '1s/^systemd ([0-9]+).*/\1/p')
@@ -147,7 +147,7 @@ main() {
 	[ "$#" -gt 0 ] || usage
 	build_program
 	local suite
-	for suite in "$@"; do # one after the other, or they would measure each other
+	for suite in "$@"; do # one after the other, so that they do not disturb each other
 		bench "$suite"
 	done
 }

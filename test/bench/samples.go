@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// samples are the times of one thing that was measured several times.
+// samples are repeated measurements of one time.
 type samples []time.Duration
 
 func (s samples) median() time.Duration { return s.quantile(0.5) }
 
-// quantile returns the time that this part of the samples, 0 to 1, lies below; between two samples, the line between
-// them. Without samples it is 0.
+// quantile returns the time below which this part of the samples, 0 to 1, lies. It interpolates between two samples, and
+// returns 0 without samples.
 func (s samples) quantile(part float64) time.Duration {
 	if len(s) == 0 {
 		return 0
@@ -23,7 +23,7 @@ func (s samples) quantile(part float64) time.Duration {
 	return sorted[low] + time.Duration((at-float64(low))*float64(sorted[high]-sorted[low]))
 }
 
-// ratio says how many times as long as base this took, by the medians.
+// ratio returns the median divided by the median of base.
 func (s samples) ratio(base samples) float64 {
 	return float64(s.median()) / float64(base.median())
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The units that the benchmark brings, each named like its container.
+// The units of the benchmark, each named like its container.
 const (
 	runUnit           = "bench-run"
 	quadletUnit       = "bench-quadlet"
@@ -18,10 +18,11 @@ const (
 	linesClientUnit   = "bench-lines-client"
 )
 
-// noCheck turns the image's health check off, which would run in the middle of what is measured.
+// noCheck turns off the image's health check, which would disturb the measurements.
 const noCheck = "--no-healthcheck "
 
-// runService is a unit as people write it for `dockhost run`: the container's name, its arguments, more settings.
+// runService is a typical unit for `dockhost run`. Its arguments are the container's name, its arguments, and more
+// settings.
 const runService = `[Unit]
 Description=dockhost run of %[1]s
 StartLimitIntervalSec=0
@@ -34,7 +35,7 @@ RestartSec=0
 ExecStart=/usr/bin/dockhost run --rm --name %[1]s %[2]s
 %[3]s`
 
-// clientService is the same for `docker run`.
+// clientService is a typical unit for `docker run`, with the same arguments.
 const clientService = `[Unit]
 Description=docker run of %[1]s
 [Service]
@@ -42,8 +43,8 @@ ExecStart=/usr/bin/docker run --rm --name %[1]s %[2]s
 ExecStop=/usr/bin/docker stop %[1]s
 %[3]s`
 
-// quadlet is the same for Podman: the container's name, its image. PidsLimit=0, or crun insists on a controller that a
-// test host may lack.
+// quadlet is the same for Podman. Its arguments are the container's name and image. Without PidsLimit=0, crun requires a
+// controller that a test host may lack.
 const quadlet = `[Unit]
 StartLimitIntervalSec=0
 [Container]
@@ -56,18 +57,18 @@ Restart=always
 RestartSec=0
 `
 
-// toFile has a unit's output go to a file, past the journal.
+// toFile sends a unit's output to a file instead of the journal.
 const toFile = "StandardOutput=file:" + linesFile + "\nStandardError=journal\n"
 
 // unitFile is a unit's path and content.
 type unitFile struct{ path, text string }
 
-// name is what systemctl calls the unit.
+// name returns the name of the unit.
 func (u unitFile) name() string {
 	return strings.TrimSuffix(filepath.Base(u.path), filepath.Ext(u.path)) + ".service"
 }
 
-// unitFiles are all units that the benchmark brings. They lie where a reboot removes them.
+// unitFiles are the units of the benchmark. They are in /run, so that a reboot removes them.
 func unitFiles(o options) []unitFile {
 	service := func(name, template, args, more string) unitFile {
 		return unitFile{"/run/systemd/system/" + name + ".service", fmt.Sprintf(template, name, args, more)}
@@ -99,7 +100,7 @@ func installUnits(ctx context.Context, units []unitFile) error {
 	return err
 }
 
-// removeUnits stops the units, whatever state they are in, and removes them.
+// removeUnits stops and removes the units, in any state.
 func removeUnits(ctx context.Context, units []unitFile) error {
 	stop := command{"systemctl", "stop"}
 	for _, u := range units {

@@ -18,34 +18,34 @@ const (
 	runtimeDockhost = "dockhost"
 )
 
-// way is one way to run a container, and how long it took each time.
+// way is a way to run a container, and its measurements.
 type way struct {
 	name string
 	// program is the command of the engine that runs the container: docker or podman.
 	program   string
 	container string
-	// unit is the unit that runs the container; "" where the engine alone does.
+	// unit is the unit that runs the container; "" if the engine runs it without one.
 	unit  string
 	start command
 	stop  []command
 
 	started, stopped samples
-	// The parts of started: until the engine began to create the container, until the container's process ran, and
-	// until the command returned.
-	asked, made, returned samples
-	// crashed is from the end of the container's first process until the unit was ready again, or until it ran again
-	// where there is no unit.
+	// The parts of started: until the engine begins to create the container, until the container's process runs, and
+	// until the command returns.
+	toCreate, toRun, toReturn samples
+	// crashed is the time from the end of the container's first process until the unit is ready again, or without a
+	// unit until the container runs again.
 	crashed samples
 }
 
-// ways are what is compared. The first and the second are the same to Docker: how far they are apart is the noise.
+// ways are compared with each other. The first two are the same to Docker, so their difference is the noise.
 type ways struct {
 	docker, plain, passThrough *way
-	// assigned is dockhost@NAME.service, and run a unit that somebody wrote.
+	// assigned is dockhost@NAME.service, and run a hand-written unit.
 	assigned, run *way
-	// quadlet is Podman's; nil where there is none.
+	// quadlet is a unit of Podman; nil without Podman.
 	quadlet *way
-	// restarting is docker with its own restart policy.
+	// restarting is docker with a restart policy.
 	restarting *way
 }
 
@@ -102,7 +102,7 @@ func (w ways) withQuadlet(list ...*way) []*way {
 	return list
 }
 
-// inTurns runs each way once for nothing, and then in turns, so that whatever else the machine does befalls all alike.
+// inTurns runs each way once to warm up, and then all ways in turns, so that other load on the machine affects all alike.
 func inTurns(ctx context.Context, progress io.Writer, what string, list []*way, runs int, measure func(context.Context, *way) error) error {
 	for _, w := range list {
 		discarded := *w
@@ -136,9 +136,9 @@ func measureStart(ctx context.Context, w *way) error {
 		return err
 	}
 	w.started = append(w.started, ended.Sub(began))
-	w.asked = append(w.asked, c.Created.Sub(began))
-	w.made = append(w.made, c.State.StartedAt.Sub(c.Created))
-	w.returned = append(w.returned, ended.Sub(c.State.StartedAt))
+	w.toCreate = append(w.toCreate, c.Created.Sub(began))
+	w.toRun = append(w.toRun, c.State.StartedAt.Sub(c.Created))
+	w.toReturn = append(w.toReturn, ended.Sub(c.State.StartedAt))
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func measureStart(ctx context.Context, w *way) error {
 	return err
 }
 
-// container is what docker and podman alike tell of one.
+// container is the part of docker inspect that podman inspect has too.
 type container struct {
 	Created time.Time
 	State   struct {
@@ -158,17 +158,17 @@ type container struct {
 }
 
 func inspect(ctx context.Context, program, name string) (container, error) {
-	ask := command{program, "container", "inspect", name}
-	out, err := ask.output(ctx)
+	query := command{program, "container", "inspect", name}
+	out, err := query.output(ctx)
 	if err != nil {
 		return container{}, err
 	}
-	var found []container
-	if err := json.Unmarshal([]byte(out), &found); err != nil {
-		return container{}, fmt.Errorf("%s: %w", ask, err)
+	var containers []container
+	if err := json.Unmarshal([]byte(out), &containers); err != nil {
+		return container{}, fmt.Errorf("%s: %w", query, err)
 	}
-	if len(found) != 1 {
-		return container{}, fmt.Errorf("%s tells of %d containers", ask, len(found))
+	if len(containers) != 1 {
+		return container{}, fmt.Errorf("%s prints %d containers, want 1", query, len(containers))
 	}
-	return found[0], nil
+	return containers[0], nil
 }

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// onAnsible is where the host has the example, and a playbook of the test's.
+// onAnsible is the host's directory with the example and the test's playbook.
 const onAnsible = onHost + "/ansible"
 
-// newAnsibleHost is a host without dockhost, with the Ansible of its own
-// distribution, and the example of ours.
+// newAnsibleHost returns a host without dockhost, with its distribution's Ansible
+// and dockhost's example.
 func newAnsibleHost(t *testing.T) *host {
 	t.Helper()
 	h := newPackageHost(t)
@@ -27,8 +27,8 @@ func newAnsibleHost(t *testing.T) *host {
 	return h
 }
 
-// play runs the role with these containers, and returns what Ansible prints and
-// exits with.
+// play runs the role with these containers, and returns the output and the exit
+// status of Ansible.
 func (h *host) play(containers string) (string, int) {
 	h.Helper()
 	h.write(onAnsible+"/vars.yml", `
@@ -43,8 +43,8 @@ dockhost_containers: `+containers)
 
 var changedTasks = regexp.MustCompile(`changed=(\d+) .* failed=0`)
 
-// changes is play, which must succeed, and the number of tasks that changed
-// anything.
+// changes runs play, which must succeed, and returns the number of tasks that
+// changed something.
 func (h *host) changes(containers string) string {
 	h.Helper()
 	out, code := h.play(containers)
@@ -58,8 +58,8 @@ func (h *host) changes(containers string) string {
 	return m[1]
 }
 
-// ansibleApp is the test application in a Compose file of the role's, and what
-// else there is beside it.
+// ansibleApp returns the role's Compose files for the test application and for
+// other containers of the same image.
 func ansibleApp(unit string, others ...string) string {
 	const compose = `{services: {%s: {image: "localhost:5000/app:1", environment: {TOKEN: s3cret}, ` +
 		`x-dockhost: {notify: "http://:8080/", unit: {Service: %s}}}}, ` +
@@ -71,15 +71,16 @@ func ansibleApp(unit string, others ...string) string {
 	return "{" + strings.Join(files, ", ") + "}\n"
 }
 
-// TestAnsibleRole has the role of the examples make a host of a bare one, do
-// nothing the second time, and touch no container needlessly.
-func TestAnsibleRole(t *testing.T) {
+// TestAnsibleRoleIsIdempotent runs the example's role on a host without dockhost,
+// and again: the second run changes nothing. No run restarts a container without
+// need.
+func TestAnsibleRoleIsIdempotent(t *testing.T) {
 	h := newAnsibleHost(t)
 	first := ansibleApp("{CPUWeight: 100}", "other")
 	if n := h.changes(first); n == "0" {
 		t.Error("the first run changed nothing")
 	}
-	// The role has waited until they are.
+	// The role has waited until both are ready.
 	for _, name := range []string{"app", "other"} {
 		if c, err := h.container(name); err != nil || !c.Ready {
 			t.Errorf("status of %s = %+v, %v, want it ready", name, c, err)
@@ -88,13 +89,13 @@ func TestAnsibleRole(t *testing.T) {
 	pid := h.pid("app")
 
 	if n := h.changes(first); n != "0" {
-		t.Errorf("the same again changed %s", n)
+		t.Errorf("the second run changed %s tasks, want 0", n)
 	}
 
 	if n := h.changes(ansibleApp("{CPUWeight: 200}")); n != "2" {
-		t.Errorf("another unit setting, and a container less, changed %s, want 2", n)
+		t.Errorf("another unit setting and one container less changed %s tasks, want 2", n)
 	}
-	h.eventually("other is gone, and app has its setting", func() error {
+	h.eventually("other is gone and app has its setting", func() error {
 		if got := h.output("docker ps -a --format '{{.Names}}'"); got != "app" {
 			return fmt.Errorf("containers: %s", got)
 		}
@@ -106,10 +107,10 @@ func TestAnsibleRole(t *testing.T) {
 
 	out, code := h.play(ansibleApp("{ExecStart: s3cret}"))
 	if code == 0 || strings.Contains(out, "s3cret") || !strings.Contains(out, "ExecStart") {
-		t.Errorf("a file that is wrong: exit %d, want a failure that names ExecStart and no value: %s", code, out)
+		t.Errorf("a wrong Compose file: exit %d, want a failure that names ExecStart and no value: %s", code, out)
 	}
 	h.run("grep -q 'CPUWeight: 200' /etc/dockhost/containers/app.yaml")
 	if got := h.pid("app"); got != pid {
-		t.Errorf("the container's pid is %s after all this, was %s", got, pid)
+		t.Errorf("pid = %s after all runs, want %s", got, pid)
 	}
 }

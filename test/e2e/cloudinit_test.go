@@ -13,11 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// others is what the user data of these tests has beside dockhost.
+// others are cloud-init's own keys in the user data of these tests.
 const others = "write_files: [{path: /run/e2e-cloud-init-written, content: x}]\nruncmd: [touch /run/e2e-cloud-init-run]\n"
 
-// cloudInit has cloud-init run all of its stages with user data, as on a first
-// boot, and returns what it warned of and the exit status of its status.
+// cloudInit runs all stages of cloud-init with user data, as on a first boot. It
+// returns the warnings, and the exit status of cloud-init status.
 func (h *host) cloudInit(userData string) (warnings []string, status int) {
 	h.Helper()
 	h.userData(userData)
@@ -34,10 +34,10 @@ func (h *host) cloudInit(userData string) (warnings []string, status int) {
 	return strings.Split(strings.TrimSpace(out), "\n"), status
 }
 
-// keepCloudInit puts everything that cloud-init keeps back as it was.
+// keepCloudInit restores the files of cloud-init when the test ends.
 func (h *host) keepCloudInit() {
 	h.Helper()
-	// The sockets below share are those of a process that runs.
+	// A running process has the sockets below share.
 	const paths = "var/lib/cloud var/log/cloud-init.log var/log/cloud-init-output.log run/cloud-init"
 	h.run("tar -C / -cf /run/e2e-cloud-init.tar --exclude=run/cloud-init/share --ignore-failed-read " + paths)
 	h.Cleanup(func() {
@@ -54,11 +54,11 @@ func multipart(parts ...string) string {
 	return "Content-Type: multipart/mixed; boundary=b\nMIME-Version: 1.0\n\n--b\n" + strings.Join(parts, "\n--b\n") + "\n--b--\n"
 }
 
-// cloud-init does its own work with user data that holds a dockhost section in
-// any of its places. The package's part handler keeps it silent about parts of
-// type text/x-dockhost; of the key dockhost it warns where it checks for
-// unknown keys, and goes on.
-func TestCloudInitTakesOurUserData(t *testing.T) {
+// TestCloudInitAcceptsOurUserData gives cloud-init user data with a dockhost
+// section in each of its possible places: cloud-init still does its own work. The
+// package's part handler accepts parts of type text/x-dockhost. A cloud-init that
+// checks for unknown keys warns about the key dockhost, and continues.
+func TestCloudInitAcceptsOurUserData(t *testing.T) {
 	const config = "Content-Type: text/cloud-config\n\n#cloud-config\n" + others
 	own := app()
 	tests := []struct {
@@ -104,8 +104,8 @@ func TestCloudInitTakesOurUserData(t *testing.T) {
 	}
 }
 
-// checksKeys reports whether this cloud-init knows which keys there are. The
-// one that Debian 12 has does not.
+// checksKeys reports whether this cloud-init rejects unknown keys. Debian 12's
+// does not.
 func (h *host) checksKeys() bool {
 	h.Helper()
 	h.write("/run/e2e-cloud-init.yaml", "#cloud-config\nno_such_key: 1\n")
@@ -113,8 +113,9 @@ func (h *host) checksKeys() bool {
 	return code != 0
 }
 
-// cloud-init schema names the key dockhost and nothing else.
-func TestCloudInitSchema(t *testing.T) {
+// TestCloudInitSchemaNamesOnlyOurKey checks that cloud-init schema complains about
+// nothing but the key dockhost.
+func TestCloudInitSchemaNamesOnlyOurKey(t *testing.T) {
 	h := newHost(t)
 	const path = "/run/e2e-cloud-init.yaml"
 	t.Cleanup(func() { h.run("rm -f " + path) })
@@ -123,19 +124,20 @@ func TestCloudInitSchema(t *testing.T) {
 	out, code := h.try("cloud-init schema --config-file " + path)
 	const refusal = "dockhost: Additional properties are not allowed ('dockhost' was unexpected)"
 	if named := strings.Contains(out, refusal); named != checks || (code != 0) != checks {
-		t.Errorf("cloud-init schema exits %d and says %q, want %q: %v", code, out, refusal, checks)
+		t.Errorf("cloud-init schema exits %d and prints %q, want %q: %v", code, out, refusal, checks)
 	}
 	if errors := strings.Count(out, "Additional properties"); checks && errors != 1 {
-		t.Errorf("cloud-init schema says %q, want nothing but the key", out)
+		t.Errorf("cloud-init schema prints %q, want one error", out)
 	}
 }
 
-// The part handler is in place before cloud-init looks for it.
-func TestPartHandlerIsThereFirst(t *testing.T) {
+// TestPartHandlerIsInstalledBeforeCloudInit checks that systemd-tmpfiles copies
+// the part handler before cloud-init looks for it.
+func TestPartHandlerIsInstalledBeforeCloudInit(t *testing.T) {
 	h := newHost(t)
 	unit := h.output("systemctl cat cloud-init-network.service >/dev/null 2>&1 && echo cloud-init-network || echo cloud-init")
 	if after := h.property(unit, "After"); !strings.Contains(after, "systemd-tmpfiles-setup.service") {
-		t.Errorf("%s is after %s, want systemd-tmpfiles-setup.service among them", unit, after)
+		t.Errorf("After= of %s = %s, want systemd-tmpfiles-setup.service in it", unit, after)
 	}
 	if out := h.output("systemd-analyze verify " + unit + ".service 2>&1 | grep -i cycle || true"); out != "" {
 		t.Error(out)
@@ -150,9 +152,10 @@ func indented(text string) string {
 	return out.String()
 }
 
-// The host boots the same with cloud-init and without, and the agent is ready
-// before cloud-init's final stage.
-func TestBootWithAndWithoutCloudInit(t *testing.T) {
+// TestAgentStartsWithAndWithoutCloudInit boots the host with and without
+// cloud-init: the container runs. With cloud-init, the agent is ready before the
+// final stage.
+func TestAgentStartsWithAndWithoutCloudInit(t *testing.T) {
 	h := newHost(t)
 	h.Cleanup(func() { h.run("cloud-init clean --logs; systemd-tmpfiles --create dockhost.conf") })
 	h.run("systemctl enable --quiet dockhost.socket dockhost.service; cloud-init clean --logs")
@@ -171,11 +174,11 @@ func TestBootWithAndWithoutCloudInit(t *testing.T) {
 		h.run("cloud-init status --wait || true")
 		agent, final := at("dockhost.service", "ActiveEnterTimestamp"), at("cloud-final.service", "InactiveExitTimestamp")
 		if agent == 0 || final == 0 || agent > final {
-			t.Errorf("the agent is ready at %d, cloud-init's final stage begins at %d: want that later", agent, final)
+			t.Errorf("the agent is ready at %d and cloud-init's final stage starts at %d, want the agent first", agent, final)
 		}
-		// The container waits for Docker, and for nothing of cloud-init's.
+		// The container waits for Docker, but not for cloud-init.
 		if after := h.property("dockhost@app.service", "After"); strings.Contains(after, "cloud-") {
-			t.Errorf("the container is started after %s", after)
+			t.Errorf("After= of the container = %s, want no unit of cloud-init", after)
 		}
 	})
 	t.Run("without", func(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// On GCE, user data that is edited in the console is there at once: without a
-// reload, a reboot, or a poll.
-func TestGCELive(t *testing.T) {
+// TestGCEUserDataTakesEffectAtOnce changes the user data of a GCE instance: it
+// takes effect at once, without a reload, a reboot or a poll.
+func TestGCEUserDataTakesEffectAtOnce(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
 	h.onCloud(address, map[string]string{"product_name": "Google Compute Engine"})
@@ -21,22 +21,28 @@ func TestGCELive(t *testing.T) {
 	agent := h.property("dockhost.service", "MainPID")
 
 	h.cloudUserData(app(`environment: {GREETING: "second"}`))
-	h.eventually("the container is the new one", func() error {
-		if env, _ := h.try("docker inspect -f '{{.Config.Env}}' app"); !strings.Contains(env, "GREETING=second") {
-			return fmt.Errorf("its environment is %s", env)
-		}
-		return nil
-	})
+	h.greets("second")
 	h.ready("app")
 	if now := h.property("dockhost.service", "MainPID"); now != agent {
-		t.Errorf("the agent is process %s, want %s still", now, agent)
+		t.Errorf("MainPID of the agent = %s, want %s", now, agent)
 	}
 }
 
-// A boot while the metadata service is away starts what ran last, without
-// waiting, and says what it waits for; when the service is back, its user data
-// is taken over.
-func TestMetadataServiceDown(t *testing.T) {
+// greets waits until the container app has this GREETING in its environment.
+func (h *host) greets(greeting string) {
+	h.Helper()
+	h.eventually("the container has GREETING="+greeting, func() error {
+		if env, _ := h.try("docker inspect -f '{{.Config.Env}}' app"); !strings.Contains(env, "GREETING="+greeting) {
+			return fmt.Errorf("environment = %s", env)
+		}
+		return nil
+	})
+}
+
+// TestLastKnownGoodRunsWithoutMetadataService boots while the metadata service is
+// down: the last known good assignment runs at once, and STATUS= says what the
+// agent waits for. When the service is back, the agent reads its user data.
+func TestLastKnownGoodRunsWithoutMetadataService(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
 	h.onCloud(address, map[string]string{"product_name": "OpenStack Nova"})
@@ -45,30 +51,25 @@ func TestMetadataServiceDown(t *testing.T) {
 	h.takeOver()
 	h.ready("app")
 
-	// What a reboot leaves.
+	// This leaves the state of a reboot.
 	h.run("systemctl stop dockhost.service dockhost.socket 'dockhost@*.service' " + metadataUnit + `.service
 		rm -rf /run/dockhost/containers/* /run/dockhost/state/* /run/dockhost/logins/* /run/systemd/system/dockhost@*.service.d
 		systemctl daemon-reload`)
 	h.run("systemctl start dockhost.socket dockhost.service")
 	h.ready("app")
-	h.eventually("it says what it waits for", func() error {
+	h.eventually("the agent waits for the metadata service", func() error {
 		const want = "waiting for the metadata service of OpenStack at " + address + ": connection refused"
 		if text := h.property("dockhost.service", "StatusText"); !strings.Contains(text, want) {
-			return fmt.Errorf("STATUS=%s, want %s", text, want)
+			return fmt.Errorf("StatusText = %q, want %q", text, want)
 		}
 		return nil
 	})
 
 	h.cloudUserData(app(`environment: {GREETING: "second"}`))
 	h.serve("OpenStack", address)
-	h.eventually("the container is the new one", func() error {
-		if env, _ := h.try("docker inspect -f '{{.Config.Env}}' app"); !strings.Contains(env, "GREETING=second") {
-			return fmt.Errorf("its environment is %s", env)
-		}
-		return nil
-	})
+	h.greets("second")
 	h.source("OpenStack")
 	if text := h.property("dockhost.service", "StatusText"); strings.Contains(text, "waiting for the metadata") {
-		t.Errorf("STATUS=%s, want that it waits no more", text)
+		t.Errorf("StatusText = %q, want no waiting", text)
 	}
 }

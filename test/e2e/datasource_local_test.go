@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// looksLike has the agent see other files at these paths of the host.
+// looksLike makes the agent see other files at these paths of the host.
 func (h *host) looksLike(paths map[string]string) {
 	h.Helper()
 	var binds strings.Builder
@@ -23,7 +23,7 @@ func (h *host) looksLike(paths map[string]string) {
 	h.dropIn("[Service]\n" + binds.String())
 }
 
-// dropIn puts a drop-in into the agent's unit until the test ends.
+// dropIn adds a drop-in to the agent's unit until the test ends.
 func (h *host) dropIn(text string) {
 	h.Helper()
 	const file = "/run/systemd/system/dockhost.service.d/test.conf"
@@ -40,8 +40,8 @@ func (h *host) dmi(field, value string) {
 	h.looksLike(map[string]string{"/sys/class": "/root/class"})
 }
 
-// disc gives the host a disc with these files that udev would name by its
-// label. It is an image: test hosts may have no block devices.
+// disc gives the host a disc with these files, at the path that udev gives a disc
+// with this label. It is a plain file: test hosts may have no block devices.
 func (h *host) disc(label string, vfat bool, files map[string]string) {
 	h.Helper()
 	dir := h.TempDir()
@@ -74,8 +74,8 @@ func (h *host) disc(label string, vfat bool, files map[string]string) {
 	h.Cleanup(func() { h.run("rm -rf /dev/sr9 /dev/disk") })
 }
 
-// serves runs a web server with these files at an address, "PORT" or the path
-// of a socket, until the test ends.
+// serves runs a web server with these files until the test ends. The address is a
+// port or the path of a socket.
 func (h *host) serves(address string, files map[string]string) {
 	h.Helper()
 	for name, text := range files {
@@ -117,9 +117,9 @@ case "$1" in
 esac
 `
 
-// TestLocalDatasources: wherever on the host the user data is, the host gets
-// its container.
-func TestLocalDatasources(t *testing.T) {
+// TestLocalDatasourcesAssignContainer assigns a container by each datasource that
+// needs no network.
+func TestLocalDatasourcesAssignContainer(t *testing.T) {
 	text := "#cloud-config\n" + app()
 	coded := base64.StdEncoding.EncodeToString([]byte(text))
 	const meta = "instance-id: i-e2e\n"
@@ -186,7 +186,7 @@ func TestLocalDatasources(t *testing.T) {
 			h.ready("app")
 			s, _ := h.status()
 			if s.Source.Datasource != tt.datasource || s.Source.Path != tt.path || !strings.EqualFold(s.Source.InstanceID, "i-e2e") {
-				t.Errorf("the source is %+v, want %s with %s of i-e2e", s.Source, tt.datasource, tt.path)
+				t.Errorf("source = %+v, want %s with %s of i-e2e", s.Source, tt.datasource, tt.path)
 			}
 		})
 	}

@@ -5,15 +5,13 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-// Where a test has the fake metadata service, and what it serves.
+// The paths of the fake metadata service, its unit, and the files it serves.
 const (
 	metadataProgram = "/usr/local/bin/dockhost-test-metadata"
 	metadataUnit    = "dockhost-test-metadata"
@@ -21,9 +19,10 @@ const (
 	metadataDropIn  = "/run/systemd/system/dockhost.service.d/50-test-dmi.conf"
 )
 
-// onCloud makes the host one of a cloud until the test ends: DMI that dockhost
-// sees, and the cloud's address on the loopback interface. Nothing serves
-// there yet; the address stays so that no request leaves the host.
+// onCloud makes the host look like an instance of a cloud until the test ends:
+// dockhost sees the cloud's DMI, and the loopback interface has the address of
+// the metadata service, so that no request leaves the host. It does not start the
+// service.
 func (h *host) onCloud(address string, dmi map[string]string) {
 	h.Helper()
 	h.Cleanup(func() {
@@ -34,7 +33,7 @@ func (h *host) onCloud(address string, dmi map[string]string) {
 	for field, value := range dmi {
 		h.write(metadataFiles+"/dmi/"+field, value+"\n")
 	}
-	// The test hosts are containers, without /sys/class/dmi.
+	// A test host is a container and has no /sys/class/dmi.
 	h.write(metadataDropIn, "[Service]\nTemporaryFileSystem=/sys/class\nBindReadOnlyPaths="+metadataFiles+"/dmi:/sys/class/dmi/id\n")
 	h.run("systemctl daemon-reload")
 }
@@ -47,22 +46,16 @@ func (h *host) serve(platform, address string, flags ...string) {
 		metadataUnit, metadataProgram, platform, address, metadataFiles, strings.Join(flags, " ")))
 	h.eventually("the metadata service listens", func() error {
 		if out, code := h.try("ss -Hltn src " + address + ":80 | grep ."); code != 0 {
-			return fmt.Errorf("it does not: %s", out)
+			return fmt.Errorf("nothing listens: %s", out)
 		}
 		return nil
 	})
 }
 
-// install puts the fake into the host: test/metadata, built from this tree.
+// install copies the fake service, test/metadata, to the host.
 func (h *host) install() {
 	h.Helper()
-	program := filepath.Join(h.TempDir(), "metadata")
-	build := exec.CommandContext(h.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "../metadata")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
-	if out, err := build.CombinedOutput(); err != nil {
-		h.Fatalf("build the metadata service: %v: %s", err, out)
-	}
-	binary, err := os.ReadFile(program)
+	binary, err := os.ReadFile(h.program("../metadata"))
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -71,30 +64,31 @@ func (h *host) install() {
 	}
 }
 
-// cloudUserData is what the user gave the instance in its cloud; the agent
-// does not know before it asks.
+// cloudUserData sets the user data that the metadata service serves. It does not
+// reload the agent.
 func (h *host) cloudUserData(section string) {
 	h.Helper()
 	h.write(metadataFiles+"/user-data.new", "#cloud-config\n"+section)
 	h.run("mv " + metadataFiles + "/user-data.new " + metadataFiles + "/user-data")
 }
 
-// source waits until the user data is from this datasource.
+// source waits until the agent has read user data from this datasource.
 func (h *host) source(name string) api.Source {
 	h.Helper()
 	var source api.Source
-	h.eventually("the user data of "+name+" is taken over", func() error {
+	h.eventually("the agent has read the user data of "+name, func() error {
 		s, _ := h.status()
 		if source = s.Source; source.Datasource != name {
-			return fmt.Errorf("source is %+v", source)
+			return fmt.Errorf("source = %+v", source)
 		}
 		return nil
 	})
 	return source
 }
 
-// A container is assigned by the user data of a cloud, found by DMI.
-func TestCloud(t *testing.T) {
+// TestCloudUserDataAssignsContainer assigns a container by the user data of each
+// cloud that dockhost recognizes by DMI.
+func TestCloudUserDataAssignsContainer(t *testing.T) {
 	const linkLocal = "169.254.169.254"
 	tests := []struct {
 		name, address string
@@ -109,7 +103,7 @@ func TestCloud(t *testing.T) {
 		{"Oracle", linkLocal, map[string]string{"chassis_asset_tag": "OracleCloud.com"}, "http://169.254.169.254/opc/v2/instance/metadata/user_data"},
 		{"Akamai", linkLocal, map[string]string{"sys_vendor": "Akamai"}, "http://169.254.169.254/v1/user-data"},
 		{"AliYun", "100.100.100.200", map[string]string{"product_name": "Alibaba Cloud ECS"}, "http://100.100.100.200/2016-01-01/user-data"},
-		// The real port: the service refuses those from 1024.
+		// This service refuses clients with a port of 1024 or higher.
 		{"Scaleway", "169.254.42.42", map[string]string{"sys_vendor": "Scaleway"}, "http://169.254.42.42/user_data/cloud-init"},
 	}
 	for _, tt := range tests {
@@ -127,8 +121,9 @@ func TestCloud(t *testing.T) {
 	}
 }
 
-// CloudStack's service is where DNS says.
-func TestCloudStack(t *testing.T) {
+// TestCloudStackServiceIsFoundByDNS finds CloudStack's metadata service by the
+// name data-server.
+func TestCloudStackServiceIsFoundByDNS(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
 	h.onCloud(address, map[string]string{"product_name": "CloudStack KVM Hypervisor"})
@@ -144,8 +139,9 @@ func TestCloudStack(t *testing.T) {
 	h.ready("app")
 }
 
-// Without a token EC2's service is not asked, and the problem says what to do.
-func TestEc2WithoutTokens(t *testing.T) {
+// TestEC2WithoutTokensIsRefused checks that dockhost sends EC2's service no
+// request without a token, and that the problem says what to do.
+func TestEC2WithoutTokensIsRefused(t *testing.T) {
 	const address = "169.254.169.254"
 	h := newHost(t)
 	h.onCloud(address, map[string]string{"sys_vendor": "Amazon EC2"})
@@ -155,7 +151,7 @@ func TestEc2WithoutTokens(t *testing.T) {
 	h.eventually("the problem is in the status", func() error {
 		s, _ := h.status()
 		if problems := strings.Join(s.Source.Problems, "\n"); !strings.Contains(problems, "allow IMDSv1") || strings.Contains(problems, "s3cret") {
-			return fmt.Errorf("source is %+v", s.Source)
+			return fmt.Errorf("source = %+v", s.Source)
 		}
 		return nil
 	})

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestDockerRun compares, on the host, what its docker command asks an Engine
-// for with what dockhost makes of the same arguments.
-func TestDockerRun(t *testing.T) {
+// TestDockerRunFlagsMeanTheSame compares, on the host, the requests that its
+// docker command and dockhost send for the same arguments.
+func TestDockerRunFlagsMeanTheSame(t *testing.T) {
 	const binary = "/root/dockerrun.test"
 	built := t.TempDir() + "/dockerrun.test"
 	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "e2e_docker", "-o", built, "./spec/dockerrun")
@@ -27,6 +27,6 @@ func TestDockerRun(t *testing.T) {
 	out, code := h.try("cd /root && " + binary + " -test.run '^TestReal$' -test.v -test.timeout 5m")
 	t.Log(out)
 	if code != 0 || !strings.Contains(out, "--- PASS: TestReal") {
-		t.Errorf("docker run of %s means something else than dockhost's: the test exited %d", hostName(), code)
+		t.Errorf("docker run of %s and dockhost differ: the test exits %d", hostName(), code)
 	}
 }

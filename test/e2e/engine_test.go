@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestEngine runs, on the host and with its Docker, the suite that the fake
-// Engine of the unit tests passes too.
-func TestEngine(t *testing.T) {
+// TestEngineSuitePassesOnRealDocker runs the suite of package enginetest, which
+// the fake Engine of the unit tests passes, on the host's Docker.
+func TestEngineSuitePassesOnRealDocker(t *testing.T) {
 	const binary = "/root/engine.test"
 	built := t.TempDir() + "/engine.test"
 	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "e2e_engine", "-o", built, "./engine")
@@ -29,6 +29,6 @@ func TestEngine(t *testing.T) {
 		TEST_CA=/etc/docker/certs.d/localhost:5000/ca.crt ` + binary + ` -test.run '^TestReal$' -test.v -test.timeout 5m`)
 	t.Log(out)
 	if code != 0 || !strings.Contains(out, "--- PASS: TestReal") {
-		t.Errorf("the suite exited %d on the Docker of %s", code, hostName())
+		t.Errorf("the suite exits %d on the Docker of %s", code, hostName())
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// The script that installs NVIDIA's driver in an image: dry runs of all steps
-// change nothing, for either family of distributions; nouveau is kept out once,
-// however often that is asked for; and no installer is run that is not the one
-// that was meant.
-func TestDriverScript(t *testing.T) {
+// TestDriverScriptIsIdempotent runs the script that installs NVIDIA's driver in an
+// image. A dry run of a step changes nothing on either family of distributions. A
+// second run of the step nouveau writes the same file. The script runs only an
+// installer with the expected checksum.
+func TestDriverScriptIsIdempotent(t *testing.T) {
 	h := newHost(t)
 	const dir = "/opt/driver-script"
 	h.Cleanup(func() { h.run("rm -rf " + dir + " /etc/modprobe.d/blacklist-nouveau.conf") })
@@ -25,7 +25,7 @@ func TestDriverScript(t *testing.T) {
 	h.write(dir+"/alpine", "ID=alpine\nVERSION_ID=3.20\n")
 	const installer = "#!/bin/sh\necho \"$*\" >>" + dir + "/installed\n"
 	h.write(dir+"/driver.run", installer)
-	// The programs that a host without a kernel has not got.
+	// Stand-ins for programs that a test host lacks.
 	for _, name := range []string{"modinfo", "update-initramfs", "curl"} {
 		h.write(dir+"/bin/"+name, "#!/bin/sh\necho \""+name+" $*\" >>"+dir+"/called\n")
 	}
@@ -46,23 +46,23 @@ func TestDriverScript(t *testing.T) {
 		"grubby --update-kernel=ALL":                                    "OS_RELEASE=" + dir + "/rocky " + script + "--dry-run nouveau",
 	} {
 		if out, code := h.try(command); code != 0 || !strings.Contains(out, want) {
-			t.Errorf("%s: exited %d: %s, want %q", command, code, out, want)
+			t.Errorf("%s exits %d and prints %s, want 0 and %q", command, code, out, want)
 		}
 	}
 	if after := h.run("find /etc/modprobe.d " + dir + " | sort"); after != before {
-		t.Errorf("after dry runs there is\n%s, before\n%s", after, before)
+		t.Errorf("files after the dry runs:\n%s, want\n%s", after, before)
 	}
 
 	h.run(script + "nouveau && cp /etc/modprobe.d/blacklist-nouveau.conf " + dir + "/first && " + script + "nouveau")
 	h.run("cmp /etc/modprobe.d/blacklist-nouveau.conf " + dir + "/first && grep -qx 'blacklist nouveau' " + dir + "/first")
 	for want, command := range map[string]string{
-		"neither like Debian nor like RHEL": "OS_RELEASE=" + dir + "/alpine " + script + "tools",
-		"is no version":                     script + "driver",
-		"is no checksum":                    driver("") + "driver",
-		"has another checksum":              driver(strings.Repeat("0", 64)) + "driver",
+		"not a derivative of Debian or RHEL": "OS_RELEASE=" + dir + "/alpine " + script + "tools",
+		"is not a version":                   script + "driver",
+		"is not a checksum":                  driver("") + "driver",
+		"is not NVIDIA_SHA256":               driver(strings.Repeat("0", 64)) + "driver",
 	} {
 		if out, code := h.try(command); code != 1 || !strings.Contains(out, want) {
-			t.Errorf("%s: exited %d: %s, want 1 and %q", command, code, out, want)
+			t.Errorf("%s exits %d and prints %s, want 1 and %q", command, code, out, want)
 		}
 	}
 	if out, code := h.try("cat " + dir + "/installed"); code == 0 {
@@ -70,9 +70,9 @@ func TestDriverScript(t *testing.T) {
 	}
 	h.run(driver(sum) + "driver")
 	if got := h.output("cat " + dir + "/installed"); got != "--silent --dkms" {
-		t.Errorf("the installer was called with %q", got)
+		t.Errorf("arguments of the installer = %q, want --silent --dkms", got)
 	}
 	if got := h.output("cat " + dir + "/called"); got != "update-initramfs -u -k all\nupdate-initramfs -u -k all\nmodinfo -F version nvidia" {
-		t.Errorf("called were %q", got)
+		t.Errorf("programs that were called = %q", got)
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// driver is where the host has what test/gpu/build.sh makes.
+// driver is the host's directory with the files that test/gpu/build.sh builds.
 const driver = "/opt/driver"
 
-// driverWithLibraries brings what makes the host look as if it had a driver with
-// libraries that can be linked, and takes it away again.
+// driverWithLibraries copies the stand-in of a driver with linkable libraries to
+// the host, until the test ends.
 func (h *host) driverWithLibraries() {
 	h.Helper()
 	built := h.TempDir()
@@ -28,9 +28,10 @@ func (h *host) driverWithLibraries() {
 	})
 }
 
-// The tests for a machine with a real GPU, as they are carried there, on the
-// stand-in: but for what dockhost-nvidia describes, which takes a real NVML.
-func TestGPUTest(t *testing.T) {
+// TestGPUSuitePassesOnStandIn runs the tests for machines with a real GPU on the
+// stand-in, as they are copied to such a machine. It leaves out the description by
+// dockhost-nvidia, which needs a real NVML.
+func TestGPUSuitePassesOnStandIn(t *testing.T) {
 	h := newHost(t)
 	h.driverWithLibraries()
 	if out, err := exec.CommandContext(t.Context(), "../gpu/run.sh", "build").CombinedOutput(); err != nil {
@@ -45,28 +46,28 @@ func TestGPUTest(t *testing.T) {
 		}
 	}
 	if out, code := h.try(tree + "/test/gpu/run.sh"); code != 0 || !strings.Contains(out, "skipped: no driver") {
-		t.Errorf("without a driver: exited %d: %s", code, out)
+		t.Errorf("test/gpu/run.sh without a driver exits %d and prints %s, want 0 and the reason", code, out)
 	}
 	if out, code := h.try("DOCKHOST_REQUIRE=gpu " + tree + "/test/gpu/run.sh"); code != 1 {
-		t.Errorf("without a driver that is required: exited %d: %s", code, out)
+		t.Errorf("test/gpu/run.sh without the required driver exits %d, want 1: %s", code, out)
 	}
 	h.run(driver + "/host up -gpus 2 -libraries " + driver + " -spec /etc/cdi/nvidia.json -hook " + tree + "/build/gpu-test/dockhost-nvidia")
 	out := h.run("systemctl stop docker.socket docker.service containerd.service; " + tree + "/test/gpu/run.sh")
 	for _, want := range []string{"--- PASS: TestDiscovery", "--- PASS: TestContainer", "device 1 NVIDIA A100-SXM4-40GB"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("the tests printed no %q: %s", want, out)
+			t.Errorf("the tests print %s, want %q in it", out, want)
 		}
 	}
 	h.run("[ ! -e /usr/libexec/dockhost/dockhost-nvidia ]; [ -z \"$(ls /run/dockhost/runtime)\" ]")
 }
 
-// A container whose image has nothing of NVIDIA's finds the driver's library
-// as any program does, by its dynamic linker's cache, which the package
-// dockhost-nvidia has the program for; no toolkit is on the host.
-func TestGPULibraries(t *testing.T) {
+// TestGPULibrariesAreLinked runs a program in an image without NVIDIA's files: it
+// finds the driver's library by the dynamic linker's cache, which a hook of the
+// package dockhost-nvidia updates. The host has no NVIDIA Container Toolkit.
+func TestGPULibrariesAreLinked(t *testing.T) {
 	h := newPackageHost(t)
 	h.dpkg("current")
-	h.artifact("dockhost-nvidia_*.deb", onHost+"/nvidia.deb")
+	h.artifact("current", "dockhost-nvidia_*.deb", onHost+"/nvidia.deb")
 	h.run("dpkg -i " + onHost + "/nvidia.deb")
 	h.Cleanup(func() { h.run("dpkg -P dockhost-nvidia && ! test -e /usr/libexec/dockhost/dockhost-nvidia") })
 
@@ -86,14 +87,14 @@ func TestGPULibraries(t *testing.T) {
 	for name, want := range map[string]string{"all": "devices 2", "second": "devices 1"} {
 		h.ready(name)
 		if got := h.output("docker exec " + name + " /probe | head -n 1"); got != want {
-			t.Errorf("the program in %s says %q, want %q", name, got, want)
+			t.Errorf("the program in %s prints %q, want %q", name, got, want)
 		}
 		if got := h.output("docker exec " + name + " readlink /usr/lib/x86_64-linux-gnu/libcuda.so"); got != "libcuda.so.1" {
-			t.Errorf("%s: libcuda.so is a link to %q, want libcuda.so.1", name, got)
+			t.Errorf("libcuda.so in %s links to %q, want libcuda.so.1", name, got)
 		}
 	}
 	h.ready("none")
 	if out, code := h.try("docker exec none /probe"); code == 0 || !strings.Contains(out, "libcuda.so.1: cannot open shared object file") {
-		t.Errorf("a container that asks for no GPU: exited %d: %s", code, out)
+		t.Errorf("the program in a container without a GPU exits %d and prints %s, want a missing library", code, out)
 	}
 }

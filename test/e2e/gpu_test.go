@@ -5,31 +5,23 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/dockhost/dockhost/gpu"
 )
 
-// gpuHost is the program that makes the host look as if it had GPUs.
+// gpuHost is the program that makes the host look like one with GPUs.
 const gpuHost = "/opt/gpu-host"
 
-// driver gives the host what looks like an NVIDIA driver with two GPUs, until
-// the test ends, with device nodes that are real. Every container may open
-// /dev/nvidia0, which is /dev/zero; /dev/nvidia1 is /dev/fuse, which none may
-// that is not given it.
+// driver makes the host look like one with NVIDIA's driver and two GPUs until the
+// test ends. The device nodes are real: /dev/nvidia0 is /dev/zero, which every
+// container may open, and /dev/nvidia1 is /dev/fuse, which only a container with
+// that device may open.
 func (h *host) driver() {
 	h.Helper()
-	program := filepath.Join(h.TempDir(), "host")
-	build := exec.Command("go", "build", "-o", program, "../gpu/host")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		h.Fatalf("build test/gpu/host: %v: %s", err, out)
-	}
-	if out, err := dockerOutside("cp", program, hostName()+":"+gpuHost); err != nil {
+	if out, err := dockerOutside("cp", h.program("../gpu/host"), hostName()+":"+gpuHost); err != nil {
 		h.Fatalf("copy the stand-in: %v: %s", err, out)
 	}
 	h.Cleanup(func() {
@@ -47,8 +39,8 @@ func (h *host) driver() {
 
 const library = "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15"
 
-// opens tells which of the GPUs a process in the container can open, by device
-// nodes that it makes itself.
+// opens returns which GPUs a process in the container can open, by device nodes
+// that it creates itself.
 func (h *host) opens(name string) string {
 	h.Helper()
 	h.run("docker exec " + name + " sh -c 'rm -f /0 /1; mknod /0 c 1 5; mknod /1 c 10 229'")
@@ -61,9 +53,9 @@ func (h *host) opens(name string) string {
 	return opened
 }
 
-// A container has the GPUs that it asks for, and no other, in whatever words it
-// asks.
-func TestGPURequests(t *testing.T) {
+// TestContainerGetsRequestedGPUs requests GPUs in each possible notation: a
+// container gets these GPUs and no other.
+func TestContainerGetsRequestedGPUs(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.assign(idling(map[string][]string{
@@ -88,15 +80,16 @@ func TestGPURequests(t *testing.T) {
 		}
 	}
 	if got := h.output("docker exec all cat " + library); got != "stand-in" {
-		t.Errorf("the driver's library in the container holds %q", got)
+		t.Errorf("the driver's library in the container has %q, want stand-in", got)
 	}
 	if got := h.output("tr '\\0' '\\n' </proc/" + h.pid("all") + "/environ | grep NVIDIA_VISIBLE"); got != "NVIDIA_VISIBLE_DEVICES=void" {
-		t.Errorf("the container's program has %q, want void: another runtime would add devices", got)
+		t.Errorf("environment of the container = %q, want void: otherwise NVIDIA's runtime would add devices", got)
 	}
 }
 
-// A unit that somebody wrote takes docker run's own flags.
-func TestGPUInAUnit(t *testing.T) {
+// TestGPUsFlagWorksInHandWrittenUnit uses docker run's flag --gpus in a
+// hand-written unit.
+func TestGPUsFlagWorksInHandWrittenUnit(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.write("/run/systemd/system/tool.service", "[Service]\nType=notify\nDelegate=yes\nKillMode=mixed\n"+
@@ -106,13 +99,13 @@ func TestGPUInAUnit(t *testing.T) {
 	})
 	h.run("docker login -u deploy -p s3cret localhost:5000 2>/dev/null; systemctl daemon-reload; systemctl start tool.service")
 	if got := h.opens("tool"); got != "01" {
-		t.Errorf("the container can open the GPUs %q, want 1 too", got)
+		t.Errorf("the container can open the GPUs %q, want 01", got)
 	}
 }
 
-// Through all that systemd and Docker do to a container that runs, it keeps its
-// GPU, and gets no other.
-func TestGPUKept(t *testing.T) {
+// TestGPUStaysUsable runs the commands of systemd and Docker that rewrite the
+// device rules of a container: it keeps its GPU, and gets no other.
+func TestGPUStaysUsable(t *testing.T) {
 	h := newHost(t)
 	h.configureDocker("live-restore", "true")
 	h.driver()
@@ -125,7 +118,7 @@ func TestGPUKept(t *testing.T) {
 		"systemctl daemon-reexec",
 		"for name in one zero; do systemctl set-property --runtime dockhost@$name.service CPUWeight=50 TasksMax=500 IOWeight=60 MemoryMax=1G; done",
 		"systemctl set-property --runtime system-dockhost.slice CPUWeight=70 IOWeight=70",
-		"docker update --cpus 0.5 one zero || [ -e /sys/fs/cgroup/cgroup.controllers ]", // trixie has no controller to set
+		"docker update --cpus 0.5 one zero || [ -e /sys/fs/cgroup/cgroup.controllers ]", // trixie's test host lacks the controller
 		"docker pause one zero; docker unpause one zero",
 		"systemctl reload dockhost.service",
 		"systemctl restart dockhost.service",
@@ -140,9 +133,9 @@ func TestGPUKept(t *testing.T) {
 		}
 	}
 	if after := h.pid("one") + h.pid("zero"); after != pids {
-		t.Errorf("the containers were started anew: pids %s, before %s", after, pids)
+		t.Errorf("pids = %s, want %s: the containers were restarted", after, pids)
 	}
-	// A container that Docker starts again, and one that systemd does.
+	// Docker restarts one container, and systemd the other.
 	h.run("docker restart one; systemctl restart dockhost@zero.service")
 	h.ready("one")
 	h.ready("zero")
@@ -153,8 +146,9 @@ func TestGPUKept(t *testing.T) {
 	}
 }
 
-// What cannot be had is refused before the pull, with what was found.
-func TestGPURefused(t *testing.T) {
+// TestMissingGPUIsRefused requests GPUs that the host lacks: the container is
+// refused before the pull, and the error says which GPUs the host has.
+func TestMissingGPUIsRefused(t *testing.T) {
 	h := newHost(t)
 	refused := func(key, image, want string) {
 		t.Helper()
@@ -163,39 +157,41 @@ func TestGPURefused(t *testing.T) {
 			c, err := h.container("gpu")
 			if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, want)) &&
 				(c.Pending == nil || !strings.Contains(c.Pending.Error, want)) {
-				err = fmt.Errorf("it is %+v, %+v", c, c.Pending)
+				err = fmt.Errorf("status = %+v, %+v", c, c.Pending)
 			}
 			return err
 		})
 	}
 	refused("gpus: all", "there-is-none", "this host has no NVIDIA GPU (choose a machine with one, or remove gpus)")
 	h.driver()
-	refused("gpus: [{count: 3}]", "there-is-none", "3 GPUs are asked for, and this host has 2")
-	refused(`gpus: [{device_ids: ["5"]}]`, "there-is-none", "GPU 5 is asked for, and this host has GPUs 0 and 1")
+	refused("gpus: [{count: 3}]", "there-is-none", "3 GPUs are requested, but this host has 2")
+	refused(`gpus: [{device_ids: ["5"]}]`, "there-is-none", "GPU 5 is requested, but this host has GPUs 0 and 1")
 }
 
-// A container may wait for its GPU, and takes it when it comes.
-func TestGPUWait(t *testing.T) {
+// TestContainerWaitsForGPU starts a container before its GPU exists: it waits, and
+// starts once the GPU appears.
+func TestContainerWaitsForGPU(t *testing.T) {
 	h := newHost(t)
 	h.assign(idling(map[string][]string{"late": {"gpus: all", "x-dockhost: {gpu: {wait: 5m}}"}}))
 	h.eventually("it waits", func() error {
 		if status := h.property("dockhost@late.service", "StatusText"); !strings.Contains(status, "waiting for a GPU") || !strings.Contains(status, "this host has no NVIDIA GPU") {
-			return fmt.Errorf("status %q", status)
+			return fmt.Errorf("StatusText = %q", status)
 		}
 		return nil
 	})
 	if restarts := h.property("dockhost@late.service", "NRestarts"); restarts != "0" {
-		t.Errorf("it was restarted %s times while it waited", restarts)
+		t.Errorf("NRestarts = %s while it waits, want 0", restarts)
 	}
 	h.driver()
 	h.ready("late")
 	if got := h.opens("late"); got != "01" {
-		t.Errorf("it can open the GPUs %q", got)
+		t.Errorf("the container can open the GPUs %q, want 01", got)
 	}
 }
 
-// A GPU that is one container's alone is given to no other.
-func TestGPUExclusive(t *testing.T) {
+// TestExclusiveGPUIsNotShared requests a GPU that another container has
+// exclusively.
+func TestExclusiveGPUIsNotShared(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.assign(idling(map[string][]string{
@@ -206,77 +202,78 @@ func TestGPUExclusive(t *testing.T) {
 	h.ready("split")
 	h.eventually("the taker is refused", func() error {
 		c, err := h.container("taker")
-		if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, "GPU 0 is asked for by dockhost@mine.service, too, and that one is to have it alone")) {
-			err = fmt.Errorf("it is %+v", c)
+		if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, "GPU 0 is also claimed by dockhost@mine.service, and that unit needs it exclusively")) {
+			err = fmt.Errorf("status = %+v", c)
 		}
 		return err
 	})
 }
 
-// A lost GPU is in the status, and where it is asked for the container is
-// started anew.
-func TestGPULoss(t *testing.T) {
+// TestGPULossIsReported takes a GPU away: the status shows the loss, and a
+// container with on_loss: restart restarts.
+func TestGPULossIsReported(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.assign(idling(map[string][]string{
-		"told":    {"devices: [nvidia.com/gpu=1]", "x-dockhost: {gpu: {check: 1s}}"},
-		"started": {"devices: [nvidia.com/gpu=1]", "x-dockhost: {gpu: {check: 1s, on_loss: restart}}"},
+		"reported":  {"devices: [nvidia.com/gpu=1]", "x-dockhost: {gpu: {check: 1s}}"},
+		"restarted": {"devices: [nvidia.com/gpu=1]", "x-dockhost: {gpu: {check: 1s, on_loss: restart}}"},
 	}))
-	h.ready("told")
-	h.ready("started")
-	told, started := h.pid("told"), h.pid("started")
+	h.ready("reported")
+	h.ready("restarted")
+	reported, restarted := h.pid("reported"), h.pid("restarted")
 	lost := func(name, want string) {
 		t.Helper()
-		h.eventually(name+" has lost "+want, func() error {
+		h.eventually("the status of "+name+" shows the loss "+strconv.Quote(want), func() error {
 			c, err := h.container(name)
 			if err == nil && (want == "") != (c.GPU == "") || !strings.Contains(c.GPU, want) {
-				err = fmt.Errorf("it is %+v", c)
+				err = fmt.Errorf("status = %+v", c)
 			}
 			return err
 		})
 	}
-	// As systemd takes a device away that Docker was not told of: on v1 by a
-	// rule, on v2 by a program, which runc alone can attach here.
-	cgroup := h.property("dockhost@told.service", "ControlGroup") + "/container"
+	// On cgroup v1 a rule removes the device, as systemd does for a device that it
+	// does not know. On v2 that needs a BPF program that only runc can attach here,
+	// so the device node goes instead.
+	cgroup := h.property("dockhost@reported.service", "ControlGroup") + "/container"
 	if h.unified() {
-		h.run("docker exec told mv /dev/nvidia1 /dev/away")
-		lost("told", "/dev/nvidia1: no such file or directory")
-		h.run("docker exec told mv /dev/away /dev/nvidia1")
+		h.run("docker exec reported mv /dev/nvidia1 /dev/away")
+		lost("reported", "/dev/nvidia1: no such file or directory")
+		h.run("docker exec reported mv /dev/away /dev/nvidia1")
 	} else {
 		h.run("echo 'c 10:229 rwm' >/sys/fs/cgroup/devices" + cgroup + "/devices.deny")
-		lost("told", "/dev/nvidia1: operation not permitted")
+		lost("reported", "/dev/nvidia1: operation not permitted")
 		h.run("echo 'c 10:229 rwm' >/sys/fs/cgroup/devices" + cgroup + "/devices.allow")
 	}
-	lost("told", "")
-	if after := h.pid("told"); after != told {
-		t.Errorf("it was started anew, and nobody asked for that")
+	lost("reported", "")
+	if after := h.pid("reported"); after != reported {
+		t.Errorf("pid = %s, want %s: the container was restarted without on_loss", after, reported)
 	}
-	if at := h.tracked(h.output("systemctl show --value -p MainPID dockhost@told.service")); !strings.HasSuffix(at, "/supervisor") {
-		t.Errorf("the supervisor lies in %q", at)
+	if cgroup := h.tracked(h.output("systemctl show --value -p MainPID dockhost@reported.service")); !strings.HasSuffix(cgroup, "/supervisor") {
+		t.Errorf("cgroup of the supervisor = %q, want the unit's supervisor", cgroup)
 	}
-	// The driver says that a GPU is gone; which of the two the checks are told
-	// by its address.
+	// The driver reports a lost GPU by its PCI address.
 	h.run("echo \"4,1,$(( ($(cut -d. -f1 /proc/uptime) + 1) * 1000000 )),-;NVRM: Xid (PCI:0000:02:00): 79, pid=1, GPU has fallen off the bus.\" >/dev/kmsg")
-	lost("told", "fallen off the bus (Xid 79")
-	h.eventually("the other was started anew", func() error {
-		if restarts := h.property("dockhost@started.service", "NRestarts"); restarts == "0" {
-			return fmt.Errorf("it was not")
+	lost("reported", "fallen off the bus (Xid 79")
+	h.eventually("the other container restarts", func() error {
+		if restarts := h.property("dockhost@restarted.service", "NRestarts"); restarts == "0" {
+			return fmt.Errorf("NRestarts = %s", restarts)
 		}
 		return nil
 	})
 	h.run("rm /dev/kmsg")
-	lost("told", "")
-	h.ready("started")
-	if after := h.pid("started"); after == started {
-		t.Errorf("it is the same process as before")
+	lost("reported", "")
+	h.ready("restarted")
+	if after := h.pid("restarted"); after == restarted {
+		t.Errorf("pid = %s, want another", after)
 	}
 	if s, code := h.status(); code != 0 || !s.Well {
-		t.Errorf("status exits %d: %+v, want that all is well again", code, s)
+		t.Errorf("status exits %d with %+v, want 0 and well", code, s)
 	}
 }
 
-// dockhostctl gpu tells what there is, who has it, and who uses it.
-func TestGPUReport(t *testing.T) {
+// TestGPUCommandShowsUsers checks that dockhostctl gpu shows the GPUs, the units
+// that have them, and the processes that use them.
+func TestGPUCommandShowsUsers(t *testing.T) {
 	h := newHost(t)
 	report := func(code int) gpu.Report {
 		t.Helper()
@@ -288,7 +285,7 @@ func TestGPUReport(t *testing.T) {
 		return r
 	}
 	if r := report(0); r.Driver.Loaded || len(r.GPUs) != 0 {
-		t.Errorf("on a host without GPUs: %+v", r)
+		t.Errorf("report of a host without GPUs = %+v, want none", r)
 	}
 	h.driver()
 	h.assign("dockhost:\n  containers:\n    user: {image: 'localhost:5000/busybox', command: [sh, -c, 'exec 9<>/dev/nvidia1; sleep 1000'], gpus: [{device_ids: ['1']}]}\n" + registries)
@@ -308,21 +305,22 @@ func TestGPUReport(t *testing.T) {
 		t.Errorf("GPU 1 = %+v, want it used by dockhost@user.service", one)
 	}
 	if out := h.run("dockhostctl gpu"); !strings.Contains(out, "dockhost@user.service") {
-		t.Errorf("dockhostctl gpu says:\n%s", out)
+		t.Errorf("dockhostctl gpu prints %s, want dockhost@user.service in it", out)
 	}
 }
 
-// A request that is left to Docker is Docker's: to its own CDI support where it
-// has it, and else to what it says of a host without NVIDIA's toolkit.
-func TestGPULeftToDocker(t *testing.T) {
+// TestGPURequestIsLeftToDocker sets gpu: docker, which leaves the request to
+// Docker: to its own CDI support, or without that to its error about a host
+// without NVIDIA's toolkit.
+func TestGPURequestIsLeftToDocker(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	if *suite == "bookworm" { // Docker 20.10 has no CDI
 		h.assign(idling(map[string][]string{"app": {"gpus: all", "x-dockhost: {gpu: docker}"}}))
-		h.eventually("Docker's own refusal is told", func() error {
+		h.eventually("the status shows Docker's error", func() error {
 			c, err := h.container("app")
 			if err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, "could not select device driver") {
-				return fmt.Errorf("app is %+v, %w", c, err)
+				return fmt.Errorf("status = %+v, %w", c, err)
 			}
 			return nil
 		})
@@ -332,13 +330,13 @@ func TestGPULeftToDocker(t *testing.T) {
 	h.assign(idling(map[string][]string{"app": {"devices: [nvidia.com/gpu=1]", "x-dockhost: {gpu: docker}"}}))
 	h.ready("app")
 	if got := h.opens("app"); got != "01" {
-		t.Errorf("the container can open the GPUs %q, want 1 too", got)
+		t.Errorf("the container can open the GPUs %q, want 01", got)
 	}
 }
 
-// On a host that has NVIDIA's toolkit, what that describes is taken, and kept
-// for the next boot.
-func TestGPUByToolkit(t *testing.T) {
+// TestToolkitDescriptionIsKept runs on a host with NVIDIA's toolkit: dockhost uses
+// the toolkit's description of the GPUs, and keeps it for the next boot.
+func TestToolkitDescriptionIsKept(t *testing.T) {
 	h := newHost(t)
 	h.driver()
 	h.Cleanup(func() { h.run("rm -rf /var/lib/dockhost/nvidia") })
@@ -347,10 +345,10 @@ func TestGPUByToolkit(t *testing.T) {
 	h.assign(idling(map[string][]string{"app": {`gpus: [{device_ids: ["1"]}]`}}))
 	h.ready("app")
 	if got := h.opens("app"); got != "01" {
-		t.Errorf("the container can open the GPUs %q, want 1 too", got)
+		t.Errorf("the container can open the GPUs %q, want 01", got)
 	}
 	if out, _ := h.try("dockhostctl gpu"); !strings.Contains(out, "/run/cdi/nvidia.yaml, by nvidia-ctk") {
-		t.Errorf("dockhostctl gpu says %s, want that nvidia-ctk described the GPUs", out)
+		t.Errorf("dockhostctl gpu prints %s, want a description by nvidia-ctk", out)
 	}
 	h.run("grep -q nvidia.com/gpu /var/lib/dockhost/nvidia/cdi.json")
 }

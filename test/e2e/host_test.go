@@ -1,7 +1,7 @@
 //go:build e2e
 
-// Package e2e drives a real test host: systemd as PID 1, a real Docker Engine,
-// a real registry. test/e2e/run.sh boots the hosts and runs it on each.
+// Package e2e drives a real test host: systemd as PID 1, Docker Engine and a
+// registry. test/e2e/run.sh boots the hosts and runs the package on each.
 package e2e
 
 import (
@@ -33,10 +33,22 @@ func TestMain(m *testing.M) {
 		fmt.Printf("skipped: no test host %s (boot it with: make lab-up SUITE=%s)\n", hostName(), *suite)
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(runTests(m))
 }
 
-// hostName is as test/lab/lab.sh has it.
+// runTests runs the tests with a directory for the programs that they build.
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "dockhost-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	programs.dir = dir
+	return m.Run()
+}
+
+// hostName returns the container name that test/lab/lab.sh gives the test host.
 func hostName() string {
 	name := "dockhost-lab-" + *suite
 	if own := os.Getenv("LAB_NAME"); own != "" {
@@ -45,13 +57,14 @@ func hostName() string {
 	return name
 }
 
-// host is the test host, as one test sees it.
+// host is the test host in the hands of one test.
 type host struct {
 	*testing.T
 }
 
-// newHost returns the host with nothing assigned, nothing running, Docker and
-// the registry up, and dockhost set up. A test that fails prints the journal.
+// newHost returns the host with no container assigned or running, with Docker
+// and the registry up, and with dockhost set up. A test that fails prints the
+// journal.
 func newHost(t *testing.T) *host {
 	t.Helper()
 	h := &host{t}
@@ -71,10 +84,15 @@ func newHost(t *testing.T) *host {
 	return h
 }
 
-// clean is whether the test before this one left the host as it was at first.
+// subtest runs a check of the host as a subtest.
+func (h *host) subtest(name string, check func(h *host)) {
+	h.Run(name, func(t *testing.T) { check(&host{t}) })
+}
+
+// clean is whether the last test has already reset the host.
 var clean bool
 
-// reset makes the host as it was when it booted first.
+// reset returns the host to its state after the first boot.
 func (h *host) reset() {
 	h.Helper()
 	h.run(`
@@ -96,7 +114,7 @@ func (h *host) try(script string) (string, int) {
 	h.Helper()
 	ctx := h.Context()
 	if ctx.Err() != nil {
-		// In a cleanup the test's own context has ended.
+		// The test's own context has ended: this is a cleanup.
 		ctx = context.Background()
 	}
 	out, status, err := runScript(ctx, script)
@@ -129,19 +147,19 @@ func (h *host) run(script string) string {
 	return out
 }
 
-// output is run, less the white space at the ends.
+// output is run with the white space at both ends trimmed.
 func (h *host) output(script string) string {
 	h.Helper()
 	return strings.TrimSpace(h.run(script))
 }
 
-// write makes a file on the host.
+// write writes a file on the host.
 func (h *host) write(path, text string) {
 	h.Helper()
 	script := fmt.Sprintf("mkdir -p $(dirname %[1]s) && base64 -d >%[1]s", path)
 	encoded := base64.StdEncoding.EncodeToString([]byte(text))
-	const argument = 100_000 // what a script may have, about
-	if len(encoded) < argument {
+	const maxScript = 100_000 // the kernel limits the length of an argument
+	if len(encoded) < maxScript {
 		h.run(script + " <<<'" + encoded + "'")
 	} else if out, code := h.tryWith(script, encoded); code != 0 {
 		h.Fatalf("write %s: %s", path, out)
@@ -150,29 +168,29 @@ func (h *host) write(path, text string) {
 
 const seed = "/var/lib/cloud/seed/nocloud"
 
-// userData gives the host this user data, and an instance-id where it has
-// none yet. The agent does not know before it is told.
+// userData writes the user data of the host, and an instance-id unless it has
+// one. It does not reload the agent.
 func (h *host) userData(text string) {
 	h.Helper()
 	h.write(seed+"/user-data", text)
 	h.run("[ -e " + seed + "/meta-data ] || echo 'instance-id: i-first' >" + seed + "/meta-data")
 }
 
-// assign gives the host this dockhost section, and has the agent take it over.
+// assign writes user data with this dockhost section, and reloads the agent.
 func (h *host) assign(section string) {
 	h.Helper()
 	h.userData("#cloud-config\n" + section)
 	h.takeOver()
 }
 
-// takeOver has the agent read the user data, started where it does not run.
+// takeOver makes the agent read the user data, and starts it if necessary.
 func (h *host) takeOver() {
 	h.Helper()
 	h.run("systemctl start dockhost.socket && systemctl reload-or-restart dockhost.service")
 }
 
-// configureDocker sets a key of daemon.json and restarts Docker, until the
-// test ends.
+// configureDocker sets a key of daemon.json until the test ends, and restarts
+// Docker.
 func (h *host) configureDocker(key, value string) {
 	h.Helper()
 	const file = "/etc/docker/daemon.json"
@@ -186,18 +204,19 @@ func (h *host) configureDocker(key, value string) {
 	h.restartDocker()
 }
 
-// restartDocker restarts Docker as often as a test likes.
+// restartDocker restarts Docker, past systemd's limit on restarts.
 func (h *host) restartDocker() {
 	h.Helper()
 	h.run("systemctl reset-failed docker.service docker.socket; systemctl restart docker.service")
 }
 
-// eventually waits until check returns nil.
+// eventually waits up to a minute until check returns nil.
 func (h *host) eventually(what string, check func() error) {
 	h.Helper()
 	h.within(time.Minute, what, check)
 }
 
+// within waits up to a limit until check returns nil.
 func (h *host) within(limit time.Duration, what string, check func() error) {
 	h.Helper()
 	deadline := time.Now().Add(limit)
@@ -207,24 +226,24 @@ func (h *host) within(limit time.Duration, what string, check func() error) {
 			return
 		}
 		if time.Now().After(deadline) {
-			h.Fatalf("%s: not within %s: %v", what, limit, err)
+			h.Fatalf("waited %s until %s: %v", limit, what, err)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// status is what `dockhostctl status --json` says, and its exit status.
+// status returns what `dockhostctl status --json` prints, and its exit status.
 func (h *host) status() (api.Status, int) {
 	h.Helper()
 	out, code := h.try("dockhostctl status --json")
 	var s api.Status
 	if err := json.Unmarshal([]byte(out), &s); err != nil {
-		h.Fatalf("dockhostctl status --json printed no JSON: %v: %s", err, out)
+		h.Fatalf("dockhostctl status --json: %v: %s", err, out)
 	}
 	return s, code
 }
 
-// container is what the status says of one container.
+// container returns the status of one container.
 func (h *host) container(name string) (api.Container, error) {
 	h.Helper()
 	s, _ := h.status()
@@ -233,10 +252,10 @@ func (h *host) container(name string) (api.Container, error) {
 			return c, nil
 		}
 	}
-	return api.Container{}, fmt.Errorf("status knows no container %q", name)
+	return api.Container{}, fmt.Errorf("status lacks container %q", name)
 }
 
-// ready waits until the container is ready and nothing waits to replace it.
+// ready waits until the container is ready and no change of it is pending.
 func (h *host) ready(name string) api.Container {
 	h.Helper()
 	var c api.Container
@@ -245,32 +264,43 @@ func (h *host) ready(name string) api.Container {
 			return err
 		}
 		if !c.Ready || c.Pending != nil {
-			return fmt.Errorf("it is %+v", c)
+			return fmt.Errorf("status = %+v", c)
 		}
 		return nil
 	})
 	return c
 }
 
-// pid is the container's first process.
+// reaches waits until the ActiveState of a unit is one of these.
+func (h *host) reaches(unit string, states ...string) {
+	h.Helper()
+	h.eventually(unit+" is "+strings.Join(states, " or "), func() error {
+		if state := h.property(unit, "ActiveState"); !slices.Contains(states, state) {
+			return fmt.Errorf("ActiveState = %s", state)
+		}
+		return nil
+	})
+}
+
+// pid returns the PID of the container's first process.
 func (h *host) pid(name string) string {
 	h.Helper()
 	return h.output("docker inspect -f '{{.State.Pid}}' " + name)
 }
 
-// property is what systemd says of a unit.
+// property returns a property of a systemd unit.
 func (h *host) property(unit, name string) string {
 	h.Helper()
 	return h.output("systemctl show --value -p " + name + " " + unit)
 }
 
-// journal is what a unit logged since the test began, and the agent too.
+// journal returns the last 200 lines that a unit has logged since the boot.
 func (h *host) journal(unit string) string {
 	h.Helper()
 	return h.run("journalctl --no-pager -o cat -b -u " + unit + " -n 200")
 }
 
-// web is an nginx that serves HTTPS and is ready once it does.
+// web assigns an nginx that is ready once it serves HTTPS.
 const web = `dockhost:
   containers:
     web:
@@ -285,7 +315,7 @@ const registries = `  registries:
     localhost:5000: {username: deploy, password: s3cret}
 `
 
-// app is the test application, with more of the service's keys.
+// app assigns the test application, with these keys of a Compose service.
 func app(keys ...string) string {
 	section := "dockhost:\n  containers:\n    app:\n      image: localhost:5000/app:1\n"
 	for _, key := range keys {
@@ -294,7 +324,7 @@ func app(keys ...string) string {
 	return section + registries
 }
 
-// dockerOutside runs the docker that runs the test hosts.
+// dockerOutside runs docker on the machine that runs the test hosts.
 func dockerOutside(args ...string) (string, error) {
 	out, err := exec.Command("docker", args...).CombinedOutput()
 	return string(out), err

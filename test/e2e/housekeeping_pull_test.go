@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// A pull without the agent, in a unit that somebody wrote, and onto a full disk:
-// the unit says what to do, housekeeping knows of the pull and what it needs, and
-// leaves the image alone that it is about to use. With room again it goes on by
-// itself.
-func TestHousekeepingForeignPull(t *testing.T) {
+// TestHousekeepingKeepsImageBeingPulled pulls an image in a hand-written unit,
+// without the agent, onto a full disk. The unit's error says what to do.
+// Housekeeping knows about the pull and the space that it needs, and keeps the
+// image. The pull succeeds once there is room.
+func TestHousekeepingKeepsImageBeingPulled(t *testing.T) {
 	h := newHost(t)
 	h.smallDisk("300m")
 	h.keepsHouse("images: all, min_age: 0s, max_age: 1ns, keep_last: 1, high: 99%, low: 98%, interval: 24h, build_cache: off")
@@ -24,17 +24,17 @@ func TestHousekeepingForeignPull(t *testing.T) {
 	h.unit("big.service", service("/usr/bin/dockhost run --name big localhost:5000/nginx:1.22"))
 	h.run("systemctl start --no-block big.service")
 	h.eventually("the unit says what to do", func() error {
-		said := h.said("big.service")
+		log := h.said("big.service")
 		for _, part := range []string{"no space left on device", disk + " has ", "dockhostctl gc --dry-run"} {
-			if !strings.Contains(said, part) {
-				return fmt.Errorf("it says %s, want %q", said, part)
+			if !strings.Contains(log, part) {
+				return fmt.Errorf("journal = %s, want %q", log, part)
 			}
 		}
 		return nil
 	})
 	plan, code := h.gc("--dry-run")
 	if code != 3 || plan.Disk.Wanted == 0 || len(plan.Holds) == 0 || !strings.HasPrefix(plan.Holds[0].What, "other files") {
-		t.Errorf("gc --dry-run exits %d with %+v and %+v, want 3, what the pull needs, and what fills the disk", code, plan.Disk, plan.Holds)
+		t.Errorf("gc --dry-run exits %d with %+v and %+v, want 3, the space for the pull, and what fills the disk", code, plan.Disk, plan.Holds)
 	}
 	if out, _ := h.try("dockhostctl gc --dry-run"); !strings.Contains(out, "The disk would still be too full") {
 		t.Errorf("gc --dry-run prints %s, want what fills the disk", out)
@@ -44,7 +44,7 @@ func TestHousekeepingForeignPull(t *testing.T) {
 	h.makes("10K", "idle:2")
 	h.gc("")
 	if got := h.images("localhost:5000/nginx"); len(got) != 1 || len(h.images("idle")) != 0 {
-		t.Errorf("images = %v and %v, want the one alone that the unit waits for", got, h.images("idle"))
+		t.Errorf("images = %v and %v, want only the image that the unit pulls", got, h.images("idle"))
 	}
 	if out, code := h.try("dockhostctl gc --explain localhost:5000/nginx:1.22"); code != 0 || !strings.Contains(out, "being-pulled") {
 		t.Errorf("gc --explain exits %d: %s, want 0 and being-pulled", code, out)

@@ -14,14 +14,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write what cloud-init makes of the corpus")
+var update = flag.Bool("update", false, "write the result of cloud-init to the corpus")
 
 //go:embed testdata/merge.py
 var mergeProgram string
 
-// The corpus of package cloudinit has what cloud-init's own code makes of it,
-// in each version that the test hosts have.
-func TestMergeCorpus(t *testing.T) {
+// TestMergeCorpusMatchesCloudInit runs cloud-init's own code, in the versions of
+// the test hosts, on the corpus of package cloudinit. The results must be those
+// that the corpus records.
+func TestMergeCorpusMatchesCloudInit(t *testing.T) {
 	const corpus = "../../cloudinit/testdata/merge"
 	golden := filepath.Join(corpus, "cloud-init.json")
 	h := newHost(t)
@@ -53,6 +54,6 @@ func TestMergeCorpus(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-the file, +%s):\n%s", golden, h.output("cloud-init --version"), diff)
+		t.Errorf("%s (-file, +%s):\n%s", golden, h.output("cloud-init --version"), diff)
 	}
 }

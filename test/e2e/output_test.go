@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// shell is a container of busybox that runs a script and whose unit is not
-// restarted, with more of the service's keys.
+// shell assigns a container that runs a script in busybox and is not restarted,
+// with these keys of a Compose service.
 func shell(script string, keys ...string) string {
 	command, _ := json.Marshal([]string{"sh", "-c", script})
 	section := "dockhost:\n  containers:\n    app:\n      image: localhost:5000/busybox\n      restart: 'no'\n      command: " +
 		strings.ReplaceAll(string(command), "$", "$$") + "\n"
 	if len(keys) == 0 || keys[0] != "init: false" {
-		section += "      init: true\n" // or a shell would not end on SIGTERM
+		section += "      init: true\n" // a shell as PID 1 would ignore SIGTERM
 	}
 	for _, key := range keys {
 		section += "      " + key + "\n"
@@ -28,33 +28,33 @@ func shell(script string, keys ...string) string {
 	return section + registries
 }
 
-// entry is one of the journal's.
+// entry is an entry of the journal.
 type entry struct {
 	message, priority, identifier, unit, transport, lineBreak string
 }
 
-// entries are those of the container since the host was reset, without the
-// supervisor's own.
+// entries returns the container's entries since a time, without the supervisor's.
 func (h *host) entries(since string) []entry {
 	h.Helper()
 	out := h.run("journalctl --sync; journalctl --no-pager -a -o json -u dockhost@app --since @" + since + " SYSLOG_IDENTIFIER=app _TRANSPORT=stdout || true")
-	var found []entry
+	var entries []entry
 	lines := bufio.NewScanner(strings.NewReader(out))
 	lines.Buffer(nil, 1<<24)
 	for lines.Scan() {
 		var fields map[string]any
 		if err := json.Unmarshal(lines.Bytes(), &fields); err != nil {
-			continue // journalctl says: no entries
+			continue // journalctl prints: -- No entries --
 		}
-		found = append(found, entry{
+		entries = append(entries, entry{
 			field(fields["MESSAGE"]), field(fields["PRIORITY"]), field(fields["SYSLOG_IDENTIFIER"]),
 			field(fields["_SYSTEMD_UNIT"]), field(fields["_TRANSPORT"]), field(fields["_LINE_BREAK"]),
 		})
 	}
-	return found
+	return entries
 }
 
-// field is a field of the journal: a text, or the bytes of what is none.
+// field returns a field of an entry. journalctl prints an array of bytes if the
+// field is not valid UTF-8.
 func field(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -69,24 +69,21 @@ func field(value any) string {
 	return ""
 }
 
-// now is the host's time, as journalctl's --since takes it.
+// now returns the host's time for the --since of journalctl and docker events.
 func (h *host) now() string {
 	h.Helper()
 	return h.output("date +%s.%N")
 }
 
-// ended waits until the unit has ended, whatever its result.
+// ended waits until the unit has ended with any result.
 func (h *host) ended() {
 	h.Helper()
-	h.eventually("the unit ends", func() error {
-		if state := h.property("dockhost@app", "ActiveState"); state != "inactive" && state != "failed" {
-			return fmt.Errorf("it is %s", state)
-		}
-		return nil
-	})
+	h.reaches("dockhost@app", "inactive", "failed")
 }
 
-func TestOutput(t *testing.T) {
+// TestOutputReachesJournal checks the entries for lines of various kinds: both
+// streams, a long line, arbitrary bytes, a level, and a line without its end.
+func TestOutputReachesJournal(t *testing.T) {
 	h := newHost(t)
 	since := h.now()
 	h.assign(shell(`
@@ -105,7 +102,7 @@ func TestOutput(t *testing.T) {
 		}
 		seen[e.message] = e
 		if e.unit != "dockhost@app.service" || e.identifier != "app" {
-			t.Errorf("%q is of %q, %q, want dockhost@app.service and app", e.message, e.unit, e.identifier)
+			t.Errorf("unit, identifier of %q = %q, %q, want dockhost@app.service and app", e.message, e.unit, e.identifier)
 		}
 	}
 	if want := strings.Repeat("x", 200_000); long != want {
@@ -120,23 +117,22 @@ func TestOutput(t *testing.T) {
 		{"begun on stderr", "3", "eof"},
 	}
 	for _, test := range tests {
-		e, found := seen[test.message]
-		if !found || e.priority != test.priority || e.lineBreak != test.lineBreak {
-			t.Errorf("%q is %+v, want priority %s, line break %q", test.message, e, test.priority, test.lineBreak)
+		e, ok := seen[test.message]
+		if !ok || e.priority != test.priority || e.lineBreak != test.lineBreak {
+			t.Errorf("entry of %q = %+v, want priority %s, line break %q", test.message, e, test.priority, test.lineBreak)
 		}
 	}
 	if shown, _ := h.try("systemctl status --no-pager -l -n 50 dockhost@app"); !strings.Contains(shown, "app[") || !strings.Contains(shown, "begun on stderr") {
-		t.Errorf("systemctl status shows %q", shown)
+		t.Errorf("systemctl status prints %q, want the last line of app", shown)
 	}
 }
 
-// counted checks that the numbers 1 to last are each in a line of their own,
-// and nothing else is.
+// counted checks that the lines are the numbers from 1 to last.
 func counted(t *testing.T, what string, lines []string, last int) {
 	t.Helper()
 	for i, line := range lines {
 		if want := strconv.Itoa(i + 1); line != want {
-			t.Fatalf("line %d of %s is %.80q, want %q", i+1, what, line, want)
+			t.Fatalf("line %d of %s = %.80q, want %q", i+1, what, line, want)
 		}
 	}
 	if len(lines) != last {
@@ -144,6 +140,7 @@ func counted(t *testing.T, what string, lines []string, last int) {
 	}
 }
 
+// messages returns the messages of the container's entries since a time.
 func (h *host) messages(since string) []string {
 	h.Helper()
 	var lines []string
@@ -153,7 +150,7 @@ func (h *host) messages(since string) []string {
 	return lines
 }
 
-// memory is the anonymous memory of the supervisor, in KiB.
+// memory returns the anonymous memory of the supervisor in KiB.
 func (h *host) memory() int {
 	h.Helper()
 	kib, err := strconv.Atoi(h.output("awk '/^RssAnon/ {print $2}' /proc/" + h.property("dockhost@app", "MainPID") + "/status"))
@@ -163,8 +160,9 @@ func (h *host) memory() int {
 	return kib
 }
 
-// A container that floods does not grow the supervisor, and nothing is lost.
-func TestOutputFlood(t *testing.T) {
+// TestOutputFloodKeepsMemory runs a container that prints lines as fast as it can:
+// the supervisor's memory does not grow, and no line is lost.
+func TestOutputFloodKeepsMemory(t *testing.T) {
 	const lines = 60_000
 	h := newHost(t)
 	since := h.now()
@@ -172,23 +170,24 @@ func TestOutputFlood(t *testing.T) {
 	h.ready("app")
 	before := h.memory()
 	h.run("docker exec app touch /go")
-	h.eventually("the last line is there", func() error {
+	h.eventually("the journal has the last line", func() error {
 		if out := h.output("journalctl --sync; journalctl --no-pager -o cat -n 1 -u dockhost@app SYSLOG_IDENTIFIER=app"); out != strconv.Itoa(lines) {
-			return fmt.Errorf("it is %s", out)
+			return fmt.Errorf("last line = %s", out)
 		}
 		return nil
 	})
 	after := h.memory()
-	t.Logf("anonymous memory of the supervisor: %d KiB, after the flood %d KiB", before, after)
+	t.Logf("anonymous memory of the supervisor: %d KiB before the flood, %d KiB after it", before, after)
 	if after > before+2048 {
-		t.Errorf("the supervisor has %d KiB of memory after a flood, %d before", after, before)
+		t.Errorf("memory of the supervisor = %d KiB after the flood, want at most 2048 more than %d", after, before)
 	}
 	counted(t, "the journal", h.messages(since), lines)
 }
 
-// A journal that does not take lines slows the container, and loses none.
-func TestOutputSlowJournal(t *testing.T) {
-	const lines = 500_000 // 3.4 MB, more than Docker and the sockets hold
+// TestSlowJournalBlocksContainer stops journald: the container blocks, and no line
+// is lost.
+func TestSlowJournalBlocksContainer(t *testing.T) {
+	const lines = 500_000 // 3.4 MB, more than Docker and the sockets buffer
 	h := newHost(t)
 	since := h.now()
 	h.assign(shell(fmt.Sprintf("while ! [ -e /go ]; do sleep 0.1; done; seq %d; sleep infinity", lines), "x-dockhost: {unit: {Service: {StandardOutput: journal}}}"))
@@ -202,25 +201,26 @@ func TestOutputSlowJournal(t *testing.T) {
 		before := logged
 		logged = h.output("sleep 1; wc -c <$(docker inspect -f '{{.LogPath}}' app)")
 		if logged != before {
-			return fmt.Errorf("its log has %s bytes", logged)
+			return fmt.Errorf("Docker's log has grown to %s bytes", logged)
 		}
 		return nil
 	})
 	if count := h.output("wc -l <$(docker inspect -f '{{.LogPath}}' app)"); count == strconv.Itoa(lines) {
-		t.Errorf("the container wrote all of its lines while the journal took none")
+		t.Errorf("the container wrote all lines while journald was stopped")
 	}
 	h.run(resume)
-	h.within(3*time.Minute, "the last line is there", func() error {
+	h.within(3*time.Minute, "the journal has the last line", func() error {
 		if out := h.output("journalctl --no-pager -o cat -n 1 -u dockhost@app SYSLOG_IDENTIFIER=app"); out != strconv.Itoa(lines) {
-			return fmt.Errorf("it is %s", out)
+			return fmt.Errorf("last line = %s", out)
 		}
 		return nil
 	})
 	counted(t, "the journal", strings.Fields(h.run("journalctl --no-pager -o cat -u dockhost@app --since @"+since+" SYSLOG_IDENTIFIER=app _TRANSPORT=stdout")), lines)
 }
 
-// Where the unit's output is not the journal, it goes there as it is.
-func TestOutputToFile(t *testing.T) {
+// TestOutputReachesFileUnchanged sends the unit's output to files: they have the
+// container's bytes unchanged.
+func TestOutputReachesFileUnchanged(t *testing.T) {
 	tests := []struct {
 		name, tty, want string
 	}{
@@ -236,30 +236,30 @@ func TestOutputToFile(t *testing.T) {
 			h.ended()
 			got := h.run("cat /root/stdout; printf '|'; grep -v ^dockhost: /root/stderr || true")
 			if got != test.want {
-				t.Errorf("the files have %q, want %q", got, test.want)
+				t.Errorf("files = %q, want %q", got, test.want)
 			}
 		})
 	}
 }
 
-// One of the two may go elsewhere.
-func TestOutputToJournalAndFile(t *testing.T) {
+// TestOutputSplitsBetweenJournalAndFile sends only stderr to a file.
+func TestOutputSplitsBetweenJournalAndFile(t *testing.T) {
 	h := newHost(t)
 	since := h.now()
 	h.run("rm -f /root/stderr")
 	h.assign(shell("echo to stdout; echo to stderr >&2", "x-dockhost: {unit: {Service: {StandardError: 'file:/root/stderr'}}}"))
 	h.ended()
 	if got := h.messages(since); len(got) != 1 || got[0] != "to stdout" {
-		t.Errorf("the journal has %q, want stdout", got)
+		t.Errorf("journal = %q, want to stdout", got)
 	}
 	if got := h.run("grep -v ^dockhost: /root/stderr"); got != "to stderr\n" {
-		t.Errorf("the file has %q, want stderr", got)
+		t.Errorf("file = %q, want to stderr", got)
 	}
 }
 
-// Whatever Docker does with the output itself, it comes, and `docker logs`
-// shows what it would.
-func TestOutputDrivers(t *testing.T) {
+// TestOutputReachesJournalWithAnyDriver runs containers with various log drivers:
+// the journal gets the output, and docker logs works as usual.
+func TestOutputReachesJournalWithAnyDriver(t *testing.T) {
 	tests := []struct {
 		logging  string
 		readable bool
@@ -267,7 +267,7 @@ func TestOutputDrivers(t *testing.T) {
 		{"{driver: json-file, options: {max-size: 1m}}", true},
 		{"{driver: local}", true},
 		{"{driver: journald}", true},
-		{"{driver: syslog, options: {syslog-address: 'udp://127.0.0.1:9009'}}", true}, // by Docker's own cache
+		{"{driver: syslog, options: {syslog-address: 'udp://127.0.0.1:9009'}}", true}, // docker logs reads Docker's cache
 		{"{driver: gelf, options: {gelf-address: 'udp://127.0.0.1:9009'}}", true},
 		{"{driver: none}", false},
 	}
@@ -281,27 +281,27 @@ func TestOutputDrivers(t *testing.T) {
 			h.eventually("both lines are in the journal", func() error {
 				got := h.messages(since)
 				if slices.Sort(got); len(got) != 2 || got[0] != "to stderr" || got[1] != "to stdout" {
-					return fmt.Errorf("it has %q", got)
+					return fmt.Errorf("journal = %q", got)
 				}
 				return nil
 			})
 			if !test.readable {
 				if out, code := h.try("docker logs app"); code == 0 {
-					t.Errorf("docker logs says %q", out)
+					t.Errorf("docker logs succeeds and prints %q, want an error", out)
 				}
 				return
 			}
 			if out := h.run("docker logs app 2>/dev/null; docker logs app 2>&1 >/dev/null"); out != "to stdout\nto stderr\n" {
-				t.Errorf("docker logs says %q", out)
+				t.Errorf("docker logs prints %q, want both lines", out)
 			}
 		})
 	}
 }
 
-// The journal may go and come back.
-func TestOutputJournalRestarted(t *testing.T) {
+// TestOutputSurvivesJournalRestart restarts and kills journald: no line is lost.
+func TestOutputSurvivesJournalRestart(t *testing.T) {
 	h := newHost(t)
-	// Others are ended by SIGPIPE when they write to a journal that went away.
+	// SIGPIPE ends other services that write to a journal that has gone.
 	t.Cleanup(func() { h.run("systemctl restart docker-registry.service") })
 	since := h.now()
 	h.assign(shell("for n in 1 2 3 4 5 6; do while ! [ -e /go$n ]; do sleep 0.1; done; echo $n; done; sleep infinity"))
@@ -313,9 +313,9 @@ func TestOutputJournalRestarted(t *testing.T) {
 	} {
 		h.run(kill)
 		h.run(fmt.Sprintf("docker exec app touch /go%d", n+1))
-		h.eventually("the next line is there", func() error {
+		h.eventually("the journal has the next line", func() error {
 			if got := h.messages(since); len(got) != n+1 {
-				return fmt.Errorf("the journal has %q after %s", got, kill)
+				return fmt.Errorf("journal after %s = %q", kill, got)
 			}
 			return nil
 		})
@@ -323,9 +323,9 @@ func TestOutputJournalRestarted(t *testing.T) {
 	counted(t, "the journal", h.messages(since), 6)
 }
 
-// A unit's user other than root has streams of its own too, and a container
-// without a name those of the unit's.
-func TestOutputOfUser(t *testing.T) {
+// TestOutputReachesJournalForUnitUser runs a unit with User= and a container
+// without a name: its entries have the unit's name and user.
+func TestOutputReachesJournalForUnitUser(t *testing.T) {
 	h := newHost(t)
 	h.login()
 	h.run("docker pull -q localhost:5000/busybox; useradd -m -G docker deploy")
@@ -338,7 +338,7 @@ func TestOutputOfUser(t *testing.T) {
 			" SYSLOG_IDENTIFIER=job _TRANSPORT=stdout | jq -r '[.MESSAGE, .PRIORITY, ._SYSTEMD_UNIT, ._UID] | join(\" \")' | sort")
 		uid := h.output("id -u deploy")
 		if want := "to stderr 3 job.service " + uid + "\nto stdout 6 job.service " + uid; got != want {
-			return fmt.Errorf("it has %q, want %q", got, want)
+			return fmt.Errorf("journal = %q, want %q", got, want)
 		}
 		return nil
 	})

@@ -4,37 +4,28 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
 
 const (
-	// packages is where `make test-packages` leaves two versions.
+	// packages is the directory in which `make test-packages` builds two versions.
 	packages        = "../../build/test-packages"
 	previousVersion = "v0.0.1"
 	currentVersion  = "v0.0.2"
-	// onHost is where the host has them, as previous.deb and current.deb.
+	// onHost is the host's directory with previous.deb and current.deb.
 	onHost = "/root/packages"
 )
 
-// newPackageHost is newHost without the programs, as a host is that dockhost
-// was never on. They are back when the test ends.
+// newPackageHost returns a host that has never had dockhost: it is newHost without
+// the programs, which return when the test ends.
 func newPackageHost(t *testing.T) *host {
 	t.Helper()
 	h := newHost(t)
 	h.run("mkdir -p " + onHost)
 	for _, version := range []string{"previous", "current"} {
-		found, err := filepath.Glob(filepath.Join(packages, version, "dockhost_*.deb"))
-		if err != nil || len(found) != 1 {
-			t.Fatalf("%d packages in %s/%s (run: make test-packages)", len(found), packages, version)
-		}
-		if out, err := dockerOutside("cp", found[0], hostName()+":"+onHost+"/"+version+".deb"); err != nil {
-			t.Fatalf("copy %s: %v: %s", found[0], err, out)
-		}
+		h.artifact(version, "dockhost_*.deb", onHost+"/"+version+".deb")
 	}
 	t.Cleanup(func() {
 		h.try("dpkg -P dockhost; tar -C / -xf " + onHost + "/lab.tar && rm -rf " + onHost)
@@ -56,14 +47,14 @@ func newPackageHost(t *testing.T) *host {
 	return h
 }
 
-// dpkg installs one of the packages, over whichever is there.
+// dpkg installs a version of the package over the installed one.
 func (h *host) dpkg(version string) {
 	h.Helper()
 	h.run("dpkg -i " + onHost + "/" + version + ".deb")
 }
 
-// tree lists all files where a package could leave any, less the caches and
-// logs of others.
+// tree lists the files in all directories in which a package may leave some,
+// without the caches, logs and data of other programs.
 func (h *host) tree() []string {
 	h.Helper()
 	out := h.run(`find /etc /usr /opt /srv /var /run/systemd/system /run/dockhost 2>/dev/null \
@@ -73,20 +64,21 @@ func (h *host) tree() []string {
 	return strings.Fields(out)
 }
 
-// agentIs waits until the agent of this version answers.
+// agentIs waits until the agent answers and has this version.
 func (h *host) agentIs(version string) {
 	h.Helper()
 	h.eventually("the agent is "+version, func() error {
 		if s, _ := h.status(); s.Agent.Version != version {
-			return fmt.Errorf("it is %q", s.Agent.Version)
+			return fmt.Errorf("version = %q", s.Agent.Version)
 		}
 		return nil
 	})
 }
 
-// TestPackage goes through the life of a package: what runs in a container is
-// touched by nothing but the removal, and a purge leaves nothing.
-func TestPackage(t *testing.T) {
+// TestPackageUpgradeKeepsContainer installs, upgrades, downgrades, removes and
+// purges the package: only the removal stops a container, and a purge leaves no
+// files.
+func TestPackageUpgradeKeepsContainer(t *testing.T) {
 	h := newPackageHost(t)
 	daemonJSON, before := h.run("cat /etc/docker/daemon.json || true"), h.tree()
 	h.userData("#cloud-config\n" + app(`ports: ["8080:8080"]`))
@@ -104,10 +96,10 @@ func TestPackage(t *testing.T) {
 		h.dpkg(step.to)
 		h.agentIs(step.version)
 		if got := h.pid("app"); got != pid {
-			t.Errorf("install %s: the container's pid is %s, was %s", step.to, got, pid)
+			t.Errorf("install %s: pid of the container = %s, want %s", step.to, got, pid)
 		}
 		if got := h.property("dockhost@app", "MainPID"); got != supervisor {
-			t.Errorf("install %s: the supervisor's pid is %s, was %s", step.to, got, supervisor)
+			t.Errorf("install %s: pid of the supervisor = %s, want %s", step.to, got, supervisor)
 		}
 		h.run("docker exec app /app -check :8080")
 	}
@@ -116,10 +108,10 @@ func TestPackage(t *testing.T) {
 
 	h.run("dpkg -r dockhost")
 	if out := h.output("docker ps -aq; systemctl list-units --no-legend 'dockhost*'"); out != "" {
-		t.Errorf("after the removal there is still: %s", out)
+		t.Errorf("the removal left %s", out)
 	}
 	if got := h.run("cat /etc/docker/daemon.json || true"); got != daemonJSON {
-		t.Errorf("after the removal daemon.json is %s, was %s", got, daemonJSON)
+		t.Errorf("daemon.json after the removal = %s, want %s", got, daemonJSON)
 	}
 	h.run("test -s /var/lib/dockhost/assignment.json -a -s /etc/dockhost/policy.yaml")
 
@@ -135,14 +127,14 @@ func TestPackage(t *testing.T) {
 	}
 	for _, path := range before {
 		if !slices.Contains(after, path) {
-			t.Errorf("the purge took %s away", path)
+			t.Errorf("the purge removed %s, which is not the package's", path)
 		}
 	}
 }
 
-// TestPackageKeepsChoices has what an administrator disabled, or had disabled
-// by a preset, stay disabled.
-func TestPackageKeepsChoices(t *testing.T) {
+// TestPackageKeepsDisabledUnits installs and upgrades the package where a preset
+// disables its units: they stay disabled.
+func TestPackageKeepsDisabledUnits(t *testing.T) {
 	h := newPackageHost(t)
 	const preset = "/etc/systemd/system-preset/10-test.preset"
 	h.write(preset, "disable dockhost.*\n")
@@ -154,22 +146,23 @@ func TestPackageKeepsChoices(t *testing.T) {
 	h.isDisabled()
 }
 
-// isDisabled says that the agent neither runs nor would after a boot.
+// isDisabled checks that the agent does not run, and would not after a boot.
 func (h *host) isDisabled() {
 	h.Helper()
 	for _, unit := range []string{"dockhost.service", "dockhost.socket"} {
 		if out, _ := h.try("systemctl is-enabled " + unit); strings.TrimSpace(out) != "disabled" {
-			h.Errorf("%s is %s, want disabled", unit, out)
+			h.Errorf("systemctl is-enabled %s = %s, want disabled", unit, out)
 		}
 		if active := h.property(unit, "ActiveState"); active != "inactive" {
-			h.Errorf("%s is %s, want inactive", unit, active)
+			h.Errorf("ActiveState of %s = %s, want inactive", unit, active)
 		}
 	}
 }
 
-// TestPackageRemovalStopsOthers has a container of "dockhost run" ended too:
-// without the runtime Docker could not end it any more.
-func TestPackageRemovalStopsOthers(t *testing.T) {
+// TestPackageRemovalStopsHandWrittenUnits removes the package while a unit of
+// "dockhost run" is active: the removal stops it, because Docker cannot stop a
+// container without its runtime.
+func TestPackageRemovalStopsHandWrittenUnits(t *testing.T) {
 	h := newPackageHost(t)
 	h.dpkg("current")
 	const unit = "/run/systemd/system/own.service"
@@ -181,16 +174,17 @@ func TestPackageRemovalStopsOthers(t *testing.T) {
 	h.run("docker login -u deploy -p s3cret localhost:5000 && systemctl daemon-reload && systemctl start own")
 	t.Cleanup(func() { h.try("docker logout localhost:5000") })
 	if out := h.run("dpkg -P dockhost 2>&1"); !strings.Contains(out, "stopping own.service") {
-		t.Errorf("the removal says nothing of own.service: %s", out)
+		t.Errorf("the removal prints %s, want stopping own.service in it", out)
 	}
 	if state, left := h.property("own", "ActiveState"), h.output("docker ps -aq"); state != "inactive" || left != "" {
-		t.Errorf("own.service is %s, and Docker has %q", state, left)
+		t.Errorf("own.service is %s with containers %q, want inactive and none", state, left)
 	}
 }
 
-// TestPackageInImage installs, upgrades and purges where neither systemd nor
-// Docker runs: in a copy of the host's file system, as an image build does.
-func TestPackageInImage(t *testing.T) {
+// TestPackageInstallsInImageBuild installs, upgrades and purges the package in a
+// copy of the host's file system without systemd and Docker, as an image build
+// does.
+func TestPackageInstallsInImageBuild(t *testing.T) {
 	h := newPackageHost(t)
 	const image = "/tmp/image"
 	t.Cleanup(func() { h.try("umount " + image + "/proc " + image + " " + image + ".work; rm -rf " + image + "*") })
@@ -219,189 +213,5 @@ func TestPackageInImage(t *testing.T) {
 		"find . -name '*dockhost*' -type f ! -path './var/log/*' ! -path './var/lib/dpkg/*'")
 	if code != 0 || left != "" {
 		t.Errorf("the purge left %s", left)
-	}
-}
-
-// TestRepository installs and upgrades with apt from a repository as `make
-// repo` makes it, and takes nothing from one that was tampered with.
-func TestRepository(t *testing.T) {
-	h := newPackageHost(t)
-	repository := makeRepository(t, "previous", "current")
-	const onHost = "/srv/dockhost-repository"
-	t.Cleanup(func() { h.try("rm -rf " + onHost) })
-	if out, err := dockerOutside("cp", repository, hostName()+":"+onHost); err != nil {
-		t.Fatalf("copy the repository: %v: %s", err, out)
-	}
-	h.write(onHost+"/test.list", "deb [signed-by="+onHost+"/dockhost.gpg] file:"+onHost+" stable main\n")
-	apt := "apt-get -q -y -o Dir::Etc::SourceList=" + onHost + "/test.list -o Dir::Etc::SourceParts=-" +
-		" -o Dir::State::Lists=" + onHost + "/lists "
-	h.run("mkdir -p " + onHost + "/lists/partial && chmod -R a+rX " + onHost + " && " + apt + "update")
-	h.run(apt + "install dockhost=0.0.1-1")
-	h.agentIs(previousVersion)
-	h.run(apt + "upgrade")
-	h.agentIs(currentVersion)
-
-	h.run("rm -rf " + onHost + "/lists && mkdir -p " + onHost + "/lists/partial && " + apt + "update")
-	h.run("rm -rf " + onHost + "/lists && mkdir -p " + onHost + "/lists/partial")
-	lists := onHost + "/dists/stable/main/binary-*/Packages"
-	h.run("sed -i 's/^Version: 0.0.2-1/Version: 0.0.3-1/' " + lists + " && rm " + lists + ".gz")
-	if out, code := h.try(apt + "update -o APT::Update::Error-Mode=any"); code == 0 {
-		t.Errorf("apt takes a list that is not the signed one: %s", out)
-	}
-}
-
-// makeRepository signs a repository of packages with a key of its own, and
-// returns its directory.
-func makeRepository(t *testing.T, versions ...string) string {
-	t.Helper()
-	home, out := t.TempDir(), t.TempDir()
-	environ := append(os.Environ(), "GNUPGHOME="+home, "SIGN_KEY=test@example.com")
-	run := func(name string, args ...string) {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), name, args...)
-		cmd.Env = environ
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v: %s", name, err, out)
-		}
-	}
-	run("gpg", "--batch", "--passphrase", "", "--quick-generate-key", "test@example.com")
-	for _, version := range versions {
-		run("../../packaging/repo.sh", filepath.Join(packages, version), out)
-	}
-	_ = exec.Command("gpgconf", "--homedir", home, "--kill", "gpg-agent").Run()
-	return out
-}
-
-// artifact copies one file of the current version to the host, as path.
-func (h *host) artifact(pattern, path string) {
-	h.Helper()
-	found, err := filepath.Glob(filepath.Join(packages, "current", pattern))
-	if err != nil || len(found) != 1 {
-		h.Fatalf("%d files %s in %s/current (run: make test-packages)", len(found), pattern, packages)
-	}
-	if out, err := dockerOutside("cp", found[0], hostName()+":"+path); err != nil {
-		h.Fatalf("copy %s: %v: %s", found[0], err, out)
-	}
-}
-
-// active waits until the container's unit is active, and returns the pid of
-// the container.
-func (h *host) active(name string) string {
-	h.Helper()
-	h.eventually(name+" is active", func() error {
-		if state := h.property("dockhost@"+name, "ActiveState"); state != "active" {
-			return fmt.Errorf("it is %s", state)
-		}
-		return nil
-	})
-	return h.pid(name)
-}
-
-// TestTarball installs on a host whose /usr is read-only, upgrades and removes.
-func TestTarball(t *testing.T) {
-	h := newPackageHost(t)
-	before := h.tree()
-	h.artifact("*.tar.gz", onHost+"/dockhost.tar.gz")
-	t.Cleanup(func() { h.try("umount -l /usr; rm -rf /opt/bin /opt/libexec /opt/share /etc/systemd/system/dockhost*") })
-	h.run("mount --bind /usr /usr && mount -o remount,bind,ro /usr && ! touch /usr/x 2>/dev/null")
-	h.userData("#cloud-config\n" + app())
-	const install = "cd " + onHost + " && tar -xzf dockhost.tar.gz && dockhost-*/install.sh "
-	h.run(install)
-	pid := h.active("app")
-	h.run("/opt/bin/dockhostctl status && /opt/bin/dockhost setup --check")
-	agent := h.property("dockhost", "MainPID")
-	h.run(install)
-	if got := h.active("app"); got != pid {
-		t.Errorf("the container's pid is %s after an upgrade, was %s", got, pid)
-	}
-	if got := h.property("dockhost", "MainPID"); got == agent {
-		t.Error("the agent is not restarted by an upgrade")
-	}
-	h.run("cd " + onHost + " && dockhost-*/install.sh --remove")
-	h.run("umount -l /usr")
-	kept := []string{
-		"/etc/sysusers.d", "/opt/bin", "/opt/libexec", "/opt/share", "/var/lib/dockhost", "/var/lib/dockhost/assignment.json",
-		"/var/lib/dockhost/images.json",
-	}
-	for _, path := range h.tree() {
-		if !slices.Contains(before, path) && !slices.Contains(kept, path) {
-			t.Errorf("the removal left %s", path)
-		}
-	}
-}
-
-// TestSystemExtension merges the extension into /usr. It is unpacked, since a
-// test host has no loop devices.
-func TestSystemExtension(t *testing.T) {
-	h := newPackageHost(t)
-	found, err := filepath.Glob(filepath.Join(packages, "current", "*.raw"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%d extensions in %s/current (run: make test-packages)", len(found), packages)
-	}
-	unpacked := filepath.Join(t.TempDir(), "dockhost")
-	unpack := exec.CommandContext(t.Context(), "unsquashfs", "-q", "-n", "-d", unpacked, found[0])
-	if out, err := unpack.CombinedOutput(); err != nil {
-		t.Fatalf("unpack %s: %v: %s", found[0], err, out)
-	}
-	h.run("mkdir -p /var/lib/extensions")
-	t.Cleanup(func() {
-		h.try("systemctl stop dockhost.socket dockhost.service 'dockhost@*'; dockhost setup --remove")
-		h.try("systemd-sysext unmerge; rm -rf /var/lib/extensions; systemctl daemon-reload")
-	})
-	if out, err := dockerOutside("cp", unpacked, hostName()+":/var/lib/extensions/dockhost"); err != nil {
-		t.Fatalf("copy the extension: %v: %s", err, out)
-	}
-	h.userData("#cloud-config\n" + app())
-	h.run("systemd-sysext merge && systemctl daemon-reload && systemctl start dockhost.socket dockhost.service")
-	h.agentIs(currentVersion)
-	h.ready("app")
-	if upheld := h.property("multi-user.target", "Upholds"); !strings.Contains(upheld, "dockhost.service") {
-		t.Errorf("multi-user.target upholds %q, not dockhost.service", upheld)
-	}
-}
-
-// TestScriptsOfRPM runs the scripts of the rpm in the order in which rpm does,
-// on a host that has no rpm: the files come from the deb, which has the same.
-func TestScriptsOfRPM(t *testing.T) {
-	h := newPackageHost(t)
-	script := func(name, left string) {
-		t.Helper()
-		text, err := os.ReadFile("../../packaging/rpm/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out, code := h.tryWith("sh -s "+left, string(text)); code != 0 {
-			t.Fatalf("%s %s exited %d: %s", name, left, code, out)
-		}
-	}
-	unpack := func(version string) {
-		t.Helper()
-		h.run("dpkg --fsys-tarfile " + onHost + "/" + version + ".deb | tar -C / -x --exclude='./usr/share/doc*'")
-	}
-	h.userData("#cloud-config\n" + app())
-
-	unpack("previous")
-	script("post", "1")
-	h.run("systemctl is-enabled dockhost.socket dockhost.service && dockhost setup --check && systemctl start dockhost")
-	h.agentIs(previousVersion)
-	h.ready("app")
-	pid := h.pid("app")
-
-	unpack("current")
-	script("post", "2")
-	script("preun", "1")
-	script("postun", "1")
-	h.agentIs(currentVersion)
-	if got := h.pid("app"); got != pid {
-		t.Errorf("the container's pid is %s after an upgrade, was %s", got, pid)
-	}
-
-	script("preun", "0")
-	h.run("cd / && xargs rm -f <" + onHost + "/files")
-	script("postun", "0")
-	out, _ := h.try(`docker ps -aq; grep dockhost /etc/docker/daemon.json 2>/dev/null
-		ls -d /run/dockhost /run/systemd/system/dockhost* /etc/systemd/system/*/dockhost* 2>/dev/null`)
-	if out != "" {
-		t.Errorf("after the removal there is still: %s", out)
 	}
 }

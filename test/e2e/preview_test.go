@@ -17,10 +17,10 @@ import (
 	"github.com/dockhost/dockhost/ctl/preview"
 )
 
-// nobody runs a command as someone who may do nothing.
+// nobody runs a command as a user without privileges.
 const nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups env -i PATH=$PATH "
 
-// rich asks for as much as one container can.
+// rich is user data with many keys of a service.
 const rich = `#cloud-config
 dockhost:
   containers:
@@ -51,8 +51,8 @@ dockhost:
           Service: {CPUWeight: 50, WatchdogSec: 1min 30s}
 ` + registries
 
-// rendered is what `dockhostctl render` says of the container app, shown to
-// nobody on this host.
+// rendered returns what `dockhostctl render` prints for the container app, run by
+// a user without privileges.
 func (h *host) rendered() preview.Rendered {
 	h.Helper()
 	version := strings.Fields(h.run("systemctl --version"))[1]
@@ -64,8 +64,9 @@ func (h *host) rendered() preview.Rendered {
 	return all.Containers[0]
 }
 
-// What render shows is what systemd has, and what Docker has.
-func TestRenderIsWhatRuns(t *testing.T) {
+// TestRenderShowsWhatRuns compares what render shows with the unit that systemd
+// has and the container that Docker has.
+func TestRenderShowsWhatRuns(t *testing.T) {
 	h := newHost(t)
 	h.write("/etc/app.env", "FROM_FILE=1\n")
 	h.userData(rich)
@@ -82,35 +83,36 @@ func TestRenderIsWhatRuns(t *testing.T) {
 		t.Errorf("the unit (-render, +systemctl cat):\n%s", diff)
 	}
 
-	var found []struct{ Config, HostConfig map[string]any }
-	if err := json.Unmarshal([]byte(h.run("docker inspect app")), &found); err != nil || len(found) != 1 {
+	var containers []struct{ Config, HostConfig map[string]any }
+	if err := json.Unmarshal([]byte(h.run("docker inspect app")), &containers); err != nil || len(containers) != 1 {
 		t.Fatalf("docker inspect: %v", err)
 	}
 	body := want.Create.Body
 	hostConfig := body["HostConfig"].(map[string]any)
 	delete(body, "HostConfig")
 	if h.output("docker info -f '{{.MemoryLimit}}'") == "false" {
-		delete(hostConfig, "Memory") // Docker takes none where there is no such controller
+		delete(hostConfig, "Memory") // Docker drops the limit without the controller
 	}
 	labels := body["Labels"].(map[string]any)
-	delete(labels, "dockhost.supervisor") // is the process's own
-	for _, wrong := range differences("Config", body, found[0].Config) {
-		t.Error(wrong)
+	delete(labels, "dockhost.supervisor") // names the supervisor's process
+	for _, difference := range differences("Config", body, containers[0].Config) {
+		t.Error(difference)
 	}
-	for _, wrong := range differences("HostConfig", hostConfig, found[0].HostConfig) {
-		t.Error(wrong)
+	for _, difference := range differences("HostConfig", hostConfig, containers[0].HostConfig) {
+		t.Error(difference)
 	}
-	if env := fmt.Sprint(found[0].Config["Env"]); !strings.Contains(env, "FROM_FILE=1") || !slices.Equal(want.EnvFiles, []string{"/etc/app.env"}) {
-		t.Errorf("the variables are %s, want those of the file %v as well", env, want.EnvFiles)
+	if env := fmt.Sprint(containers[0].Config["Env"]); !strings.Contains(env, "FROM_FILE=1") || !slices.Equal(want.EnvFiles, []string{"/etc/app.env"}) {
+		t.Errorf("environment = %s, want the variables of %v in it", env, want.EnvFiles)
 	}
 }
 
-// In CI there may be nothing but the program and the files.
-func TestValidateInAContainer(t *testing.T) {
+// TestValidateRunsInContainer runs dockhostctl validate in a container with
+// nothing but the program and the user data, as in CI.
+func TestValidateRunsInContainer(t *testing.T) {
 	h := newHost(t)
 	h.userData(rich)
 	h.takeOver()
-	h.ready("base") // the image is there
+	h.ready("base") // the host has the image now
 	out := h.run("chmod -R a+rX " + seed + `
 		docker run --rm --user 65534 --network none --read-only --cap-drop ALL --entrypoint /dockhostctl \
 			-v /usr/bin/dockhost:/dockhostctl:ro -v ` + seed + `:/seed:ro localhost:5000/app:1 validate --seed /seed`)
@@ -121,34 +123,34 @@ func TestValidateInAContainer(t *testing.T) {
 
 var socketPID = regexp.MustCompile(`notify-[0-9]+$`)
 
-// differences says where what was asked for is not what there is: Docker adds
-// fields, and variables and labels of the image.
+// differences returns the values in want that got lacks. It ignores further fields
+// and variables in got: Docker adds defaults and those of the image.
 func differences(path string, want, got any) []string {
-	var wrong []string
+	var all []string
 	switch want := want.(type) {
 	case map[string]any:
 		below, _ := got.(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(want)) {
-			wrong = append(wrong, differences(path+"."+name, want[name], below[name])...)
+			all = append(all, differences(path+"."+name, want[name], below[name])...)
 		}
-		return wrong
+		return all
 	case []any:
 		list, _ := got.([]any)
 		if path == "Config.Env" {
 			for _, variable := range want {
 				if !slices.Contains(list, variable) {
-					wrong = append(wrong, fmt.Sprintf("%s lacks %v", path, variable))
+					all = append(all, fmt.Sprintf("%s lacks %v", path, variable))
 				}
 			}
-			return wrong
+			return all
 		}
 		if len(list) != len(want) {
 			return []string{fmt.Sprintf("%s: render shows %v, Docker has %v", path, want, got)}
 		}
 		for i := range want {
-			wrong = append(wrong, differences(fmt.Sprintf("%s[%d]", path, i), want[i], list[i])...)
+			all = append(all, differences(fmt.Sprintf("%s[%d]", path, i), want[i], list[i])...)
 		}
-		return wrong
+		return all
 	}
 	if text, ok := got.(string); ok {
 		got = socketPID.ReplaceAllString(text, "notify-PID")
@@ -159,31 +161,32 @@ func differences(path string, want, got any) []string {
 	return nil
 }
 
-// With a container that speaks to systemd itself, the socket is shown as well.
-func TestRenderNotifySocket(t *testing.T) {
+// TestRenderShowsNotifySocket renders a container with notify: container: render
+// shows the notify socket too.
+func TestRenderShowsNotifySocket(t *testing.T) {
 	h := newHost(t)
 	h.userData("#cloud-config\n" + app(`command: ["-notify"]`, "x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 30s}}}"))
 	want := h.rendered()
 	h.takeOver()
-	var found []struct{ Config, HostConfig map[string]any }
-	h.eventually("the container is made", func() error {
+	var containers []struct{ Config, HostConfig map[string]any }
+	h.eventually("the container exists", func() error {
 		out, code := h.try("docker inspect app")
 		if code != 0 {
 			return fmt.Errorf("docker inspect: %s", out)
 		}
-		return json.Unmarshal([]byte(out), &found)
+		return json.Unmarshal([]byte(out), &containers)
 	})
 	body := want.Create.Body
-	wrong := differences("Config.Env", body["Env"], found[0].Config["Env"])
-	wrong = append(wrong, differences("HostConfig.Mounts", body["HostConfig"].(map[string]any)["Mounts"], found[0].HostConfig["Mounts"])...)
-	for _, line := range wrong {
-		t.Error(line)
+	all := differences("Config.Env", body["Env"], containers[0].Config["Env"])
+	all = append(all, differences("HostConfig.Mounts", body["HostConfig"].(map[string]any)["Mounts"], containers[0].HostConfig["Mounts"])...)
+	for _, difference := range all {
+		t.Error(difference)
 	}
 }
 
-// Whoever may do nothing on the host can have user data judged, as the agent
-// judges it.
-func TestValidateJudgesAsTheAgent(t *testing.T) {
+// TestValidateAgreesWithAgent validates user data as a user without privileges:
+// the problems are those that the agent reports.
+func TestValidateAgreesWithAgent(t *testing.T) {
 	h := newHost(t)
 	h.userData("#cloud-config\ndockhost:\n  containers:\n    web: {image: nginx, port: 80, mem_limit: lots}\n")
 	h.takeOver()
@@ -192,8 +195,8 @@ func TestValidateJudgesAsTheAgent(t *testing.T) {
 	if code != 1 {
 		t.Errorf("dockhostctl validate exits %d, want 1", code)
 	}
-	told := strings.Split(strings.TrimSpace(strings.ReplaceAll(out, "seed/user-data", "user-data")), "\n")
-	if diff := cmp.Diff(status.Source.Problems, told); diff != "" {
+	problems := strings.Split(strings.TrimSpace(strings.ReplaceAll(out, "seed/user-data", "user-data")), "\n")
+	if diff := cmp.Diff(status.Source.Problems, problems); diff != "" {
 		t.Errorf("problems (-status, +validate):\n%s", diff)
 	}
 	for command, want := range map[string]int{

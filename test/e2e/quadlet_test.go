@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// quadletKeys are the keys of a quadlet's [Container] section that say what the
-// container is like, with the flag of docker run that stands for each, and how
-// it shows. docs/systemd-docker.md has them all.
+// quadletKeys are the keys of a quadlet's [Container] section that configure the
+// container, each with the flag of docker run that replaces it, a jq query of
+// docker inspect, and its result. docs/systemd-docker.md lists the same keys.
 var quadletKeys = []struct{ key, flags, query, want string }{
 	{"AddCapability", "--cap-add SYS_TIME", ".HostConfig.CapAdd | map(ltrimstr(\"CAP_\"))", `["SYS_TIME"]`},
 	{"AddDevice", "--device /dev/zero:/dev/nothing:r", ".HostConfig.Devices[0].PathInContainer", `"/dev/nothing"`},
@@ -62,7 +62,7 @@ var quadletKeys = []struct{ key, flags, query, want string }{
 	{"WorkingDir", "--workdir /tmp", ".Config.WorkingDir", `"/tmp"`},
 }
 
-// TestQuadletKeys runs one container with all of them.
+// TestQuadletKeys runs one container with the flags of all keys.
 func TestQuadletKeys(t *testing.T) {
 	h := newHost(t)
 	h.login()

@@ -9,56 +9,47 @@ import (
 	"time"
 )
 
-// sockets are those that supervisors made for containers.
+// sockets is a script that counts the notify sockets of containers.
 const sockets = "find /run/dockhost/runtime -name 'notify-*' | wc -l"
 
-// says waits until systemd shows a status of the unit with this in it.
+// says waits until the StatusText of a unit contains a text.
 func (h *host) says(unit, want string) {
 	h.Helper()
-	h.eventually(fmt.Sprintf("%s says %q", unit, want), func() error {
+	h.eventually(fmt.Sprintf("StatusText of %s contains %q", unit, want), func() error {
 		if text := h.property(unit, "StatusText"); !strings.Contains(text, want) {
-			return fmt.Errorf("it says %q", text)
+			return fmt.Errorf("StatusText = %q", text)
 		}
 		return nil
 	})
 }
 
-// A container that speaks sd_notify(3) is heard, whoever its processes are and
-// wherever they come from, as far as systemd may believe it.
-func TestNotifyContainer(t *testing.T) {
+// TestContainerNotifiesSystemd runs a container that uses sd_notify(3), as another
+// user and from docker exec: systemd gets its states, except those that would
+// misdirect systemd, such as MAINPID=.
+func TestContainerNotifiesSystemd(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`command: ["-notify", "-ready-after", "3s"]`, `user: "65534:65534"`, "read_only: true", "tmpfs: [/run]",
 		"x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 20s}}}"))
 	h.says("dockhost@app", "waiting for it to say that it is ready: warming up")
 	if state := h.property("dockhost@app", "ActiveState"); state != "activating" {
-		t.Errorf("ActiveState = %s before it said that it is ready", state)
+		t.Errorf("ActiveState = %s before READY=1, want activating", state)
 	}
 	h.ready("app")
 	h.says("dockhost@app", "running localhost:5000/app:1: serving")
 	supervisor := h.property("dockhost@app", "MainPID")
 	if exe := h.output("readlink /proc/" + supervisor + "/exe"); !strings.Contains(exe, "dockhost-supervise") {
-		t.Errorf("the main process is %s: the container named another one", exe)
+		t.Errorf("main process = %s, want the supervisor although the container sent MAINPID=", exe)
 	}
 	if usec := h.output("docker inspect -f '{{json .Config.Env}}' app"); !strings.Contains(usec, `"WATCHDOG_USEC=20000000"`) {
-		t.Errorf("the container's environment is %s", usec)
+		t.Errorf("environment = %s, want WATCHDOG_USEC", usec)
 	}
-	h.run(`docker exec app /app -send 'STATUS=from an exec\nMAINPID=1'`) // waits until it was taken
+	h.run(`docker exec app /app -send 'STATUS=from an exec\nMAINPID=1'`) // waits until the supervisor has read it
 	h.says("dockhost@app", "from an exec")
 
 	h.run(`docker exec app /app -send 'RELOADING=1'`)
-	h.eventually("it reloads", func() error {
-		if state := h.property("dockhost@app", "ActiveState"); state != "reloading" {
-			return fmt.Errorf("it is %s", state)
-		}
-		return nil
-	})
+	h.reaches("dockhost@app", "reloading")
 	h.run(`docker exec app /app -send 'READY=1'`)
-	h.eventually("it has reloaded", func() error {
-		if state := h.property("dockhost@app", "ActiveState"); state != "active" {
-			return fmt.Errorf("it is %s", state)
-		}
-		return nil
-	})
+	h.reaches("dockhost@app", "active")
 
 	h.run("kill -9 " + supervisor)
 	h.eventually("another supervisor runs", func() error {
@@ -69,18 +60,19 @@ func TestNotifyContainer(t *testing.T) {
 	})
 	h.ready("app")
 	if n := h.output(sockets); n != "1" {
-		t.Errorf("there are %s sockets after a supervisor was killed, want 1", n)
+		t.Errorf("%s sockets after a supervisor was killed, want 1", n)
 	}
 	h.run("systemctl stop dockhost@app")
 	if n := h.output(sockets); n != "0" {
-		t.Errorf("there are %s sockets after the stop, want none", n)
+		t.Errorf("%s sockets after the stop, want none", n)
 	}
 }
 
-// A container that is probed is ready when it answers.
-func TestProbes(t *testing.T) {
+// TestProbeMakesUnitReady checks that a unit with a probe is ready once the
+// container answers the probe.
+func TestProbeMakesUnitReady(t *testing.T) {
 	late := `command: ["-ready-after", "3s"]`
-	tests := []struct{ name, container, section, waits string }{
+	tests := []struct{ name, container, section, status string }{
 		{"http", "app", app(late, "x-dockhost: {notify: 'http://:8080/healthz'}"), "waiting for http://:8080/healthz: 503 Service Unavailable"},
 		{"http without a network", "app", app(late, "network_mode: none", "x-dockhost: {notify: 'http://:8080/healthz'}"), "503 Service Unavailable"},
 		{"http of the host's network", "app", app(late, "network_mode: host", "x-dockhost: {notify: 'http://:8080/healthz'}"), "503 Service Unavailable"},
@@ -92,10 +84,10 @@ func TestProbes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHost(t)
 			h.assign(test.section)
-			if test.waits != "" {
-				h.says("dockhost@"+test.container, test.waits)
+			if test.status != "" {
+				h.says("dockhost@"+test.container, test.status)
 				if state := h.property("dockhost@"+test.container, "ActiveState"); state != "activating" {
-					t.Errorf("ActiveState = %s before it answered", state)
+					t.Errorf("ActiveState = %s before the container answers, want activating", state)
 				}
 			}
 			h.ready(test.container)
@@ -103,9 +95,9 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// Nothing answers: the unit fails when its start timeout is over, and says
-// what it waited for.
-func TestProbeFails(t *testing.T) {
+// TestFailedProbeTimesOutStart probes a port that nothing listens on: the start
+// times out, and the error names the probe.
+func TestFailedProbeTimesOutStart(t *testing.T) {
 	h := newHost(t)
 	h.assign(app("restart: 'no'", "x-dockhost: {notify: 'tcp:81', unit: {Service: {TimeoutStartSec: 3s}}}"))
 	h.eventually("the start times out", func() error {
@@ -114,7 +106,7 @@ func TestProbeFails(t *testing.T) {
 		}
 		return nil
 	})
-	h.eventually("status says why", func() error {
+	h.eventually("the status shows the probe's error", func() error {
 		c, err := h.container("app")
 		if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, "tcp:81: connection refused")) {
 			err = fmt.Errorf("last error = %+v", c.LastError)
@@ -126,8 +118,9 @@ func TestProbeFails(t *testing.T) {
 	}
 }
 
-// systemd's watchdog restarts what hangs, whoever finds out.
-func TestWatchdog(t *testing.T) {
+// TestWatchdogRestartsHungContainer hangs a container whose watchdog depends on
+// its health, on a probe, or on the container itself: systemd restarts it.
+func TestWatchdogRestartsHungContainer(t *testing.T) {
 	check := `healthcheck: {test: ["CMD", "/app", "-check", "localhost:8080"], interval: 500ms, timeout: 1s, retries: 1}`
 	tests := []struct{ name, section string }{
 		{"by health", app(`ports: ["8080:8080"]`, check, "x-dockhost: {notify: healthy, unit: {Service: {WatchdogSec: 4s}}}")},
@@ -141,10 +134,10 @@ func TestWatchdog(t *testing.T) {
 			h.assign(test.section)
 			h.ready("app")
 			before := h.pid("app")
-			// Three times the interval, in which it is well.
+			// The container is well for three watchdog intervals.
 			h.run("sleep 12")
 			if after := h.pid("app"); after != before {
-				t.Errorf("pid = %s, want %s: a container that is well was restarted", after, before)
+				t.Errorf("pid = %s, want %s: a healthy container was restarted", after, before)
 			}
 			h.run("curl -fs -X POST localhost:8080/hang")
 			h.eventually("systemd has restarted it", func() error {
@@ -157,27 +150,28 @@ func TestWatchdog(t *testing.T) {
 			if after := h.pid("app"); after == before {
 				t.Errorf("pid = %s, want another one", after)
 			}
-			if said := h.journal("dockhost@app"); !strings.Contains(said, "Watchdog timeout") || !strings.Contains(said, "systemd's watchdog ends the container") {
-				t.Errorf("the journal says nothing of the watchdog: %s", said)
+			if log := h.journal("dockhost@app"); !strings.Contains(log, "Watchdog timeout") || !strings.Contains(log, "systemd's watchdog ends the container") {
+				t.Errorf("journal = %s, want the watchdog in it", log)
 			}
 		})
 	}
 }
 
-// A container that someone pauses says nothing, and is let alone.
-func TestWatchdogPaused(t *testing.T) {
+// TestWatchdogLeavesPausedContainer pauses a container, which then sends no
+// WATCHDOG=1: it is not restarted.
+func TestWatchdogLeavesPausedContainer(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`command: ["-notify"]`, "x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 4s}}}"))
 	h.ready("app")
 	before := h.pid("app")
 	h.run("docker pause app && sleep 12 && docker unpause app && sleep 6")
 	if after, restarts := h.pid("app"), h.property("dockhost@app", "NRestarts"); after != before || restarts != "0" {
-		t.Errorf("pid = %s, NRestarts = %s, want %s and none", after, restarts, before)
+		t.Errorf("pid = %s, NRestarts = %s, want %s and 0", after, restarts, before)
 	}
 }
 
-// systemctl reload reaches the container, by a signal or by a command.
-func TestReload(t *testing.T) {
+// TestReloadReachesContainer reloads a container by a signal and by a command.
+func TestReloadReachesContainer(t *testing.T) {
 	tests := []struct{ name, reload string }{
 		{"signal", "{signal: HUP}"},
 		{"command", `{exec: ["/app", "-reload", "localhost:8080"]}`},
@@ -197,12 +191,7 @@ func TestReload(t *testing.T) {
 					return nil
 				})
 			}
-			h.eventually("the unit is active", func() error {
-				if state := h.property("dockhost@app", "ActiveState"); state != "active" {
-					return fmt.Errorf("it is %s", state)
-				}
-				return nil
-			})
+			h.reaches("dockhost@app", "active")
 			if after := h.pid("app"); after != before {
 				t.Errorf("pid = %s, want %s", after, before)
 			}
@@ -210,8 +199,9 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// A reload that fails is told, and the container goes on.
-func TestReloadFails(t *testing.T) {
+// TestFailedReloadKeepsContainer reloads by a command that fails: the status shows
+// the error, and the container keeps running.
+func TestFailedReloadKeepsContainer(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`ports: ["8080:8080"]`, `x-dockhost: {reload: {exec: ["/app", "-reload", "localhost:8080"]}}`))
 	h.ready("app")
@@ -230,18 +220,18 @@ func TestReloadFails(t *testing.T) {
 	})
 }
 
-// A container for which nothing is set up ignores a reload, and no signal that
-// systemd sends to all of the unit's processes ends its supervisor.
-func TestSignalsIgnored(t *testing.T) {
+// TestSupervisorIgnoresUnitSignals sends signals to all processes of a unit: they
+// reach the container, and the supervisor ignores them.
+func TestSupervisorIgnoresUnitSignals(t *testing.T) {
 	h := newHost(t)
 	h.assign(app())
 	h.ready("app")
 	before := h.property("dockhost@app", "MainPID")
 	h.run("systemctl kill -s HUP dockhost@app && systemctl kill -s USR1 dockhost@app")
 	h.eventually("both have arrived", func() error {
-		said := h.journal("dockhost@app")
-		if !strings.Contains(said, "got SIGUSR1") || !strings.Contains(said, "reload 1, by hangup") {
-			return fmt.Errorf("the container says %s", said)
+		log := h.journal("dockhost@app")
+		if !strings.Contains(log, "got SIGUSR1") || !strings.Contains(log, "reload 1, by hangup") {
+			return fmt.Errorf("journal = %s", log)
 		}
 		return nil
 	})
@@ -250,33 +240,35 @@ func TestSignalsIgnored(t *testing.T) {
 	}
 }
 
-// A unit that is told nothing is up at once.
-func TestNotifyOff(t *testing.T) {
+// TestNotifyOffIsReadyAtOnce starts a unit with notify: off.
+func TestNotifyOffIsReadyAtOnce(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`x-dockhost: {notify: "off"}`))
 	h.ready("app")
 	if kind, text := h.property("dockhost@app", "Type"), h.property("dockhost@app", "StatusText"); kind != "exec" || text != "" {
-		t.Errorf("Type = %s, StatusText = %q, want exec and nothing", kind, text)
+		t.Errorf("Type = %s, StatusText = %q, want exec and none", kind, text)
 	}
 }
 
-// An idle supervisor is woken by nothing.
-func TestIdle(t *testing.T) {
+// TestIdleSupervisorNeverWakes counts the context switches of a supervisor whose
+// container is idle.
+func TestIdleSupervisorNeverWakes(t *testing.T) {
 	h := newHost(t)
 	h.assign(app("healthcheck: {disable: true}", `command: ["-notify"]`, "x-dockhost: {notify: container}"))
 	h.ready("app")
 	wakeups := "cat /proc/" + h.property("dockhost@app", "MainPID") + "/task/*/status | awk '/^voluntary_ctxt_switches/ {n += $2} END {print n}'"
 	h.within(3*time.Minute, "ten seconds without a wakeup", func() error {
 		if before, after := h.output(wakeups), h.output("sleep 10; "+wakeups); before != after {
-			return fmt.Errorf("%s context switches became %s", before, after)
+			return fmt.Errorf("context switches = %s, then %s", before, after)
 		}
 		return nil
 	})
 }
 
-// A unit that somebody wrote has all of it too, also where its supervisor is
-// not root: it then probes from outside the container's network namespace.
-func TestReadinessOfRun(t *testing.T) {
+// TestDockhostRunReportsReadiness checks probes, notifications, watchdog and
+// reload of hand-written units whose supervisor is not root. Such a supervisor
+// probes from outside the container's network namespace.
+func TestDockhostRunReportsReadiness(t *testing.T) {
 	run := func(options, lines string) string {
 		return service("/usr/bin/dockhost run --rm --name app "+options, "User=deploy", "Restart=always", "RestartSec=100ms", lines)
 	}
@@ -295,13 +287,13 @@ func TestReadinessOfRun(t *testing.T) {
 		h.says("app.service", "waiting for http://:8080/healthz: 503 Service Unavailable")
 		h.start("app")
 	})
-	t.Run("probe of what is nowhere", func(t *testing.T) {
+	t.Run("probe without a network", func(t *testing.T) {
 		h := newRun(t, run("--network none --sdnotify tcp:8080 localhost:5000/app:1", ""))
 		h.run("systemctl start --no-block app")
 		h.says("app.service", "cannot enter the container's network namespace")
 		h.run("systemctl stop app")
 	})
-	t.Run("its own word and watchdog", func(t *testing.T) {
+	t.Run("notifications and watchdog", func(t *testing.T) {
 		h := newRun(t, run("--sdnotify container -p 8080:8080 localhost:5000/app:1 -notify", "WatchdogSec=4s"))
 		h.start("app")
 		h.says("app.service", "serving")
@@ -314,7 +306,7 @@ func TestReadinessOfRun(t *testing.T) {
 		})
 		h.run("systemctl stop app")
 		if n := h.output(sockets); n != "0" {
-			t.Errorf("there are %s sockets after the stop, want none", n)
+			t.Errorf("%s sockets after the stop, want none", n)
 		}
 	})
 	t.Run("reload", func(t *testing.T) {

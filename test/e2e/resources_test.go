@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// hog is a command that needs so much memory at once.
+// hog is a command that needs this much memory at once.
 func hog(size string) string { return "dd if=/dev/zero of=/dev/null bs=" + size + " count=1" }
 
-// forks is a command that runs so many processes at once.
+// forks is a command that runs this many processes at once.
 func forks(n string) string {
 	return "sh -c 'for i in $(seq " + n + "); do sleep 60 & done; kill $(jobs -p)'"
 }
 
-// A limit of the unit binds the container, and one of the container binds it
-// within. What is over the limit fails, and what is below does not.
-func TestLimits(t *testing.T) {
+// TestUnitLimitsBindContainer sets limits on the unit and on the container: the
+// lower one applies. A command below the limit succeeds, and one above it fails.
+func TestUnitLimitsBindContainer(t *testing.T) {
 	tests := []struct {
 		name, controller string
 		service          []string
@@ -38,12 +38,12 @@ func TestLimits(t *testing.T) {
 			h.assign(idling(map[string][]string{"limited": test.service}))
 			h.ready("limited")
 			if out, code := h.try("docker exec limited " + test.allowed); code != 0 {
-				t.Errorf("%s exits %d: %s", test.allowed, code, out)
+				t.Errorf("%s exits %d, want 0: %s", test.allowed, code, out)
 			}
 			if out, code := h.try("docker exec limited " + test.refused); code == 0 {
-				t.Errorf("%s succeeds beyond the limit: %s", test.refused, out)
+				t.Errorf("%s succeeds above the limit: %s", test.refused, out)
 			}
-			// It is the one process that is over the limit that suffers.
+			// Only the process above the limit fails, not the container.
 			if state := h.property("dockhost@limited", "ActiveState"); state != "active" {
 				t.Errorf("ActiveState = %s, want active", state)
 			}
@@ -52,8 +52,9 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A quota of CPU time is enforced in the cgroup that it was set on.
-func TestCPULimits(t *testing.T) {
+// TestCPUQuotaIsEnforced checks that the kernel throttles the cgroup that has the
+// quota.
+func TestCPUQuotaIsEnforced(t *testing.T) {
 	tests := []struct {
 		name, where string
 		service     []string
@@ -72,14 +73,14 @@ func TestCPULimits(t *testing.T) {
 			before := h.output(throttled)
 			h.run("docker exec limited sh -c 'timeout 2 sh -c \"while :; do :; done\" || true'")
 			if after := h.output(throttled); after == before || after == "" {
-				t.Errorf("nr_throttled = %q before and %q after two busy seconds, want more", before, after)
+				t.Errorf("nr_throttled = %q after two busy seconds, want more than %q", after, before)
 			}
 		})
 	}
 }
 
-// Which CPUs a container may use shows in its own status.
-func TestAllowedCPUs(t *testing.T) {
+// TestAllowedCPUsBindContainer checks which CPUs the kernel lets a container use.
+func TestAllowedCPUsBindContainer(t *testing.T) {
 	tests := []struct {
 		name    string
 		service []string
@@ -93,7 +94,7 @@ func TestAllowedCPUs(t *testing.T) {
 			h := &host{t}
 			h.controller("cpuset")
 			if test.v2 && !h.unified() {
-				t.Skip("systemd's AllowedCPUs= is of cgroup v2 alone")
+				t.Skip("AllowedCPUs= needs cgroup v2")
 			}
 			if h.output("nproc") == "1" {
 				t.Skip("the host has one CPU")
@@ -102,15 +103,15 @@ func TestAllowedCPUs(t *testing.T) {
 			h.assign(idling(map[string][]string{"limited": test.service}))
 			h.ready("limited")
 			if got := strings.Fields(h.output("docker exec limited grep Cpus_allowed_list /proc/self/status")); len(got) != 2 || got[1] != "0" {
-				t.Errorf("%v, want CPU 0 alone", got)
+				t.Errorf("Cpus_allowed_list = %v, want only CPU 0", got)
 			}
 		})
 	}
 }
 
-// The weight is on the unit, the container below it. systemd gives each kind of
-// weight that the kernel has a number of its own scale.
-func TestIOWeight(t *testing.T) {
+// TestIOWeightIsSetOnUnit checks that IOWeight= sets a weight on the unit's cgroup,
+// which holds the container. The number depends on the kernel's kind of weight.
+func TestIOWeightIsSetOnUnit(t *testing.T) {
 	h := newHost(t)
 	tree := h.controller("io")
 	h.assign(idling(map[string][]string{"plain": nil, "weighed": {"x-dockhost: {unit: {Service: {IOWeight: 300}}}"}}))
@@ -120,10 +121,10 @@ func TestIOWeight(t *testing.T) {
 		cgroup := h.property("dockhost@"+name, "ControlGroup")
 		weights[name] = h.output("cat " + tree + cgroup + "/{blkio,io}*weight 2>/dev/null || true")
 		if at := h.cgroups(name); !h.unified() && !strings.Contains(at, "blkio:"+cgroup+"/container") {
-			t.Errorf("the container lies in %q, want it below %q", at, cgroup)
+			t.Errorf("cgroups of the container = %q, want one below %q", at, cgroup)
 		}
 	}
 	if weights["weighed"] == weights["plain"] {
-		t.Errorf("the weights are %q with IOWeight= and %q without, want others", weights["weighed"], weights["plain"])
+		t.Errorf("weight with IOWeight= = %q, want another than %q", weights["weighed"], weights["plain"])
 	}
 }

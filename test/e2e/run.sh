@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Boots the test hosts of the given Debian suites and runs the end-to-end tests on all of them at the same time. All
-# that a suite's tests print goes to build/e2e-SUITE.log; it is shown where a test failed.
+# Boots the test hosts of the given Debian suites, and runs the end-to-end tests on all of them in parallel. The output of
+# a suite's tests is in build/e2e-SUITE.log. It is printed if a test fails.
 #
 #   run.sh SUITE...
 #
 # Environment:
-#   E2E_RUN   only the tests that match this pattern (go test -run)
+#   E2E_RUN   run only the tests that match this pattern (go test -run)
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -19,39 +19,38 @@ usage() {
 	exit 2
 }
 
-# compile finds mistakes once, and before anything is booted; go keeps what it compiled for the suites.
+# compile builds the test program once for all suites, before a host is booted.
 compile() {
 	go test -c -tags e2e -o build/e2e.test ./test/e2e
 }
 
-# run_suite SUITE boots the test host and runs the tests on it, naming each test that ends.
+# run_suite SUITE boots the test host, runs the tests on it, and prints the result of each test.
 run_suite() {
 	local suite=$1 options=()
 	test/lab/lab.sh up "$suite" || return
-	[ -z "${E2E_RUN:-}" ] || options=(-run "$E2E_RUN")
-	# The host is up: a test that does not find it has failed.
-	DOCKHOST_REQUIRE=docker,systemd \
-		go test -tags e2e -count=1 -timeout 45m -v "${options[@]}" ./test/e2e -suite "$suite" 2>&1 |
+	[ -z "${E2E_RUN:-}" ] || options=(-test.run "$E2E_RUN")
+	# The host is up, so a test must not skip because the host is missing.
+	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 45m -test.v "${options[@]}" -suite "$suite") 2>&1 |
 		tee "build/e2e-$suite.log" |
 		sed -unE "s/^--- /e2e: $suite: /p"
 }
 
-# report SUITE STATUS SECONDS prints how the suite went: go test's own last lines, or everything.
+# report SUITE STATUS SECONDS prints the result of the suite: the last lines of its output, or all of it.
 report() {
 	local suite=$1 status=$2 log=build/e2e-$1.log
 	if [ "$status" = 0 ]; then
 		echo "== $suite: passed in $3 s"
 		tail -n 2 "$log"
 	elif [ -e "$log" ]; then
-		echo "== $suite: FAILED after $3 s, all of it:"
+		echo "== $suite: FAILED after $3 s, output:"
 		cat "$log"
-		echo "== $suite: that was $log"
+		echo "== $suite: end of $log"
 	else
-		echo "== $suite: FAILED after $3 s: no test host to test on"
+		echo "== $suite: FAILED after $3 s: the test host is not up"
 	fi
 }
 
-# timed SUITE runs the suite and leaves its status and its seconds in build/e2e-SUITE.result.
+# timed SUITE runs the suite, and writes its exit status and seconds to build/e2e-SUITE.result.
 timed() {
 	local began=$SECONDS status=0
 	rm -f "build/e2e-$1.log" "build/e2e-$1.result"
@@ -59,7 +58,7 @@ timed() {
 	echo "$status $((SECONDS - began))" >"build/e2e-$1.result"
 }
 
-# stop_all ends what still runs: each suite is a process group of its own.
+# stop_all ends the suites that still run. Each is a process group.
 stop_all() {
 	local group
 	for group in $(jobs -p); do
@@ -75,7 +74,7 @@ main() {
 	trap stop_all EXIT
 	trap 'exit 130' INT TERM
 	for suite in "$@"; do
-		[[ $suite =~ ^[a-z]+$ ]] || { say "$suite: no name of a Debian suite" && exit 2; }
+		[[ $suite =~ ^[a-z]+$ ]] || { say "$suite is not the name of a Debian suite" && exit 2; }
 		timed "$suite" </dev/null &
 	done
 	wait

@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// serve runs the scripts that it is sent, one after the other, each in a shell
-// of its own. What a script leaves running does not hold the answer up.
+// serve runs the scripts that it reads, one after the other, each in its own
+// shell. It answers when the shell exits, even if the script's children run on.
 const serve = `
 out=$(mktemp /run/e2e.XXXXXX)
 trap 'rm -f $out' EXIT
@@ -23,15 +23,15 @@ while IFS= read -r -d '' script; do
 	rm $out
 done`
 
-// session is a process on the test host that runs scripts: a docker exec for
-// each would cost more than most of them.
+// session is a process on the test host that runs scripts. One docker exec per
+// script would take longer than most scripts do.
 type session struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// sessions are those that wait for a script.
+// sessions holds the sessions that run no script.
 var sessions struct {
 	sync.Mutex
 	idle []*session
@@ -53,7 +53,7 @@ func newSession() (*session, error) {
 	return &session{cmd, in, bufio.NewReader(out)}, nil
 }
 
-// takeSession returns one that waits, or a new one.
+// takeSession returns an idle session, or a new one.
 func takeSession() (*session, error) {
 	sessions.Lock()
 	defer sessions.Unlock()
@@ -65,7 +65,7 @@ func takeSession() (*session, error) {
 	return newSession()
 }
 
-// endSessions ends those that wait: before the test host restarts.
+// endSessions ends the idle sessions. Call it before the test host restarts.
 func endSessions() {
 	sessions.Lock()
 	defer sessions.Unlock()
@@ -82,7 +82,7 @@ func (s *session) end() {
 }
 
 // runScript runs a script on the test host and returns its output and exit
-// status. When ctx ends it is no longer waited for.
+// status. It stops waiting when ctx ends.
 func runScript(ctx context.Context, script string) (string, int, error) {
 	s, err := takeSession()
 	if err != nil {

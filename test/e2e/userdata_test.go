@@ -11,7 +11,7 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-// services makes a Compose file of one service.
+// services returns a Compose file with one service.
 func services(name, image string, keys ...string) string {
 	text := "services:\n  " + name + ":\n    image: " + image + "\n"
 	for _, key := range keys {
@@ -20,36 +20,37 @@ func services(name, image string, keys ...string) string {
 	return text + "x-dockhost:\n" + registries
 }
 
-// assigned is user data with a container app that answers on 8080, and a
-// container tool that does something.
-func assigned(does string) string {
+// assigned is user data with a container app that answers on port 8080, and a
+// container tool that prints a word.
+func assigned(word string) string {
 	return `#cloud-config
 dockhost:
   containers:
     app: {image: "localhost:5000/app:1", ports: ["8080:8080"]}
-    tool: {image: "localhost:5000/busybox", command: [sh, -c, "trap exit TERM; echo ` + does + `; sleep 1000 & wait"]}
+    tool: {image: "localhost:5000/busybox", command: [sh, -c, "trap exit TERM; echo ` + word + `; sleep 1000 & wait"]}
 ` + registries
 }
 
 // ran waits until the container tool has printed a word.
 func (h *host) ran(word string) {
 	h.Helper()
-	h.eventually("the tool says "+word, func() error {
+	h.eventually("tool prints "+word, func() error {
 		if out, _ := h.try("docker logs tool 2>&1"); !strings.Contains(out, word) {
-			return fmt.Errorf("it says %q", out)
+			return fmt.Errorf("it prints %q", out)
 		}
 		return nil
 	})
 }
 
-// started has the agent run, with nothing that anybody tells it.
+// started starts the agent. The tests that use it never reload the agent.
 func (h *host) started() {
 	h.Helper()
 	h.run("systemctl start dockhost.socket dockhost.service")
 }
 
-// Changed user data takes effect by itself, and restarts only what changed.
-func TestUserDataChanges(t *testing.T) {
+// TestChangedUserDataTakesEffect changes user data without a reload: the change
+// takes effect, and restarts only the changed container.
+func TestChangedUserDataTakesEffect(t *testing.T) {
 	h := newHost(t)
 	h.started()
 	h.userData(assigned("first"))
@@ -75,13 +76,13 @@ func TestUserDataChanges(t *testing.T) {
 			return nil
 		})
 		if h.pid("tool") != tool {
-			t.Error("the tool was restarted")
+			t.Error("tool was restarted")
 		}
 		if n := strings.Count(h.journal("dockhost"), place) - logged; n != 1 {
-			t.Errorf("the journal has the problem %d times", n)
+			t.Errorf("the journal has the problem %d times, want once", n)
 		}
 	})
-	t.Run("another seed directory instead", func(t *testing.T) {
+	t.Run("another seed directory takes effect", func(t *testing.T) {
 		h := &host{t}
 		h.run("mv /var/lib/cloud/seed/nocloud /var/lib/cloud/seed/nocloud-net")
 		h.write("/var/lib/cloud/seed/nocloud-net/user-data", assigned("fourth"))
@@ -91,62 +92,26 @@ func TestUserDataChanges(t *testing.T) {
 		}
 	})
 	if h.pid("app") != pid {
-		t.Errorf("pid of app = %s, want %s: it did not change", h.pid("app"), pid)
+		t.Errorf("pid of app = %s, want %s: it has not changed", h.pid("app"), pid)
 	}
 	h.run("echo '#cloud-config' >/var/lib/cloud/seed/nocloud-net/user-data")
 	h.forgotten("app")
 	h.forgotten("tool")
 }
 
-// The article's own way of testing user data, with the real cloud-init: a seed
-// directory, no reboot.
-func TestSeedDirectoryOfArticle(t *testing.T) {
-	h := newHost(t)
-	h.started()
-	const dir = "/var/lib/cloud/seed/nocloud-net"
-	runcmd := "runcmd:\n - [ sh, -c, 'echo ==== $(date) ====; echo HI WORLD >>/root/article; echo =======' ]\n"
-	h.Cleanup(func() { h.run("cloud-init clean --logs; rm -f /root/article") })
-	restart := "systemctl restart cloud-init"
-	if _, code := h.try("systemctl cat cloud-init.service >/dev/null 2>&1"); code != 0 {
-		// Since cloud-init 24.3 its stages are units that speak to the first one:
-		// a stage that is started before that one is again waits for ever.
-		restart = "for stage in init-main init-local init-network config final; do systemctl restart cloud-$stage; done"
-	}
-	change := func(does string) {
-		h.write(dir+"/meta-data", "ami-id: ami-4be0633c\nlocal-hostname: ip-172-31-10-159.eu-west-1.compute.internal\n")
-		h.write(dir+"/user-data", assigned(does)+runcmd)
-		// to mimic a freshly created instance
-		h.run("rm -rf /var/lib/cloud/instance/*; rm -f /run/cloud-init/.instance-id; " + restart)
-	}
-	change("first")
-	h.ready("tool")
-	h.ran("first")
-	app := h.pid("app")
-	change("second")
-	h.ran("second")
-	if h.pid("app") != app {
-		t.Error("the app was restarted, which has not changed")
-	}
-	journal := h.journal("dockhost")
-	for _, want := range []string{"user data read", dir + "/user-data", "restarting container"} {
-		if !strings.Contains(journal, want) {
-			t.Errorf("the journal of dockhost lacks %q:\n%s", want, journal)
-		}
-	}
-	if out, _ := h.try("cloud-init status --long; cat /var/log/cloud-init.log | grep -ci traceback"); strings.Contains(out, "status: error") {
-		t.Errorf("cloud-init says %s", out)
-	}
-}
+// composeFiles is the directory of the host's Compose files.
+const composeFiles = "/etc/dockhost/containers/"
 
-// Compose files in /etc/dockhost/containers run what is in them.
-func TestFiles(t *testing.T) {
+// TestComposeFilesRun writes, changes and removes Compose files: their services
+// run, change and stop.
+func TestComposeFilesRun(t *testing.T) {
 	h := newHost(t)
 	h.started()
-	const dir = "/etc/dockhost/containers/"
+	const dir = composeFiles
 	h.write(dir+"app.yaml", services("app", "localhost:5000/app:1", "ports: ['8080:8080']"))
 	h.write(dir+"tool.yaml", services("tool", "localhost:5000/busybox", "command: [sh, -c, 'trap exit TERM; sleep 1000 & wait']"))
 	if c := h.ready("app"); c.Origin != api.OriginFile {
-		t.Errorf("app = %+v, want it to be of a file", c)
+		t.Errorf("status of app = %+v, want a file as its origin", c)
 	}
 	h.ready("tool")
 	tool := h.pid("tool")
@@ -154,85 +119,89 @@ func TestFiles(t *testing.T) {
 	h.write(dir+"app.yaml", services("app", "localhost:5000/app:2", "ports: ['8080:8080']"))
 	h.eventually("app:2 runs", func() error {
 		if c, err := h.container("app"); err != nil || c.Image != "localhost:5000/app:2" || !c.Ready || c.Pending != nil {
-			return fmt.Errorf("it is %+v, %w", c, err)
+			return fmt.Errorf("status = %+v, %w", c, err)
 		}
 		return nil
 	})
 	if h.pid("tool") != tool {
-		t.Error("the tool was restarted, which has not changed")
+		t.Error("tool was restarted without a change")
 	}
-
-	t.Run("a wrong file changes nothing", func(t *testing.T) {
-		h := &host{t}
-		h.write(dir+"tool.yaml", services("tool", "localhost:5000/busybox", "comand: [x]"))
-		h.eventually("the file is refused", func() error {
-			if s, code := h.status(); code != 3 || len(s.Source.Problems) != 1 || !strings.HasPrefix(s.Source.Problems[0], dir+"tool.yaml:4:5 services.tool.comand: unknown key") {
-				return fmt.Errorf("status exits %d with %+v", code, s.Source)
-			}
-			return nil
-		})
-		if h.pid("tool") != tool {
-			t.Error("the tool was restarted")
-		}
-	})
-	t.Run("user data wins", func(t *testing.T) {
-		h := &host{t}
-		h.userData("#cloud-config\n" + app("ports: ['8080:8080']"))
-		h.eventually("app:1 of the user data runs", func() error {
-			if c, err := h.container("app"); err != nil || c.Image != "localhost:5000/app:1" || c.Origin != api.OriginUserData || !c.Ready {
-				return fmt.Errorf("it is %+v, %w", c, err)
-			}
-			return nil
-		})
-		if s, _ := h.status(); !strings.Contains(strings.Join(s.Source.Problems, "\n"), `container "app" is declared by the user data, and by `+dir+"app.yaml, too") {
-			t.Errorf("status = %+v, want it to say so", s.Source)
-		}
-	})
+	h.subtest("a wrong file changes nothing", checkWrongComposeFile)
+	h.subtest("user data wins", checkUserDataOverComposeFile)
 	if out, code := h.try("dockhostctl rm tool"); code != 1 || !strings.Contains(out, dir+"tool.yaml") {
-		t.Errorf("dockhostctl rm tool exits %d and says %q, want 1 and the file", code, out)
+		t.Errorf("dockhostctl rm tool exits %d and prints %q, want 1 and the file", code, out)
 	}
 	h.run("rm " + dir + "*.yaml")
-	h.eventually("the tool is gone", func() error {
+	h.eventually("tool is gone", func() error {
 		if names := h.output("docker ps -a --format '{{.Names}}'"); names != "app" {
-			return fmt.Errorf("containers are %q", names)
+			return fmt.Errorf("containers = %q", names)
 		}
 		return nil
 	})
 	h.run("! systemctl is-active --quiet dockhost@tool")
 }
 
-// dockhostctl userdata says what was found, and shows it to root alone.
-func TestUserDataCommand(t *testing.T) {
+func checkWrongComposeFile(h *host) {
+	const file = composeFiles + "tool.yaml"
+	pid := h.pid("tool")
+	h.write(file, services("tool", "localhost:5000/busybox", "comand: [x]"))
+	h.eventually("the file is refused", func() error {
+		if s, code := h.status(); code != 3 || len(s.Source.Problems) != 1 || !strings.HasPrefix(s.Source.Problems[0], file+":4:5 services.tool.comand: unknown key") {
+			return fmt.Errorf("status exits %d with %+v", code, s.Source)
+		}
+		return nil
+	})
+	if h.pid("tool") != pid {
+		h.Error("tool was restarted")
+	}
+}
+
+func checkUserDataOverComposeFile(h *host) {
+	h.userData("#cloud-config\n" + app("ports: ['8080:8080']"))
+	h.eventually("app:1 of the user data runs", func() error {
+		if c, err := h.container("app"); err != nil || c.Image != "localhost:5000/app:1" || c.Origin != api.OriginUserData || !c.Ready {
+			return fmt.Errorf("status = %+v, %w", c, err)
+		}
+		return nil
+	})
+	if s, _ := h.status(); !strings.Contains(strings.Join(s.Source.Problems, "\n"), `container "app" is declared by the user data, and by `+composeFiles+"app.yaml, too") {
+		h.Errorf("status = %+v, want the clash as a problem", s.Source)
+	}
+}
+
+// TestUserDataCommandHidesSecrets checks dockhostctl userdata: it describes the
+// user data to everyone, and shows the text only to root.
+func TestUserDataCommandHidesSecrets(t *testing.T) {
 	h := newHost(t)
 	h.started()
 	if out, code := h.try("dockhostctl userdata"); code != 0 || !strings.Contains(out, "datasource:   -") || !strings.Contains(out, "no datasource has user data") {
-		t.Errorf("without user data it exits %d and says:\n%s", code, out)
+		t.Errorf("userdata without user data exits %d and prints:\n%s", code, out)
 	}
 	h.assign(app())
 	h.ready("app")
 	out := h.run("dockhostctl userdata")
 	for _, want := range []string{"NoCloud", "a seed directory", seed + "/user-data", "i-first", "text/cloud-config", "containers:   app"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("it says %q, want %q", out, want)
+			t.Errorf("userdata prints %q, want %q in it", out, want)
 		}
 	}
 	if all := out + h.run("dockhostctl userdata --json; dockhostctl userdata --fetch"); strings.Contains(all, "s3cret") {
-		t.Errorf("it shows a password:\n%s", all)
+		t.Errorf("userdata shows a password:\n%s", all)
 	}
 	var u api.UserData
 	if err := json.Unmarshal([]byte(h.run("dockhostctl userdata --json")), &u); err != nil || u.FetchedAt == nil || len(u.Parts) != 1 {
-		t.Errorf("--json says %+v, %v", u, err)
+		t.Errorf("userdata --json = %+v, %v, want a time and one part", u, err)
 	}
 	if raw := h.run("dockhostctl userdata --raw"); raw != "#cloud-config\n"+app() {
-		t.Errorf("--raw prints %q", raw)
+		t.Errorf("userdata --raw prints %q, want the user data", raw)
 	}
 	h.run("id fellow >/dev/null 2>&1 || useradd -m -G docker fellow")
 	h.run("setpriv --reuid fellow --regid fellow --init-groups dockhostctl userdata")
 	if out, code := h.try("setpriv --reuid fellow --regid fellow --init-groups dockhostctl userdata --raw"); code != 1 || !strings.Contains(out, "root alone") {
-		t.Errorf("for another user --raw exits %d and prints %q", code, out)
+		t.Errorf("userdata --raw of another user exits %d and prints %q, want 1", code, out)
 	}
 	h.run("systemctl stop dockhost.service dockhost.socket")
 	if out, code := h.try("dockhostctl userdata"); code != 4 || !strings.Contains(out, "systemctl status dockhost") {
-		t.Errorf("without the agent it exits %d and says %q", code, out)
+		t.Errorf("userdata without the agent exits %d and prints %q, want 4", code, out)
 	}
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds what makes a test host look as if it had GPUs, and a program that uses them.
+# Builds the stand-in of NVIDIA's driver for test hosts, and a program that uses its GPUs.
 #
 #   build.sh OUT [DRIVER_VERSION]
 #
@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out=${1:?which directory?} version=${2:-550.54.15}
 
 command -v gcc >/dev/null || {
-	echo "gpu: no gcc here, to build the stand-ins of the driver's libraries (apt-get install gcc libc6-dev)" >&2
+	echo "gpu: cannot build the stand-ins of the driver's libraries: gcc is missing (apt-get install gcc libc6-dev)" >&2
 	exit 1
 }
 mkdir -p "$out"

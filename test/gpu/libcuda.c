@@ -1,4 +1,4 @@
-// Stands in for the driver's libcuda: a GPU is a device node that opens.
+// Stands in for the driver's libcuda: each device node that can be opened is a GPU.
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -37,6 +37,6 @@ int cuDeviceGet(int *device, int ordinal)
 int cuDeviceGetName(char *name, int length, int device)
 {
 	(void)device;
-	snprintf(name, length, "NVIDIA A100-SXM4-40GB"); // as test/gpu/host has it
+	snprintf(name, length, "NVIDIA A100-SXM4-40GB"); // the model of test/gpu/host
 	return 0;
 }

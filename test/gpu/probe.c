@@ -1,5 +1,5 @@
-// Counts GPUs by the driver's own library, which it finds as any program does:
-// by the dynamic linker's cache. Prints "devices N", and "device I NAME" of each.
+// Counts GPUs by the driver's library, which it finds by the dynamic linker's
+// cache. Prints "devices N", and "device I NAME" for each.
 #include <dlfcn.h>
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Tests on this machine's own NVIDIA GPU: without Docker, without systemd and without a network. Root. Without a GPU it
-# says so, and is well; with DOCKHOST_REQUIRE=gpu that is a failure.
+# Runs the tests for machines with an NVIDIA GPU, without Docker, systemd or a network. It needs root. Without a GPU it
+# prints the reason and succeeds, or fails with DOCKHOST_REQUIRE=gpu.
 #
-#   run.sh [build]   `build` only makes all that a run takes, in build/gpu-test, to be carried to a machine with a GPU:
-#                    there `test/gpu/run.sh` needs neither Go nor a compiler
+#   run.sh [build]   `build` only builds the files that a run needs, in build/gpu-test. On a machine to which they are
+#                    copied, `test/gpu/run.sh` needs neither Go nor a compiler
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly OUT=build/gpu-test
@@ -26,10 +26,10 @@ if [ "${1:-}" = build ]; then
 	build
 	exit
 fi
-[ -e /proc/driver/nvidia/version ] || skip "no driver of NVIDIA's is loaded (/proc/driver/nvidia/version is not there)"
-command -v nvidia-smi >/dev/null || skip "no nvidia-smi here to compare with"
-[ "$(id -u)" = 0 ] || skip "root is needed, for a container by runc"
-PATH=$PWD/$OUT:$PATH # where a runc may have been carried to
-command -v runc >/dev/null || skip "no runc here"
+[ -e /proc/driver/nvidia/version ] || skip "no driver of NVIDIA is loaded (/proc/driver/nvidia/version is missing)"
+command -v nvidia-smi >/dev/null || skip "nvidia-smi is missing"
+[ "$(id -u)" = 0 ] || skip "only root can run a container by runc"
+PATH=$PWD/$OUT:$PATH # runc may have been copied there
+command -v runc >/dev/null || skip "runc is missing"
 [ -x "$OUT/gpu.test" ] || build
 exec "$OUT/gpu.test" -test.v -programs "$OUT"

@@ -1,29 +1,30 @@
 # shellcheck shell=bash
-# The images that test hosts are made of; lab.sh sources this file. The tag of each image ends in a hash over all that it
-# is made from: an image that is there is up to date, and what nothing changed about is never built twice.
+# Builds the images of test hosts; lab.sh sources this file. The tag of each image ends in a hash over everything it is
+# built from. So an existing image is up to date, and an unchanged one is never built twice.
 #
 #   dockhost-lab-base:SUITE-HASH      a minimal Debian of that suite, with systemd
-#   dockhost-lab-workshop:HASH        Debian packages that the images in the registry are made from
-#   dockhost-lab-registry:HASH        the storage directory of a registry that holds these images
+#   dockhost-lab-workshop:HASH        the Debian packages for the images in the registry
+#   dockhost-lab-registry:HASH        the storage directory of a registry with these images
 #   dockhost-lab-host:SUITE-HASH      the test host, from Dockerfile.test
 
-readonly INNER_SUITE=bookworm # so that every test host has the same images in its registry, whatever its own suite is
+readonly INNER_SUITE=bookworm # the same for all test hosts, so that all registries have the same images
 readonly BASE_PACKAGES=systemd,systemd-sysv,dbus,udev,iproute2,iptables,ca-certificates,procps,kmod
 readonly WORKSHOP_PACKAGES=nginx-light,curl,openssl,ca-certificates,busybox-static,docker-registry
 readonly DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# The options that make the container a machine. Not --privileged: that needs capabilities a build machine may lack.
+# The options that let systemd and Docker run in the container. --privileged would need capabilities that a build machine
+# may lack.
 # shellcheck disable=SC2034,SC2054 # lab.sh uses it; the commas belong to tmpfs
 readonly -a HOST_OPTIONS=(
 	--cap-add=ALL --cap-drop=SYS_RESOURCE
 	--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined
 	--cgroupns=private
-	--device-cgroup-rule 'c 10:229 rwm' # /dev/fuse, for the tests to pass on: Docker lets no container have it by default
+	--device-cgroup-rule 'c 10:229 rwm' # /dev/fuse, which the tests give to containers: Docker denies it by default
 	--tmpfs /run:exec,mode=755 --tmpfs /run/lock:mode=1777 --tmpfs /tmp:exec,mode=1777
 	--stop-timeout 30 --add-host registry.test:192.0.2.1
 )
 
-# hash_inputs FILE|DIR... prints a short hash over the files' names, modes and contents and over standard input.
+# hash_inputs FILE|DIR... prints a short hash of the files' names, modes and contents and of standard input.
 hash_inputs() {
 	{
 		cat
@@ -34,23 +35,23 @@ hash_inputs() {
 
 have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# find_archive prints the machine's Debian mirror and the keyring that signs it, as "URI KEYRING". It takes a second, so
-# that "up" asks once and keeps the answer in $ARCHIVE.
+# find_archive prints the machine's Debian mirror and its keyring, as "URI KEYRING". It takes a second, so "up" calls it
+# once and stores the result in $ARCHIVE.
 find_archive() {
 	if [ -n "${LAB_MIRROR:-}" ]; then
 		echo "$LAB_MIRROR ${LAB_KEYRING:-$DEBIAN_KEYRING}"
 		return
 	fi
-	local found
-	found=$(debian_sources_entry)
-	if [ -z "$found" ]; then
-		die "no Debian archive in this machine's apt sources (set LAB_MIRROR=http://... to one, and LAB_KEYRING to its keyring)"
+	local entry
+	entry=$(debian_sources_entry)
+	if [ -z "$entry" ]; then
+		die "this machine's apt sources have no Debian archive (set LAB_MIRROR=http://..., and LAB_KEYRING to its keyring)"
 	fi
-	echo "${found% *} $(signing_keyring "${found#* }")"
+	echo "${entry% *} $(signing_keyring "${entry#* }")"
 }
 
-# debian_sources_entry prints "URI FILE:NUMBER" for the Debian main archive. apt itself tells it from the archives of
-# vendors, of updates and of security fixes, whatever the format of the file, if it ever fetched the lists.
+# debian_sources_entry prints "URI FILE:NUMBER" for the Debian main archive. apt knows which entry that is, in any format,
+# once it has fetched the lists.
 debian_sources_entry() {
 	command -v apt-get >/dev/null || return 0
 	# shellcheck disable=SC2016 # apt-get fills these in
@@ -58,8 +59,8 @@ debian_sources_entry() {
 		awk -F'|' '$1 == "Debian" && $2 == "Debian" && $3 !~ /-/ && $4 == "main" { print $5; exit }'
 }
 
-# signing_keyring FILE:NUMBER prints the keyring that this entry names (a .sources file counts paragraphs, a .list file
-# lines), or Debian's own.
+# signing_keyring FILE:NUMBER prints the keyring that this entry names, or Debian's. NUMBER is a paragraph of a .sources
+# file, or a line of a .list file.
 signing_keyring() {
 	local file=${1%:*} number=${1##*:} keyring=
 	case $file in
@@ -70,8 +71,8 @@ signing_keyring() {
 	if [ -f "$keyring" ]; then echo "$keyring"; else echo "$DEBIAN_KEYRING"; fi
 }
 
-# import_debian SUITE PACKAGES TAG makes a minimal Debian and imports it as an image. A mirror that was frozen some time ago
-# is good enough for a test host, so that the expiry dates of its lists are of no interest.
+# import_debian SUITE PACKAGES TAG makes a minimal Debian and imports it as an image. It ignores the expiry dates of the
+# mirror's lists: an old mirror is good enough for a test host.
 import_debian() {
 	local suite=$1 packages=$2 tag=$3 uri=${ARCHIVE% *} keyring=${ARCHIVE#* } id
 	id=$(mmdebstrap --variant=minbase --include="$packages" \
@@ -98,16 +99,16 @@ ensure_base() {
 	logged "base-$suite" import_debian "$suite" "$BASE_PACKAGES" "$tag"
 }
 
-# build_app leaves the test application, a static binary, in $CACHE. Without a build id it changes only when its code does.
+# build_app builds the test application, a static binary, in $CACHE. Without a build id it changes only with its code.
 build_app() {
-	command -v go >/dev/null || die "no go in PATH (install Go: https://go.dev/dl)"
+	command -v go >/dev/null || die "go is missing in PATH (install Go: https://go.dev/dl)"
 	mkdir -p "$CACHE"
 	(cd "$TOP" && CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$CACHE/dockhost-test-app.new" ./test/app)
 	mv "$CACHE/dockhost-test-app.new" "$CACHE/dockhost-test-app"
 }
 
-# build TAG DOCKERFILE OPTION... -- TAR_ARGUMENT... builds with what tar packs as the context. The classic builder does:
-# it needs no plugin, and is in every Docker from 20.10 on.
+# build TAG DOCKERFILE OPTION... -- TAR_ARGUMENT... builds an image from the context that tar packs. It uses the classic
+# builder, which needs no plugin and is in every Docker since 20.10.
 build() {
 	local tag=$1 file=$2 options=()
 	shift 2
@@ -131,7 +132,7 @@ registry_tag() {
 	echo "dockhost-lab-registry:$hash"
 }
 
-# ensure_registry makes, once for all suites, the storage of a registry that holds the images of test/images.
+# ensure_registry builds the storage of a registry with the images of test/images, once for all suites.
 ensure_registry() {
 	local tag workshop
 	tag=$(registry_tag)
@@ -145,7 +146,7 @@ ensure_registry() {
 	logged registry fill_registry "$workshop" "$tag"
 }
 
-# fill_registry WORKSHOP TAG runs a registry on a free port of the loopback interface, pushes to it, and imports its storage.
+# fill_registry WORKSHOP TAG runs a registry on a free loopback port, pushes the images, and imports its storage.
 fill_registry() {
 	local workshop=$1 tag=$2 filler=dockhost-lab.filler address id
 	docker rm -f "$filler" >/dev/null 2>&1 || true
@@ -189,8 +190,7 @@ build_inner() {
 		-C "$TOP/test/images/$name" . -C "$CACHE" dockhost-test-app
 }
 
-# cgroup_layout SUITE prints the layout that a machine of that suite is tested with: the older ones stand for hosts that
-# still have v1.
+# cgroup_layout SUITE prints the cgroup layout of the suite's test host. The older suites test v1.
 cgroup_layout() {
 	case $1 in
 	buster | bullseye | bookworm) echo v1 ;;
@@ -215,14 +215,14 @@ ensure_host() {
 		-C "$TOP" Dockerfile.test test/lab -C "$CACHE" dockhost-test-app
 }
 
-# prune_images SUITE removes what the current images have replaced. Those that a test host still uses stay.
+# prune_images SUITE removes replaced images, except those that a test host still uses.
 prune_images() {
-	local suite=$1 kept old
-	kept=$(base_tag "$suite" && host_tag "$suite" && workshop_tag && registry_tag)
+	local suite=$1 current old
+	current=$(base_tag "$suite" && host_tag "$suite" && workshop_tag && registry_tag)
 	old=$(docker images --format '{{.Repository}}:{{.Tag}}' |
-		grep -E "^dockhost-lab-((base|host):$suite-|(workshop|registry):)" | grep -vxF "$kept" || true)
+		grep -E "^dockhost-lab-((base|host):$suite-|(workshop|registry):)" | grep -vxF "$current" || true)
 	if [ -n "$old" ]; then
-		say "$suite: removing images that were replaced"
+		say "$suite: removing replaced images"
 		xargs docker rmi <<<"$old" >/dev/null 2>&1 || true
 	fi
 }

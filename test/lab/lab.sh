@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Test hosts: containers with a real systemd as PID 1 and a real Docker Engine inside, one for each Debian suite.
+# Manages test hosts: containers with a real systemd as PID 1 and a real Docker Engine, one per Debian suite.
 #
-#   lab.sh up SUITE       build (what is cached is kept) and boot the test host dockhost-lab-SUITE, with dockhost in it
-#   lab.sh shell SUITE    a shell in it
+#   lab.sh up SUITE       build and boot the test host dockhost-lab-SUITE with dockhost; images are cached
+#   lab.sh shell SUITE    open a shell in it
 #   lab.sh down [SUITE]   remove it, or all test hosts; images stay
 #
 # Environment:
-#   DOCKHOST_ROOT   the installed tree to put into the test host (default: build/root, made by `make install`)
-#   LAB_NAME        makes test hosts of your own, dockhost-lab-SUITE-LAB_NAME: for a second checkout on one machine
-#   LAB_FRESH=1     make the test host anew even if nothing changed
-#   LAB_MIRROR      Debian mirror, where the machine's apt sources name none; LAB_KEYRING: its keyring
+#   DOCKHOST_ROOT   the installed tree to copy into the test host (default: build/root, made by `make install`)
+#   LAB_NAME        names the test hosts dockhost-lab-SUITE-LAB_NAME, for a second checkout on the same machine
+#   LAB_FRESH=1     recreate the test host even if nothing changed
+#   LAB_MIRROR      Debian mirror, if the machine's apt sources name none; LAB_KEYRING: its keyring
 #
-# It installs docker.io and mmdebstrap where they are missing, and starts a Docker Engine if none answers; `down` stops
-# that one, and never one that was running before.
+# It installs docker.io, mmdebstrap and other tools if they are missing, and starts a Docker Engine if none answers. `down`
+# stops only an Engine that this script has started.
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -32,19 +32,19 @@ die() {
 # shellcheck source=test/lab/images.sh
 source "$TOP/test/lab/images.sh"
 
-# logged NAME COMMAND... keeps the command's output in a log, and shows its end if the command is not successful. The
-# locks are not handed down: mmdebstrap's children cannot cope with open files of numbers that high.
+# logged NAME COMMAND... writes the command's output to a log, and prints the end of the log if the command fails. The
+# command does not inherit the locks: mmdebstrap's children cannot cope with such open files.
 logged() {
 	local log=$STATE/$1.log
 	if ! "${@:2}" >"$log" 2>&1 </dev/null 7>&- 8>&- 9>&-; then
 		tail -n 40 "$log" >&2
-		die "${*:2:2}: failed (all of it: $log)"
+		die "${*:2:2}: failed (see $log)"
 	fi
 }
 
-readonly HOPELESS=100 # the status of a command that need not be tried again
+readonly HOPELESS=100 # the exit status of a command that wait_until must not try again
 
-# wait_until SECONDS WHAT COMMAND... returns when the command succeeds, and gives up after that time or when it is hopeless.
+# wait_until SECONDS WHAT COMMAND... waits until the command succeeds. It gives up after that time, or on $HOPELESS.
 wait_until() {
 	local deadline=$((SECONDS + $1)) what=$2 status
 	while true; do
@@ -54,14 +54,14 @@ wait_until() {
 		if [ "$status" = "$HOPELESS" ]; then
 			return 1
 		elif [ "$SECONDS" -ge "$deadline" ]; then
-			say "$what: not there after $1 s"
+			say "$what: not ready after $1 s"
 			return 1
 		fi
 		sleep 0.2
 	done
 }
 
-# alone COMMAND... runs it while no other lab.sh runs one that way.
+# alone COMMAND... runs a command under a lock that all lab.sh share.
 alone() {
 	(
 		flock -n 9 || { say "waiting for another lab.sh" && flock 9; }
@@ -78,17 +78,17 @@ ensure_packages() {
 	if ! engine_answers && ! { command -v dockerd && command -v docker; } >/dev/null; then missing+=(docker.io); fi
 	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
 	command -v curl >/dev/null || missing+=(curl)
-	# What makes the discs with user data that the tests read.
+	# The tests make discs with user data with these.
 	command -v genisoimage >/dev/null || missing+=(genisoimage)
 	{ command -v mkfs.vfat || [ -x /usr/sbin/mkfs.vfat ]; } >/dev/null || missing+=(dosfstools)
 	command -v mcopy >/dev/null || missing+=(mtools)
-	# What makes and signs the repository that the tests install from.
+	# The tests make and sign an apt repository with these.
 	command -v apt-ftparchive >/dev/null || missing+=(apt-utils)
 	command -v gpg >/dev/null || missing+=(gpg gpg-agent)
 	[ -e "$DEBIAN_KEYRING" ] || missing+=(debian-archive-keyring)
 	[ "${#missing[@]}" = 0 ] && return
 	say "installing ${missing[*]}"
-	[ "$(id -u)" = 0 ] || die "only root can (run as root: apt-get install ${missing[*]})"
+	[ "$(id -u)" = 0 ] || die "only root can install packages (run as root: apt-get install ${missing[*]})"
 	logged apt apt_install "${missing[@]}"
 }
 
@@ -100,13 +100,13 @@ apt_install() {
 
 ensure_engine() {
 	engine_answers && return
-	[ "$(id -u)" = 0 ] || die "no Docker Engine answers, and only root can start one (or you may not speak to it: see the group docker)"
+	[ "$(id -u)" = 0 ] || die "no Docker Engine answers, and only root can start one (if one runs: join the group docker)"
 	say "starting dockerd (log: $STATE/dockerd.log)"
 	setsid dockerd --pidfile "$STATE/dockerd.pid" >>"$STATE/dockerd.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
 	wait_until 60 "Docker Engine" engine_answers || die "dockerd does not answer (see $STATE/dockerd.log)"
 }
 
-# own_engine_pid prints the process id of the dockerd that this script started, if it still runs.
+# own_engine_pid prints the PID of the dockerd that this script has started, if it still runs.
 own_engine_pid() {
 	local pid
 	pid=$(cat "$STATE/dockerd.pid" 2>/dev/null) || return 0
@@ -119,7 +119,7 @@ stop_own_engine() {
 	[ -n "$pid" ] || return 0
 	say "stopping dockerd"
 	kill "$pid"
-	wait_until 60 "end of dockerd" gone "$pid" || die "dockerd, pid $pid, does not end (see $STATE/dockerd.log)"
+	wait_until 60 "end of dockerd" gone "$pid" || die "dockerd with PID $pid does not stop (see $STATE/dockerd.log)"
 }
 
 gone() { [ ! -e "/proc/$1" ]; }
@@ -137,15 +137,15 @@ host_is_current() {
 }
 
 check_tree() {
-	[ -d "$DOCKHOST_ROOT" ] || die "no directory $DOCKHOST_ROOT to install dockhost from (run: make install)"
+	[ -d "$DOCKHOST_ROOT" ] || die "the directory $DOCKHOST_ROOT is missing (run: make install)"
 	local dir
-	for dir in bin lib sbin; do # symbolic links on a Debian of today: a directory would take their place
-		[ ! -e "$DOCKHOST_ROOT/$dir" ] || die "$DOCKHOST_ROOT/$dir: should be in usr/$dir"
+	for dir in bin lib sbin; do # symbolic links on Debian, which a directory would replace
+		[ ! -e "$DOCKHOST_ROOT/$dir" ] || die "$DOCKHOST_ROOT/$dir must be in usr/$dir"
 	done
 }
 
-# install_tree SUITE copies dockhost into the test host, which may be running: then what it runs already stays as it is.
-# The directory itself is left out, or its mode would become that of /.
+# install_tree SUITE copies dockhost into the test host, which may run: its processes keep their old programs. The
+# directory itself is left out, otherwise its mode would become that of /.
 install_tree() {
 	local entries
 	mapfile -t entries < <(ls -A "$DOCKHOST_ROOT")
@@ -165,13 +165,13 @@ remove_host() { docker rm -f -v "$1" >/dev/null; }
 ensure_running() {
 	local suite=$1
 	if host_exists "$suite" && ! host_is_current "$suite"; then
-		say "$suite: removing the test host that was there"
+		say "$suite: removing the outdated test host"
 		remove_host "$(host_name "$suite")"
 	fi
 	host_exists "$suite" || create_host "$suite"
 	install_tree "$suite"
 	if host_runs "$suite"; then
-		say "$suite: the test host runs already, refreshed dockhost in it"
+		say "$suite: the test host already runs, installed the current dockhost in it"
 		inside "$suite" dockhost-lab-install
 	else
 		docker start "$(host_name "$suite")" >/dev/null
@@ -183,7 +183,7 @@ inside() { docker exec "$(host_name "$1")" "${@:2}"; }
 has_booted() {
 	local state
 	host_runs "$1" || return "$HOPELESS"
-	# A unit that takes its time to start would be waited for without end.
+	# Without a timeout this would wait for a slow unit.
 	state=$(inside "$1" timeout 5 systemctl is-system-running --wait 2>/dev/null) || true
 	[ "$state" = running ] || [ "$state" = degraded ]
 }
@@ -195,10 +195,10 @@ registry_answers() {
 wait_ready() {
 	local suite=$1
 	wait_until 120 "$suite: booted system" has_booted "$suite" || show_trouble "$suite"
-	wait_until 60 "$suite: Docker Engine in it" inside "$suite" docker info || show_trouble "$suite"
-	wait_until 30 "$suite: registry in it" registry_answers "$suite" || show_trouble "$suite"
+	wait_until 60 "$suite: Docker Engine of the test host" inside "$suite" docker info || show_trouble "$suite"
+	wait_until 30 "$suite: registry of the test host" registry_answers "$suite" || show_trouble "$suite"
 	if [ "$(inside "$suite" systemctl is-system-running)" = degraded ]; then
-		say "$suite: degraded, units that failed:"
+		say "$suite: degraded, failed units:"
 		inside "$suite" systemctl --no-pager --no-legend --failed >&2
 	fi
 	say "$suite: up (docker exec $(host_name "$suite") systemctl status)"
@@ -211,7 +211,7 @@ show_trouble() {
 		inside "$1" systemctl --no-pager --failed
 		inside "$1" journalctl --no-pager -b -n 40 -p warning
 	} >&2 || true
-	die "$1: the test host is not usable"
+	die "$1: the test host does not work, see above"
 }
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ up() {
 	check_tree
 	mkdir -p "$STATE"
 	exec 7>"$STATE/in-use" 8>"$STATE/$suite.lock"
-	flock -s 7 # `down` in the meantime leaves dockerd alone
+	flock -s 7 # keeps `down` from stopping dockerd
 	flock 8
 	alone ensure_packages
 	ARCHIVE=$(find_archive)
@@ -233,11 +233,12 @@ up() {
 	ensure_host "$suite"
 	ensure_running "$suite"
 	wait_ready "$suite"
-	alone prune_images "$suite"
+	# With LAB_NAME this is a second checkout, and the first one still needs its images.
+	[ -n "${LAB_NAME:-}" ] || alone prune_images "$suite"
 }
 
 shell() {
-	host_runs "$1" || die "$1: no test host runs (run: make lab-up SUITE=$1)"
+	host_runs "$1" || die "$1: the test host does not run (run: make lab-up SUITE=$1)"
 	local terminal=()
 	if [ -t 0 ] && [ -t 1 ]; then terminal=(-t -e "TERM=${TERM:-dumb}"); fi
 	exec docker exec -i "${terminal[@]}" "$(host_name "$1")" bash
@@ -251,13 +252,13 @@ down() {
 		say "removing $host"
 		remove_host "$host"
 	done
-	if [ -z "$(docker ps -q)" ]; then # else somebody has put it to use
+	if [ -z "$(docker ps -q)" ]; then # otherwise the Engine has another user
 		flock -n "$STATE/in-use" true || return 0
 		stop_own_engine
 	fi
 }
 
-# list_hosts [SUITE] prints the names of that test host or of all.
+# list_hosts [SUITE] prints the names of the suite's test hosts, or of all.
 list_hosts() { docker ps -a --format '{{.Names}}' --filter "label=dockhost.lab.host${1:+=$1}"; }
 
 usage() {
@@ -267,7 +268,7 @@ usage() {
 
 main() {
 	local command=${1:-} suite=${2:-}
-	[[ $suite =~ ^[a-z]*$ ]] || die "$suite: no name of a Debian suite"
+	[[ $suite =~ ^[a-z]*$ ]] || die "$suite is not the name of a Debian suite"
 	case $command in
 	up | shell)
 		[ -n "$suite" ] || usage

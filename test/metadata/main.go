@@ -1,5 +1,5 @@
-// Metadata is the metadata service of a cloud, for test hosts. It reads its
-// files at each request, so that a test can change what the user gave.
+// Command metadata is a cloud's metadata service for test hosts. It reads its
+// files at each request, so that a test can change the user data.
 package main
 
 import (
@@ -25,13 +25,13 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	platform := flag.String("platform", "Ec2", "whose service it is, by cloud-init's name")
-	listen := flag.String("listen", "169.254.169.254:80", "the address")
-	userData := flag.String("user-data", "", "a file with the user data; there is none while it is not there")
-	declaration := flag.String("declaration", "", "a file with GCE's gce-container-declaration")
-	id := flag.String("instance-id", "4711", "the instance's id")
-	hostname := flag.String("hostname", "host", "the instance's name")
-	tokens := flag.Bool("tokens", true, "hand out tokens")
+	platform := flag.String("platform", "Ec2", "cloud-init's `name` of the cloud")
+	listen := flag.String("listen", "169.254.169.254:80", "`address` to listen on")
+	userData := flag.String("user-data", "", "`file` with the user data; without the file the instance has none")
+	declaration := flag.String("declaration", "", "`file` with GCE's gce-container-declaration")
+	id := flag.String("instance-id", "4711", "`id` of the instance")
+	hostname := flag.String("hostname", "host", "`name` of the instance")
+	tokens := flag.Bool("tokens", true, "serve tokens")
 	flag.Parse()
 
 	service, err := fakecloud.New(*platform, func() (fakecloud.Instance, error) {

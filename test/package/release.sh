@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks `make release` on a copy of the working tree: what it refuses, that two clones of a commit, built in different
-# directories, time zones, languages and under different umasks and host names, give the same bytes, and that the
-# signature holds. Installs gpg where it is missing.
+# Checks `make release` on a copy of the working tree: what it refuses, and that its signature is valid. Two clones of a
+# commit must give the same bytes in different directories, time zones and languages, and with different umasks and host
+# names. It installs gpg if it is missing.
 #
 #   release.sh ARCH...   for these architectures
 #
@@ -21,19 +21,19 @@ die() {
 
 git() { command git -c user.name=test -c user.email=test@example.com -c core.hooksPath=/dev/null "$@"; }
 
-# release DIR VERSION [VARIABLE...] is what a person would run there.
+# release DIR VERSION [VARIABLE...] runs make release in DIR, as a person would.
 release() {
 	local dir=$1 version=$2
 	shift 2
 	env -u MAKEFLAGS "$@" make --no-print-directory -C "$dir" release VERSION="$version" ARCHES="$arches" NFPM="$NFPM"
 }
 
-# refuses DIR VERSION SENTENCE: nothing is made, and the reason is told.
+# refuses DIR VERSION SENTENCE checks that make release prints the sentence and makes nothing.
 refuses() {
 	local out
-	if out=$(release "$1" "$2" 2>&1); then die "$2 was released, want: $3"; fi
-	grep -qF -- "$3" <<<"$out" || die "$2 was refused with: $out; want: $3"
-	[ ! -e "$1/build/release" ] || die "$2 was refused, and left build/release"
+	if out=$(release "$1" "$2" 2>&1); then die "make release of $2 succeeded, want: $3"; fi
+	grep -qF -- "$3" <<<"$out" || die "make release of $2 printed: $out; want: $3"
+	[ ! -e "$1/build/release" ] || die "make release of $2 failed, and left build/release"
 }
 
 # copy DIR makes a repository of the working tree.
@@ -47,9 +47,9 @@ copy() {
 }
 
 check_refusals() {
-	refuses "$1" 9.8.7 'is no version of a release'
-	refuses "$1" v9.8 'is no version of a release'
-	refuses "$1" v9.8.7-rc1 'is no version of a release'
+	refuses "$1" 9.8.7 'is not a version of a release'
+	refuses "$1" v9.8 'is not a version of a release'
+	refuses "$1" v9.8.7-rc1 'is not a version of a release'
 	refuses "$1" "$VERSION" 'rename "## [Unreleased]" to "## [9.8.7] - YYYY-MM-DD"'
 	touch "$1/forgotten.go"
 	refuses "$1" "$VERSION" '?? forgotten.go'
@@ -63,9 +63,9 @@ check_refusals() {
 }
 
 check_signature() {
-	(cd "$1" && sha256sum --quiet -c SHA256SUMS) || die "$1: SHA256SUMS does not hold"
-	gpg --batch --quiet --verify "$1/SHA256SUMS.asc" "$1/SHA256SUMS" 2>/dev/null || die "$1: the signature does not hold"
-	grep -q '^### Added$' "$1/RELEASE_NOTES.md" || die "$1: RELEASE_NOTES.md lacks the CHANGELOG's section"
+	(cd "$1" && sha256sum --quiet -c SHA256SUMS) || die "$1: SHA256SUMS does not match the files"
+	gpg --batch --quiet --verify "$1/SHA256SUMS.asc" "$1/SHA256SUMS" 2>/dev/null || die "$1: the signature is not valid"
+	grep -q '^### Added$' "$1/RELEASE_NOTES.md" || die "$1: RELEASE_NOTES.md lacks the section of CHANGELOG.md"
 }
 
 ensure_gpg() {
@@ -75,7 +75,7 @@ ensure_gpg() {
 	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends gpg gpg-agent >/dev/null
 }
 
-[ "$#" -ge 1 ] || die "which architectures?"
+[ "$#" -ge 1 ] || die "arguments are missing: release.sh ARCH..."
 arches=$*
 ensure_gpg
 NFPM=$(realpath "${NFPM:-build/tools/nfpm}")
@@ -91,7 +91,7 @@ check_refusals "$scratch/one"
 release "$scratch/one" "$VERSION" TZ=Pacific/Auckland LC_ALL=C HOME="$HOME" SIGN_KEY=test@example.com >/dev/null
 check_signature "$scratch/one/build/release/$VERSION"
 
-# A host name of its own takes the right to have one.
+# Setting a host name needs a privilege.
 other=(env)
 ! unshare --uts true 2>/dev/null || other=(unshare --uts bash -c 'hostname elsewhere && exec env "$@"' bash)
 (
@@ -101,5 +101,5 @@ other=(env)
 		VERSION="$VERSION" ARCHES="$arches" NFPM="$NFPM" >/dev/null
 )
 diff -r -x SHA256SUMS.asc "$scratch/one/build/release/$VERSION" "$scratch/elsewhere/two/build/release/$VERSION" ||
-	die "two builds of one commit are not the same"
-say "two builds of one commit are the same: $(wc -l <"$scratch/one/build/release/$VERSION/SHA256SUMS") files"
+	die "two builds of one commit differ"
+say "two builds of one commit are identical: $(wc -l <"$scratch/one/build/release/$VERSION/SHA256SUMS") files"

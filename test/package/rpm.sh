@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Has rpm install, upgrade, downgrade and remove the packages, with their scripts, in a root that holds busybox and a
-# systemctl that only notes what it is asked for. Installs rpm and busybox-static where they are missing.
+# Installs, upgrades, downgrades and removes the packages by rpm, with their scripts, in a root with busybox and a
+# systemctl that only records its arguments. It installs rpm and busybox-static if they are missing.
 #
 #   rpm.sh PREVIOUS.rpm CURRENT.rpm
 set -euo pipefail
@@ -31,21 +31,21 @@ make_root() {
 	done
 }
 
-# Docker and systemd are not there, as in the build of an image from parts.
+# Docker and systemd are missing, as in an image build.
 transaction() { rpm --force-debian --root "$root" --dbpath /var/lib/rpm --nodeps "$@"; }
 
-# asked WHAT... compares what the scripts asked for since the last time.
+# asked LINE... checks the commands that the scripts have run since the last call.
 asked() {
-	printf '%s\n' "$@" | diff -u - "$root/asked" || die "the scripts did not ask for what they should"
+	printf '%s\n' "$@" | diff -u - "$root/asked" || die "the scripts ran other commands than expected"
 	rm "$root/asked"
 }
 
 is_well() {
-	transaction -V dockhost || die "rpm -V finds other files than those of the package"
+	transaction -V dockhost || die "rpm -V finds changed files"
 	grep -q '"dockhost"' "$root/etc/docker/daemon.json" || die "the runtime is not registered"
 }
 
-[ "$#" = 2 ] || die "which packages?"
+[ "$#" = 2 ] || die "arguments are missing: rpm.sh PREVIOUS.rpm CURRENT.rpm"
 ensure_tools
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
@@ -64,5 +64,5 @@ transaction -e dockhost
 asked 'systemctl --no-reload --quiet disable dockhost.socket dockhost.service' \
 	'update-alternatives --remove systemd-docker /usr/libexec/dockhost/systemd-docker'
 left=$(find "$root" -name '*dockhost*' ! -path "$root/var/lib/rpm/*")
-[ -z "$left" ] || die "after the removal there is: $left"
-say "$(basename "$1") and $(basename "$2") come and go"
+[ -z "$left" ] || die "the removal left $left"
+say "$(basename "$1") and $(basename "$2") install, upgrade, downgrade and remove"

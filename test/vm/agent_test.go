@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// errClosed is the end of a connection that qemu has closed.
+// errClosed is returned when qemu has closed the connection.
 var errClosed = errors.New("connection closed")
 
-// line is a connection to a socket of qemu's that speaks JSON line by line: its
-// own monitor, or the guest agent.
+// line is a connection to one of qemu's sockets that carry one JSON message per
+// line: the monitor's, or the guest agent's.
 type line struct {
 	conn net.Conn
 	in   *bufio.Reader
@@ -38,7 +38,7 @@ func dial(ctx context.Context, socket string) (*line, error) {
 
 func (l *line) close() { _ = l.conn.Close() }
 
-// reply is one message of qemu's; an event has none of these.
+// reply is a message of qemu. An event has neither field.
 type reply struct {
 	Return json.RawMessage `json:"return"`
 	Error  *struct {
@@ -58,7 +58,7 @@ func (l *line) read() (reply, error) {
 	return r, json.Unmarshal(bytes.TrimLeft(raw, "\xff"), &r)
 }
 
-// call has a command carried out, and passes over events.
+// call sends a command and returns its result. It skips events.
 func (l *line) call(command string, arguments any) (json.RawMessage, error) {
 	request := map[string]any{"execute": command}
 	if arguments != nil {
@@ -84,13 +84,13 @@ func (l *line) call(command string, arguments any) (json.RawMessage, error) {
 	}
 }
 
-// guestAgent is qemu-guest-agent in the machine.
+// guestAgent is the qemu-guest-agent of a machine.
 type guestAgent struct {
 	socket string
 }
 
-// dialAgent returns the agent, if it answers now. Every call has a connection
-// of its own: what was sent before an agent was there would stay in the way.
+// dialAgent returns the agent if it answers now. Each call opens its own
+// connection: data sent before the agent runs would garble later calls.
 func dialAgent(socket string) (*guestAgent, error) {
 	a := &guestAgent{socket: socket}
 	l, err := a.dial(2 * time.Second)
@@ -101,7 +101,7 @@ func dialAgent(socket string) (*guestAgent, error) {
 	return a, nil
 }
 
-// dial connects, and passes over what was meant for somebody else.
+// dial connects to the agent, and skips replies to earlier connections.
 func (a *guestAgent) dial(timeout time.Duration) (*line, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -128,7 +128,7 @@ func (a *guestAgent) dial(timeout time.Duration) (*line, error) {
 	}
 }
 
-// exec runs a shell script, and returns what it prints and its exit status.
+// exec runs a shell script, and returns its output and exit status.
 func (a *guestAgent) exec(script string, timeout time.Duration) (string, int, error) {
 	l, err := a.dial(30 * time.Second)
 	if err != nil {
@@ -152,13 +152,13 @@ func (a *guestAgent) exec(script string, timeout time.Duration) (string, int, er
 	return l.await(process.PID, timeout)
 }
 
-// await asks until the process has ended; the agent has no way to tell.
+// await polls until the process has exited: the agent cannot report it.
 func (l *line) await(pid int, timeout time.Duration) (string, int, error) {
 	var status struct {
 		Exited   bool   `json:"exited"`
 		ExitCode int    `json:"exitcode"`
 		Signal   int    `json:"signal"`
-		Out      []byte `json:"out-data"` // base64, as encoding/json has bytes
+		Out      []byte `json:"out-data"` // encoding/json decodes the base64
 	}
 	for deadline, wait := time.Now().Add(timeout), 50*time.Millisecond; time.Now().Before(deadline); wait = min(2*wait, 2*time.Second) {
 		raw, err := l.call("guest-exec-status", map[string]any{"pid": pid})

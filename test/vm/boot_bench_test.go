@@ -15,26 +15,26 @@ import (
 )
 
 var (
-	boots   = flag.Int("boots", 0, "how often TestBootTimes boots each way; 0 is not at all")
-	cpus    = flag.String("cpus", "1", "the `number` of processors of TestBootTimes; only with one does the clock count instructions")
-	results = flag.String("results", "", "the `file` that TestBootTimes adds what it measures to, and reports on")
-	plot    = flag.String("plot", "", "the `file` that TestBootTimes leaves a plot of an early boot in")
+	boots   = flag.Int("boots", 0, "`number` of boots of each way in TestBootTimes; 0 skips it")
+	cpus    = flag.String("cpus", "1", "`number` of processors in TestBootTimes; the clock counts instructions only with one")
+	results = flag.String("results", "", "`file` to which TestBootTimes adds its results, and on which it reports")
+	plot    = flag.String("plot", "", "`file` in which TestBootTimes stores a plot of an early boot")
 )
 
-// way is a way to have the container run once the machine is up.
+// way is a way to start the container at a boot.
 type way struct {
 	key, name string
-	// userData is for cloud-init and for dockhost.
+	// userData is the user data for cloud-init and dockhost.
 	userData string
-	// off are units that are there for other ways: they are masked.
+	// off are the units of other ways, which are masked.
 	off []string
-	// early has Docker and dockhost start early.
+	// early is whether Docker and dockhost start early.
 	early bool
-	// ready is the unit that is active once the container is, if it tells.
+	// ready is the unit that is active once the container is ready, if there is one.
 	ready string
 }
 
-// kernel are the arguments for the kernel.
+// kernel returns the arguments for the kernel.
 func (w *way) kernel() string {
 	arguments := "systemd.mask=" + strings.Join(w.off, " systemd.mask=")
 	if w.early {
@@ -43,7 +43,7 @@ func (w *way) kernel() string {
 	return arguments
 }
 
-// The units of the image, by whose way they are.
+// The units of the image, by the program that they belong to.
 var (
 	ofDockhost = []string{"dockhost.service", "dockhost.socket"}
 	ofQuadlet  = []string{"quadlet.service"}
@@ -52,8 +52,8 @@ var (
 
 const (
 	dockerRun = "docker run -d --name app --no-healthcheck -p 8080:8080 " + preloaded + " -first-answer"
-	// articleUnit is the plain unit that many have written, less its docker
-	// pull: there is no registry to ask.
+	// articleUnit is a common hand-written unit, without its docker pull: there is
+	// no registry.
 	articleUnit = `#cloud-config
 write_files:
 - path: /etc/systemd/system/app.service
@@ -89,16 +89,16 @@ func ways() []*way {
 	}
 }
 
-// bootTimes are the seconds from the kernel's start; 0 is what a way has not
-// got. Starts are those once the machine was up.
+// bootTimes are times of a boot in seconds since the kernel's start. 0 means that
+// the way has no such time. Starts and DockerRuns are durations of later starts.
 type bootTimes struct {
 	Way                                string
 	Userspace, Docker, Ready, Answered float64
 	Starts, DockerRuns                 []float64 `json:",omitempty"`
 }
 
-// TestBootTimes boots all ways in turns, each time as a new instance, and
-// prints when their containers answered. No number fails it.
+// TestBootTimes boots all ways in turns, each time as a new instance, and reports
+// when their containers answered. It judges no number.
 func TestBootTimes(t *testing.T) {
 	if *boots == 0 || *results == "" {
 		t.Skip("no -boots and -results (run: make bench-boot)")
@@ -108,35 +108,35 @@ func TestBootTimes(t *testing.T) {
 			t.Run(fmt.Sprintf("%s-%d", w.key, i+1), func(t *testing.T) {
 				disc := newDisc(t, fmt.Sprintf("i-%d", i), w.userData)
 				m := boot(t, newDisk(t), settings{disc: disc, kernel: w.kernel(), cpus: *cpus})
-				at := m.measure(w)
+				times := m.measure(w)
 				if w.early && *plot != "" && i == 0 {
 					m.plot()
 				}
 				if w.key == "dockhost" && i == *boots-1 {
-					m.measureStarts(&at)
+					m.measureStarts(&times)
 				}
-				keep(t, at)
+				appendResult(t, times)
 			})
 		}
 	}
-	report(os.Stdout, ways(), kept(t))
+	report(os.Stdout, ways(), readResults(t))
 }
 
-// keep adds to the results.
-func keep(t *testing.T, at bootTimes) {
+// appendResult adds to the file of results.
+func appendResult(t *testing.T, times bootTimes) {
 	t.Helper()
 	file, err := os.OpenFile(*results, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if err := json.NewEncoder(file).Encode(at); err != nil {
+	if err := json.NewEncoder(file).Encode(times); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// kept returns the results.
-func kept(t *testing.T) []bootTimes {
+// readResults reads the file of results.
+func readResults(t *testing.T) []bootTimes {
 	t.Helper()
 	file, err := os.Open(*results)
 	if err != nil {
@@ -145,24 +145,24 @@ func kept(t *testing.T) []bootTimes {
 	defer file.Close()
 	var all []bootTimes
 	for in := json.NewDecoder(file); in.More(); {
-		var at bootTimes
-		if err := in.Decode(&at); err != nil {
+		var times bootTimes
+		if err := in.Decode(&times); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, at)
+		all = append(all, times)
 	}
 	return all
 }
 
-// measure waits until the container answers, and reads when it first did.
+// measure waits until the container answers, and reads the times of the boot.
 func (m *machine) measure(w *way) bootTimes {
 	m.Helper()
-	at := bootTimes{Way: w.key}
-	// One process, which asks once a second, is all that the machine has from us.
+	times := bootTimes{Way: w.key}
+	// The only process of the test in the machine asks once a second.
 	out := m.run("curl -sS -m 5 --retry 900 --retry-delay 1 --retry-all-errors -f http://127.0.0.1:8080/first-answer 2>/dev/null")
 	var err error
-	if at.Answered, err = strconv.ParseFloat(out, 64); err != nil {
-		m.Fatalf("/first-answer: %s", out)
+	if times.Answered, err = strconv.ParseFloat(out, 64); err != nil {
+		m.Fatalf("GET /first-answer: %s", out)
 	}
 	if w.ready != "" {
 		m.eventually(func() string {
@@ -171,24 +171,24 @@ func (m *machine) measure(w *way) bootTimes {
 			}
 			return ""
 		})
-		at.Ready = float64(m.since(w.ready)) / 1e6
+		times.Ready = float64(m.since(w.ready)) / 1e6
 	}
-	at.Docker = float64(m.since("docker.service")) / 1e6
+	times.Docker = float64(m.since("docker.service")) / 1e6
 	us, err := strconv.ParseFloat(m.run("systemctl show --value -p UserspaceTimestampMonotonic"), 64)
 	if err != nil {
 		m.Fatal(err)
 	}
-	at.Userspace = us / 1e6
-	m.Logf("%+v", at)
-	return at
+	times.Userspace = us / 1e6
+	m.Logf("%+v", times)
+	return times
 }
 
-// startsEach is how often the unit and docker run start the container.
+// startsEach is the number of starts by the unit, and by docker run.
 const startsEach = 5
 
-// measureStarts starts the container by its unit, and by docker run, in turns,
-// once the machine is up.
-func (m *machine) measureStarts(at *bootTimes) {
+// measureStarts starts the container by its unit and by docker run in turns, once
+// the machine is up.
+func (m *machine) measureStarts(times *bootTimes) {
 	m.Helper()
 	m.try("systemctl is-system-running --wait")
 	for range startsEach {
@@ -204,16 +204,16 @@ systemctl start dockhost@app`)
 		if _, err := fmt.Sscan(out, &unit, &run); err != nil {
 			m.Fatalf("%v: %s", err, out)
 		}
-		at.Starts, at.DockerRuns = append(at.Starts, unit/1e6), append(at.DockerRuns, run/1e6)
+		times.Starts, times.DockerRuns = append(times.Starts, unit/1e6), append(times.DockerRuns, run/1e6)
 	}
-	m.Logf("started by the unit: %v, by docker run -d: %v", at.Starts, at.DockerRuns)
+	m.Logf("starts by the unit: %v, by docker run -d: %v", times.Starts, times.DockerRuns)
 }
 
-// plot keeps what systemd has of this boot, once it is over.
+// plot stores systemd-analyze's plot of this boot.
 func (m *machine) plot() {
 	m.Helper()
 	m.try("systemctl is-system-running --wait")
-	m.Log("what the container waited for:\n" + m.run("systemd-analyze critical-chain dockhost@app.service --no-pager"))
+	m.Log("critical chain of the container:\n" + m.run("systemd-analyze critical-chain dockhost@app.service --no-pager"))
 	if err := os.MkdirAll(filepath.Dir(*plot), 0o755); err != nil {
 		m.Fatal(err)
 	}

@@ -10,20 +10,20 @@ import (
 	"text/tabwriter"
 )
 
-// report prints the table of all boots, and which goals are met.
+// report prints the table of all boots, and whether they meet the goals.
 func report(out io.Writer, ways []*way, all []bootTimes) {
 	values := func(way string, of func(bootTimes) float64) []float64 {
-		var found []float64
-		for _, at := range all {
-			if at.Way == way {
-				found = append(found, of(at))
+		var values []float64
+		for _, times := range all {
+			if times.Way == way {
+				values = append(values, of(times))
 			}
 		}
-		return found
+		return values
 	}
 	answered := func(way string) float64 { return median(values(way, sinceKernel)) }
 
-	fmt.Fprint(out, "\nseconds: median (lowest to highest); from the kernel's start but for the last but one column\n\n")
+	fmt.Fprint(out, "\nseconds: median (lowest to highest), from the kernel's start unless the column says otherwise\n\n")
 	table := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(table, "| way\t| boots\t| dockerd up\t| READY\t| answers HTTP\t| from userspace's start\t| of runcmd\t|")
 	fmt.Fprintln(table, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
@@ -35,19 +35,18 @@ func report(out io.Writer, ways []*way, all []bootTimes) {
 	_ = table.Flush()
 
 	var starts, runs []float64
-	for _, at := range all {
-		starts, runs = append(starts, at.Starts...), append(runs, at.DockerRuns...)
+	for _, times := range all {
+		starts, runs = append(starts, times.Starts...), append(runs, times.DockerRuns...)
 	}
-	fmt.Fprintf(out, "\nonce the machine is up, %d starts each: to READY %s, docker run -d %s\n\n", len(starts), seconds(starts), seconds(runs))
+	fmt.Fprintf(out, "\n%d starts each on a running machine: to READY %s, docker run -d %s\n\n", len(starts), seconds(starts), seconds(runs))
 	for _, w := range ways[:2] {
-		goal(out, w.name+", of cloud-init's runcmd", answered(w.key)/answered("runcmd"), 0.5)
-		goal(out, w.name+", of the quadlet", answered(w.key)/answered("quadlet"), 1.05)
+		goal(out, w.name+" / cloud-init's runcmd", answered(w.key)/answered("runcmd"), 0.5)
+		goal(out, w.name+" / quadlet", answered(w.key)/answered("quadlet"), 1.05)
 	}
-	goal(out, "start to READY, of docker run -d", median(starts)/median(runs), 1.1)
+	goal(out, "start to READY / docker run -d", median(starts)/median(runs), 1.1)
 }
 
-// goal says whether a ratio is at most what was aimed at. Without a number it
-// is neither met nor missed.
+// goal prints whether a ratio meets its limit. NaN means that it was not measured.
 func goal(out io.Writer, name string, ratio, limit float64) {
 	verdict := "not measured"
 	switch {
@@ -64,7 +63,7 @@ func ready(at bootTimes) float64          { return at.Ready }
 func sinceKernel(at bootTimes) float64    { return at.Answered }
 func sinceUserspace(at bootTimes) float64 { return at.Answered - at.Userspace }
 
-// median of nothing is NaN.
+// median returns NaN without values.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -74,7 +73,7 @@ func median(values []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// seconds prints a median and its range; what there was none of is a dash.
+// seconds formats a median and its range, or a dash without values.
 func seconds(values []float64) string {
 	if len(values) == 0 || slices.Max(values) == 0 {
 		return "-"

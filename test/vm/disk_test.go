@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// declaration is konlet's, with a persistent disk. The image has no shell of
-// its own.
+// declaration is a konlet declaration with a persistent disk. It mounts busybox,
+// because the image has no shell.
 const declaration = `spec:
   containers:
   - name: app
@@ -25,17 +25,17 @@ const declaration = `spec:
   restartPolicy: Always
 `
 
-// TestDisks has a blank disk be formatted for a declaration of konlet's, and
-// then moved to user data with mounts, beside another blank one. What the
-// container wrote is there after each boot.
-func TestDisks(t *testing.T) {
+// TestDisksAreMadeAndMounted formats a blank disk for a konlet declaration. It then
+// uses the disk in user data with mounts, next to a second blank disk. The
+// container's files are on both after each boot.
+func TestDisksAreMadeAndMounted(t *testing.T) {
 	disk, data, more := newDisk(t), newBlank(t), newBlank(t)
 	m := boot(t, disk, settings{
 		disc:   newDisc(t, "i-disks", convert(t, declaration)),
 		kernel: alone,
 		disks:  map[string]string{"google-data": data},
 	})
-	// All is not well: konlet's pulls always, and this registry never answers.
+	// The status is not well: konlet always pulls, and no registry answers.
 	m.eventually(func() string { return m.serves("1") })
 	m.checkMount("/mnt/disks/gce-containers-mounts/gce-persistent-disks/data", "google-data")
 	m.run("docker exec app /busybox sh -c 'echo one >/data/file'")
@@ -55,21 +55,21 @@ func TestDisks(t *testing.T) {
 	m.checkMount("/mnt/data", "google-data")
 	m.checkMount("/mnt/more", "virtio-more")
 	if now := m.run("blkid -p -o value -s UUID /dev/disk/by-id/google-data"); now != id {
-		t.Errorf("the file system on google-data is %s, was %s: it was made anew", now, id)
+		t.Errorf("UUID of google-data = %s, want %s: it was formatted again", now, id)
 	}
 	m.run("docker exec app /busybox sh -c 'echo two >/more/file'")
 	m.reboot()
 	m.well("1")
 	if got := m.run("docker exec app /busybox cat /data/file /more/file"); got != "one\ntwo" {
-		t.Errorf("the container's files have %q, want one and two", got)
+		t.Errorf("files of the container = %q, want one and two", got)
 	}
 	if state := m.property("systemd-fsck@dev-disk-by\\\\x2did-virtio\\\\x2dmore.service", "Result"); state != "success" {
-		t.Errorf("the check of the file system: %s", state)
+		t.Errorf("Result of systemd-fsck = %s, want success", state)
 	}
 	m.checkClean()
 }
 
-// convert is what dockhostctl makes of a declaration.
+// convert converts a declaration by dockhostctl convert.
 func convert(t *testing.T, declaration string) string {
 	t.Helper()
 	file := t.TempDir() + "/declaration.yaml"
@@ -81,11 +81,11 @@ func convert(t *testing.T, declaration string) string {
 	return string(out)
 }
 
-// checkMount has a place be an ext4 file system on the disk of that name.
-func (m *machine) checkMount(place, disk string) {
+// checkMount checks that an ext4 file system on a disk is mounted at a path.
+func (m *machine) checkMount(path, disk string) {
 	m.Helper()
 	device := m.run("readlink -f /dev/disk/by-id/" + disk)
-	if got := strings.Fields(m.run("findmnt -n -o SOURCE,FSTYPE " + place)); len(got) != 2 || got[0] != device || got[1] != "ext4" {
-		m.Errorf("at %s there is %q, want %s with ext4", place, got, device)
+	if got := strings.Fields(m.run("findmnt -n -o SOURCE,FSTYPE " + path)); len(got) != 2 || got[0] != device || got[1] != "ext4" {
+		m.Errorf("mount at %s = %q, want %s with ext4", path, got, device)
 	}
 }

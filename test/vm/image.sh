@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# Makes what the virtual machines boot: a disk image of a Debian suite, baked by packaging/bake as any other, its kernel,
-# and an initrd.
+# Makes the files that the virtual machines boot: a disk image of a Debian suite, baked by packaging/bake like any other,
+# its kernel, and an initrd.
 #
-#   image.sh SUITE           makes it, where nothing has changed finds it, and prints its directory
-#   image.sh SUITE PROGRAM   the same, and bake runs PROGRAM (--hook), which finds app.tar as /app.tar
+#   image.sh SUITE           makes the files unless they are up to date, and prints their directory
+#   image.sh SUITE PROGRAM   the same, and bake runs PROGRAM (--hook), which has app.tar as /app.tar
 #
-# The directory, .cache/vm/SUITE-HASH, has disk.raw (ext4, without a partition table), vmlinuz,
-# initrd, app.tar, the container image that is preloaded, and base.tar, what was baked.
+# The directory, .cache/vm/SUITE-HASH, has disk.raw (ext4, without a partition table), vmlinuz, initrd, app.tar (the
+# preloaded container image), and base.tar (the file system before bake).
 #
 # Environment:
-#   DOCKHOST_PACKAGE   a deb to install in place of the tree in build/root
-#   LAB_MIRROR         Debian mirror, where the machine's apt sources name none; LAB_KEYRING: its keyring
+#   DOCKHOST_PACKAGE   a deb to install instead of the tree in build/root
+#   LAB_MIRROR         Debian mirror, if the machine's apt sources name none; LAB_KEYRING: its keyring
 #
-# Only root can. No loop device is needed.
+# It needs root, but no loop device.
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=$TOP/.cache/vm
 readonly TOP CACHE
 readonly DISK_SIZE=4G
-readonly IMAGE=localhost:5000/app:1 # no such registry is in the machine: it runs only where it is preloaded
-# The base is all that is in the image but for what bake puts there.
+readonly IMAGE=localhost:5000/app:1 # the machine has no registry, so only a preloaded image runs
+# The packages of the image, apart from those that bake installs.
 readonly VM_PACKAGES=systemd,systemd-sysv,systemd-resolved,udev,dbus,linux-image-cloud-amd64,initramfs-tools,cloud-init,busybox-static,iproute2,qemu-guest-agent,ca-certificates,procps,kmod,e2fsprogs,curl
 
 say() { echo "vm: $*" >&2; }
@@ -38,14 +38,14 @@ usage() {
 	exit 2
 }
 
-# base SUITE prints the file that holds the file system before it is baked.
+# base SUITE makes the file system before bake unless it is up to date, and prints its file.
 base() {
 	local suite=$1 hash file uri=${ARCHIVE% *} keyring=${ARCHIVE#* }
 	hash=$({ echo "$suite $VM_PACKAGES $ARCHIVE" && declare -f base; } | sha256sum | cut -c1-12)
 	file=$CACHE/base-$suite-$hash.tar
 	if [ ! -e "$file" ]; then
 		say "$suite: fetching a Debian with a kernel and cloud-init (a minute or two; log: $CACHE/base-$suite.log)"
-		# The image's own initrd would not be used.
+		# The machines boot another initrd.
 		INITRD=No mmdebstrap --variant=minbase --include="$VM_PACKAGES" \
 			--aptopt='Acquire::Retries "3"' --aptopt='Acquire::Check-Valid-Until "false"' --dpkgopt=force-unsafe-io \
 			--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -58,8 +58,8 @@ base() {
 	echo "$file"
 }
 
-# make_app leaves test/app as a file that `docker load` takes, made without Docker; it changes when its code does. Its
-# health is asked for seldom: each check starts four programs, for which an emulated CPU needs a second.
+# make_app DIR makes an image of test/app for `docker load`, without Docker. It changes only with its code. Its health
+# checks are rare: each starts four programs, for which an emulated CPU needs a second.
 make_app() {
 	local dir=$1 layer config
 	mkdir -p "$dir/layer"
@@ -78,11 +78,11 @@ make_app() {
 	pack -C "$dir" manifest.json "$config.json" layer.tar >"$dir/app.tar"
 }
 
-# pack ARGUMENT... is tar, with the same output for the same files.
+# pack ARGUMENT... runs tar such that the same files give the same output.
 pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -c "$@"; }
 
-# settle ROOT makes the machine usable by the tests: it has a network without cloud-init, answers through the guest agent,
-# and leaves out what a machine that lives for minutes has no use for.
+# settle ROOT prepares the machine for the tests: the network works without cloud-init, the guest agent runs, and services
+# that a short-lived machine does not need are masked.
 settle() {
 	local root=$1 unit
 	cp -a "$TOP/test/vm/rootfs/." "$root/"
@@ -98,21 +98,21 @@ settle() {
 		apparmor.service; do # Docker loads its own profile
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
 	done
-	# Each of them is a process at every daemon-reload.
+	# Each generator is a process at every daemon-reload.
 	mkdir -p "$root/etc/systemd/system-generators"
 	for unit in gpt-auto ssh hibernate-resume cryptsetup integritysetup veritysetup tpm2 bless-boot rc-local sysv; do
 		ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-$unit-generator"
 	done
 }
 
-# make_initrd ROOT FILE makes an initrd that knows one way to the root file system: a virtio disk with ext4. It is not
-# compressed, for a slow CPU has to unpack it.
+# make_initrd ROOT FILE makes an initrd for a root file system on a virtio disk with ext4. It is not compressed, because a
+# slow CPU has to unpack it.
 make_initrd() {
 	local root=$1 file=$2 dir=$2.d kernel module path
 	kernel=$(basename "$root"/lib/modules/*)
 	mkdir -p "$dir"/{bin,dev,proc,modules,root}
 	cp "$root/bin/busybox" "$dir/bin/"
-	# The kernel as it is packaged may have some of them built in.
+	# Some modules may be built into the packaged kernel.
 	for module in virtio_pci virtio_blk ext4; do
 		chroot "$root" modprobe -S "$kernel" --show-depends "$module" | awk '$1 == "insmod" { print $2 }'
 	done | awk '!seen[$0]++' | while read -r path; do
@@ -138,8 +138,8 @@ make_image() {
 	fi
 	say "$suite: baking (log: $CACHE/bake-$suite.log)"
 	"$TOP/packaging/bake" "${source[@]}" --apt-option Acquire::Check-Valid-Until=false --preload "$APP/app.tar" "$root" \
-		>"$CACHE/bake-$suite.log" 2>&1 || { tail -n 20 "$CACHE/bake-$suite.log" >&2 && die "$suite: cannot be baked"; }
-	touch "$root/etc/.updated" "$root/var/.updated" # nothing is to be brought up to date by the first boot
+		>"$CACHE/bake-$suite.log" 2>&1 || { tail -n 20 "$CACHE/bake-$suite.log" >&2 && die "$suite: bake failed, see above"; }
+	touch "$root/etc/.updated" "$root/var/.updated" # systemd updates nothing at the first boot
 	cp "$APP/app.tar" "$dir/"
 	ln -s "$BASE" "$dir/base.tar"
 	cp -L "$root"/boot/vmlinuz-* "$dir/vmlinuz"
@@ -166,7 +166,7 @@ image() {
 
 remove_tree() { rm -rf --one-file-system "$1"; }
 
-# forget_others SUITE NAME DIR removes the images that DIR has replaced.
+# forget_others SUITE NAME DIR removes the images that DIR replaces.
 forget_others() {
 	local old
 	for old in "$CACHE/$2"-* "$CACHE/base-$1"-*.tar*; do
@@ -178,9 +178,9 @@ main() {
 	local suite=${1:-}
 	HOOK=${2:+$(realpath "$2")}
 	[[ $suite =~ ^[a-z]+$ ]] || usage
-	[ "$(id -u)" = 0 ] || die "only root can"
+	[ "$(id -u)" = 0 ] || die "only root can make disk images"
 	[ "$(uname -m)" = x86_64 ] || die "$(uname -m): the images are for x86_64"
-	[ -d "$TOP/build/root" ] || [ -n "${DOCKHOST_PACKAGE:-}" ] || die "no directory $TOP/build/root to install dockhost from (run: make install)"
+	[ -d "$TOP/build/root" ] || [ -n "${DOCKHOST_PACKAGE:-}" ] || die "the directory $TOP/build/root is missing (run: make install)"
 	mkdir -p "$CACHE"
 	exec 9>"$CACHE/$suite.lock"
 	flock 9

@@ -10,21 +10,21 @@ import (
 	"testing"
 )
 
-// packages has what make vm-package makes.
+// packages is the directory in which make vm-package builds.
 const packages = "../../build/vm-package"
 
-// released returns the one file of that kind that is released.
+// released returns the path of the one built file that matches a pattern.
 func released(t *testing.T, pattern string) string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(packages, pattern))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%d files %s in %s (run: make vm-package)", len(found), pattern, packages)
+	files, err := filepath.Glob(filepath.Join(packages, pattern))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%d files match %s/%s, want 1 (run: make vm-package)", len(files), packages, pattern)
 	}
-	return found[0]
+	return files[0]
 }
 
-// newTools returns a disc with files for a machine, and a script that mounts it
-// at /run/tools.
+// newTools makes a disc with files for a machine. It returns the disc, and a script
+// that mounts it at /run/tools.
 func newTools(t *testing.T, files map[string]string) (disks map[string]string, mount string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,10 +41,9 @@ func newTools(t *testing.T, files map[string]string) (disks map[string]string, m
 		"mkdir -p /run/tools && mount -o ro /dev/disk/by-id/virtio-tools /run/tools\n"
 }
 
-// TestSystemExtension has dockhost come from its system extension, as the file
-// that is released, merged by hand, refreshed under a container that runs, and
-// then merged at a boot.
-func TestSystemExtension(t *testing.T) {
+// TestSystemExtensionRunsContainers merges the released system extension by hand,
+// refreshes it under a running container, and merges it at a boot.
+func TestSystemExtensionRunsContainers(t *testing.T) {
 	disks, mount := newTools(t, map[string]string{"dockhost.raw": released(t, "*.raw")})
 	disk, disc := newDisk(t), newDisc(t, "i-extension", app(preloaded))
 	m := boot(t, disk, settings{disc: disc, disks: disks, kernel: alone})
@@ -60,11 +59,11 @@ func TestSystemExtension(t *testing.T) {
 	m.well("1")
 	m.checkExtension()
 	if now := m.run("docker inspect --format '{{.State.Pid}}' app"); now != pid {
-		t.Errorf("the container's pid is %s, want %s as before the extension was refreshed", now, pid)
+		t.Errorf("pid after the refresh = %s, want %s", now, pid)
 	}
 
 	if strings.HasPrefix(m.run("systemctl --version"), "systemd 252 ") {
-		t.Log("before systemd 255 units are not read again when a boot has merged extensions")
+		t.Log("skipping the boot: systemd before 255 does not reload units after it has merged extensions")
 		return
 	}
 	m.run("systemctl enable systemd-sysext.service")
@@ -73,21 +72,21 @@ func TestSystemExtension(t *testing.T) {
 	m.checkExtension()
 }
 
-// checkExtension has dockhost's program come from a disk of its own.
+// checkExtension checks that dockhost's program comes from the extension.
 func (m *machine) checkExtension() {
 	m.Helper()
 	if fs := m.run("findmnt -n -o FSTYPE -T /usr/bin/dockhost"); fs != "overlay" {
-		m.Errorf("/usr/bin/dockhost is on %s, want the extension's overlay", fs)
+		m.Errorf("file system of /usr/bin/dockhost = %s, want the extension's overlay", fs)
 	}
 	if loops := m.run("losetup -n -O BACK-FILE"); !strings.Contains(loops, "/var/lib/extensions/dockhost.raw") {
-		m.Errorf("loop devices are of %q, want the extension's", loops)
+		m.Errorf("files of the loop devices = %q, want the extension in them", loops)
 	}
 }
 
-// TestBakeThisMachine makes an image of a machine that is in use, with a
-// container image from a registry that wants TLS and a login. What it boots
-// afterwards is another machine, which needs no registry.
-func TestBakeThisMachine(t *testing.T) {
+// TestBakeThisMachineBoots bakes a machine that is in use, and preloads an image
+// from a registry with TLS and a login. The result boots as another machine, and
+// needs no registry.
+func TestBakeThisMachineBoots(t *testing.T) {
 	r := newTLSRegistry(t)
 	secrets := t.TempDir()
 	write(t, secrets+"/config.json", r.login())
@@ -103,8 +102,8 @@ func TestBakeThisMachine(t *testing.T) {
 	m.run(mount + `
 		echo 10.0.2.2 ` + r.name + ` >>/etc/hosts
 		install -D -m 644 /run/tools/ca.crt /etc/docker/certs.d/` + r.host() + `/ca.crt
-		sed -i '/insecure-registries/d' /etc/docker/daemon.json # or the certificate would not matter
-		rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* # all packages are there`)
+		sed -i '/insecure-registries/d' /etc/docker/daemon.json # otherwise Docker ignores the certificate
+		rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* # all packages are installed`)
 	m.Log(m.run("bash /run/tools/bake --this-machine --package /run/tools/dockhost.deb --docker-config /run/tools --preload " + r.image() + " /"))
 	m.shutDown()
 	r.server.Close()
@@ -113,19 +112,20 @@ func TestBakeThisMachine(t *testing.T) {
 	m = boot(t, disk, settings{disc: newDisc(t, "i-new", app(r.image()))})
 	m.well("2")
 	if now := m.run("cat /etc/machine-id"); now == old {
-		t.Errorf("machine-id is %s as before", now)
+		t.Errorf("machine-id = %s, want another", now)
 	}
 	if names := m.run("docker ps -a --format '{{.Names}}'; docker volume ls -q; docker image ls -q"); len(strings.Fields(names)) != 2 {
-		t.Errorf("Docker has %q, want app, its image, and nothing else", names)
+		t.Errorf("containers, volumes and images = %q, want only app and its image", names)
 	}
 	if record := m.run("cat /var/lib/dockhost/preloaded.json"); !strings.Contains(record, `"digests":["`+r.host()+"/app@sha256:") {
-		t.Errorf("preloaded.json = %s, want the digest that was pulled", record)
+		t.Errorf("preloaded.json = %s, want the digest of the pulled image", record)
 	}
 	m.checkStore("i-new")
 	m.checkClean()
 }
 
-// checkDisk has nothing of one machine be on a disk that was baked.
+// checkDisk checks that a baked disk has no files of the old machine, and nowhere
+// the secret.
 func checkDisk(t *testing.T, disk, secret string) {
 	t.Helper()
 	raw := filepath.Join(t.TempDir(), "disk.raw")
@@ -135,22 +135,22 @@ func checkDisk(t *testing.T, disk, secret string) {
 		if err != nil {
 			t.Fatalf("debugfs: %v: %s", err, out)
 		}
-		_, told, _ := strings.Cut(string(out), "\n") // its version is first
-		return told
+		_, answer, _ := strings.Cut(string(out), "\n") // the first line is the version
+		return answer
 	}
 	for _, name := range append(belongings, "/root/.docker/config.json", "/run/dockhost-bake", "/var/lib/cloud/instance",
 		"/var/lib/docker/volumes/secret", "/var/lib/docker/network") {
 		if out := debugfs("stat " + name); !strings.Contains(out, "not found") {
-			t.Errorf("%s is on the disk: %s", name, out)
+			t.Errorf("the disk has %s: %s", name, out)
 		}
 	}
 	if out := debugfs("stat /etc/machine-id"); !strings.Contains(out, " Size: 0\n") {
-		t.Errorf("machine-id is not empty: %s", out)
+		t.Errorf("stat of machine-id = %s, want an empty file", out)
 	}
-	if out := debugfs("ls -p /var/log/journal"); strings.Count(out, "\n") > 3 { // itself, its parent, and an empty line
-		t.Errorf("the journal is on the disk: %s", out)
+	if out := debugfs("ls -p /var/log/journal"); strings.Count(out, "\n") > 3 { // ., .. and an empty line
+		t.Errorf("the disk has a journal: %s", out)
 	}
 	if err := exec.Command("grep", "-qaF", secret, raw).Run(); err == nil {
-		t.Error("the login is on the disk")
+		t.Error("the disk has the login")
 	}
 }

@@ -1,8 +1,8 @@
 //go:build vm
 
-// Package vm boots baked disk images in virtual machines: a real kernel, real
-// udev, cgroup v2 with all controllers, reboots and power cuts.
-// test/vm/run.sh makes the images and runs it on each.
+// Package vm boots baked disk images in virtual machines, with a real kernel,
+// udev, cgroup v2 with all controllers, reboots and power cuts. test/vm/run.sh
+// makes the images and runs the package on each.
 package vm
 
 import (
@@ -23,14 +23,14 @@ import (
 )
 
 var (
-	image = flag.String("image", "", "the `directory` of a disk image, as test/vm/image.sh makes it")
+	image = flag.String("image", "", "`directory` of a disk image that test/vm/image.sh has made")
 	accel = flag.String("accel", "tcg", "qemu's `accelerator`: tcg, or kvm where that works")
-	cuts  = flag.Int("cuts", 10, "how often the power is cut in each test of that")
-	seed  = flag.Uint64("seed", 0, "what the moments of the cuts are made of; 0 is something new")
+	cuts  = flag.Int("cuts", 10, "`number` of power cuts in each test that cuts the power")
+	seed  = flag.Uint64("seed", 0, "`seed` of the moments of the power cuts; 0 picks one")
 )
 
-// patience bounds every wait. Software emulation on a busy machine is slow; a
-// machine that is stuck stays stuck.
+// patience bounds every wait. It is long, because software emulation on a busy
+// machine is slow.
 const patience = 10 * time.Minute
 
 func TestMain(m *testing.M) {
@@ -42,31 +42,31 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// machine is a virtual machine that is switched on.
+// machine is a running virtual machine.
 type machine struct {
 	*testing.T
 	dir   string
 	qemu  *exec.Cmd
-	ended chan struct{} // closed when qemu has ended
+	ended chan struct{} // closed when qemu has exited
 	agent *guestAgent
 }
 
-// settings are what a machine is switched on with.
+// settings configure a machine.
 type settings struct {
-	// disc is an image of a disc in its drive; "" is none.
+	// disc is the image of the disc in the drive; "" means an empty drive.
 	disc string
-	// kernel are arguments for the kernel, beside those that all have.
+	// kernel has further arguments for the kernel.
 	kernel string
-	// clock is what the machine's clock shows; the zero time is now.
+	// clock is the initial time of the machine's clock; the zero time means now.
 	clock time.Time
-	// disks are the files of more disks, by their serial number: the machine has
-	// /dev/disk/by-id/virtio-SERIAL.
+	// disks are the files of further disks by serial number. The machine sees them
+	// as /dev/disk/by-id/virtio-SERIAL.
 	disks map[string]string
-	// cpus are the processors, where they are not to be as many as usual.
+	// cpus is the number of processors; "" means the default.
 	cpus string
 }
 
-// newDisk returns a disk that begins as the baked image, which stays as it is.
+// newDisk returns a copy-on-write copy of the baked disk image.
 func newDisk(t *testing.T) string {
 	t.Helper()
 	base, err := filepath.Abs(filepath.Join(*image, "disk.raw"))
@@ -78,7 +78,7 @@ func newDisk(t *testing.T) string {
 	return disk
 }
 
-// copyDisk returns a copy of a disk of a machine that is switched off.
+// copyDisk returns a copy of the disk of a machine that is off.
 func copyDisk(t *testing.T, disk string) string {
 	t.Helper()
 	copied := filepath.Join(t.TempDir(), "disk.qcow2")
@@ -86,7 +86,7 @@ func copyDisk(t *testing.T, disk string) string {
 	return copied
 }
 
-// newDisc returns a disc as NoCloud has it, for an instance of that id.
+// newDisc returns a NoCloud disc for an instance with this id.
 func newDisc(t *testing.T, instance, userData string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -95,7 +95,7 @@ func newDisc(t *testing.T, instance, userData string) string {
 	return newISO(t, "cidata", dir)
 }
 
-// newISO returns an image of a disc with what is in a directory.
+// newISO returns the image of a disc with the files of a directory.
 func newISO(t *testing.T, label, dir string) string {
 	t.Helper()
 	iso := filepath.Join(t.TempDir(), "disc.iso")
@@ -103,7 +103,7 @@ func newISO(t *testing.T, label, dir string) string {
 	return iso
 }
 
-// newBlank returns a disk that has nothing on it.
+// newBlank returns an empty disk.
 func newBlank(t *testing.T) string {
 	t.Helper()
 	blank := filepath.Join(t.TempDir(), "blank.raw")
@@ -111,6 +111,7 @@ func newBlank(t *testing.T) string {
 	return blank
 }
 
+// run runs a program of the host, which must succeed.
 func run(t *testing.T, name string, args ...string) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput(); err != nil {
@@ -118,14 +119,14 @@ func run(t *testing.T, name string, args ...string) {
 	}
 }
 
-// boot switches a machine on, and returns when the guest agent answers in it.
-// A test that fails prints the console and the journal.
+// boot starts a machine, and returns once its guest agent answers. A test that
+// fails prints the console and the journal.
 func boot(t *testing.T, disk string, s settings) *machine {
 	t.Helper()
 	m := &machine{T: t, dir: t.TempDir(), ended: make(chan struct{})}
 	m.qemu = exec.Command("qemu-system-x86_64", m.arguments(disk, s)...)
 	m.qemu.Stderr = os.Stderr
-	m.qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the tests are called off
+	m.qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the tests are killed
 	if err := m.qemu.Start(); err != nil {
 		t.Fatalf("qemu: %v (install qemu-system-x86)", err)
 	}
@@ -141,8 +142,8 @@ func boot(t *testing.T, disk string, s settings) *machine {
 func (m *machine) arguments(disk string, s settings) []string {
 	cpu, cpus := "host", "2"
 	if *accel == "tcg" {
-		// With more than this, qemu 7.2's emulation has had guests panic: of two emulated processors one now and then
-		// executes what the other, patching the kernel's code, has half written ("Oops: int3").
+		// With two emulated processors of qemu 7.2, guests panic now and then ("Oops: int3"): one processor executes code
+		// of the kernel that the other has only half patched.
 		cpu, cpus = "Nehalem,cx16=off", "1"
 	}
 	if s.cpus != "" {
@@ -169,8 +170,8 @@ func (m *machine) arguments(disk string, s settings) []string {
 			"-device", "virtio-blk-pci,drive="+serial+",serial="+serial)
 	}
 	if *accel == "tcg" && cpus == "1" {
-		// The machine's clock counts what its processor executes, two nanoseconds for each instruction: however busy this
-		// machine is, time limits within are what they are.
+		// The machine's clock advances two nanoseconds per executed instruction. So time limits in the machine do not
+		// depend on how busy the host is.
 		args = append(args, "-icount", "shift=1")
 	}
 	if !s.clock.IsZero() {
@@ -198,6 +199,7 @@ func (m *machine) connect() {
 	}
 }
 
+// on reports whether qemu runs.
 func (m *machine) on() bool {
 	select {
 	case <-m.ended:
@@ -207,15 +209,15 @@ func (m *machine) on() bool {
 	}
 }
 
-// alive says whether the machine is switched on, and its kernel and its systemd
-// run. A machine that gets next to no CPU may end as the latter: systemd gives
-// the programs that it starts first 90 seconds.
+// alive reports whether qemu runs and neither the kernel nor systemd has given up.
+// systemd freezes if the first programs that it starts take more than 90 seconds,
+// as on a host without free CPU time.
 func (m *machine) alive() bool {
 	console := m.console()
 	return m.on() && !strings.Contains(console, "Kernel panic - not syncing") && !strings.Contains(console, "Freezing execution")
 }
 
-// pause waits, or less when the machine is switched off meanwhile.
+// pause waits for a time, or until qemu exits.
 func (m *machine) pause(d time.Duration) {
 	select {
 	case <-m.ended:
@@ -223,21 +225,22 @@ func (m *machine) pause(d time.Duration) {
 	}
 }
 
+// console returns the last 8 KiB of the console.
 func (m *machine) console() string {
 	text, _ := os.ReadFile(m.socket("console"))
 	return string(text[max(0, len(text)-8<<10):])
 }
 
-// end is the cleanup: it tells what a failed test has to be understood by.
+// end is the cleanup. If the test has failed, it logs the machine's state.
 func (m *machine) end() {
 	if m.Failed() && m.on() && m.agent != nil {
 		out, _, err := m.agent.exec("systemctl --no-pager --failed; journalctl --no-pager -b -n 150 -o short-monotonic; dockhostctl status; docker ps -a", time.Minute)
-		m.Logf("the machine says (%v):\n%s\nthe console:\n%s", err, out, m.console())
+		m.Logf("state of the machine (%v):\n%s\nthe console:\n%s", err, out, m.console())
 	}
 	m.cutPower()
 }
 
-// cutPower switches the machine off as if it were unplugged.
+// cutPower ends the machine as if it were unplugged.
 func (m *machine) cutPower() {
 	if !m.on() {
 		return
@@ -248,32 +251,32 @@ func (m *machine) cutPower() {
 	<-m.ended
 }
 
-// shutDown has systemd switch the machine off.
+// shutDown makes systemd power the machine off.
 func (m *machine) shutDown() {
 	m.Helper()
-	_, _, _ = m.agent.exec("systemctl poweroff", time.Minute) // may end before it answers
+	_, _, _ = m.agent.exec("systemctl poweroff", time.Minute) // the agent may exit before it answers
 	select {
 	case <-m.ended:
 	case <-time.After(patience):
-		m.Fatalf("not switched off; the console:\n%s", m.console())
+		m.Fatalf("the machine did not power off; the console:\n%s", m.console())
 	}
 }
 
-// reboot has systemd reboot the machine, and returns when it is up again.
+// reboot makes systemd reboot the machine, and returns once it is up again.
 func (m *machine) reboot() {
 	m.Helper()
 	before := m.run("cat /proc/sys/kernel/random/boot_id")
-	_, _, _ = m.agent.exec("systemctl reboot", time.Minute) // may end before it answers
+	_, _, _ = m.agent.exec("systemctl reboot", time.Minute) // the agent may exit before it answers
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); m.pause(time.Second) {
 		m.connect()
 		if id, code, err := m.agent.exec("cat /proc/sys/kernel/random/boot_id", time.Minute); err == nil && code == 0 && strings.TrimSpace(id) != before {
 			return
 		}
 	}
-	m.Fatalf("not rebooted; the console:\n%s", m.console())
+	m.Fatalf("the machine did not reboot; the console:\n%s", m.console())
 }
 
-// try runs a shell script in the machine, and returns its output and status.
+// try runs a shell script in the machine, and returns its output and exit status.
 func (m *machine) try(script string) (string, int) {
 	m.Helper()
 	out, code, err := m.agent.exec(script, patience)
@@ -283,39 +286,39 @@ func (m *machine) try(script string) (string, int) {
 	return out, code
 }
 
-// run is try for a script that must succeed; it trims what is printed.
+// run is try for a script that must succeed. It trims white space from the output.
 func (m *machine) run(script string) string {
 	m.Helper()
 	out, code := m.try("set -e\n" + script)
 	if code != 0 {
-		m.Fatalf("in the machine: %s\nexited %d: %s", script, code, out)
+		m.Fatalf("in the machine: %s\nexits %d: %s", script, code, out)
 	}
 	return strings.TrimSpace(out)
 }
 
-// property is one of systemd's for a unit.
+// property returns a property of a systemd unit.
 func (m *machine) property(unit, name string) string {
 	m.Helper()
 	return m.run("systemctl show --value -p " + name + " " + unit)
 }
 
-// eventually waits until a condition holds; it returns "", or what is amiss.
-func (m *machine) eventually(condition func() string) {
+// eventually waits until check returns "", and not the problem.
+func (m *machine) eventually(check func() string) {
 	m.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		amiss := condition()
-		if amiss == "" {
+		problem := check()
+		if problem == "" {
 			return
 		}
 		if !m.alive() || time.Now().After(deadline) {
-			m.Fatalf("still: %s", amiss)
+			m.Fatalf("waited %s: %s", patience, problem)
 		}
-		m.pause(3 * time.Second) // what asks takes a CPU its time, too
+		m.pause(3 * time.Second) // the check needs CPU time of the machine
 	}
 }
 
-// status is what dockhostctl has, and its exit status.
+// status returns what `dockhostctl status --json` prints, and its exit status.
 func (m *machine) status() (*api.Status, int) {
 	m.Helper()
 	out, code := m.try("dockhostctl status --json")
@@ -326,34 +329,34 @@ func (m *machine) status() (*api.Status, int) {
 	return &status, code
 }
 
-// well waits until all is well and app is ready, in the version named.
+// well waits until the status is well and app is ready in this version.
 func (m *machine) well(version string) *api.Status {
 	m.Helper()
 	var status *api.Status
 	m.eventually(func() string {
 		var code int
 		if status, code = m.status(); code != 0 {
-			return fmt.Sprintf("dockhostctl status exits with %d: %+v", code, status)
+			return fmt.Sprintf("dockhostctl status exits %d: %+v", code, status)
 		}
 		if len(status.Containers) != 1 || status.Containers[0].Name != "app" {
-			return fmt.Sprintf("containers: %+v", status.Containers)
+			return fmt.Sprintf("containers = %+v, want app", status.Containers)
 		}
 		return m.serves(version)
 	})
 	return status
 }
 
-// serves is "" when app answers in that version.
+// serves returns "" if app answers in this version, otherwise the problem.
 func (m *machine) serves(version string) string {
 	m.Helper()
 	env, code := m.try("docker inspect -f '{{json .Config.Env}}' app && curl -fsS -m 5 -o /dev/null http://127.0.0.1:8080/healthz")
 	if code != 0 || !strings.Contains(env, `"APP_VERSION=`+version+`"`) {
-		return "app in version " + version + " does not serve: " + env
+		return "version " + version + " of app does not answer: " + env
 	}
 	return ""
 }
 
-// quit ends qemu at once: nothing in the machine hears of it.
+// quit ends qemu at once, without notice to the machine.
 func quit(socket string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

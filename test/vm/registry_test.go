@@ -24,19 +24,18 @@ import (
 	"testing"
 )
 
-// registry is one that machines pull from: as much of the distribution API as
-// a pull needs. It listens on this machine's loopback, which a machine reaches
-// at 10.0.2.2.
+// registry serves the part of the distribution API that a pull needs. It listens on
+// the host's loopback interface, which a machine reaches at 10.0.2.2.
 type registry struct {
 	server    *httptest.Server
 	manifests map[string][]byte // by tag and digest
 	blobs     map[string][]byte // by digest
-	// stalled gets a value for each download of the ballast, which stops half
-	// way until release is closed. Both nil: nothing stops.
+	// stalled gets a value for each download of the ballast. The download stops half
+	// way until release is closed. If both are nil, downloads do not stop.
 	stalled, release chan struct{}
 	ballast          string
-	// name is what its certificate is for, user and password who may pull; ""
-	// is no TLS, and everybody.
+	// name is the host name of the certificate; "" means no TLS. user and password
+	// are the login; "" means none.
 	name, user, password string
 }
 
@@ -47,7 +46,7 @@ const (
 	layerType    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 )
 
-// newRegistry serves app:2, which has layers that no machine has yet.
+// newRegistry returns a registry with app:2, whose layers no machine has.
 func newRegistry(t *testing.T) *registry {
 	t.Helper()
 	r := &registry{manifests: map[string][]byte{}, blobs: map[string][]byte{}}
@@ -57,7 +56,7 @@ func newRegistry(t *testing.T) *registry {
 	return r
 }
 
-// newTLSRegistry is one with a certificate, of its own authority, and a login.
+// newTLSRegistry returns a registry with app:2, TLS and a login.
 func newTLSRegistry(t *testing.T) *registry {
 	t.Helper()
 	r := &registry{
@@ -70,35 +69,35 @@ func newTLSRegistry(t *testing.T) *registry {
 	return r
 }
 
-// authority is the certificate that its own is checked by.
+// authority returns the certificate of the authority.
 func (r *registry) authority() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.server.Certificate().Raw}))
 }
 
-// login is a config.json of Docker's.
+// login returns a config.json for Docker with the login.
 func (r *registry) login() string {
 	return fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, r.host(), r.auth())
 }
 
-// auth is user and password, as a login has them.
+// auth returns user and password as in a config.json.
 func (r *registry) auth() string {
 	return base64.StdEncoding.EncodeToString([]byte(r.user + ":" + r.password))
 }
 
-// host is how a machine names the registry.
+// host returns the name and port by which machines reach the registry.
 func (r *registry) host() string {
 	_, port, _ := net.SplitHostPort(r.server.Listener.Addr().String())
 	return cmp.Or(r.name, "10.0.2.2") + ":" + port
 }
 
-// image is how a machine names the image.
+// image returns the name by which machines pull app:2.
 func (r *registry) image() string { return r.host() + "/app:2" }
 
-// stall has each download of the ballast stop half way from now on.
+// stall makes each download of the ballast stop half way.
 func (r *registry) stall() { r.stalled, r.release = make(chan struct{}, 100), make(chan struct{}) }
 
-// add makes an image of the one that is preloaded: another version, and a
-// layer of random bytes on top.
+// add adds an image: the preloaded one with another version and a layer of random
+// bytes on top.
 func (r *registry) add(t *testing.T, version string) {
 	t.Helper()
 	config, layer := readArchive(t)
@@ -129,7 +128,7 @@ func (r *registry) add(t *testing.T, version string) {
 	r.manifests[version], r.manifests[digest(manifest)] = manifest, manifest
 }
 
-// blob keeps data, and returns its descriptor.
+// blob stores data, and returns its descriptor.
 func (r *registry) blob(data []byte, kind string) map[string]any {
 	r.blobs[digest(data)] = data
 	return map[string]any{"mediaType": kind, "size": len(data), "digest": digest(data)}

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Makes the disk images of the given Debian suites, and runs the tests in virtual machines that boot them, the suites side
-# by side. All that a suite's tests print goes to build/vm-SUITE.log; it is shown where a test failed.
+# Makes the disk images of the given Debian suites, and runs the tests in virtual machines that boot them, all suites in
+# parallel. The output of a suite's tests is in build/vm-SUITE.log. It is printed if a test fails.
 #
-#   run.sh SUITE...       the canary: one boot
+#   run.sh SUITE...          one test: a first boot
 #   run.sh --full SUITE...   all tests
 #
 # Environment:
-#   VM_RUN     only the tests that match this pattern (go test -run)
+#   VM_RUN     run only the tests that match this pattern (go test -run)
 #   VM_ACCEL   qemu's accelerator: tcg (software, the default), or kvm where that works
-#   VM_CUTS    how often each test that cuts the power does so (10)
-#   VM_SEED    what the moments of the cuts are made of, as a failed test printed it
+#   VM_CUTS    number of power cuts in each test that cuts the power (default: 10)
+#   VM_SEED    seed of the moments of the power cuts, which a failed test has printed
 # and those of image.sh.
 #
-# It installs qemu, genisoimage, mmdebstrap, cpio and xz where they are missing.
+# It installs qemu, genisoimage, mmdebstrap, cpio and xz if they are missing.
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -39,7 +39,7 @@ ensure_packages() {
 	apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# compile makes the tests' program once, for all suites.
+# compile builds the test program once for all suites.
 compile() { go test -c -tags vm -o build/vm.test ./test/vm; }
 
 # run_suite SUITE PATTERN
@@ -51,14 +51,14 @@ run_suite() {
 		-accel "${VM_ACCEL:-tcg}" -cuts "${VM_CUTS:-10}" -seed "${VM_SEED:-0}") >"build/vm-$1.log" 2>&1
 }
 
-# noted SUITE PATTERN runs the suite and leaves its status in build/vm-SUITE.result.
+# noted SUITE PATTERN runs the suite, and writes its exit status to build/vm-SUITE.result.
 noted() {
 	local status=0
 	run_suite "$@" || status=$?
 	echo "$status" >"build/vm-$1.result"
 }
 
-# report SUITE says how it went, and fails where it did not go well.
+# report SUITE prints the result of the suite, and fails if the suite has failed.
 report() {
 	local log=build/vm-$1.log
 	if [ "$(cat "build/vm-$1.result")" = 0 ]; then
@@ -66,11 +66,11 @@ report() {
 		return
 	fi
 	[ ! -e "$log" ] || cat "$log"
-	say "$1: FAILED, all of it above and in $log"
+	say "$1: FAILED (see above, and $log)"
 	return 1
 }
 
-# stop_all ends what still runs: each suite is a process group of its own.
+# stop_all ends the suites that still run. Each is a process group.
 stop_all() {
 	local group
 	for group in $(jobs -p); do
@@ -79,7 +79,7 @@ stop_all() {
 }
 
 main() {
-	local pattern='^TestCanary$' suite failed=()
+	local pattern='^TestFirstBootRunsContainer$' suite failed=()
 	if [ "${1:-}" = --full ]; then
 		pattern=.
 		shift

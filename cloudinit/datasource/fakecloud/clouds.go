@@ -135,7 +135,7 @@ func (s *Service) azure(w http.ResponseWriter, r *http.Request) {
 		"vmId": instance.ID, "location": "westeurope", "platformFaultDomain": "0", "name": "vm",
 		"osProfile": map[string]any{"computerName": instance.Hostname},
 	}
-	// Older versions do not have it.
+	// Older versions lack userData.
 	if r.URL.Query().Get("api-version") >= "2021-01-01" {
 		compute["userData"] = base64.StdEncoding.EncodeToString(instance.UserData)
 	}

@@ -18,13 +18,13 @@ import (
 	"time"
 )
 
-// Instance is what the service says of the instance.
+// Instance is the instance that the service describes.
 type Instance struct {
 	ID, Hostname string
-	// UserData is what the user gave; nil is none.
+	// UserData is the instance's user data, or nil.
 	UserData []byte
 	// Encoding and Declaration are GCE's attributes user-data-encoding and
-	// gce-container-declaration; "" is none.
+	// gce-container-declaration; "" leaves them out.
 	Encoding, Declaration string
 	// Attributes are GCE's others.
 	Attributes map[string]string
@@ -96,7 +96,7 @@ func New(platform string, read func() (Instance, error)) (*Service, error) {
 			}, nil
 		}
 	}
-	return nil, fmt.Errorf("no platform %q (there are %s)", platform, strings.Join(Names(), ", "))
+	return nil, fmt.Errorf("unknown platform %q (known: %s)", platform, strings.Join(Names(), ", "))
 }
 
 // Fail has requests fail from now on; nil has none fail any more.

@@ -1,8 +1,8 @@
-# An EC2 instance that runs a container by dockhost: docs/aws.md.
+# An EC2 instance that runs a container by dockhost. See docs/aws.md.
 #
 #   terraform init && terraform apply -var ami=ami-... -var subnet=subnet-... -var image=...
 #
-# The state holds the user data: keep passwords out of it, as here, where the instance's role is the login.
+# Terraform's state has the user data, so do not put passwords into it. This example logs in by the instance's role.
 
 terraform {
   required_version = ">= 1.5.0"
@@ -16,30 +16,30 @@ terraform {
 
 variable "ami" {
   type        = string
-  description = "The image that packaging/packer made. Another one replaces the instance."
+  description = "The image that packaging/packer has built. A change replaces the instance."
 }
 
 variable "subnet" {
   type        = string
-  description = "The subnet of the instance, which leads to the registry."
+  description = "The subnet of the instance, with a route to the registry."
 }
 
 variable "image" {
   type        = string
   default     = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:1.4"
-  description = "The container image, in a registry of ECR."
+  description = "The container image in an ECR registry."
 }
 
 variable "port" {
   type        = number
   default     = 80
-  description = "The port of the instance that the container is reached at."
+  description = "The port of the instance that the container listens on."
 }
 
 variable "clients" {
   type        = list(string)
   default     = ["10.0.0.0/8"]
-  description = "Who may reach it."
+  description = "The networks that may connect to the container."
 }
 
 locals {
@@ -58,12 +58,12 @@ resource "aws_instance" "web" {
   iam_instance_profile   = aws_iam_instance_profile.web.name
   tags                   = { Name = "web" }
 
-  # EC2 changes user data of stopped instances alone, so that Terraform stops and starts the instance for a change. Its
-  # id stays, and dockhost takes over what changed at the boot. true would make a new instance, with an empty disk.
+  # EC2 changes user data only of stopped instances, so Terraform stops and starts the instance. The instance keeps its id
+  # and its disk, and dockhost applies the change at the boot. With true Terraform would replace the instance.
   user_data                   = local.user_data
   user_data_replace_on_change = false
 
-  # IMDSv2 alone, and not from containers on a bridge: neither user data nor the role's credentials are for them.
+  # Only IMDSv2, and not for containers on a bridge: they must get neither user data nor the role's credentials.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -104,7 +104,7 @@ resource "aws_security_group" "web" {
   }
 }
 
-# What the instance may do: pull from ECR.
+# The instance may pull from ECR.
 resource "aws_iam_role" "web" {
   name_prefix = "web-"
   assume_role_policy = jsonencode({

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Installs NVIDIA's driver by its own installer, in an image of Debian, Ubuntu, RHEL or what is like it, in three steps of
-# which the first two want a reboot behind them. Each may be repeated. Root.
+# Installs NVIDIA's driver by NVIDIA's installer in an image of Debian, Ubuntu, RHEL or a derivative. Run its three steps
+# as root, with a reboot after each of the first two. Each step may be repeated.
 #
-#   nvidia-driver.sh [--dry-run] tools     what the driver is built with, for the kernel that runs
-#   nvidia-driver.sh [--dry-run] nouveau   keeps the kernel's own driver of these GPUs from being loaded
-#   nvidia-driver.sh [--dry-run] driver    fetches, checks, and installs the driver, and has DKMS keep it built
+#   nvidia-driver.sh [--dry-run] tools     installs the tools to build the driver for the running kernel
+#   nvidia-driver.sh [--dry-run] nouveau   keeps the kernel from loading its own driver for these GPUs
+#   nvidia-driver.sh [--dry-run] driver    downloads, verifies and installs the driver, and registers it with DKMS
 #
-# --dry-run prints what would be done, and does nothing.
+# --dry-run only prints the commands.
 #
 # Environment, for the step driver:
-#   NVIDIA_VERSION   such as 570.133.20
+#   NVIDIA_VERSION   the version, such as 570.133.20
 #   NVIDIA_SHA256    the checksum of the installer
-#   NVIDIA_URL       where it is (default: NVIDIA's own server, for data center GPUs)
+#   NVIDIA_URL       the address of the installer (default: on NVIDIA's server, for data center GPUs)
 set -euo pipefail
 
 OS_RELEASE=${OS_RELEASE:-/etc/os-release}
@@ -30,7 +30,7 @@ usage() {
 	exit 2
 }
 
-# run COMMAND... is where anything is changed.
+# run COMMAND... runs a command that changes something, or prints it in a dry run.
 run() {
 	if [ -n "$dry" ]; then
 		echo "$*"
@@ -39,11 +39,11 @@ run() {
 	fi
 }
 
-# family is debian or rhel.
+# family prints debian or rhel.
 family() {
 	local ID='' ID_LIKE='' word
-	[ -r "$OS_RELEASE" ] || die "$OS_RELEASE is not there: which distribution is this?"
-	# shellcheck disable=SC1090 # it is the host's
+	[ -r "$OS_RELEASE" ] || die "cannot read $OS_RELEASE, which names the distribution"
+	# shellcheck disable=SC1090 # a file of the host
 	. "$OS_RELEASE"
 	for word in $ID $ID_LIKE; do
 		case $word in
@@ -51,7 +51,7 @@ family() {
 		rhel | fedora | centos) echo rhel && return ;;
 		esac
 	done
-	die "$ID: neither like Debian nor like RHEL (install the driver as its own documents say)"
+	die "$ID: not a derivative of Debian or RHEL (install the driver as NVIDIA's documentation says)"
 }
 
 tools() {
@@ -72,16 +72,16 @@ tools() {
 	esac
 }
 
-# release is the distribution's major version.
+# release prints the distribution's major version.
 release() {
 	local VERSION_ID=''
-	# shellcheck disable=SC1090 # as above
+	# shellcheck disable=SC1090 # a file of the host
 	. "$OS_RELEASE"
 	echo "${VERSION_ID%%.*}"
 }
 
 nouveau() {
-	local text=$'# NVIDIA\'s driver has these GPUs.\nblacklist nouveau\noptions nouveau modeset=0'
+	local text=$'# NVIDIA\'s driver is used for these GPUs.\nblacklist nouveau\noptions nouveau modeset=0'
 	if [ ! -e "$BLACKLIST" ] || [ "$(cat "$BLACKLIST")" != "$text" ]; then
 		run install -d -m 0755 "$(dirname "$BLACKLIST")"
 		if [ -n "$dry" ]; then
@@ -91,7 +91,7 @@ nouveau() {
 			mv "$BLACKLIST.new" "$BLACKLIST"
 		fi
 	fi
-	# It may be loaded from the initramfs, before anything reads the file.
+	# The initramfs may load nouveau, so it needs the file too.
 	case $1 in
 	debian) ! have update-initramfs || run update-initramfs -u -k all ;;
 	rhel)
@@ -102,25 +102,25 @@ nouveau() {
 	[ ! -d /sys/module/nouveau ] || say "nouveau is loaded: reboot before the next step"
 }
 
-# have PROGRAM; in a dry run all are taken to be there.
+# have PROGRAM reports whether the program exists. In a dry run it always succeeds.
 have() { [ -n "$dry" ] || command -v "$1" >/dev/null; }
 
 driver() {
 	local version=${NVIDIA_VERSION:-} sum=${NVIDIA_SHA256:-} machine url file
-	[[ $version =~ ^[0-9]+(\.[0-9]+){1,2}$ ]] || die "NVIDIA_VERSION=\"$version\" is no version (570.133.20)"
-	[[ $sum =~ ^[0-9a-f]{64}$ ]] || die "NVIDIA_SHA256 is no checksum: what is fetched runs as root"
+	[[ $version =~ ^[0-9]+(\.[0-9]+){1,2}$ ]] || die "NVIDIA_VERSION=\"$version\" is not a version (such as 570.133.20)"
+	[[ $sum =~ ^[0-9a-f]{64}$ ]] || die "NVIDIA_SHA256 is not a checksum, which is required because the installer runs as root"
 	[ ! -d /sys/module/nouveau ] || die "nouveau is loaded (run the step nouveau, and reboot)"
 	machine=$(uname -m)
 	url=${NVIDIA_URL:-https://us.download.nvidia.com/tesla/$version/NVIDIA-Linux-$machine-$version.run}
 	file=$(mktemp -d)
-	# shellcheck disable=SC2064 # now
+	# shellcheck disable=SC2064 # expands now
 	trap "rm -rf '$file'" EXIT
 	file+=/nvidia.run
 	run curl -fsSL --retry 3 --connect-timeout 20 -o "$file" "$url"
 	if [ -n "$dry" ]; then
 		echo "check $sum $file"
 	else
-		echo "$sum  $file" | sha256sum --quiet -c - || die "$url has another checksum than NVIDIA_SHA256"
+		echo "$sum  $file" | sha256sum --quiet -c - || die "the checksum of $url is not NVIDIA_SHA256"
 	fi
 	run sh "$file" --silent --dkms
 	run modinfo -F version nvidia
@@ -133,7 +133,7 @@ main() {
 	fi
 	[ "$#" = 1 ] || usage
 	case $1 in tools | nouveau | driver) ;; *) usage ;; esac
-	[ -n "$dry" ] || [ "$(id -u)" = 0 ] || die "run as root"
+	[ -n "$dry" ] || [ "$(id -u)" = 0 ] || die "only root can install the driver"
 	local family
 	family=$(family)
 	"$1" "$family"

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// down leaves nothing of up. It may be called at any time.
+// down undoes up. It may be called at any time.
 func down() error {
 	raw, err := os.ReadFile(made)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -33,7 +33,7 @@ func down() error {
 	return os.RemoveAll(tree)
 }
 
-// unmount removes what is mounted there of the tree's, and nothing else.
+// unmount removes only mounts of the tree from a path.
 func unmount(path string) error {
 	var ours, there unix.Stat_t
 	for {

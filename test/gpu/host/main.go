@@ -1,13 +1,14 @@
-// The program host makes a test host look as if it had NVIDIA's driver and GPUs:
-// it mounts texts over those of /proc and /sys, and makes device nodes that can
-// be opened, without any switch in what is tested. Root, on a test host only.
+// Command host makes a test host look like one with NVIDIA's driver and GPUs. It
+// mounts files over those in /proc and /sys, and creates device nodes that can be
+// opened. So the tested programs need no switch. It needs root, and must only run
+// on a test host.
 //
 //	host up [-gpus N] [-driver VERSION] [-mig] [-libraries DIR] [-ctk] [-spec FILE] [-hook PROGRAM]
 //	host down
 //
-// DIR has libcuda.so.VERSION, libnvidia-ml.so.VERSION and nvidia-smi, as
-// test/gpu/build.sh makes them. -ctk installs an nvidia-ctk that describes the
-// GPUs, and -spec writes that description, as it would be on a real host. -hook
+// DIR has libcuda.so.VERSION, libnvidia-ml.so.VERSION and nvidia-smi, which
+// test/gpu/build.sh builds. -ctk installs an nvidia-ctk that prints a CDI
+// specification of the GPUs, and -spec writes that specification to a file. -hook
 // is the program of its hooks: dockhost-nvidia.
 package main
 
@@ -33,13 +34,13 @@ const (
 	libraries = "/usr/lib/x86_64-linux-gnu"
 )
 
-// mounted are the parts of the tree that are put over the host's.
+// mounted are the parts of the tree that are mounted over the host's.
 func mounted() []string {
 	return []string{"/proc/driver", "/proc/devices", "/sys/bus/pci/devices"}
 }
 
-// numbers are devices that root may open on any kernel that has them, and that
-// Docker gives no container of itself: fuse, tun, loop-control, uinput, vhost-net, rfkill.
+// numbers are devices that root can open if the kernel has them, and that Docker
+// denies to containers by default: fuse, tun, loop-control, uinput, vhost-net, rfkill.
 func numbers() []uint64 {
 	return []uint64{
 		unix.Mkdev(10, 229), unix.Mkdev(10, 200), unix.Mkdev(10, 237), unix.Mkdev(10, 223), unix.Mkdev(10, 238),
@@ -76,10 +77,10 @@ func run(args []string) error {
 	flags.IntVar(&o.gpus, "gpus", 2, "how many")
 	flags.StringVar(&o.driver, "driver", "550.54.15", "its version")
 	flags.BoolVar(&o.mig, "mig", false, "split the first GPU in two")
-	flags.BoolVar(&o.ctk, "ctk", false, "have an nvidia-ctk")
-	flags.StringVar(&o.from, "libraries", "", "directory with the driver's libraries")
-	flags.StringVar(&o.spec, "spec", "", "write the description there")
-	flags.StringVar(&o.hook, "hook", "", "program of the description's hooks")
+	flags.BoolVar(&o.ctk, "ctk", false, "install an nvidia-ctk")
+	flags.StringVar(&o.from, "libraries", "", "`directory` with the driver's libraries")
+	flags.StringVar(&o.spec, "spec", "", "`file` for the CDI specification")
+	flags.StringVar(&o.hook, "hook", "", "`program` of the specification's hooks")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -121,8 +122,8 @@ func up(o options) error {
 	return o.describe(i)
 }
 
-// nodes makes what the driver would have. Each GPU is another device, so that
-// one may be allowed and the next refused.
+// nodes creates the driver's device nodes. Each GPU is a different device, so that
+// a container may open one and not the other.
 func nodes(i *nvidia.Inventory) error {
 	free := openable()
 	for _, path := range i.Missing {
@@ -130,7 +131,7 @@ func nodes(i *nvidia.Inventory) error {
 		var gpu int
 		if _, err := fmt.Sscanf(path, "/dev/nvidia%d", &gpu); err == nil {
 			if gpu >= len(free) {
-				return fmt.Errorf("this kernel has %d devices to stand in for GPUs, and /dev/nvidia%d needs one more", len(free), gpu)
+				return fmt.Errorf("cannot create /dev/nvidia%d: this kernel has only %d devices that can stand in for GPUs", gpu, len(free))
 			}
 			number = free[gpu]
 		}
@@ -147,7 +148,7 @@ func nodes(i *nvidia.Inventory) error {
 	return nil
 }
 
-// openable are the numbers that open here.
+// openable returns the numbers of devices that can be opened here.
 func openable() []uint64 {
 	var found []uint64
 	for n, number := range numbers() {
@@ -164,8 +165,8 @@ func openable() []uint64 {
 	return found
 }
 
-// install copies the libraries and nvidia-smi to where the driver's packages
-// have them, with the link that its packages bring.
+// install copies the libraries and nvidia-smi to the paths of the driver's
+// packages, and creates their link.
 func (o options) install() error {
 	if o.from == "" {
 		return nil
@@ -183,7 +184,7 @@ func (o options) install() error {
 	return copyFile(filepath.Join(o.from, "nvidia-smi"), "/usr/bin/nvidia-smi", 0o755)
 }
 
-// describe makes the description that nvidia-ctk would.
+// describe writes the CDI specification that nvidia-ctk would write.
 func (o options) describe(i *nvidia.Inventory) error {
 	raw, err := json.MarshalIndent(o.description(i), "", "  ")
 	if err != nil {
@@ -261,7 +262,7 @@ func write(path string, raw []byte, mode fs.FileMode) error {
 	return errors.Join(os.WriteFile(path, raw, mode), os.Chmod(path, mode), remember(path))
 }
 
-// remember has down remove the path.
+// remember makes down remove the path.
 func remember(path string) error {
 	f, err := os.OpenFile(made, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -1,3 +1,3 @@
-// Package real tests what a container gets of this machine's own GPUs, without
-// Docker, systemd and a network: see test/gpu/run.sh.
+// Package real tests GPUs in a container on a machine with GPUs, without Docker,
+// systemd or a network. test/gpu/run.sh runs it.
 package real

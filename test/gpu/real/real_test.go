@@ -28,7 +28,7 @@ var programs = flag.String("programs", "", "the `directory` of dockhost-runtime,
 // generator is where dockhost looks for dockhost-nvidia.
 const generator = "/usr/libexec/dockhost/dockhost-nvidia"
 
-// installed has dockhost-nvidia be where its package has it.
+// installed installs dockhost-nvidia at the path of its package.
 func installed(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(generator); err == nil {
@@ -73,7 +73,8 @@ func prepared(t *testing.T) *nvidia.Inventory {
 	return i
 }
 
-// What is found without NVML is what NVIDIA's own program finds by it.
+// TestDiscovery compares the GPUs that dockhost finds without NVML with those that
+// nvidia-smi finds by NVML.
 func TestDiscovery(t *testing.T) {
 	var want []string
 	for line := range strings.Lines(run(t, "nvidia-smi", "--query-gpu=index,uuid,name,pci.bus_id", "--format=csv,noheader")) {
@@ -81,7 +82,7 @@ func TestDiscovery(t *testing.T) {
 		if len(fields) != 4 {
 			t.Fatalf("nvidia-smi printed %q, want index, uuid, name and bus", line)
 		}
-		// It prints the domain with eight digits, and sysfs with four.
+		// nvidia-smi prints the PCI domain with eight digits, sysfs with four.
 		fields[3] = strings.ToLower(strings.TrimPrefix(fields[3], "0000"))
 		want = append(want, strings.Join(fields, ", "))
 	}
@@ -101,8 +102,8 @@ func TestDiscovery(t *testing.T) {
 	t.Logf("driver %s: %s", i.Driver.Version, strings.Join(got, "; "))
 }
 
-// A program in a root file system that has nothing of the driver lists the
-// GPUs, in a container that runc makes through dockhost-runtime.
+// TestContainer runs a program that lists the GPUs, in a container of
+// dockhost-runtime and runc whose root file system has no file of the driver.
 func TestContainer(t *testing.T) {
 	installed(t)
 	i := prepared(t)
@@ -113,7 +114,7 @@ func TestContainer(t *testing.T) {
 		}
 	}
 	attached, err := gpu.Attach(t.Context(), gpu.Machine{Root: "/"},
-		&spec.GPU{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}, nil, func(m attachment.Message) { t.Log(m.Status + m.Warning) })
+		&spec.GPUNeeds{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}, nil, func(m attachment.Message) { t.Log(m.Status + m.Warning) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +145,7 @@ func TestContainer(t *testing.T) {
 	t.Logf("described by %v:\n%s", attached.Devices, got)
 }
 
-// makeCgroup stands in for systemd, which makes a unit's.
+// makeCgroup creates the cgroup of the unit, in place of systemd.
 func makeCgroup(t *testing.T, path string) {
 	t.Helper()
 	trees, err := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
@@ -166,7 +167,7 @@ func makeCgroup(t *testing.T, path string) {
 	}
 }
 
-// fill makes a root file system with the program and the C library.
+// fill creates a root file system with the program and the C library.
 func fill(t *testing.T, root string) {
 	t.Helper()
 	probe := filepath.Join(*programs, "probe")
@@ -185,20 +186,20 @@ func fill(t *testing.T, root string) {
 			}
 		}
 	}
-	// What the driver's library asks for of the C library's.
+	// The driver's library needs these libraries of the C library.
 	for _, name := range []string{"libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1"} {
 		if _, err := os.Stat(filepath.Join(libc, name)); err == nil {
 			copyTo(t, filepath.Join(libc, name), filepath.Join(root, libc, name))
 		}
 	}
-	// NVIDIA's hook leaves a file system alone that has no cache.
+	// NVIDIA's hook skips a file system without a linker cache.
 	if err := os.WriteFile(root+"/etc/ld.so.conf", []byte(libc+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run(t, "/sbin/ldconfig", "-r", root)
 }
 
-// configure writes what `runc spec` has, for our program.
+// configure writes the configuration of `runc spec`, adapted to the program.
 func configure(t *testing.T, bundle, cgroup string) {
 	t.Helper()
 	run(t, "runc", "spec", "--bundle", bundle)

@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// deployer puts assignments in force: it saves what is accepted, and then has the
+// units run it. It makes one change at a time.
+type deployer struct {
+	mu    sync.Mutex
+	store *store
+	units *containerUnits
+	// report is called when the status line changes.
+	report func()
+	log    *zap.Logger
+}
+
+// deploy saves the accepted assignment of a plan, stops the units of containers that
+// are not assigned any more, and runs its current containers. Containers with a
+// successor are left as they are.
+func (d *deployer) deploy(ctx context.Context, p plan) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return errors.Join(
+		d.store.file.save(p.accepted),
+		d.units.writeLogins(p.accepted.Assignment.Registries),
+		d.units.stopUnassigned(ctx, p.accepted),
+		d.units.sweepMounts(ctx, p.accepted),
+		d.units.apply(ctx, p.current...),
+	)
+}
+
+// replace puts a successor in force.
+func (d *deployer) replace(ctx context.Context, next hashed) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	draft := d.store.withSuccessor(next.Container)
+	if err := d.store.file.save(draft); err != nil {
+		return err
+	}
+	if err := d.units.apply(ctx, next); err != nil {
+		return err
+	}
+	d.store.setAccepted(draft, next.Name)
+	d.report()
+	if err := d.units.sweepMounts(ctx, draft); err != nil {
+		d.log.Warn("old mounts not removed", zap.Error(err))
+	}
+	return nil
+}
+
+// ensureRunning starts a container that is in force, unless it runs.
+func (d *deployer) ensureRunning(ctx context.Context, c *spec.Container) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.units.apply(ctx, withHash(c))
+}
+
+// declare saves a container that dockhostctl run declared. It is in force at once
+// when it is new or unchanged. Otherwise it is pending, and replaces says that the
+// caller has to roll it out.
+func (d *deployer) declare(ctx context.Context, next hashed) (replaces bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	draft := d.store.draft()
+	draft.Local = put(draft.Local, *next.Container)
+	old := draft.container(next.Name)
+	replaces = old != nil && old.Hash() != next.hash
+	if !replaces {
+		draft.Assignment.Containers = put(draft.Assignment.Containers, *next.Container)
+	}
+	if err := d.store.file.save(draft); err != nil {
+		return false, err
+	}
+	if replaces {
+		d.store.setDeclared(draft, next.Container)
+		return true, nil
+	}
+	d.store.setAccepted(draft, next.Name)
+	d.report()
+	return false, d.units.apply(ctx, next)
+}
+
+// forget drops what dockhostctl run declared under a name, and stops its unit. A
+// container that is declared elsewhere, too, keeps running.
+func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	draft := d.store.draft()
+	shadowed := draft.origin(name) != api.OriginLocal
+	draft.forget(name)
+	if err := d.store.file.save(draft); err != nil {
+		return err
+	}
+	d.store.setForgotten(draft, name, shadowed)
+	if elsewhere {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	return d.units.retire(ctx, name)
+}

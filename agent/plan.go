@@ -1,0 +1,47 @@
+package agent
+
+import (
+	"slices"
+
+	"github.com/dockhost/dockhost/spec"
+)
+
+// hashed is a container with the hash of its configuration, which takes long
+// enough to be computed once.
+type hashed struct {
+	*spec.Container
+	hash string
+}
+
+func withHash(c *spec.Container) hashed { return hashed{Container: c, hash: c.Hash()} }
+
+// plan is what a reconcile puts in force.
+type plan struct {
+	// accepted is in force from now on; nil when nothing was ever declared.
+	accepted *accepted
+	// current are its containers that are new or unchanged.
+	current []hashed
+	// successors replace the others once all that they need is there.
+	successors []hashed
+}
+
+// newPlan decides what is in force from now on: everything that is declared,
+// except that a container with a successor stays as it was.
+func newPlan(t target) plan {
+	if t.next == nil {
+		return plan{accepted: t.old}
+	}
+	next := *t.next
+	next.Assignment.Containers = slices.Clone(t.next.Assignment.Containers)
+	p := plan{accepted: &next}
+	for i := range t.next.Assignment.Containers {
+		declared := withHash(&t.next.Assignment.Containers[i])
+		if old := t.old.container(declared.Name); old != nil && old.Hash() != declared.hash {
+			next.Assignment.Containers[i] = *old
+			p.successors = append(p.successors, declared)
+		} else {
+			p.current = append(p.current, declared)
+		}
+	}
+	return p
+}

@@ -1,0 +1,61 @@
+package agent
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/spec"
+)
+
+func TestPlan(t *testing.T) {
+	assign := func(containers ...*spec.Container) *accepted {
+		a := &accepted{}
+		for _, c := range containers {
+			a.Assignment.Containers = put(a.Assignment.Containers, *c)
+		}
+		return a
+	}
+	names := func(containers []hashed) (names []string) {
+		for _, c := range containers {
+			if c.hash != c.Hash() {
+				t.Errorf("the hash of %s is %s, want %s", c.Name, c.hash, c.Hash())
+			}
+			names = append(names, c.Name)
+		}
+		return names
+	}
+	old := assign(local("changed", "nginx:1"), local("gone", "nginx:1"), local("same", "nginx:1"))
+	tests := []struct {
+		name                string
+		old, next           *accepted
+		current, successors []string
+		images              map[string]string
+	}{
+		{name: "nothing declared"},
+		{name: "a first boot", next: assign(local("new", "nginx:1")), current: []string{"new"}, images: map[string]string{"new": "nginx:1"}},
+		{
+			name: "another declaration", old: old, next: assign(local("changed", "nginx:2"), local("new", "nginx:2"), local("same", "nginx:1")),
+			current: []string{"new", "same"}, successors: []string{"changed"},
+			images: map[string]string{"changed": "nginx:1", "new": "nginx:2", "same": "nginx:1"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPlan(target{old: test.old, next: test.next})
+			if diff := cmp.Diff([][]string{test.current, test.successors}, [][]string{names(p.current), names(p.successors)}); diff != "" {
+				t.Errorf("current and successors (-want +got):\n%s", diff)
+			}
+			var images map[string]string
+			if p.accepted != nil {
+				images = map[string]string{}
+				for _, c := range p.accepted.Assignment.Containers {
+					images[c.Name] = c.Image
+				}
+			}
+			if diff := cmp.Diff(test.images, images); diff != "" {
+				t.Errorf("in force (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,92 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// preparer checks, without disturbing the old container, that its successor can
+// run.
+type preparer struct {
+	engine imageSource
+	// gpus returns why a container cannot have its GPUs; nil where GPUs are not
+	// checked.
+	gpus     func(ctx context.Context, c *spec.Container) error
+	puller   *puller
+	deployer *deployer
+	store    *store
+}
+
+// prepare returns nil when Docker answers, the runtime is registered, the ports
+// and GPUs of the successor are free, its image is on the host, and the image can
+// report readiness as the successor declares it.
+func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error {
+	p.store.setPending(next, "waiting for Docker", nil)
+	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
+	for p.engine.Ping(ctx) != nil {
+		if err := tries.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	runtimes, err := p.engine.Runtimes(ctx)
+	if err != nil {
+		return err
+	}
+	if _, registered := runtimes[spec.RuntimeName]; !registered {
+		return fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
+	}
+	if err := checkPorts(ctx, old, next); err != nil {
+		return err
+	}
+	if next.GPU != nil && p.gpus != nil {
+		if err := p.gpus(ctx, next); err != nil {
+			return err
+		}
+	}
+	image, err := p.ensureImage(ctx, old, next)
+	if err != nil {
+		return err
+	}
+	return next.CheckReadiness(image.Healthcheck)
+}
+
+// checkPorts returns an error for each port that the successor publishes, the old
+// container does not, and another program uses.
+func checkPorts(ctx context.Context, old, next *spec.Container) error {
+	published := engine.HostPorts(old.HostConfig.PortBindings)
+	var errs []error
+	for _, port := range engine.HostPorts(next.HostConfig.PortBindings) {
+		isOurs := slices.ContainsFunc(published, func(p engine.Port) bool { return p.Proto == port.Proto && p.Number == port.Number })
+		if !isOurs && port.InUse(ctx) {
+			errs = append(errs, fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d')", port, port.Number))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ensureImage returns the image of the successor, and pulls it if the pull policy
+// says so. A pull may take long, so the old container is started before it.
+func (p *preparer) ensureImage(ctx context.Context, old, next *spec.Container) (engine.Image, error) {
+	image, err := p.engine.Image(ctx, next.Image)
+	if err == nil && next.PullPolicy != spec.PullAlways {
+		return image, nil
+	}
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return engine.Image{}, err
+	}
+	if next.PullPolicy == spec.PullNever {
+		return engine.Image{}, fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", next.Image)
+	}
+	if err := p.deployer.ensureRunning(ctx, old); err != nil {
+		return engine.Image{}, err
+	}
+	p.store.setPending(next, "pulling "+next.Image, nil)
+	return p.puller.pull(ctx, next)
+}

@@ -1,0 +1,49 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/dockhost/dockhost/agent/dropin"
+	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// dropIns are the drop-ins of dockhost@NAME.service.
+type dropIns struct {
+	root string
+}
+
+// write writes the drop-in of a container, and says whether it has changed.
+func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
+	text := dropin.Render(c, systemdVersion)
+	path := f.path(c.Name)
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return false, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // everyone may read unit files
+		return false, fmt.Errorf("write drop-in: %w", err)
+	}
+	if err := atomicfile.Write(path, text, 0o644); err != nil {
+		return false, fmt.Errorf("write drop-in: %w", err)
+	}
+	return true, nil
+}
+
+// remove removes the drop-in, and its directory when it is empty then.
+func (f dropIns) remove(name string) error {
+	path := f.path(name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove drop-in: %w", err)
+	}
+	_ = os.Remove(filepath.Dir(path))
+	return nil
+}
+
+func (f dropIns) path(name string) string {
+	return filepath.Join(f.root, dropin.Path(name))
+}

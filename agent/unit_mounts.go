@@ -1,0 +1,119 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/dockhost/dockhost/agent/dropin"
+	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd/units"
+)
+
+// mountUnits are the units for the mounts of containers: a .mount unit, a service
+// that makes the file system, and a link by which a disk that is attached late
+// starts the container whose start timed out without it. systemd does the rest: it
+// waits for the device, checks the file system, makes the directory, and stops the
+// container before it unmounts.
+type mountUnits struct {
+	root string
+}
+
+// write writes the units for a container's mounts, and says whether one has
+// changed. It calls stop before it changes a unit, which may be mounted.
+func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool, error) {
+	changed := false
+	for _, m := range c.Mounts {
+		for name, text := range dropin.Mount(m) {
+			path := filepath.Join(u.dir(), name)
+			old, err := os.ReadFile(path)
+			switch {
+			case err == nil && bytes.Equal(old, []byte(text)):
+				continue
+			case err == nil && !bytes.HasPrefix(old, []byte(dropin.MountMark)):
+				return changed, fmt.Errorf("mount %s: %s exists and was not written by dockhost (remove it, or mount elsewhere)", m.Where, path)
+			case err == nil:
+				if err := stop(name); err != nil {
+					return changed, err
+				}
+			}
+			if err := atomicfile.Write(path, []byte(text), 0o644); err != nil {
+				return changed, fmt.Errorf("write mount unit: %w", err)
+			}
+			changed = true
+		}
+		linked, err := u.link(c.Name, m)
+		if err != nil {
+			return changed, fmt.Errorf("write mount unit: %w", err)
+		}
+		changed = changed || linked
+	}
+	return changed, nil
+}
+
+// link has systemd start the container when the device appears.
+func (u mountUnits) link(container string, m spec.Mount) (bool, error) {
+	path := u.wants(container, m)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // everyone may read unit files
+		return false, err
+	}
+	err := os.Symlink(units.ContainerPath, path)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// sweep removes the units that none of these containers needs. It calls stop for
+// each before.
+func (u mountUnits) sweep(containers []spec.Container, stop func(unit string) error) error {
+	needed := map[string]bool{}
+	for i := range containers {
+		for _, m := range containers[i].Mounts {
+			for name := range dropin.Mount(m) {
+				needed[filepath.Join(u.dir(), name)] = true
+			}
+			needed[u.wants(containers[i].Name, m)] = true
+		}
+	}
+	var errs []error
+	for _, path := range u.written() {
+		if needed[path] {
+			continue
+		}
+		if err := stop(filepath.Base(path)); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, os.Remove(path))
+	}
+	links, _ := filepath.Glob(filepath.Join(u.dir(), "*.device.wants", spec.UnitName("*")))
+	for _, path := range links {
+		if !needed[path] {
+			errs = append(errs, os.Remove(path))
+			_ = os.Remove(filepath.Dir(path)) // fails if it has other links
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// written lists the unit files that dockhost wrote for mounts, mounts first.
+func (u mountUnits) written() []string {
+	mounts, _ := filepath.Glob(filepath.Join(u.dir(), "*.mount"))
+	makers, _ := filepath.Glob(filepath.Join(u.dir(), dropin.MakefsTemplate+"@*.service"))
+	return slices.DeleteFunc(append(mounts, makers...), func(path string) bool {
+		text, err := os.ReadFile(path)
+		return err != nil || !bytes.HasPrefix(text, []byte(dropin.MountMark))
+	})
+}
+
+func (u mountUnits) wants(container string, m spec.Mount) string {
+	return filepath.Join(u.dir(), dropin.Device(m)+".wants", spec.UnitName(container))
+}
+
+func (u mountUnits) dir() string { return filepath.Join(u.root, "/run/systemd/system") }

@@ -1,0 +1,204 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+// stopTimeout bounds the stop of a unit whose container is not assigned any more.
+const stopTimeout = 5 * time.Minute
+
+// containerUnits writes what the units of containers need, and starts, restarts
+// and stops them.
+type containerUnits struct {
+	dir     rundir.Dir
+	systemd unitManager
+	dropIns dropIns
+	mounts  mountUnits
+	log     *zap.Logger
+}
+
+// apply has the units of containers run them: it starts a unit that is not up,
+// restarts one that runs something else, and leaves others alone. A change of unit
+// settings needs no restart: systemd reads them when it reloads.
+func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error {
+	version, err := u.systemd.Version(ctx)
+	if err != nil {
+		return err
+	}
+	rewritten := make([]bool, len(containers))
+	reload := false
+	var changed []string // units with another drop-in
+	for i, c := range containers {
+		files, err := u.write(ctx, c, version)
+		if err != nil {
+			return err
+		}
+		rewritten[i] = files.declaration
+		reload = reload || files.mounts
+		if files.dropIn {
+			changed = append(changed, spec.UnitName(c.Name))
+		}
+	}
+	if err := u.reload(ctx, reload, changed); err != nil {
+		return err
+	}
+	var errs []error
+	for i, c := range containers {
+		errs = append(errs, u.run(ctx, c, rewritten[i]))
+	}
+	return errors.Join(errs...)
+}
+
+// written says which files of a container have changed.
+type written struct{ declaration, mounts, dropIn bool }
+
+// write writes the files of a container, for a version of systemd.
+func (u *containerUnits) write(ctx context.Context, c hashed, version int) (written, error) {
+	var files written
+	old, err := u.dir.Container(c.Name)
+	files.declaration = err != nil || old.Hash() != c.hash
+	if err := u.dir.WriteContainer(c.Container); err != nil {
+		return files, err
+	}
+	if files.mounts, err = u.mounts.write(c.Container, u.stopMount(ctx)); err != nil {
+		return files, err
+	}
+	files.dropIn, err = u.dropIns.write(c.Container, version)
+	return files, err
+}
+
+// reload has systemd read the unit files again if it must, or if one of the units
+// is loaded. At boot none is loaded: systemd reads their drop-ins when it starts
+// them, and a reload would run every generator once more.
+func (u *containerUnits) reload(ctx context.Context, must bool, units []string) error {
+	if !must && len(units) > 0 {
+		loaded, err := u.systemd.Loaded(ctx, spec.UnitName("*"))
+		if err != nil {
+			return err
+		}
+		must = slices.ContainsFunc(units, func(unit string) bool { return slices.Contains(loaded, unit) })
+	}
+	if !must {
+		return nil
+	}
+	return u.systemd.Reload(ctx)
+}
+
+// run starts or restarts the unit of a container, if it has to. rewritten says
+// that the declaration on the disk was another one before.
+func (u *containerUnits) run(ctx context.Context, c hashed, rewritten bool) error {
+	name := spec.UnitName(c.Name)
+	unit, err := u.systemd.Unit(ctx, name)
+	if err != nil {
+		return err
+	}
+	state, stateErr := u.dir.State(c.Name)
+	current := stateErr == nil && state.ConfigHash == c.hash
+	log := u.log.With(zap.String("container", c.Name), zap.String("image", c.Image))
+	if !unit.Active() {
+		if current && state.Finished() {
+			return nil
+		}
+		log.Info("starting container")
+		return u.systemd.Start(ctx, name)
+	}
+	// Without a state the supervisor is just starting. It may have read the
+	// declaration before it was rewritten.
+	if current || stateErr != nil && !rewritten {
+		return nil
+	}
+	log.Info("restarting container")
+	return u.systemd.Restart(ctx, name)
+}
+
+// stopUnassigned stops all units of containers that are not assigned, at the same
+// time, and removes their files.
+func (u *containerUnits) stopUnassigned(ctx context.Context, assigned *accepted) error {
+	names, err := u.dir.Containers()
+	if err != nil {
+		return err
+	}
+	active, err := u.systemd.Units(ctx, spec.UnitName("*"))
+	if err != nil {
+		return err
+	}
+	for _, unit := range active {
+		if name, isOurs := spec.ContainerName(unit); isOurs && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	var group errgroup.Group
+	for _, name := range names {
+		if assigned.container(name) == nil {
+			group.Go(func() error { return u.retire(ctx, name) })
+		}
+	}
+	return group.Wait()
+}
+
+// retire stops the unit of a container, and removes its files.
+func (u *containerUnits) retire(ctx context.Context, name string) error {
+	u.log.Info("stopping a container that is not assigned any more", zap.String("container", name))
+	if err := u.systemd.Stop(ctx, spec.UnitName(name)); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+		return err
+	}
+	return errors.Join(u.dir.RemoveContainer(name), u.dropIns.remove(name))
+}
+
+// stopMount returns a function that unmounts a unit. systemd stops the containers
+// that need it first.
+func (u *containerUnits) stopMount(ctx context.Context) func(unit string) error {
+	return func(unit string) error {
+		u.log.Info("stopping a mount that is not assigned any more, or has changed", zap.String("unit", unit))
+		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+		defer cancel()
+		if err := u.systemd.Stop(ctx, unit); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+			return err
+		}
+		return nil
+	}
+}
+
+// sweepMounts unmounts what no container in force needs.
+func (u *containerUnits) sweepMounts(ctx context.Context, assigned *accepted) error {
+	return u.mounts.sweep(assigned.Assignment.Containers, u.stopMount(ctx))
+}
+
+// writeLogins writes the registry logins for the supervisors, as a Docker
+// config.json that only root may read.
+func (u *containerUnits) writeLogins(registries map[string]spec.Registry) error {
+	logins := make(map[string]engine.Login, len(registries))
+	for host, r := range registries {
+		logins[host] = engine.Login(r)
+	}
+	var config bytes.Buffer
+	if err := engine.WriteLogins(&config, logins); err != nil {
+		return fmt.Errorf("write registry logins: %w", err)
+	}
+	dir := u.dir.LoginsDir()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("write registry logins: %w", err)
+	}
+	if err := atomicfile.Write(filepath.Join(dir, "config.json"), config.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write registry logins: %w", err)
+	}
+	return nil
+}

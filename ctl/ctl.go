@@ -1,0 +1,74 @@
+// Package ctl is the program dockhostctl: its commands, each in a file of its
+// own, and what they print. Commands about running containers ask the agent
+// over its local socket; they never change the host themselves. Commands about
+// files (validate, render, convert) need no host at all.
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/gpu"
+)
+
+// Host is what main passes in: everything that comes from the process's
+// environment, and what this package must not import.
+type Host struct {
+	// Version follows the program's name in the output of --version.
+	Version string
+	// Socket is the path of the agent's socket.
+	Socket string
+	// StatusWithoutAgent gathers what systemd and Docker know. The command
+	// status calls it when the agent does not answer.
+	StatusWithoutAgent func(ctx context.Context) (api.Status, error)
+	// GPUs inspects the GPUs of this host.
+	GPUs func() (gpu.Report, error)
+	// DockerHost is the value of DOCKER_HOST.
+	DockerHost string
+	// DockerConfig is the directory of Docker's config.json.
+	DockerConfig string
+	// Color reports whether Out is a terminal that shows colors.
+	Color bool
+	// Interactive reports whether Err is a terminal; it then gets progress.
+	Interactive bool
+
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Execute runs dockhostctl with the arguments that follow the program's name.
+// It prints errors to [Host.Err] and returns the exit status.
+func Execute(ctx context.Context, args []string, host Host) int {
+	root := host.command() //nolint:contextcheck // commands get ctx from ExecuteContext
+	root.SetArgs(args)
+	root.SetIn(host.In)
+	root.SetOut(host.Out)
+	root.SetErr(host.Err)
+	err := root.ExecuteContext(ctx)
+	if text := problems(err); text != "" {
+		fmt.Fprint(host.Err, text)
+	}
+	return exitStatus(err)
+}
+
+// command returns dockhostctl with all its commands.
+func (h Host) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "dockhostctl",
+		Short:         "inspect and manage the containers of this host",
+		Version:       h.Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("dockhostctl {{.Version}}\n")
+	root.AddCommand(
+		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
+		h.runCommand(), h.removeCommand(), h.gcCommand(),
+		validateCommand(), renderCommand(), convertCommand(),
+	)
+	return root
+}

@@ -1,0 +1,96 @@
+//go:build vm
+
+package vm
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// moments returns a source of random times below a bound, and logs its seed.
+func moments(t *testing.T) func(below time.Duration) time.Duration {
+	t.Helper()
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	t.Logf("-seed %d", *seed)
+	source := rand.New(rand.NewPCG(*seed, 0))
+	return func(below time.Duration) time.Duration { return time.Duration(source.Int64N(int64(below))) }
+}
+
+// TestContainerReturnsAfterPowerCut cuts the power at random moments while the
+// container runs.
+func TestContainerReturnsAfterPowerCut(t *testing.T) {
+	disk, disc, moment := newDisk(t), newDisc(t, "i-cut", app(preloaded)), moments(t)
+	for range *cuts {
+		m := boot(t, disk, settings{disc: disc, kernel: alone})
+		m.well("1")
+		m.checkStore("i-cut")
+		m.pause(moment(8 * time.Second))
+		m.cutPower()
+	}
+	m := boot(t, disk, settings{disc: disc, kernel: alone})
+	m.well("1")
+	m.checkStore("i-cut")
+}
+
+// TestPullSurvivesPowerCut cuts the power in the middle of a pull.
+func TestPullSurvivesPowerCut(t *testing.T) {
+	r, moment := newRegistry(t), moments(t)
+	r.stall()
+	disk, disc := newDisk(t), newDisc(t, "i-pull", app(r.image()))
+	for range *cuts {
+		m := boot(t, disk, settings{disc: disc, kernel: alone})
+		select {
+		case <-r.stalled:
+		case <-time.After(patience):
+			t.Fatal("the pull has not begun")
+		}
+		m.pause(moment(3 * time.Second))
+		m.cutPower()
+		for len(r.stalled) > 0 { // Docker may have tried again
+			<-r.stalled
+		}
+	}
+	close(r.release)
+	m := boot(t, disk, settings{disc: disc, kernel: alone})
+	m.well("2")
+	m.checkStore("i-pull")
+}
+
+// TestTakeoverSurvivesPowerCut cuts the power while the machine replaces one
+// assignment with another: it always has one of them, and ends with the new one.
+func TestTakeoverSurvivesPowerCut(t *testing.T) {
+	r, moment := newRegistry(t), moments(t)
+	disk, old := newDisk(t), newDisc(t, "i-takeover", app(preloaded))
+	boots := []string{old, newDisc(t, "i-takeover", app(r.image()))}
+	m := boot(t, disk, settings{disc: old, kernel: alone})
+	m.well("1")
+	m.cutPower()
+	for i := range *cuts {
+		m := boot(t, disk, settings{disc: boots[(i+1)%2], kernel: alone})
+		m.pause(moment(20 * time.Second))
+		m.cutPower()
+	}
+	m = boot(t, disk, settings{disc: boots[1], kernel: alone})
+	m.well("2")
+	m.checkStore("i-takeover")
+}
+
+// checkStore checks that the files that dockhost keeps across boots are complete,
+// and belong to the instance.
+func (m *machine) checkStore(instance string) {
+	m.Helper()
+	var assignment struct {
+		InstanceID string `json:"instance_id"`
+	}
+	raw := m.run("cat /var/lib/dockhost/assignment.json")
+	if err := json.Unmarshal([]byte(raw), &assignment); err != nil || assignment.InstanceID != instance {
+		m.Errorf("instance-id in assignment.json = %q, %v, want %q", assignment.InstanceID, err, instance)
+	}
+	if files := m.run("ls -A -I images.json /var/lib/dockhost"); files != "assignment.json\npreloaded.json" {
+		m.Errorf("files in /var/lib/dockhost = %q, want assignment.json and preloaded.json", files)
+	}
+}
