@@ -90,18 +90,27 @@ func fileOf(project *types.Project, reference types.FileReferenceConfig, object 
 	return f
 }
 
-// composeVolumes returns the volumes of a project by their names at the Engine. An
-// external one is there already.
+// composeVolumes returns the volumes of a project that its services use, by their
+// names at the Engine. An external one is there already.
 func composeVolumes(project *types.Project) facts {
+	used := map[string]bool{}
+	for _, s := range project.Services {
+		for _, volume := range s.Volumes {
+			used[volume.Source] = used[volume.Source] || volume.Type == types.VolumeTypeVolume
+		}
+	}
 	volumes := facts{}
-	for _, volume := range project.Volumes {
+	for key, volume := range project.Volumes {
 		driver := volume.Driver
 		if driver == "" {
 			driver = "local"
 		}
-		volumes[volume.Name] = facts{"external": volume.External, "driver": driver, "driver_opts": show(volume.DriverOpts), "labels": show(volume.Labels)}
-		if volume.External {
+		switch {
+		case !used[key]:
+		case bool(volume.External):
 			volumes[volume.Name] = facts{"external": true}
+		default:
+			volumes[volume.Name] = facts{"external": false, "driver": driver, "driver_opts": show(volume.DriverOpts), "labels": show(volume.Labels)}
 		}
 	}
 	return volumes
