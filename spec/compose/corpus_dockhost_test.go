@@ -33,9 +33,9 @@ func dockhostEnvFile(file spec.EnvFile) (map[string]string, error) {
 	return dotenv.ParseWithLookup(f, nil)
 }
 
-// readRaw reads lines of NAME=VALUE as they are, which docker compose adds to the
+// composeReadRaw reads lines of NAME=VALUE as they are, which docker compose adds to the
 // formats that its library reads.
-func readRaw(r io.Reader, _ string, vars map[string]string, _ func(string) (string, bool)) error {
+func composeReadRaw(r io.Reader, _ string, vars map[string]string, _ func(string) (string, bool)) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -58,8 +58,8 @@ func dockhostCondition(spec.Dependency) string { return types.ServiceConditionSt
 
 // dockhostSecrets and dockhostConfigs return the files by their paths in the
 // container.
-func dockhostSecrets(*spec.Container) map[string]file { return nil }
-func dockhostConfigs(*spec.Container) map[string]file { return nil }
+func dockhostSecrets(*spec.Container) map[string]fileFact { return nil }
+func dockhostConfigs(*spec.Container) map[string]fileFact { return nil }
 
 // dockhostPostStart and dockhostPreStop return the hooks as composeHooks does.
 func dockhostPostStart(*spec.Container) []facts { return nil }
@@ -70,10 +70,10 @@ func dockhostPreStop(*spec.Container) []facts   { return nil }
 func dockhostVolumes(*spec.Assignment) facts  { return nil }
 func dockhostNetworks(*spec.Assignment) facts { return nil }
 
-// fileOf returns a secret or a configuration with its content. Compose reads
+// composeFileFact returns a secret or a configuration with its content. Compose reads
 // variables as it loads, files as it makes the container.
-func fileOf(project *types.Project, reference types.FileReferenceConfig, object types.FileObjectConfig) file {
-	f := file{Content: object.Content, UID: reference.UID, GID: reference.GID}
+func composeFileFact(project *types.Project, reference types.FileReferenceConfig, object types.FileObjectConfig) fileFact {
+	f := fileFact{Content: object.Content, UID: reference.UID, GID: reference.GID}
 	if reference.Mode != nil {
 		f.Mode = reference.Mode.String()
 	}
@@ -81,7 +81,7 @@ func fileOf(project *types.Project, reference types.FileReferenceConfig, object 
 	case object.File != "":
 		raw, err := os.ReadFile(object.File)
 		if err != nil {
-			return file{Content: err.Error()}
+			return fileFact{Content: err.Error()}
 		}
 		f.Content = string(raw)
 	case object.Environment != "":
@@ -110,7 +110,7 @@ func composeVolumes(project *types.Project) facts {
 		case bool(volume.External):
 			volumes[volume.Name] = facts{"external": true}
 		default:
-			volumes[volume.Name] = facts{"external": false, "driver": driver, "driver_opts": show(volume.DriverOpts), "labels": show(volume.Labels)}
+			volumes[volume.Name] = facts{"external": false, "driver": driver, "driver_opts": showFact(volume.DriverOpts), "labels": showFact(volume.Labels)}
 		}
 	}
 	return volumes
@@ -123,7 +123,7 @@ func composeNetworks(project *types.Project) facts {
 	for _, network := range project.Networks {
 		used := false
 		for _, s := range project.Services {
-			endpoints, _ := composeEndpoints(project, &s).(map[string]endpoint)
+			endpoints, _ := composeEndpoints(project, &s).(map[string]endpointFact)
 			if _, found := endpoints[network.Name]; found {
 				used = true
 			}
@@ -138,7 +138,7 @@ func composeNetworks(project *types.Project) facts {
 				driver = "bridge"
 			}
 			networks[network.Name] = facts{
-				"external": false, "driver": driver, "driver_opts": show(network.DriverOpts), "labels": show(network.Labels),
+				"external": false, "driver": driver, "driver_opts": showFact(network.DriverOpts), "labels": showFact(network.Labels),
 				"internal": network.Internal, "attachable": network.Attachable, "enable_ipv6": network.EnableIPv6, "ipam": network.Ipam,
 			}
 		}

@@ -21,8 +21,8 @@ import (
 // project and dockhost's container can be compared.
 type facts map[string]any
 
-// show returns a fact as JSON. What is empty is "": Docker makes no difference.
-func show(fact any) string {
+// showFact returns a fact as JSON. What is empty is "": Docker makes no difference.
+func showFact(fact any) string {
 	raw, err := json.Marshal(fact)
 	if err != nil {
 		return err.Error()
@@ -43,17 +43,17 @@ func composeFacts(project *types.Project, name string) facts {
 		"image": s.Image, "platform": s.Platform, "runtime": s.Runtime, "pull_policy": s.PullPolicy,
 		"container_name": s.ContainerName,
 		"command":        s.Command, "entrypoint": s.Entrypoint, "working_dir": s.WorkingDir, "user": s.User,
-		"environment": variables(s.Environment), "labels": s.Labels, "annotations": s.Annotations,
+		"environment": variableFact(s.Environment), "labels": s.Labels, "annotations": s.Annotations,
 		"hostname": s.Hostname, "domainname": s.DomainName, "dns": s.DNS, "dns_opt": s.DNSOpts, "dns_search": s.DNSSearch,
-		"extra_hosts": sorted(s.ExtraHosts.AsList(":")), "tty": s.Tty, "stdin_open": s.StdinOpen, "init": s.Init,
+		"extra_hosts": sortedFact(s.ExtraHosts.AsList(":")), "tty": s.Tty, "stdin_open": s.StdinOpen, "init": s.Init,
 		"privileged": s.Privileged, "read_only": s.ReadOnly, "cap_add": s.CapAdd, "cap_drop": s.CapDrop,
-		"security_opt": securityOptions(s.SecurityOpt), "group_add": s.GroupAdd, "sysctls": s.Sysctls,
-		"pid": hostMode(s.Pid), "ipc": hostMode(s.Ipc), "uts": s.Uts, "userns_mode": s.UserNSMode, "cgroup": s.Cgroup,
-		"stop_signal": s.StopSignal, "stop_grace_period": seconds(s.StopGracePeriod), "restart": composeRestart(&s),
+		"security_opt": securityFact(s.SecurityOpt), "group_add": s.GroupAdd, "sysctls": s.Sysctls,
+		"pid": modeFact(s.Pid), "ipc": modeFact(s.Ipc), "uts": s.Uts, "userns_mode": s.UserNSMode, "cgroup": s.Cgroup,
+		"stop_signal": s.StopSignal, "stop_grace_period": composeSeconds(s.StopGracePeriod), "restart": composeRestart(&s),
 		"ulimits": composeUlimits(&s), "shm_size": int64(s.ShmSize), "oom_score_adj": s.OomScoreAdj,
 		"cpus": composeCPUs(&s), "cpuset": s.CPUSet, "mem_limit": composeMemory(&s), "memswap_limit": int64(s.MemSwapLimit), "pids_limit": composePids(&s),
 		"healthcheck": composeHealth(s.HealthCheck), "devices": composeDevices(&s), "gpus": composeGPUs(&s),
-		"ports": composePorts(&s), "expose": composeExposed(&s), "volumes": composeMounts(project, &s), "tmpfs": sorted(s.Tmpfs),
+		"ports": composePorts(&s), "expose": composeExposed(&s), "volumes": composeMounts(project, &s), "tmpfs": sortedFact(s.Tmpfs),
 		"networks": composeEndpoints(project, &s), "depends_on": composeDependencies(&s),
 		"secrets": composeSecrets(project, &s), "configs": composeConfigs(project, &s),
 		"post_start": composeHooks(s.PostStart), "pre_stop": composeHooks(s.PreStop),
@@ -74,11 +74,11 @@ func dockhostFacts(c *spec.Container) facts {
 		"image": config.Image, "platform": c.Platform, "runtime": c.Runtime, "pull_policy": string(c.PullPolicy),
 		"container_name": dockhostContainerName(c),
 		"command":        config.Cmd, "entrypoint": config.Entrypoint, "working_dir": config.WorkingDir, "user": config.User,
-		"environment": dockhostEnvironment(c), "labels": declaredLabels(config.Labels), "annotations": host.Annotations,
+		"environment": dockhostEnvironment(c), "labels": labelFact(config.Labels), "annotations": host.Annotations,
 		"hostname": config.Hostname, "domainname": config.Domainname, "dns": host.DNS, "dns_opt": host.DNSOptions, "dns_search": host.DNSSearch,
-		"extra_hosts": sorted(host.ExtraHosts), "tty": config.Tty, "stdin_open": config.OpenStdin, "init": host.Init,
+		"extra_hosts": sortedFact(host.ExtraHosts), "tty": config.Tty, "stdin_open": config.OpenStdin, "init": host.Init,
 		"privileged": host.Privileged, "read_only": host.ReadonlyRootfs, "cap_add": host.CapAdd, "cap_drop": host.CapDrop,
-		"security_opt": securityOptions(host.SecurityOpt), "group_add": host.GroupAdd, "sysctls": host.Sysctls,
+		"security_opt": securityFact(host.SecurityOpt), "group_add": host.GroupAdd, "sysctls": host.Sysctls,
 		"pid": string(host.PidMode), "ipc": string(host.IpcMode), "uts": string(host.UTSMode), "userns_mode": string(host.UsernsMode),
 		"cgroup": string(host.CgroupnsMode), "stop_signal": config.StopSignal, "stop_grace_period": config.StopTimeout, "restart": c.Restart,
 		"ulimits": dockhostUlimits(host), "shm_size": host.ShmSize, "oom_score_adj": host.OomScoreAdj,
@@ -95,10 +95,10 @@ func dockhostFacts(c *spec.Container) facts {
 	return f
 }
 
-func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
+func sortedFact(list []string) []string { return slices.Sorted(slices.Values(list)) }
 
-// variables returns "NAME=VALUE", or "NAME" for a variable that has no value.
-func variables(env types.MappingWithEquals) []string {
+// variableFact returns "NAME=VALUE", or "NAME" for a variable that has no value.
+func variableFact(env types.MappingWithEquals) []string {
 	var list []string
 	for name, value := range env {
 		if value == nil {
@@ -107,7 +107,7 @@ func variables(env types.MappingWithEquals) []string {
 			list = append(list, name+"="+*value)
 		}
 	}
-	return sorted(list)
+	return sortedFact(list)
 }
 
 // dockhostEnvironment reads the files of variables as the supervisor does.
@@ -122,11 +122,11 @@ func dockhostEnvironment(c *spec.Container) []string {
 			env[name] = &value
 		}
 	}
-	return variables(env.OverrideBy(types.NewMappingWithEquals(c.Config.Env)))
+	return variableFact(env.OverrideBy(types.NewMappingWithEquals(c.Config.Env)))
 }
 
-// declaredLabels leaves out the labels that dockhost and Compose add.
-func declaredLabels(labels map[string]string) map[string]string {
+// labelFact leaves out the labels that dockhost and Compose add.
+func labelFact(labels map[string]string) map[string]string {
 	declared := maps.Clone(labels)
 	maps.DeleteFunc(declared, func(name, _ string) bool {
 		return strings.HasPrefix(name, "dockhost.") || strings.HasPrefix(name, "com.docker.compose.")
@@ -134,7 +134,7 @@ func declaredLabels(labels map[string]string) map[string]string {
 	return declared
 }
 
-func securityOptions(options []string) []string {
+func securityFact(options []string) []string {
 	var list []string
 	for _, option := range options {
 		if name, value, found := strings.Cut(option, ":"); found && !strings.Contains(name, "=") {
@@ -145,15 +145,15 @@ func securityOptions(options []string) []string {
 	return list
 }
 
-// hostMode returns whose namespace is shared: a service is its container.
-func hostMode(mode string) string {
+// modeFact returns whose namespace is shared: a service is its container.
+func modeFact(mode string) string {
 	if name, found := strings.CutPrefix(mode, types.ServicePrefix); found {
 		return types.ContainerPrefix + name
 	}
 	return mode
 }
 
-func seconds(duration *types.Duration) *int {
+func composeSeconds(duration *types.Duration) *int {
 	if duration == nil {
 		return nil
 	}
@@ -273,7 +273,7 @@ func composeGPUs(s *types.ServiceConfig) []any {
 	}
 	var gpus []any
 	for _, request := range requests {
-		gpus = append(gpus, int64(request.Count), sorted(request.IDs))
+		gpus = append(gpus, int64(request.Count), sortedFact(request.IDs))
 	}
 	return gpus
 }
@@ -282,11 +282,11 @@ func dockhostGPUs(c *spec.Container) []any {
 	var gpus []any
 	if c.GPU != nil {
 		for _, request := range c.GPU.Requests {
-			gpus = append(gpus, request.Count, sorted(request.Devices))
+			gpus = append(gpus, request.Count, sortedFact(request.Devices))
 		}
 	}
 	for _, request := range c.HostConfig.DeviceRequests {
-		gpus = append(gpus, request.Count, sorted(request.DeviceIDs))
+		gpus = append(gpus, request.Count, sortedFact(request.DeviceIDs))
 	}
 	return gpus
 }
@@ -296,7 +296,7 @@ func composePorts(s *types.ServiceConfig) []string {
 	for _, port := range s.Ports {
 		ports = append(ports, fmt.Sprintf("%s:%s:%d/%s", port.HostIP, port.Published, port.Target, port.Protocol))
 	}
-	return sorted(ports)
+	return sortedFact(ports)
 }
 
 func dockhostPorts(bindings nat.PortMap) []string {
@@ -306,7 +306,7 @@ func dockhostPorts(bindings nat.PortMap) []string {
 			ports = append(ports, fmt.Sprintf("%s:%s:%s", host.HostIP, host.HostPort, port))
 		}
 	}
-	return sorted(ports)
+	return sortedFact(ports)
 }
 
 // composeExposed returns the ports that the container is said to listen at.
@@ -333,7 +333,7 @@ func dockhostExposed(ports nat.PortSet) []string {
 	for port := range ports {
 		exposed = append(exposed, string(port))
 	}
-	return sorted(exposed)
+	return sortedFact(exposed)
 }
 
 func dockhostTmpfs(host *container.HostConfig) []string {
@@ -344,5 +344,5 @@ func dockhostTmpfs(host *container.HostConfig) []string {
 		}
 		list = append(list, path.Clean(target))
 	}
-	return sorted(list)
+	return sortedFact(list)
 }

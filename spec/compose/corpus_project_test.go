@@ -13,16 +13,16 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// mounted is one volume of a container. A pattern of options keeps what the
+// mountFact is one volume of a container. A pattern of options keeps what the
 // Engine is asked for: "ro", "rslave", "Z", "nocopy", "create" and the like.
-type mounted struct {
+type mountFact struct {
 	Type, Source string
 	Options      []string
 }
 
 // composeMounts returns the volumes by their paths in the container.
-func composeMounts(project *types.Project, s *types.ServiceConfig) map[string]mounted {
-	mounts := map[string]mounted{}
+func composeMounts(project *types.Project, s *types.ServiceConfig) map[string]mountFact {
+	mounts := map[string]mountFact{}
 	for _, from := range s.VolumesFrom {
 		name, mode, _ := strings.Cut(from, ":")
 		other := project.Services[name]
@@ -34,7 +34,7 @@ func composeMounts(project *types.Project, s *types.ServiceConfig) map[string]mo
 		}
 	}
 	for _, volume := range s.Volumes {
-		m := mounted{Type: volume.Type, Source: volume.Source}
+		m := mountFact{Type: volume.Type, Source: volume.Source}
 		if declared, found := project.Volumes[volume.Source]; found && volume.Type == types.VolumeTypeVolume {
 			m.Source = declared.Name
 		}
@@ -60,17 +60,17 @@ func composeMounts(project *types.Project, s *types.ServiceConfig) map[string]mo
 		if volume.Tmpfs != nil {
 			option(true, fmt.Sprintf("size=%d,mode=%o", volume.Tmpfs.Size, volume.Tmpfs.Mode))
 		}
-		m.Options = sorted(m.Options)
+		m.Options = sortedFact(m.Options)
 		mounts[path.Clean(volume.Target)] = m
 	}
 	return mounts
 }
 
-func dockhostMounts(host *container.HostConfig) map[string]mounted {
-	mounts := map[string]mounted{}
+func dockhostMounts(host *container.HostConfig) map[string]mountFact {
+	mounts := map[string]mountFact{}
 	for _, bind := range host.Binds {
 		fields := strings.SplitN(bind+"::", ":", 4)
-		m := mounted{Type: types.VolumeTypeVolume, Source: fields[0]}
+		m := mountFact{Type: types.VolumeTypeVolume, Source: fields[0]}
 		for option := range strings.SplitSeq(fields[2], ",") {
 			if option != "" && option != "rw" {
 				m.Options = append(m.Options, option)
@@ -79,16 +79,16 @@ func dockhostMounts(host *container.HostConfig) map[string]mounted {
 		if path.IsAbs(m.Source) {
 			m.Type, m.Options = types.VolumeTypeBind, append(m.Options, "create")
 		}
-		m.Options = sorted(m.Options)
+		m.Options = sortedFact(m.Options)
 		mounts[fields[1]] = m
 	}
 	for _, m := range host.Mounts {
-		mounts[m.Target] = mounted{Type: string(m.Type), Source: m.Source, Options: optionsOf(m)}
+		mounts[m.Target] = mountFact{Type: string(m.Type), Source: m.Source, Options: mountOptionFact(m)}
 	}
 	return mounts
 }
 
-func optionsOf(m mount.Mount) []string {
+func mountOptionFact(m mount.Mount) []string {
 	var options []string
 	option := func(set bool, name string) {
 		if set && name != "" {
@@ -107,14 +107,14 @@ func optionsOf(m mount.Mount) []string {
 	if tmpfs := m.TmpfsOptions; tmpfs != nil {
 		option(true, fmt.Sprintf("size=%d,mode=%o", tmpfs.SizeBytes, tmpfs.Mode))
 	}
-	return sorted(options)
+	return sortedFact(options)
 }
 
 // forgetChosenNames leaves out the names of volumes for which the file has none:
 // Docker makes one up, and dockhost gives it a stable one.
 func forgetChosenNames(want, got facts) {
-	chosen, _ := got["volumes"].(map[string]mounted)
-	for target, volume := range want["volumes"].(map[string]mounted) {
+	chosen, _ := got["volumes"].(map[string]mountFact)
+	for target, volume := range want["volumes"].(map[string]mountFact) {
 		if m, found := chosen[target]; found && volume.Type == types.VolumeTypeVolume && volume.Source == "" {
 			m.Source = ""
 			chosen[target] = m
@@ -122,13 +122,13 @@ func forgetChosenNames(want, got facts) {
 	}
 }
 
-// endpoint is a container in one network.
-type endpoint struct {
-	Aliases        []string
-	IPv4, IPv6     string
-	MAC            string
-	DriverOpts     map[string]string
-	GatewayPriorty int
+// endpointFact is a container in one network.
+type endpointFact struct {
+	Aliases         []string
+	IPv4, IPv6      string
+	MAC             string
+	DriverOpts      map[string]string
+	GatewayPriority int
 }
 
 // composeEndpoints returns the networks of a service by their names at the Engine,
@@ -137,12 +137,12 @@ type endpoint struct {
 // default bridge, which is what dockhost does and Compose does not.
 func composeEndpoints(project *types.Project, s *types.ServiceConfig) any {
 	if s.NetworkMode != "" {
-		return hostMode(s.NetworkMode)
+		return modeFact(s.NetworkMode)
 	}
 	if len(project.Services) == 1 && len(s.Networks) == 1 && s.Networks["default"] == nil && project.Networks["default"].Name == project.Name+"_default" {
 		return "default"
 	}
-	endpoints := map[string]endpoint{}
+	endpoints := map[string]endpointFact{}
 	for key, config := range s.Networks {
 		aliases := []string{s.Name}
 		if s.ContainerName != "" {
@@ -151,9 +151,9 @@ func composeEndpoints(project *types.Project, s *types.ServiceConfig) any {
 		if config == nil {
 			config = &types.ServiceNetworkConfig{}
 		}
-		aliases = append(append(aliases, config.Aliases...), linkedAs(project, s, key)...)
-		e := endpoint{Aliases: slices.Compact(sorted(aliases)), IPv4: config.Ipv4Address, IPv6: config.Ipv6Address, MAC: config.MacAddress}
-		e.DriverOpts, e.GatewayPriorty = config.DriverOpts, config.GatewayPriority
+		aliases = append(append(aliases, config.Aliases...), composeLinkedAs(project, s, key)...)
+		e := endpointFact{Aliases: slices.Compact(sortedFact(aliases)), IPv4: config.Ipv4Address, IPv6: config.Ipv6Address, MAC: config.MacAddress}
+		e.DriverOpts, e.GatewayPriority = config.DriverOpts, config.GatewayPriority
 		if e.MAC == "" && key == s.NetworksByPriority()[0] {
 			e.MAC = s.MacAddress
 		}
@@ -162,9 +162,9 @@ func composeEndpoints(project *types.Project, s *types.ServiceConfig) any {
 	return endpoints
 }
 
-// linkedAs returns the names that links of other services give a service in a
+// composeLinkedAs returns the names that links of other services give a service in a
 // network.
-func linkedAs(project *types.Project, s *types.ServiceConfig, network string) []string {
+func composeLinkedAs(project *types.Project, s *types.ServiceConfig, network string) []string {
 	var aliases []string
 	for _, other := range project.Services {
 		if _, shared := other.Networks[network]; !shared {
@@ -185,7 +185,7 @@ func dockhostEndpoints(c *spec.Container) any {
 	if !mode.IsUserDefined() {
 		return string(mode)
 	}
-	endpoints := map[string]endpoint{}
+	endpoints := map[string]endpointFact{}
 	if c.Networking == nil {
 		return endpoints
 	}
@@ -194,8 +194,8 @@ func dockhostEndpoints(c *spec.Container) any {
 		if name := dockhostContainerName(c); name != "" {
 			aliases = append(aliases, name)
 		}
-		e := endpoint{MAC: config.MacAddress, DriverOpts: config.DriverOpts, GatewayPriorty: config.GwPriority}
-		e.Aliases = slices.Compact(sorted(append(aliases, config.Aliases...)))
+		e := endpointFact{MAC: config.MacAddress, DriverOpts: config.DriverOpts, GatewayPriority: config.GwPriority}
+		e.Aliases = slices.Compact(sortedFact(append(aliases, config.Aliases...)))
 		if config.IPAMConfig != nil {
 			e.IPv4, e.IPv6 = config.IPAMConfig.IPv4Address, config.IPAMConfig.IPv6Address
 		}
@@ -213,7 +213,7 @@ func composeDependencies(s *types.ServiceConfig) facts {
 			continue
 		}
 		words := []string{dependency.Condition}
-		if dependency.Restart && !implied(s, name) {
+		if dependency.Restart && !impliedDependency(s, name) {
 			words = append(words, "restart")
 		}
 		dependencies[name] = strings.Join(words, " ")
@@ -221,9 +221,9 @@ func composeDependencies(s *types.ServiceConfig) facts {
 	return dependencies
 }
 
-// implied reports whether Compose itself adds the dependency, for a link or for
+// impliedDependency reports whether Compose itself adds the dependency, for a link or for
 // volumes_from, and then restarts the dependant too.
-func implied(s *types.ServiceConfig, name string) bool {
+func impliedDependency(s *types.ServiceConfig, name string) bool {
 	return slices.ContainsFunc(slices.Concat(s.Links, s.VolumesFrom), func(other string) bool {
 		other, _, _ = strings.Cut(other, ":")
 		return other == name
@@ -242,26 +242,26 @@ func dockhostDependencies(c *spec.Container) facts {
 	return dependencies
 }
 
-// file is a secret or a configuration in a container.
-type file struct{ Content, UID, GID, Mode string }
+// fileFact is a secret or a configuration in a container.
+type fileFact struct{ Content, UID, GID, Mode string }
 
-func composeSecrets(project *types.Project, s *types.ServiceConfig) map[string]file {
-	files := map[string]file{}
+func composeSecrets(project *types.Project, s *types.ServiceConfig) map[string]fileFact {
+	files := map[string]fileFact{}
 	for _, secret := range s.Secrets {
-		files[inContainer(types.FileReferenceConfig(secret), "/run/secrets/")] = fileOf(project, types.FileReferenceConfig(secret), types.FileObjectConfig(project.Secrets[secret.Source]))
+		files[composeFilePath(types.FileReferenceConfig(secret), "/run/secrets/")] = composeFileFact(project, types.FileReferenceConfig(secret), types.FileObjectConfig(project.Secrets[secret.Source]))
 	}
 	return files
 }
 
-func composeConfigs(project *types.Project, s *types.ServiceConfig) map[string]file {
-	files := map[string]file{}
+func composeConfigs(project *types.Project, s *types.ServiceConfig) map[string]fileFact {
+	files := map[string]fileFact{}
 	for _, config := range s.Configs {
-		files[inContainer(types.FileReferenceConfig(config), "/")] = fileOf(project, types.FileReferenceConfig(config), types.FileObjectConfig(project.Configs[config.Source]))
+		files[composeFilePath(types.FileReferenceConfig(config), "/")] = composeFileFact(project, types.FileReferenceConfig(config), types.FileObjectConfig(project.Configs[config.Source]))
 	}
 	return files
 }
 
-func inContainer(reference types.FileReferenceConfig, dir string) string {
+func composeFilePath(reference types.FileReferenceConfig, dir string) string {
 	switch {
 	case path.IsAbs(reference.Target):
 		return reference.Target
@@ -275,7 +275,7 @@ func composeHooks(hooks []types.ServiceHook) []facts {
 	var list []facts
 	for _, hook := range hooks {
 		list = append(list, facts{
-			"command": hook.Command, "user": hook.User, "privileged": hook.Privileged, "working_dir": hook.WorkingDir, "environment": variables(hook.Environment),
+			"command": hook.Command, "user": hook.User, "privileged": hook.Privileged, "working_dir": hook.WorkingDir, "environment": variableFact(hook.Environment),
 		})
 	}
 	return list

@@ -3,12 +3,12 @@ package dockerrun
 import (
 	"bytes"
 	"cmp"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,39 +48,39 @@ func (p pendingLine) matches(finding string) bool {
 	return regexp.MustCompile(p.pattern).MatchString(finding)
 }
 
-// outcome is what a program does with a command line: a container and hints, or an
+// corpusOutcome is what a program does with a command line: a container and hints, or an
 // error.
-type outcome struct {
+type corpusOutcome struct {
 	container *spec.Container
 	hints     []string
 	err       error
 }
 
-// parseRun does what `dockhost run` does.
-func parseRun(args []string) outcome {
+// corpusRun does what `dockhost run` does.
+func corpusRun(args []string) corpusOutcome {
 	c, err := Parse(args, Options{})
-	return outcome{container: c, err: err}
+	return corpusOutcome{container: c, err: err}
 }
 
-// parseCtl does what `dockhostctl run` does.
-func parseCtl(args []string) outcome {
+// corpusCtl does what `dockhostctl run` does.
+func corpusCtl(args []string) corpusOutcome {
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	own.Bool("no-block", false, "")
 	c, err := Parse(args, Options{Program: "dockhostctl run", Flags: own})
 	if err == nil && c.Name == "" {
 		err = errors.New("--name is missing: it names the container and its unit (add it before the image)")
 	}
-	return outcome{container: c, err: err}
+	return corpusOutcome{container: c, err: err}
 }
 
-// parseOld does what systemd-docker does.
-func parseOld(args []string) outcome {
+// corpusOld does what systemd-docker does.
+func corpusOld(args []string) corpusOutcome {
 	c, err := SystemdDocker(args, Options{Environ: []string{"PATH=/bin", "LEVEL=info"}})
-	return outcome{container: c, err: err}
+	return corpusOutcome{container: c, err: err}
 }
 
 // String says what happened in the words of the corpus.
-func (o outcome) String() string {
+func (o corpusOutcome) String() string {
 	switch {
 	case o.err != nil:
 		return "refused " + o.err.Error()
@@ -94,7 +94,7 @@ func (o outcome) String() string {
 
 // is reports whether an outcome is the one that the corpus wants: texts of hints and
 // problems need only occur.
-func (o outcome) is(want string) bool {
+func (o corpusOutcome) is(want string) bool {
 	verb, text, _ := strings.Cut(want, " ")
 	got, said, _ := strings.Cut(o.String(), " ")
 	if verb == "taken" {
@@ -110,15 +110,16 @@ type corpusLine struct {
 	outcomes map[string]string
 }
 
+// corpusText is part of the test, which also runs on a host without the sources.
+//
+//go:embed testdata/corpus.txt
+var corpusText string
+
 // readCorpus reads the format that corpus.txt describes at its top.
 func readCorpus(t *testing.T) []corpusLine {
 	t.Helper()
-	raw, err := os.ReadFile("testdata/corpus.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var lines []corpusLine
-	for text := range strings.Lines(strings.ReplaceAll(string(raw), "\\\n", " ")) {
+	for text := range strings.Lines(strings.ReplaceAll(corpusText, "\\\n", " ")) {
 		switch who, want, _ := strings.Cut(strings.TrimSpace(text), " "); {
 		case who == "" || who[0] == '#':
 		case text[0] != '\t':
@@ -132,13 +133,13 @@ func readCorpus(t *testing.T) []corpusLine {
 	return lines
 }
 
-// comment is what stands in public command lines for one that goes over several
+// shellComment is what stands in public command lines for one that goes over several
 // lines: a shell replaces it by nothing.
-var comment = regexp.MustCompile("`#[^`]*`")
+var shellComment = regexp.MustCompile("`#[^`]*`")
 
 func parseLine(t *testing.T, text string) corpusLine {
 	t.Helper()
-	words, err := shellwords.Parse(comment.ReplaceAllString(text, ""))
+	words, err := shellwords.Parse(shellComment.ReplaceAllString(text, ""))
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
@@ -177,9 +178,9 @@ func TestCorpus(t *testing.T) {
 // judgeLine returns what dockhost does with a command line that it should not do.
 func judgeLine(t *testing.T, line corpusLine) []string {
 	t.Helper()
-	programs := map[string]func([]string) outcome{"run": parseRun, "ctl": parseCtl}
+	programs := map[string]func([]string) corpusOutcome{"run": corpusRun, "ctl": corpusCtl}
 	if line.program != "docker" {
-		programs = map[string]func([]string) outcome{"run": parseOld}
+		programs = map[string]func([]string) corpusOutcome{"run": corpusOld}
 	}
 	if len(programs) != len(line.outcomes) {
 		t.Fatalf("%q has %d outcomes, want %d", line.args, len(line.outcomes), len(programs))
@@ -200,8 +201,8 @@ func judgeLine(t *testing.T, line corpusLine) []string {
 	return findings
 }
 
-// sent is what an Engine is asked to create.
-type sent struct {
+// sentRequest is what an Engine is asked to create.
+type sentRequest struct {
 	Name, Platform string
 	*containertypes.Config
 	HostConfig       *containertypes.HostConfig
@@ -209,7 +210,7 @@ type sent struct {
 }
 
 // compareWithDocker returns how a container differs from what Docker's CLI sends.
-func compareWithDocker(t *testing.T, parse func([]string) outcome, args []string) string {
+func compareWithDocker(t *testing.T, parse func([]string) corpusOutcome, args []string) string {
 	t.Helper()
 	want, err := dockerSends(t, args)
 	if err != nil {
@@ -240,7 +241,7 @@ func compareWithDocker(t *testing.T, parse func([]string) outcome, args []string
 
 // dockerSends has Docker's own CLI run `docker run -d ARGS` on an Engine that takes
 // all requests.
-func dockerSends(t *testing.T, args []string) (*sent, error) {
+func dockerSends(t *testing.T, args []string) (*sentRequest, error) {
 	t.Helper()
 	api, engine := newAnyEngine(t)
 	docker, err := command.NewDockerCli(command.WithAPIClient(api), command.WithCombinedStreams(io.Discard), command.WithInputStream(io.NopCloser(&bytes.Buffer{})))
@@ -261,7 +262,7 @@ func dockerSends(t *testing.T, args []string) (*sent, error) {
 }
 
 // anyEngine is an Engine that takes all requests, and does nothing.
-type anyEngine struct{ created *sent }
+type anyEngine struct{ created *sentRequest }
 
 func newAnyEngine(t *testing.T) (*client.Client, *anyEngine) {
 	t.Helper()
@@ -277,7 +278,7 @@ func newAnyEngine(t *testing.T) (*client.Client, *anyEngine) {
 func (e *anyEngine) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Ostype": {"linux"}}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}
 	if strings.HasSuffix(r.URL.Path, "/containers/create") {
-		e.created = &sent{Name: r.URL.Query().Get("name"), Platform: r.URL.Query().Get("platform")}
+		e.created = &sentRequest{Name: r.URL.Query().Get("name"), Platform: r.URL.Query().Get("platform")}
 		if err := json.NewDecoder(r.Body).Decode(e.created); err != nil {
 			return nil, err
 		}
