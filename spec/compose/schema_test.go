@@ -73,7 +73,7 @@ func (m *schemaMaker) section() object {
 	return object{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",
 		"title":       "dockhost section",
-		"description": "What stands below dockhost: in user data.",
+		"description": "The section dockhost: of user data.",
 		"type":        "object",
 		"properties": object{
 			"containers": object{
@@ -105,7 +105,7 @@ func (m *schemaMaker) service() object {
 	}
 	properties["pull_policy"].(object)["pattern"] = "^(always|never|missing|if_not_present)$"
 	properties["x-dockhost"] = object{"$ref": "#/$defs/x-dockhost"}
-	service["description"] = "A Compose service, as far as it means something on a single host."
+	service["description"] = "A Compose service, with the keys that make sense on a single host."
 	service["required"] = []string{"image"}
 	return service
 }

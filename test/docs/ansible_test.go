@@ -18,8 +18,8 @@ const (
 	roleDir    = ansibleDir + "/roles/dockhost"
 )
 
-// TestAnsibleVariables has defaults, argument_specs and README have the same
-// variables, with the same defaults, and tasks use these and no others.
+// TestAnsibleVariables checks that defaults, argument_specs and README list the
+// same variables with the same defaults, and that tasks use these and no others.
 func TestAnsibleVariables(t *testing.T) {
 	var defaults map[string]any
 	parseYAML(t, roleDir+"/defaults/main.yml", &defaults)
@@ -46,7 +46,7 @@ func TestAnsibleVariables(t *testing.T) {
 			_, known := defaults[name]
 			used[name] = used[name] || strings.HasPrefix(file, roleDir+"/tasks/")
 			if !known && !strings.Contains(text, "register: "+name) && !strings.Contains(read(t, roleDir+"/tasks/configure.yml"), " "+name+":") {
-				t.Errorf("%s: %s is no variable of the role", file, name)
+				t.Errorf("%s: the role has no variable %s", file, name)
 			}
 		}
 	}
@@ -67,8 +67,8 @@ var (
 	notified = regexp.MustCompile(`(?m)^ +notify: (.*)$`)
 )
 
-// TestAnsibleModules has the role need no collection, restart nothing, and
-// notify handlers that there are.
+// TestAnsibleModules checks that the role needs no collection, restarts nothing,
+// and notifies existing handlers.
 func TestAnsibleModules(t *testing.T) {
 	builtin := []string{"apt", "command", "copy", "dnf", "file", "find", "import_tasks", "meta", "package", "systemd", "template"}
 	count := 0
@@ -85,7 +85,7 @@ func TestAnsibleModules(t *testing.T) {
 		}
 		for _, m := range notified.FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(read(t, roleDir+"/handlers/main.yml"), "- name: "+m[1]+"\n") {
-				t.Errorf("%s notifies %q, which is no handler", file, m[1])
+				t.Errorf("%s notifies %q, but there is no such handler", file, m[1])
 			}
 		}
 		if strings.Contains(text, "state: restarted") {
@@ -93,12 +93,12 @@ func TestAnsibleModules(t *testing.T) {
 		}
 	}
 	if count < 10 {
-		t.Errorf("found %d modules, want all of the role's", count)
+		t.Errorf("found %d modules, want all modules of the role", count)
 	}
 }
 
-// TestAnsibleExample has the Compose files of the example pass `dockhostctl
-// validate`.
+// TestAnsibleExample checks that the Compose files of the example pass
+// `dockhostctl validate`.
 func TestAnsibleExample(t *testing.T) {
 	var plays []struct {
 		Roles []struct {
@@ -120,7 +120,7 @@ func TestAnsibleExample(t *testing.T) {
 	}
 }
 
-// ansibleFiles are the files of the example that Ansible reads.
+// ansibleFiles lists the files of the example that Ansible reads.
 func ansibleFiles(t *testing.T) []string {
 	t.Helper()
 	var files []string

@@ -11,7 +11,7 @@ import (
 
 const composePage = "docs/compose.md"
 
-// judgement is what dockhost thinks of a key of a service.
+// judgement says how the parser treats a key of a service.
 type judgement string
 
 const (
@@ -20,8 +20,8 @@ const (
 	unknown    judgement = "unknown"
 )
 
-// TestComposeKeys holds the tables of keys to what the parser does with each
-// key that Compose has.
+// TestComposeKeys compares the tables of keys with what the parser does with each
+// key of Compose.
 func TestComposeKeys(t *testing.T) {
 	documented := map[string]judgement{}
 	for name, as := range map[string]judgement{"keys": understood, "refused": refused} {
@@ -35,17 +35,17 @@ func TestComposeKeys(t *testing.T) {
 	for _, key := range composeKeys() {
 		known[key] = true
 		if got := judge(t, key); got != documented[key] {
-			t.Errorf("the parser takes %q for %s, the page for %q", key, got, documented[key])
+			t.Errorf("key %q: the parser says %s, the page says %q", key, got, documented[key])
 		}
 	}
 	for key := range documented {
 		if !known[key] && judge(t, key) != documented[key] {
-			t.Errorf("the page has the key %q, which Compose has not", key)
+			t.Errorf("the page lists the key %q, which Compose does not have", key)
 		}
 	}
 }
 
-// composeKeys are the keys of a service as Compose's own library has them.
+// composeKeys returns the keys of a service, from Compose's own library.
 func composeKeys() []string {
 	var keys []string
 	for field := range reflect.TypeFor[types.ServiceConfig]().Fields() {
@@ -71,8 +71,8 @@ func judge(t *testing.T, key string) judgement {
 	return understood
 }
 
-// TestReservedSettings holds the table of unit settings that are refused to
-// the parser.
+// TestReservedSettings checks that the parser refuses each unit setting in the
+// table of refused settings.
 func TestReservedSettings(t *testing.T) {
 	for _, row := range table(t, composePage, "reserved") {
 		section := spans(row[0])[0]

@@ -1,5 +1,5 @@
-// Package docs holds the documents to the code: what the README, the manual
-// pages and docs/ say must be what the programs do.
+// Package docs compares the documents with the code: README, HACKING, the manual
+// pages and docs/ must describe what the programs do.
 package docs
 
 import (
@@ -27,11 +27,11 @@ func read(t *testing.T, name string) string {
 func pages(t *testing.T) []string {
 	t.Helper()
 	names := []string{"README.md", "HACKING.md", "CHANGELOG.md"}
-	found, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
-	if err != nil || len(found) == 0 {
+	files, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
+	if err != nil || len(files) == 0 {
 		t.Fatalf("no pages in docs: %v", err)
 	}
-	for _, page := range found {
+	for _, page := range files {
 		names = append(names, "docs/"+filepath.Base(page))
 	}
 	return names
@@ -40,11 +40,11 @@ func pages(t *testing.T) []string {
 // block is a fenced block of code.
 type block struct {
 	language, text string
-	// line is that of its first line.
+	// line is the number of its first line.
 	line int
-	// marks are the comments right above it: <!-- wrong --> is "wrong".
+	// marks are the comments directly above it: "wrong" for <!-- wrong -->.
 	marks []string
-	// after is what follows it, up to the next section.
+	// after is the text below it, up to the next section.
 	after string
 }
 
@@ -56,7 +56,7 @@ var (
 
 // blocks returns the fenced blocks of a page.
 func blocks(text string) []block {
-	var found []block
+	var all []block
 	for _, at := range fence.FindAllStringSubmatchIndex(text, -1) {
 		b := block{language: text[at[2]:at[3]], text: text[at[4]:at[5]], line: strings.Count(text[:at[4]], "\n") + 1}
 		if m := mark.FindStringSubmatch(text[:at[0]]); m != nil {
@@ -66,13 +66,13 @@ func blocks(text string) []block {
 		if next := heading.FindStringIndex(b.after); next != nil {
 			b.after = b.after[:next[0]]
 		}
-		found = append(found, b)
+		all = append(all, b)
 	}
-	return found
+	return all
 }
 
-// table returns the cells of the table that the comment <!-- name --> stands
-// above, without the heads.
+// table returns the cells of the table below the comment <!-- name -->, without
+// the heads.
 func table(t *testing.T, page, name string) [][]string {
 	t.Helper()
 	_, rest, found := strings.Cut(read(t, page), "<!-- "+name+" -->\n")
@@ -95,11 +95,11 @@ func table(t *testing.T, page, name string) [][]string {
 
 var span = regexp.MustCompile("`([^`\n]+)`")
 
-// spans returns what stands between backquotes.
+// spans returns the texts between backquotes.
 func spans(text string) []string {
-	var found []string
+	var texts []string
 	for _, m := range span.FindAllStringSubmatch(text, -1) {
-		found = append(found, m[1])
+		texts = append(texts, m[1])
 	}
-	return found
+	return texts
 }

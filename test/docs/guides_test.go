@@ -13,26 +13,27 @@ import (
 	"github.com/dockhost/dockhost/ctl/preview"
 )
 
-// guides have user data as it is handed to a platform.
+// guides are the pages that show user data for one platform.
 var guides = []string{"aws", "bare-metal", "gce", "openstack", "vsphere"}
 
-// TestGuides has the README lead to each guide, and each guide have user data.
+// TestGuides checks that the README links to each guide, and that each guide
+// contains user data.
 func TestGuides(t *testing.T) {
 	for _, name := range guides {
 		page := "docs/" + name + ".md"
 		if !strings.Contains(read(t, "README.md"), "("+page+")") {
-			t.Errorf("the README does not lead to %s", page)
+			t.Errorf("the README does not link to %s", page)
 		}
 		if !slices.ContainsFunc(blocks(read(t, page)), func(b block) bool {
 			return strings.HasPrefix(b.text, "#cloud-config\n") && strings.Contains(b.text, "\ndockhost:\n")
 		}) {
-			t.Errorf("%s has no user data", page)
+			t.Errorf("%s contains no user data", page)
 		}
 	}
 }
 
-// TestPreviews has all user data and all Compose files in the pages pass
-// `dockhostctl validate` without a warning, and come to a container.
+// TestPreviews checks that all user data and all Compose files in the pages pass
+// `dockhostctl validate` without a warning, and render a container.
 func TestPreviews(t *testing.T) {
 	count := 0
 	for _, page := range pages(t) {
@@ -46,12 +47,12 @@ func TestPreviews(t *testing.T) {
 		}
 	}
 	if count < len(guides) {
-		t.Errorf("found %d pieces, want those of the guides at least", count)
+		t.Errorf("found %d pieces, want at least one for each guide", count)
 	}
 }
 
-// renders has a piece of user data, or a Compose file, be without a finding,
-// and come to something.
+// renders checks that user data, or a Compose file, has no problem and renders a
+// container.
 func renders(t *testing.T, text string) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "user-data")
@@ -62,9 +63,9 @@ func renders(t *testing.T, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rendering, found, err := preview.Render(t.Context(), in, preview.RenderOptions{SystemdVersion: 257})
-	if err != nil || len(found) > 0 {
-		t.Fatalf("findings: %v, %v", found, err)
+	rendering, problems, err := preview.Render(t.Context(), in, preview.RenderOptions{SystemdVersion: 257})
+	if err != nil || len(problems) > 0 {
+		t.Fatalf("problems: %v, %v", problems, err)
 	}
 	var out bytes.Buffer
 	if err := rendering.Print(&out); err != nil {
@@ -75,9 +76,9 @@ func renders(t *testing.T, text string) {
 	}
 }
 
-// TestToolsOfGuides has the commands that pages give to the tools of platforms
-// be ones of these tools, with flags that they have. The lists are those of aws
-// 1.45, gcloud 528, openstack 6.0 and govc 0.52, as far as the pages need them.
+// TestToolsOfGuides checks that the pages use only commands and flags that the
+// tools of the platforms have. The lists are from aws 1.45, gcloud 528, openstack
+// 6.0 and govc 0.52, as far as the pages need them.
 func TestToolsOfGuides(t *testing.T) {
 	tools := map[string]string{
 		"aws ec2 get-console-output":                                         "--instance-id --latest --output",
@@ -114,36 +115,37 @@ func TestToolsOfGuides(t *testing.T) {
 	}
 	used := 0
 	for _, page := range pages(t) {
-		for _, given := range commands(read(t, page)) {
-			command := given.of(tools)
+		for _, call := range commands(read(t, page)) {
+			command := call.command(tools)
 			if command == "" {
-				t.Errorf("%s: no such command: %s", page, given)
+				t.Errorf("%s: no such command: %s", page, call)
 				continue
 			}
 			used++
-			for _, flag := range given.flags {
+			for _, flag := range call.flags {
 				if command != "dockhostctl run" && !slices.Contains(strings.Fields(tools[command]), flag) {
-					t.Errorf("%s: %s has no flag %s, as far as is known here", page, command, flag)
+					t.Errorf("%s: %s has no flag %s in the list of this test", page, command, flag)
 				}
 			}
 		}
 	}
 	if used < len(guides) {
-		t.Errorf("found %d commands, want those of the guides at least", used)
+		t.Errorf("found %d commands, want at least one for each guide", used)
 	}
 }
 
-// given is a command as a page has it.
-type given struct {
+// invocation is a command as a page shows it.
+type invocation struct {
 	words, flags []string
 }
 
-func (g given) String() string { return strings.Join(g.words, " ") }
+func (i invocation) String() string { return strings.Join(i.words, " ") }
 
-// of returns the command of these tools that the words begin with.
-func (g given) of(tools map[string]string) string {
-	for end := len(g.words); end > 0; end-- {
-		command := strings.Join(g.words[:end], " ")
+// command returns the command of these tools that the words begin with, "" for
+// none.
+func (i invocation) command(tools map[string]string) string {
+	for end := len(i.words); end > 0; end-- {
+		command := strings.Join(i.words[:end], " ")
 		if _, found := tools[command]; found {
 			return command
 		}
@@ -156,25 +158,25 @@ var (
 	flagged = regexp.MustCompile(`^--?[a-z][a-z-]*`)
 )
 
-// commands returns what a page has people type: indented lines, which a
-// backslash goes on with, and spans.
-func commands(page string) []given {
-	var found []given
+// commands returns the commands in a page, from indented lines, also those that
+// a backslash continues, and from spans.
+func commands(page string) []invocation {
+	var calls []invocation
 	text := strings.ReplaceAll(fence.ReplaceAllString(page, ""), "\\\n", " ")
 	var lines []string
 	for _, line := range indented.FindAllString(text, -1) {
 		lines = append(lines, strings.TrimSpace(line))
 	}
 	for _, m := range started.FindAllStringSubmatch(strings.Join(append(lines, spans(text)...), "\n"), -1) {
-		var g given
+		var call invocation
 		for word := range strings.FieldsSeq(m[1]) {
 			if flag := flagged.FindString(word); flag != "" {
-				g.flags = append(g.flags, flag)
+				call.flags = append(call.flags, flag)
 			} else {
-				g.words = append(g.words, word)
+				call.words = append(call.words, word)
 			}
 		}
-		found = append(found, g)
+		calls = append(calls, call)
 	}
-	return found
+	return calls
 }

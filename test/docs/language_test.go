@@ -20,7 +20,7 @@ func TestLanguage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, p := range passages(name, read(t, name)) {
 				for _, phrase := range banned {
-					if at := phrase.FindStringIndex(p.text); at != nil {
+					for _, at := range phrase.FindAllStringIndex(p.text, -1) {
 						t.Errorf("%s:%d: %q is on the list in HACKING.md (Language)", name, p.line+strings.Count(p.text[:at[0]], "\n"), p.text[at[0]:at[1]])
 					}
 				}
@@ -29,8 +29,8 @@ func TestLanguage(t *testing.T) {
 	}
 }
 
-// TestLanguageFindsPhrases checks that TestLanguage would notice a banned
-// phrase, also one that is broken over two lines.
+// TestLanguageFindsPhrases checks that TestLanguage notices a banned phrase, also
+// one that is broken over two lines.
 func TestLanguageFindsPhrases(t *testing.T) {
 	banned := bannedPhrases(t)
 	const code = "package p\n\n// f is called for want\n// of g.\nfunc f() string { return \"it fares well\" }\n"
@@ -100,8 +100,8 @@ type passage struct {
 // end returns the line below the passage.
 func (p passage) end() int { return p.line + strings.Count(p.text, "\n") + 1 }
 
-// passages returns what is prose in a file: of Go the comments and strings, of
-// HACKING.md all but the list of phrases itself, of any other file everything.
+// passages returns the prose of a file: comments and strings of Go, all of
+// HACKING.md except the list of phrases itself, and the whole of any other file.
 func passages(name, text string) []passage {
 	switch {
 	case strings.HasSuffix(name, ".go"):

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestManual holds the manual pages to what the programs say of themselves:
-// the same commands, each with the same flags.
+// TestManual compares the manual pages with --help of the programs: the same
+// commands, each with the same flags.
 func TestManual(t *testing.T) {
 	bin := t.TempDir()
 	program := filepath.Join(bin, "dockhost")
@@ -51,7 +51,7 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// help is what a program says of itself.
+// help is the output of a program with --help.
 type help struct {
 	commands, flags []string
 }
@@ -65,7 +65,7 @@ func parseHelp(text string) help {
 	h := help{flags: []string{}}
 	head, flags, found := strings.Cut(text, "\nFlags:\n")
 	if !found {
-		// Those of docker run follow, which has a manual of its own.
+		// The flags of docker run follow; they are in docker-run(1).
 		head, flags, _ = strings.Cut(text, "\nOptions of dockhost:\n")
 		flags, _, _ = strings.Cut(flags, "\n\n")
 	}
@@ -83,8 +83,8 @@ func parseHelp(text string) help {
 	return h
 }
 
-// flagsOf returns the flags of a command and of those below it, sorted, less
-// the one that each has.
+// flagsOf returns the flags of a command and of its subcommands, sorted, without
+// --help.
 func flagsOf(ask func(...string) help, command ...string) []string {
 	h := ask(command...)
 	flags := slices.DeleteFunc(h.flags, func(flag string) bool { return flag == "help" })
@@ -95,10 +95,10 @@ func flagsOf(ask func(...string) help, command ...string) []string {
 	return slices.Compact(flags)
 }
 
-// manual is what a manual page says of a program.
+// manual is the content of a manual page of a program.
 type manual struct {
 	synopsis, options []string
-	// flags has those of each command.
+	// flags maps each command to its flags.
 	flags map[string][]string
 }
 
@@ -122,8 +122,8 @@ func parseManual(text, program string) manual {
 	for _, part := range section.Split(text, -1) {
 		name, body, _ := strings.Cut(part, "\n")
 		flags := []string{}
-		for _, found := range item.FindAllStringSubmatch(body, -1) {
-			flags = append(flags, found[1])
+		for _, m := range item.FindAllStringSubmatch(body, -1) {
+			flags = append(flags, m[1])
 		}
 		slices.Sort(flags)
 		command, isCommand := strings.CutPrefix(name, program+" ")
@@ -142,8 +142,7 @@ func parseManual(text, program string) manual {
 	return m
 }
 
-// TestManualFormat has the manual pages be without faults, where there is a
-// program that can tell.
+// TestManualFormat checks the manual pages with mandoc, if it is installed.
 func TestManualFormat(t *testing.T) {
 	mandoc, err := exec.LookPath("mandoc")
 	if err != nil {

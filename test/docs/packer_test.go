@@ -15,17 +15,18 @@ import (
 
 const packerDir = "packaging/packer"
 
-// packerTemplates are the templates, read as Packer reads a directory: as one.
+// packerTemplates is the content of all templates in a directory, which Packer
+// reads as one.
 type packerTemplates struct {
 	variables, locals, used map[string]bool
-	// sources are "type.name"; plugins are what they are required to have.
+	// sources are "type.name"; plugins are the required plugins.
 	sources, built, plugins []string
-	// files are what is sent to the machine, below the directory.
+	// files are uploaded to the machine; their paths are relative to the directory.
 	files []string
 }
 
-// TestPackerTemplates has the templates be HCL whose names lead somewhere.
-// Packer itself checks more: packer validate.
+// TestPackerTemplates checks that the templates are HCL and that all names in them
+// are declared. Packer itself checks more: packer validate.
 func TestPackerTemplates(t *testing.T) {
 	p := readPacker(t)
 	if len(p.sources) != 4 {
@@ -60,7 +61,7 @@ func TestPackerTemplates(t *testing.T) {
 		}
 	}
 	if !slices.Contains(p.files, "../bake") {
-		t.Errorf("files that are sent: %v, want ../bake among them", p.files)
+		t.Errorf("uploaded files: %v, want ../bake among them", p.files)
 	}
 	for _, file := range p.files {
 		if _, err := os.Stat(filepath.Join(root, packerDir, file)); err != nil {
@@ -74,8 +75,8 @@ var (
 	givenOption = regexp.MustCompile("[\"`](--[a-z-]+)")
 )
 
-// TestBakeOptions has the templates and the page give bake options that it
-// has, and the page have all of them.
+// TestBakeOptions checks that the templates and the page use only options of
+// packaging/bake, and that the page lists all of them.
 func TestBakeOptions(t *testing.T) {
 	options := names(bakeOption, read(t, "packaging/bake"))
 	if len(options) == 0 {
@@ -85,7 +86,7 @@ func TestBakeOptions(t *testing.T) {
 	for _, name := range []string{packerDir + "/build.pkr.hcl", page} {
 		for option := range names(givenOption, read(t, name)) {
 			if !options[option] {
-				t.Errorf("%s has %s, which is no option of packaging/bake", name, option)
+				t.Errorf("%s uses %s, but packaging/bake has no such option", name, option)
 			}
 		}
 	}
@@ -174,14 +175,14 @@ func (p *packerTemplates) takeBuild(t *testing.T, block *hclsyntax.Block) {
 	}
 }
 
-// traversals are all names that stand in a body, at any depth.
+// traversals returns all names in a body, at any depth.
 func traversals(body *hclsyntax.Body) []hcl.Traversal {
-	var found []hcl.Traversal
+	var all []hcl.Traversal
 	for _, attribute := range body.Attributes {
-		found = append(found, attribute.Expr.Variables()...)
+		all = append(all, attribute.Expr.Variables()...)
 	}
 	for _, block := range body.Blocks {
-		found = append(found, traversals(block.Body)...)
+		all = append(all, traversals(block.Body)...)
 	}
-	return found
+	return all
 }

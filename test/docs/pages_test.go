@@ -12,7 +12,7 @@ import (
 
 var (
 	indented = regexp.MustCompile(`(?m)^    .*$`)
-	made     = regexp.MustCompile(`(?m)(?:^|[ (&|;])make ((?:[A-Z_]+=\S+ )*)([a-z][a-z0-9-]*)`)
+	makeCall = regexp.MustCompile(`(?m)(?:^|[ (&|;])make ((?:[A-Z_]+=\S+ )*)([a-z][a-z0-9-]*)`)
 	target   = regexp.MustCompile(`(?m)^([a-z0-9-]+):.*## `)
 )
 
@@ -25,8 +25,8 @@ func code(text string) string {
 	return strings.Join(parts, "\n")
 }
 
-// TestMakeTargets has each `make TARGET` of the pages be a target, and each
-// target that has a help line be in HACKING.md.
+// TestMakeTargets checks that each `make TARGET` in the pages is a target, and
+// that HACKING.md names each target that has a help line.
 func TestMakeTargets(t *testing.T) {
 	var targets []string
 	for _, m := range target.FindAllStringSubmatch(read(t, "Makefile"), -1) {
@@ -34,9 +34,9 @@ func TestMakeTargets(t *testing.T) {
 	}
 	named := map[string]bool{}
 	for _, page := range pages(t) {
-		for _, m := range made.FindAllStringSubmatch(code(read(t, page)), -1) {
+		for _, m := range makeCall.FindAllStringSubmatch(code(read(t, page)), -1) {
 			if !slices.Contains(targets, m[2]) {
-				t.Errorf("%s says make %s, which the Makefile has not", page, m[2])
+				t.Errorf("%s says make %s, but the Makefile has no such target", page, m[2])
 			}
 			named[m[2]] = named[m[2]] || page == "HACKING.md"
 		}
@@ -54,8 +54,8 @@ var (
 	unslug = regexp.MustCompile(`[^a-z0-9 _-]`)
 )
 
-// TestLinks has each link to a file of the repository, and to a section of a
-// page, lead somewhere.
+// TestLinks checks that each link to a file of the repository, or to a section
+// of a page, has a target.
 func TestLinks(t *testing.T) {
 	for _, page := range pages(t) {
 		for _, m := range link.FindAllStringSubmatch(read(t, page), -1) {
@@ -68,17 +68,17 @@ func TestLinks(t *testing.T) {
 				name = filepath.Join(filepath.Dir(page), to.Path)
 			}
 			if _, err := os.Stat(filepath.Join(root, name)); err != nil {
-				t.Errorf("%s leads to %s: %v", page, m[1], err)
+				t.Errorf("%s links to %s: %v", page, m[1], err)
 				continue
 			}
 			if to.Fragment != "" && !slices.Contains(anchors(read(t, name)), to.Fragment) {
-				t.Errorf("%s leads to %s: %s has no such section", page, m[1], name)
+				t.Errorf("%s links to %s: %s has no such section", page, m[1], name)
 			}
 		}
 	}
 }
 
-// anchors returns the names that sections have in links.
+// anchors returns the names of the sections as links spell them.
 func anchors(text string) []string {
 	var names []string
 	for _, m := range title.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
@@ -86,4 +86,19 @@ func anchors(text string) []string {
 		names = append(names, strings.ReplaceAll(name, " ", "-"))
 	}
 	return names
+}
+
+// TestReadme checks that the README fits on one screen of a browser, shows the
+// picture, and names the two commands to try dockhost.
+func TestReadme(t *testing.T) {
+	const maxLines = 130
+	text := read(t, "README.md")
+	if lines := strings.Count(text, "\n"); lines > maxLines {
+		t.Errorf("the README has %d lines, want at most %d", lines, maxLines)
+	}
+	for _, part := range []string{"](docs/overview.svg)", "\n    make demo ", "\n    make test "} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the README lacks %q", part)
+		}
+	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/dockhost/dockhost/gpu"
 )
 
-// schema is as much of a JSON schema as is used here.
+// schema is the part of a JSON schema that this test compares.
 type schema struct {
 	Ref         string            `json:"$ref"`
 	Defs        map[string]schema `json:"$defs"`
@@ -28,14 +28,13 @@ type schema struct {
 	Properties  map[string]schema `json:"properties"`
 }
 
-// TestStatusSchema holds the schema of `dockhostctl status --json` to the
-// types that it is made of: the same fields, types and optional ones, and a
-// description of each.
+// TestStatusSchema compares the schema of `dockhostctl status --json` with the Go
+// types: the same fields, types and required fields, and a description of each.
 func TestStatusSchema(t *testing.T) {
 	checkSchema(t, "docs/status.schema.json", "status", reflect.TypeFor[api.Status](), api.Version)
 }
 
-// TestGPUSchema does so with that of `dockhostctl gpu --json`.
+// TestGPUSchema compares the schema of `dockhostctl gpu --json` with the Go types.
 func TestGPUSchema(t *testing.T) {
 	checkSchema(t, "docs/gpu.schema.json", "report", reflect.TypeFor[gpu.Report](), gpu.ReportVersion)
 }
@@ -111,11 +110,11 @@ func (c checker) object(path string, s schema, typ reflect.Type) {
 		c.Errorf("fields of %s (-Go, +schema):\n%s", typ, diff)
 	}
 	if diff := cmp.Diff(slices.Sorted(slices.Values(required)), slices.Sorted(slices.Values(s.Required))); diff != "" {
-		c.Errorf("fields of %s that are always there (-Go, +schema):\n%s", typ, diff)
+		c.Errorf("required fields of %s (-Go, +schema):\n%s", typ, diff)
 	}
 }
 
-// typeOf is JSON schema's word for a Go type.
+// typeOf returns the name of a Go type in JSON schema.
 func typeOf(typ reflect.Type) string {
 	switch {
 	case typ == reflect.TypeFor[time.Time](), typ.Kind() == reflect.String:

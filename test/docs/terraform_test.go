@@ -16,8 +16,9 @@ import (
 
 const terraformDir = "packaging/examples/terraform"
 
-// TestTerraform has the example be formatted as by `terraform fmt`, and its
-// names lead somewhere. Terraform itself checks more: terraform validate.
+// TestTerraform checks that the example is formatted as by `terraform fmt`, and
+// that all names in it are declared. Terraform itself checks more: terraform
+// validate.
 func TestTerraform(t *testing.T) {
 	name := terraformDir + "/main.tf"
 	text := read(t, name)
@@ -60,7 +61,7 @@ func TestTerraform(t *testing.T) {
 }
 
 // TestTerraformUserData renders the user data of the example as Terraform does,
-// and has it be well.
+// and checks it.
 func TestTerraformUserData(t *testing.T) {
 	image := defaultOf(t, "image").AsString()
 	registry, _, _ := strings.Cut(image, "/")
@@ -78,7 +79,8 @@ func TestTerraformUserData(t *testing.T) {
 	renders(t, text.AsString())
 }
 
-// referent is what a traversal leads to: var.NAME, TYPE.NAME, data.TYPE.NAME.
+// referent returns the name that a traversal refers to: var.NAME, TYPE.NAME,
+// data.TYPE.NAME.
 func referent(traversal hcl.Traversal) string {
 	parts, want := []string{traversal.RootName()}, 2
 	if parts[0] == "data" {

@@ -15,8 +15,8 @@ var (
 	quadCase = regexp.MustCompile(`(?m)^\t\{"([A-Z][A-Za-z0-9]+)", "`)
 )
 
-// TestNamedTests has every end-to-end test that a page names be there, and the
-// keys of quadlets that a page says are tested be tested.
+// TestNamedTests checks that every end-to-end test that a page names exists, and
+// that the keys of quadlets that it calls tested are tested.
 func TestNamedTests(t *testing.T) {
 	const page = "docs/systemd-docker.md"
 	files, err := filepath.Glob(filepath.Join(root, "test/e2e/*_test.go"))
@@ -32,16 +32,16 @@ func TestNamedTests(t *testing.T) {
 		source.Write(raw)
 	}
 	text := read(t, page)
-	there := names(testFunc, source.String())
+	existing := names(testFunc, source.String())
 	for name := range names(testName, text) {
-		if !there[name] {
-			t.Errorf("%s names %s, which is no end-to-end test", page, name)
+		if !existing[name] {
+			t.Errorf("%s names %s, but there is no such end-to-end test", page, name)
 		}
 	}
 	documented, tested := names(quadKey, text), names(quadCase, read(t, "test/e2e/quadlet_test.go"))
 	for key := range documented {
 		if !tested[key] {
-			t.Errorf("%s says that the key %s is tested", page, key)
+			t.Errorf("%s says that the key %s is tested, but it is not", page, key)
 		}
 	}
 	for key := range tested {
@@ -51,11 +51,11 @@ func TestNamedTests(t *testing.T) {
 	}
 }
 
-// names is the set of what a pattern's group finds.
+// names returns the set of all matches of a pattern's group.
 func names(pattern *regexp.Regexp, text string) map[string]bool {
-	found := map[string]bool{}
+	set := map[string]bool{}
 	for _, m := range pattern.FindAllStringSubmatch(text, -1) {
-		found[m[1]] = true
+		set[m[1]] = true
 	}
-	return found
+	return set
 }

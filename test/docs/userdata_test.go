@@ -15,8 +15,9 @@ import (
 	"github.com/dockhost/dockhost/spec/compose"
 )
 
-// TestUserData has the agent's own parsers read each piece of user data in the
-// pages. One that is marked as wrong must have the problems that follow it.
+// TestUserData parses each piece of user data in the pages with the agent's own
+// parsers. A piece that is marked as wrong must have the problems that the page
+// shows below it.
 func TestUserData(t *testing.T) {
 	count := 0
 	for _, page := range pages(t) {
@@ -32,7 +33,7 @@ func TestUserData(t *testing.T) {
 				}
 				got := read(t, b.text)
 				if slices.Contains(b.marks, "wrong") {
-					want = told(b.after)
+					want = shownProblems(b.after)
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("problems (-the page, +the program):\n%s", diff)
@@ -41,11 +42,11 @@ func TestUserData(t *testing.T) {
 		}
 	}
 	if count < 3 {
-		t.Errorf("found %d pieces of user data, want the README's at least", count)
+		t.Errorf("found %d pieces of user data, want at least 3", count)
 	}
 }
 
-// TestPolicies has each policy in the pages read as the agent reads it.
+// TestPolicies parses each policy in the pages as the agent does.
 func TestPolicies(t *testing.T) {
 	count := 0
 	for _, page := range pages(t) {
@@ -60,14 +61,14 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 	if count == 0 {
-		t.Error("found no policy, want the README's at least")
+		t.Error("found no policy in the pages")
 	}
 }
 
 var problem = regexp.MustCompile(`(?m)^ +(?:problem: +)?(user-data:\d+:\d+.*)$`)
 
-// told returns the problems that a page shows.
-func told(text string) []string {
+// shownProblems returns the problems that a page shows.
+func shownProblems(text string) []string {
 	var lines []string
 	for _, m := range problem.FindAllStringSubmatch(text, -1) {
 		lines = append(lines, m[1])
