@@ -13,12 +13,13 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// gpuHelperCommand is what a supervisor starts for a container with GPUs.
+// gpuHelperCommand is `dockhost gpu`, which a supervisor runs for a container with
+// GPUs.
 func gpuHelperCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "gpu", Short: "find GPUs for a supervisor", Hidden: true}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "attach",
-		Short: "answer a question about GPUs, both as JSON, on standard input and output",
+		Short: "give a container its GPUs (JSON on standard input and output)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return attachGPUs(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
@@ -26,7 +27,7 @@ func gpuHelperCommand() *cobra.Command {
 	})
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check",
-		Short: "say whether a container can still use its GPUs, both as JSON, on standard input and output",
+		Short: "check whether a container can still use its GPUs (JSON on standard input and output)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return checkGPUs(cmd.InOrStdin(), cmd.OutOrStdout())
@@ -36,42 +37,43 @@ func gpuHelperCommand() *cobra.Command {
 }
 
 func checkGPUs(in io.Reader, out io.Writer) error {
-	var asked attachment.Check
-	if err := json.NewDecoder(in).Decode(&asked); err != nil {
+	var question attachment.Check
+	if err := json.NewDecoder(in).Decode(&question); err != nil {
 		return fmt.Errorf("read the question: %w", err)
 	}
-	found, err := gpu.Checker{Root: "/"}.Check(asked)
+	answer, err := gpu.Checker{Root: "/"}.Check(question)
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(found)
+	return json.NewEncoder(out).Encode(answer)
 }
 
 func attachGPUs(ctx context.Context, in io.Reader, out io.Writer) error {
-	var asked attachment.Question
-	if err := json.NewDecoder(in).Decode(&asked); err != nil {
+	var question attachment.Question
+	if err := json.NewDecoder(in).Decode(&question); err != nil {
 		return fmt.Errorf("read the question: %w", err)
 	}
 	return attachment.Answer(out, func(tell func(attachment.Message)) (attachment.Attachment, error) {
-		return findGPUs(ctx, asked.Unit, asked.GPU, tell)
+		return findGPUs(ctx, question.Unit, question.GPU, tell)
 	})
 }
 
-// findGPUs returns what gives the container of a unit the GPUs that it asks for.
-func findGPUs(ctx context.Context, unit string, asked *spec.GPU, tell func(attachment.Message)) (attachment.Attachment, error) {
+// findGPUs returns the changes that give a unit's container the GPUs that it needs.
+func findGPUs(ctx context.Context, unit string, needs *spec.GPUNeeds, tell func(attachment.Message)) (attachment.Attachment, error) {
 	others, err := gpu.Claims(runDir, unit, cgroupRoot)
 	if err != nil {
 		return attachment.Attachment{}, err
 	}
-	return gpu.Attach(ctx, gpu.Machine{Root: "/"}, asked, others, tell)
+	return gpu.Attach(ctx, gpu.Machine{Root: "/"}, needs, others, tell)
 }
 
-// canHaveGPUs is what the agent asks before it replaces a container that runs.
-// A description of the GPUs that is not there yet, the supervisor has made: the
-// programs that do so need more than the agent's unit lets them.
+// canHaveGPUs says whether a container can have its GPUs. The agent asks before it
+// replaces a running container. If the GPUs have no CDI spec yet, canHaveGPUs
+// returns nil: the supervisor will generate it, since the generators need more
+// privileges than the agent's unit has.
 func canHaveGPUs(ctx context.Context, c *spec.Container) error {
-	found, err := gpu.Machine{Root: "/"}.Inspect()
-	if err != nil || len(found.Problems) == 0 && len(found.GPUs) > 0 && found.CDI.Source == "" {
+	host, err := gpu.Machine{Root: "/"}.Inspect()
+	if err != nil || len(host.Problems) == 0 && len(host.GPUs) > 0 && host.CDI.Source == "" {
 		return err
 	}
 	_, err = findGPUs(ctx, spec.UnitName(c.Name), c.GPU, func(attachment.Message) {})

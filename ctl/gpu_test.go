@@ -21,7 +21,7 @@ func TestGPU(t *testing.T) {
 		"gpu-well": {gpu.Report{
 			Well: true, Driver: gpu.Driver{Loaded: true, Version: "575.57.08"}, CDI: gpu.CDI{Source: "/run/cdi/nvidia.yaml", By: "dockhost-nvidia", Stale: []gpu.Stale{{Path: "/etc/cdi/nvidia.yaml", Why: "it is for driver 550.54.15, and 575.57.08 runs"}}},
 			Notes: []string{"persistence mode is off"},
-			GPUs: []gpu.Device{
+			GPUs: []gpu.CardReport{
 				{UUID: uuid, Model: "NVIDIA L4", Bus: "0000:00:03.0", Units: []string{"dockhost@a.service"}, Processes: []gpu.Process{{Pid: 4711, Command: "python"}}},
 				{Index: 1, UUID: uuid, Bus: "0000:00:04.0", MIG: []gpu.Part{{Name: "1:0"}, {Name: "1:1", UUID: "MIG-1"}}},
 			},

@@ -11,16 +11,15 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// defaultRetries is how many failed checks make a container unhealthy that does
-// not say (moby: daemon/health.go).
+// defaultRetries is the default number of failed health checks that make a container
+// unhealthy (moby: daemon/health.go).
 const defaultRetries = 3
 
-// CreateRequest is one container to make.
+// CreateRequest describes a container to create.
 type CreateRequest struct {
 	Name       string
 	Platform   string
@@ -29,47 +28,46 @@ type CreateRequest struct {
 	Networking *network.NetworkingConfig
 }
 
-// Container is what the Engine says of a container.
+// Container is the state of a container.
 type Container struct {
 	ID    string
 	Name  string
 	Image string
-	// ImageID identifies the content that the container was made of.
+	// ImageID is the ID of the image from which it was created.
 	ImageID string
 	Labels  map[string]string
-	// Status is the Engine's word: created, running, exited, removing, ...
+	// Status is the Engine's status: created, running, exited, removing, ...
 	Status  string
 	Running bool
-	// Pid is the container's first process, 0 when it does not run.
+	// Pid is the process ID of its first process, 0 if it does not run.
 	Pid       int
 	ExitCode  int
 	OOMKilled bool
-	// Health is "healthy", "unhealthy", "starting", or "" without a check.
+	// Health is "healthy", "unhealthy", "starting", or "" without a health check.
 	Health string
-	// HealthOutput is what the last check printed.
+	// HealthOutput is the output of the last health check.
 	HealthOutput string
-	// HealthFailures is how many checks in a row have failed, HealthRetries how
-	// many of them make the container unhealthy.
+	// HealthFailures is the number of consecutive failed checks, HealthRetries the
+	// number that makes the container unhealthy.
 	HealthFailures, HealthRetries int
 	// NetworkMode is "bridge", "none", "host", "container:ID" or the name of a
-	// network, Addresses what the container has in its networks.
+	// network. Addresses are the container's addresses in its networks.
 	NetworkMode string
 	Addresses   []netip.Addr
 	StartedAt   time.Time
-	// Error is why the Engine could not start it. ExitCode is then 127 for a
-	// command that is not there, 126 for one that cannot be executed, and
-	// 128 for all else.
+	// Error says why the Engine could not start it. ExitCode is then 127 if the
+	// command does not exist, 126 if it cannot be executed, and otherwise 128.
 	Error string
-	// Memory is the limit on its memory in bytes, 0 for none.
+	// Memory is its memory limit in bytes, 0 for none.
 	Memory int64
-	// StopSignal is the configuration's own or the image's, as it is written;
+	// StopSignal is the stop signal of the container or its image, as written there.
 	// "" is SIGTERM.
 	StopSignal string
 }
 
-// Create makes a container and returns its id and the Engine's warnings. The
-// error is [ErrConflict] when the name is taken, [ErrNotFound] when the image
-// is not there, [ErrRuntimeMissing] when the OCI runtime is not registered.
+// Create creates a container and returns its id and the Engine's warnings. The error
+// is [ErrConflict] if the name is taken, [ErrNotFound] if the image does not exist
+// on the host, and [ErrRuntimeMissing] if the OCI runtime is not registered.
 func (c *Client) Create(ctx context.Context, req CreateRequest) (string, []string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -92,8 +90,8 @@ func (c *Client) Create(ctx context.Context, req CreateRequest) (string, []strin
 	return made.ID, made.Warnings, nil
 }
 
-// explainCreate asks, when the Engine refused a request, whether it was for
-// the runtime: the Engine says so only in words.
+// explainCreate checks whether the Engine refused a request because of the runtime. The
+// Engine's error says so only in its text.
 func (c *Client) explainCreate(ctx context.Context, req CreateRequest, err error) error {
 	runtime := req.HostConfig.Runtime
 	if runtime == "" || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict) {
@@ -106,7 +104,7 @@ func (c *Client) explainCreate(ctx context.Context, req CreateRequest, err error
 	return err
 }
 
-// Start starts a container that was created.
+// Start starts a created container.
 func (c *Client) Start(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -116,9 +114,9 @@ func (c *Client) Start(ctx context.Context, id string) error {
 	return nil
 }
 
-// Stop ends a container with its own stop signal, and kills it when it has not
-// ended after grace; never when grace is negative. A container that does not
-// run is no error.
+// Stop sends a container its stop signal, and kills it if it still runs after grace.
+// With a negative grace, Stop never kills it. It is not an error if the container
+// does not run.
 func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error {
 	seconds := -1
 	if grace >= 0 {
@@ -134,9 +132,20 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 	return nil
 }
 
-// Remove removes a container, also a running one, and its anonymous volumes.
-// One that is not there is no error; one that somebody else is removing is
-// waited for.
+// Kill sends the container's first process a signal: "HUP", "SIGHUP" or a
+// number. The error is [ErrConflict] if the container does not run.
+func (c *Client) Kill(ctx context.Context, id, signal string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := c.api.ContainerKill(ctx, id, signal); err != nil {
+		return fmt.Errorf("send signal %s to the container: %w", signal, translate(err))
+	}
+	return nil
+}
+
+// Remove removes a container, running or not, and its anonymous volumes. It is not
+// an error if the container does not exist. If another client is removing it,
+// Remove waits until it is gone.
 func (c *Client) Remove(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -150,7 +159,7 @@ func (c *Client) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
-// removed returns when there is no such container any more.
+// removed returns when the container no longer exists.
 func (c *Client) removed(ctx context.Context, id string) error {
 	results, errs := c.api.ContainerWait(ctx, id, container.WaitConditionRemoved)
 	select {
@@ -164,38 +173,38 @@ func (c *Client) removed(ctx context.Context, id string) error {
 	}
 }
 
-// Inspect returns a container by id or name. The error is [ErrNotFound] when
-// there is none.
+// Inspect returns a container by id or name. The error is [ErrNotFound] if it does
+// not exist.
 func (c *Client) Inspect(ctx context.Context, id string) (Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.ContainerInspect(ctx, id)
+	response, err := c.api.ContainerInspect(ctx, id)
 	if err != nil {
 		return Container{}, fmt.Errorf("inspect container %q: %w", id, translate(err))
 	}
-	return containerFrom(found), nil
+	return containerFrom(response), nil
 }
 
-func containerFrom(found container.InspectResponse) Container {
+func containerFrom(response container.InspectResponse) Container {
 	out := Container{
-		ID: found.ID, Name: trimName(found.Name), ImageID: found.Image,
-		Status: found.State.Status, Running: found.State.Running, Pid: found.State.Pid,
-		ExitCode: found.State.ExitCode, OOMKilled: found.State.OOMKilled, Error: found.State.Error,
+		ID: response.ID, Name: trimName(response.Name), ImageID: response.Image,
+		Status: response.State.Status, Running: response.State.Running, Pid: response.State.Pid,
+		ExitCode: response.State.ExitCode, OOMKilled: response.State.OOMKilled, Error: response.State.Error,
 	}
-	if found.Config != nil {
-		out.Image, out.Labels, out.StopSignal = found.Config.Image, found.Config.Labels, found.Config.StopSignal
-		if check := found.Config.Healthcheck; check != nil {
+	if response.Config != nil {
+		out.Image, out.Labels, out.StopSignal = response.Config.Image, response.Config.Labels, response.Config.StopSignal
+		if check := response.Config.Healthcheck; check != nil {
 			out.HealthRetries = check.Retries
 		}
 	}
-	if found.HostConfig != nil {
-		out.Memory, out.NetworkMode = found.HostConfig.Memory, string(found.HostConfig.NetworkMode)
+	if response.HostConfig != nil {
+		out.Memory, out.NetworkMode = response.HostConfig.Memory, string(response.HostConfig.NetworkMode)
 	}
-	out.Addresses = addresses(found.NetworkSettings)
-	if at, err := time.Parse(time.RFC3339Nano, found.State.StartedAt); err == nil {
+	out.Addresses = addresses(response.NetworkSettings)
+	if at, err := time.Parse(time.RFC3339Nano, response.State.StartedAt); err == nil {
 		out.StartedAt = at
 	}
-	if health := found.State.Health; health != nil && health.Status != container.NoHealthcheck {
+	if health := response.State.Health; health != nil && health.Status != container.NoHealthcheck {
 		out.Health, out.HealthFailures = health.Status, health.FailingStreak
 		if out.HealthRetries == 0 {
 			out.HealthRetries = defaultRetries
@@ -207,44 +216,24 @@ func containerFrom(found container.InspectResponse) Container {
 	return out
 }
 
-// addresses are a container's in all its networks, IPv4 first.
+// addresses returns a container's addresses in all its networks, IPv4 first.
 func addresses(settings *container.NetworkSettings) []netip.Addr {
 	if settings == nil {
 		return nil
 	}
-	var found []netip.Addr
+	var all []netip.Addr
 	for _, attached := range settings.Networks {
 		for _, text := range []string{attached.IPAddress, attached.GlobalIPv6Address} {
 			if address, err := netip.ParseAddr(text); err == nil {
-				found = append(found, address)
+				all = append(all, address)
 			}
 		}
 	}
-	slices.SortFunc(found, netip.Addr.Compare)
-	return found
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all
 }
 
-// ListByLabel returns the containers, running or not, that bear label=value,
-// with what a list tells: id, name, image, labels and status.
-func (c *Client) ListByLabel(ctx context.Context, label, value string) ([]Container, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	found, err := c.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label+"="+value))})
-	if err != nil {
-		return nil, fmt.Errorf("list containers: %w", translate(err))
-	}
-	out := make([]Container, 0, len(found))
-	for _, f := range found {
-		made := Container{ID: f.ID, Image: f.Image, ImageID: f.ImageID, Labels: f.Labels, Status: f.State, Running: f.State == container.StateRunning}
-		if len(f.Names) > 0 {
-			made.Name = trimName(f.Names[0])
-		}
-		out = append(out, made)
-	}
-	return out, nil
-}
-
-// trimName takes off the slash that the API puts before a name.
+// trimName removes the slash that the API puts before a name.
 func trimName(name string) string {
 	if len(name) > 0 && name[0] == '/' {
 		return name[1:]

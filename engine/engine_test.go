@@ -12,9 +12,9 @@ import (
 	"github.com/dockhost/dockhost/engine/enginetest"
 )
 
-// The fake Engine does what a real one does: test/e2e runs the same suite on
-// those.
-func TestFake(t *testing.T) {
+// The fake Engine behaves like a real one: test/e2e runs the same suite on real
+// Engines.
+func TestFakePassesSuite(t *testing.T) {
 	enginetest.RunSuite(t, func(t *testing.T) enginetest.Host {
 		t.Helper()
 		server := enginetest.NewServer(t)
@@ -33,8 +33,8 @@ func TestFake(t *testing.T) {
 	})
 }
 
-// A pull stalls when nothing arrives, and not when it takes long.
-func TestPullStall(t *testing.T) {
+// A pull stalls if nothing arrives, but not because it is slow.
+func TestPullStallsWithoutData(t *testing.T) {
 	server := enginetest.NewServer(t)
 	server.Publish("app", enginetest.Image{Stalling: true})
 	client, err := engine.New(engine.Options{Host: server.Address()})
@@ -56,12 +56,12 @@ func TestPullStall(t *testing.T) {
 		t.Errorf("Pull() = %v after %s, want success after more than %s", err, took, 2*timeout)
 	}
 	if want := (engine.Progress{Layers: 2, LayersDone: 1, Bytes: 100, BytesDone: 10}); last != want {
-		t.Errorf("Pull() told %+v last, want %+v", last, want)
+		t.Errorf("the last progress of Pull() is %+v, want %+v", last, want)
 	}
 }
 
-// Nothing is left open that nothing uses, and the next call connects again.
-func TestCloseIdle(t *testing.T) {
+// CloseIdle closes idle connections, and the next call connects again.
+func TestCloseIdleReconnects(t *testing.T) {
 	const calls = 2
 	closed := make(chan struct{}, calls)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

@@ -10,26 +10,15 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
-// Kill sends the container's first process a signal: "HUP", "SIGHUP" or a
-// number. The error is [ErrConflict] when the container does not run.
-func (c *Client) Kill(ctx context.Context, id, signal string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	if err := c.api.ContainerKill(ctx, id, signal); err != nil {
-		return fmt.Errorf("send signal %s to the container: %w", signal, translate(err))
-	}
-	return nil
-}
-
-// Exec runs a command in the container until it ends, or until ctx does, which
-// the command then survives: the Engine ends no command. It returns the
-// command's exit status; its output, both streams of it, goes to out.
+// Exec runs a command in the container and waits until it ends. It returns the exit
+// status and writes both output streams to out. If ctx ends first, the command keeps
+// running, since the Engine cannot end it.
 func (c *Client) Exec(ctx context.Context, id string, command []string, out io.Writer) (int, error) {
-	made, err := c.api.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
+	exec, err := c.api.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
 	if err != nil {
 		return 0, fmt.Errorf("run a command in the container: %w", translate(err))
 	}
-	response, err := c.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{})
+	response, err := c.api.ContainerExecAttach(ctx, exec.ID, container.ExecAttachOptions{})
 	if err != nil {
 		return 0, fmt.Errorf("run a command in the container: %w", translate(err))
 	}
@@ -42,19 +31,19 @@ func (c *Client) Exec(ctx context.Context, id string, command []string, out io.W
 	if err != nil {
 		return 0, fmt.Errorf("run a command in the container: %w", translate(err))
 	}
-	return c.execStatus(ctx, made.ID)
+	return c.execStatus(ctx, exec.ID)
 }
 
-// execStatus asks for a command's exit status, which the Engine may learn a
-// moment after the end of the output.
+// execStatus returns a command's exit status. The Engine may know it only a moment
+// after the end of the output.
 func (c *Client) execStatus(ctx context.Context, id string) (int, error) {
 	for {
-		found, err := c.api.ContainerExecInspect(ctx, id)
+		exec, err := c.api.ContainerExecInspect(ctx, id)
 		if err != nil {
-			return 0, fmt.Errorf("ask how a command in the container ended: %w", translate(err))
+			return 0, fmt.Errorf("read the exit status of a command in the container: %w", translate(err))
 		}
-		if !found.Running {
-			return found.ExitCode, nil
+		if !exec.Running {
+			return exec.ExitCode, nil
 		}
 		select {
 		case <-ctx.Done():

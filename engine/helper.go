@@ -16,37 +16,37 @@ import (
 )
 
 const (
-	// helperTimeout is how long a credential helper may take. It asks a cloud,
-	// which takes a second; docker/cli would wait for ever.
+	// helperTimeout bounds a credential helper. A helper queries a cloud, which takes
+	// a second; docker/cli would wait forever.
 	helperTimeout = 30 * time.Second
-	// maxAnswer bounds what is read of a helper, and of a metadata server.
+	// maxAnswer bounds the answer of a helper or a metadata server, in bytes.
 	maxAnswer = 1 << 20
-	// tokenUser is the username by which a helper says that the secret is an
-	// identity token.
+	// tokenUser is the username with which a helper marks the secret as an identity
+	// token.
 	tokenUser = "<token>"
 )
 
-// askHelper asks docker-credential-NAME for the login for a registry, as the
-// docker command does. A helper that has none is no error.
+// askHelper gets the login for a registry from docker-credential-NAME, as the docker
+// command does. It is not an error if the helper has none.
 func askHelper(ctx context.Context, name, server string, environment map[string]string) (configtypes.AuthConfig, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, helperTimeout, fmt.Errorf("no answer within %s", helperTimeout))
 	defer cancel()
-	found, err := client.Get(func(args ...string) client.Program {
+	login, err := client.Get(func(args ...string) client.Program {
 		return newHelper(ctx, "docker-credential-"+name, args, environment)
 	}, server)
 	switch {
 	case credentials.IsErrCredentialsNotFound(err):
 		return configtypes.AuthConfig{}, nil
 	case err != nil:
-		return configtypes.AuthConfig{}, fmt.Errorf("ask docker-credential-%s: %w", name, causeOr(ctx, err))
-	case found.Username == tokenUser:
-		return configtypes.AuthConfig{IdentityToken: found.Secret, ServerAddress: server}, nil
+		return configtypes.AuthConfig{}, fmt.Errorf("run docker-credential-%s: %w", name, causeOr(ctx, err))
+	case login.Username == tokenUser:
+		return configtypes.AuthConfig{IdentityToken: login.Secret, ServerAddress: server}, nil
 	}
-	return configtypes.AuthConfig{Username: found.Username, Password: found.Secret, ServerAddress: server}, nil
+	return configtypes.AuthConfig{Username: login.Username, Password: login.Secret, ServerAddress: server}, nil
 }
 
-// helper is one call of a credential helper: it and what it starts are killed
-// when its time is over.
+// helper is one run of a credential helper. At the deadline, the helper and its
+// children are killed.
 type helper struct {
 	*exec.Cmd
 }
@@ -65,11 +65,12 @@ func newHelper(ctx context.Context, program string, args []string, environment m
 	return &helper{cmd}
 }
 
-// Input is what the helper reads.
+// Input sets the helper's standard input.
 func (h *helper) Input(in io.Reader) { h.Stdin = in }
 
-// Output is what the helper says. A helper that fails says why there: what may
-// be a secret all the same is kept out of the error.
+// Output runs the helper and returns its standard output. A helper that fails writes
+// its error there, too. Output drops a text that may contain a secret, so that it
+// does not become part of the error.
 func (h *helper) Output() ([]byte, error) {
 	out := &bounded{full: h.Cancel}
 	h.Stdout = out
@@ -81,8 +82,8 @@ func (h *helper) Output() ([]byte, error) {
 	return text, err
 }
 
-// bounded keeps what is written, and has an end put to what would write without
-// end. It is no bytes.Buffer itself, whose ReadFrom knows no bound.
+// bounded is a buffer of limited size. At the limit it calls full, which ends the
+// writer. It does not embed bytes.Buffer, whose ReadFrom has no limit.
 type bounded struct {
 	text bytes.Buffer
 	full func() error

@@ -2,47 +2,50 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
 )
 
-// Image is an image that the host has.
+// Image is an image on the host.
 type Image struct {
 	// ID identifies the content.
 	ID string
-	// Digest is the registry's digest ("sha256:..."), or the ID of an image
-	// that came from no registry.
+	// Digest is the registry's digest ("sha256:..."), or the ID if the image did not
+	// come from a registry.
 	Digest string
-	// Healthcheck says whether the image has a HEALTHCHECK of its own.
+	// Healthcheck says whether the image defines a HEALTHCHECK.
 	Healthcheck bool
 }
 
-// Image returns what the host has under ref. The error is [ErrNotFound] when
-// it has nothing.
+// Image returns the image with a reference. The error is [ErrNotFound] if the host
+// lacks it.
 func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.ImageInspect(ctx, ref)
+	response, err := c.api.ImageInspect(ctx, ref)
 	if err != nil {
 		return Image{}, fmt.Errorf("inspect image %q: %w", ref, translate(err))
 	}
-	return imageFrom(ref, found), nil
+	return imageFrom(ref, response), nil
 }
 
-func imageFrom(ref string, found image.InspectResponse) Image {
-	img := Image{ID: found.ID, Digest: repoDigest(ref, found.RepoDigests, found.ID)}
-	if found.Config != nil && found.Config.Healthcheck != nil {
-		test := found.Config.Healthcheck.Test
+func imageFrom(ref string, response image.InspectResponse) Image {
+	img := Image{ID: response.ID, Digest: repoDigest(ref, response.RepoDigests, response.ID)}
+	if response.Config != nil && response.Config.Healthcheck != nil {
+		test := response.Config.Healthcheck.Test
 		img.Healthcheck = len(test) > 0 && test[0] != "NONE"
 	}
 	return img
 }
 
-// repoDigest picks the digest that the image has in the repository of ref:
-// one image may have been pulled from several.
+// repoDigest returns the image's digest in the repository of ref. An image may have
+// been pulled from several repositories.
 func repoDigest(ref string, repoDigests []string, id string) string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
@@ -58,4 +61,55 @@ func repoDigest(ref string, repoDigests []string, id string) string {
 		}
 	}
 	return id
+}
+
+// StoredImage is an image in a list of all.
+type StoredImage struct {
+	ID string
+	// Parent is the image from which it was built on this host, "" if it was not.
+	Parent string
+	// Tags and Digests are its references. Both are empty without any.
+	Tags, Digests []string
+	Labels        map[string]string
+	// Size is the size of all layers in bytes. Shared is the size of the layers that
+	// another image has, too, or -1 if it was not requested.
+	Size, Shared int64
+	Created      time.Time
+}
+
+// Images lists the images. With shared, the Engine also computes how much they share,
+// which takes a while and needs Docker 23 or later.
+func (c *Client) Images(ctx context.Context, shared bool) ([]StoredImage, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	summaries, err := c.api.ImageList(ctx, image.ListOptions{SharedSize: shared})
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", translate(err))
+	}
+	images := make([]StoredImage, 0, len(summaries))
+	for _, s := range summaries {
+		images = append(images, StoredImage{
+			ID: s.ID, Parent: s.ParentID, Tags: references(s.RepoTags), Digests: references(s.RepoDigests), Labels: s.Labels,
+			Size: s.Size, Shared: s.SharedSize, Created: time.Unix(s.Created, 0),
+		})
+	}
+	return images, nil
+}
+
+// references drops the placeholder <none>, which Docker before 25 lists.
+func references(refs []string) []string {
+	return slices.DeleteFunc(slices.Clone(refs), func(ref string) bool { return strings.HasPrefix(ref, "<none>") })
+}
+
+// RemoveImage removes an image, or one of its tags, without force. The error is
+// [ErrConflict] if a container uses the image, or if ref is its ID and several
+// repositories name it. It is not an error if the image does not exist.
+func (c *Client) RemoveImage(ctx context.Context, ref string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := c.api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	if err = translate(err); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("remove image %q: %w", ref, err)
+	}
+	return nil
 }

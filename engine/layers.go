@@ -12,18 +12,17 @@ import (
 	"time"
 )
 
-// LayerFiles reads what the layers of images are, and how large, from the files
-// in which the Engine keeps that. The API tells it of one image at a time, and
-// sizes not at all; the files have been the same since Docker 1.10 for every
-// storage driver but containerd's. Whoever reads them compares: see
-// [StoredImage.Size].
+// LayerFiles reads the layers of images and their sizes from the Engine's own files.
+// The API returns the layers of one image at a time, and no sizes. The files have had
+// the same format since Docker 1.10, but do not exist with containerd's image
+// store. Callers compare the sum of the sizes with [StoredImage.Size].
 type LayerFiles struct {
 	images, layers string
 	sizes          map[string]int64
 }
 
-// NewLayerFiles returns those of an Engine whose files can be read here, nil
-// where there are none.
+// NewLayerFiles returns the layer files of an Engine, or nil if they cannot be read
+// on this host.
 func NewLayerFiles(info Info) *LayerFiles {
 	dir := filepath.Join(info.Root, "image", info.Driver)
 	if _, err := os.Stat(filepath.Join(dir, "layerdb")); info.Snapshotter || err != nil {
@@ -34,8 +33,8 @@ func NewLayerFiles(info Info) *LayerFiles {
 	}
 }
 
-// Layers returns the keys of an image's layers, from the lowest, and when the
-// image came to this host.
+// Layers returns the keys of an image's layers, from the lowest, and the time when
+// the image arrived on this host.
 func (f *LayerFiles) Layers(imageID string) (keys []string, arrived time.Time, err error) {
 	path := filepath.Join(f.images, strings.TrimPrefix(imageID, "sha256:"))
 	info, err := os.Stat(path)
@@ -65,8 +64,8 @@ func (f *LayerFiles) Layers(imageID string) (keys []string, arrived time.Time, e
 	return keys, info.ModTime(), nil
 }
 
-// Has returns how many of an image's layers the Engine has, from the lowest,
-// by the digests of what is in them.
+// Has returns how many of an image's layers the Engine has, counted from the lowest.
+// diffIDs are the digests of the layers' contents.
 func (f *LayerFiles) Has(diffIDs []string) int {
 	chain := ""
 	for n, diff := range diffIDs {
@@ -78,7 +77,8 @@ func (f *LayerFiles) Has(diffIDs []string) int {
 	return len(diffIDs)
 }
 
-// Sizes are those of all layers that were returned, by key.
+// Sizes returns the sizes in bytes of all layers that [LayerFiles.Layers] returned, by
+// key.
 func (f *LayerFiles) Sizes() map[string]int64 { return f.sizes }
 
 func (f *LayerFiles) readSize(chain string) error {
@@ -97,7 +97,7 @@ func (f *LayerFiles) readSize(chain string) error {
 	return nil
 }
 
-// chainID identifies a layer together with those below it (OCI image-spec,
+// chainID identifies a layer together with the layers below it (OCI image-spec,
 // config.md, "Layer ChainID").
 func chainID(below, diff string) string {
 	if below == "" {

@@ -11,9 +11,9 @@ import (
 	"github.com/docker/go-connections/nat"
 )
 
-// Port is a port of the host, as a container publishes it.
+// Port is a port of the host that a container publishes.
 type Port struct {
-	// IP is the address; "" is every address.
+	// IP is the address, "" for all addresses.
 	IP string
 	// Proto is "tcp", "udp" or "sctp".
 	Proto string
@@ -21,7 +21,7 @@ type Port struct {
 	Number uint16
 }
 
-// String is the port as a person names it: "443/tcp", "127.0.0.1:80/tcp".
+// String returns the port as "443/tcp" or "127.0.0.1:80/tcp".
 func (p Port) String() string {
 	if p.IP == "" {
 		return fmt.Sprintf("%d/%s", p.Number, p.Proto)
@@ -29,8 +29,8 @@ func (p Port) String() string {
 	return net.JoinHostPort(p.IP, strconv.Itoa(int(p.Number))) + "/" + p.Proto
 }
 
-// HostPorts lists the host's ports that bindings name. A binding that leaves
-// the choice of the port to the Engine names none.
+// HostPorts returns the host ports of bindings. It skips bindings for which the Engine
+// chooses the port.
 func HostPorts(bindings nat.PortMap) []Port {
 	var ports []Port
 	for inside, outside := range bindings {
@@ -45,9 +45,9 @@ func HostPorts(bindings nat.PortMap) []Port {
 	return ports
 }
 
-// InUse says whether another program has the port. A port that cannot be
-// tried (sctp, an address that the host does not have) counts as free: the
-// Engine will tell.
+// InUse says whether another program uses the port. A port that cannot be tested
+// counts as free, and the Engine reports the error: sctp, or an address that the
+// host does not have.
 func (p Port) InUse(ctx context.Context) bool {
 	var lc net.ListenConfig
 	address := net.JoinHostPort(p.IP, strconv.Itoa(int(p.Number)))

@@ -16,42 +16,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PullRequest is one image to fetch.
+// PullRequest is one image to pull.
 type PullRequest struct {
-	// Ref is the image; without a tag or digest it is :latest.
+	// Ref is the image reference. Without a tag or digest it means :latest.
 	Ref string
-	// Platform is "os/arch[/variant]", or "" for the Engine's own.
+	// Platform is "os/arch[/variant]", or "" for the Engine's platform.
 	Platform string
-	// StallTimeout ends the pull with [ErrStalled] when nothing was heard
-	// of it for so long while layers are still to be downloaded.
+	// StallTimeout ends the pull with [ErrStalled] if the Engine reports no progress
+	// for this time while it downloads layers.
 	StallTimeout time.Duration
 }
 
-// Progress is how far a pull is.
+// Progress is the progress of a pull.
 type Progress struct {
-	// Layers is how many layers the image has as far as is known, LayersDone
-	// how many of them the host has.
+	// Layers is the number of layers known so far, LayersDone the number of those
+	// that the host has.
 	Layers, LayersDone int
-	// Bytes is the size of the layers that are being downloaded, as far as
-	// is known, BytesDone what has arrived of them.
+	// Bytes is the known size of the layers to download, BytesDone the part of it that
+	// has arrived.
 	Bytes, BytesDone int64
-	// Downloaded says that all of them have arrived, so that what goes on is the
-	// unpacking.
+	// Downloaded says that all layers have arrived, and that the Engine only
+	// unpacks.
 	Downloaded bool
 }
 
-// unpackedFactor is how much larger a layer is than what is downloaded of it,
-// as a rule.
+// unpackedFactor is the usual ratio of a layer's size to its compressed size.
 const unpackedFactor = 2
 
-// Need is how much room what is still to come takes, by rule of thumb: the
-// Engine keeps a layer as it came until it is unpacked, and tells sizes only of
-// those whose download has begun.
+// Need estimates how much disk space the rest of the pull takes, in bytes. The Engine
+// keeps a compressed layer until it is unpacked, and reports the sizes only of
+// layers whose download has begun.
 func (p Progress) Need() int64 { return (p.Bytes - p.BytesDone) * (1 + unpackedFactor) }
 
-// Pull fetches an image and calls progress at each message of the Engine's
-// stream, from the goroutine that called Pull. An error inside the stream is
-// an error of Pull, and says as whom the registry was asked.
+// Pull pulls an image and calls progress for each message of the Engine's stream, in
+// the caller's goroutine. It returns an error inside the stream as its own. Errors
+// name the login that was used.
 func (c *Client) Pull(ctx context.Context, req PullRequest, progress func(Progress)) error {
 	named, err := reference.ParseNormalizedNamed(req.Ref)
 	if err != nil {
@@ -67,12 +66,11 @@ func (c *Client) Pull(ctx context.Context, req PullRequest, progress func(Progre
 	return nil
 }
 
-// lowSpace is below what a file system counts as the likely cause of a pull's
-// failure.
+// lowSpace is the free space in bytes below which a full disk is the likely cause of
+// a failed pull.
 const lowSpace = 1 << 30
 
-// pullCure says what to do about a pull that failed, as far as the error's
-// kind and the host tell.
+// pullCure says what to do about a failed pull, judging by the error and the disk.
 func (c *Client) pullCure(ctx context.Context, err error) string {
 	switch {
 	case errors.Is(err, ErrStalled), errors.Is(err, ErrUnreachable), ctx.Err() != nil:
@@ -84,7 +82,7 @@ func (c *Client) pullCure(ctx context.Context, err error) string {
 	var fs unix.Statfs_t
 	if infoErr == nil && unix.Statfs(info.Root, &fs) == nil {
 		if free := fs.Bavail * uint64(fs.Bsize); free < lowSpace || errors.Is(err, ErrNoSpace) { //nolint:gosec // a block size is positive
-			return fmt.Sprintf(" (%s has %s left: what holds the space, and what may go: dockhostctl gc --dry-run)", info.Root, units.HumanSize(float64(free)))
+			return fmt.Sprintf(" (%s has %s left; to see what uses the space and what can be removed, run: dockhostctl gc --dry-run)", info.Root, units.HumanSize(float64(free)))
 		}
 	}
 	if infoErr != nil || errors.Is(err, ErrNoSpace) {
@@ -110,7 +108,7 @@ func (c *Client) pull(ctx context.Context, req PullRequest, login login, progres
 	err = readMessages(stream, func(m jsonmessage.JSONMessage) {
 		layers.observe(m)
 		if layers.downloaded() {
-			// Unpacking is not told byte by byte by every Engine.
+			// Some Engines report no progress while they unpack.
 			watch.Stop()
 		} else {
 			watch.Reset(req.StallTimeout)
@@ -120,8 +118,8 @@ func (c *Client) pull(ctx context.Context, req PullRequest, login login, progres
 	return causeOr(ctx, err)
 }
 
-// readMessages calls observe for each message and returns the error that the
-// stream carries, if any.
+// readMessages calls observe for each message. It returns the error that the stream
+// contains, if any.
 func readMessages(r io.Reader, observe func(jsonmessage.JSONMessage)) error {
 	decoder := json.NewDecoder(r)
 	for {
@@ -132,7 +130,7 @@ func readMessages(r io.Reader, observe func(jsonmessage.JSONMessage)) error {
 		case err != nil:
 			return fmt.Errorf("read the progress of the pull: %w", err)
 		case m.Error != nil && strings.Contains(m.Error.Message, unix.ENOSPC.Error()):
-			// The stream has texts alone; this one is the kernel's.
+			// The stream contains errors only as text. This one is the kernel's.
 			return classified{m.Error, ErrNoSpace}
 		case m.Error != nil:
 			return m.Error
@@ -141,7 +139,7 @@ func readMessages(r io.Reader, observe func(jsonmessage.JSONMessage)) error {
 	}
 }
 
-// causeOr prefers the reason for which ctx was cancelled over err.
+// causeOr returns the reason why ctx was cancelled, otherwise err.
 func causeOr(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
@@ -149,9 +147,9 @@ func causeOr(ctx context.Context, err error) error {
 	return err
 }
 
-// layers adds up the messages of a pull. The Engine sends one line for each
-// layer and change, with the layer's short id and a status in English: the
-// statuses are the protocol here (moby: distribution/pull_v2.go).
+// layers sums up the messages of a pull. The Engine sends a message for each change of
+// a layer, with the layer's short id and a status in English. These texts are the
+// protocol (moby: distribution/pull_v2.go).
 type layers struct {
 	byID map[string]layer
 }
@@ -180,13 +178,13 @@ func (l *layers) observe(m jsonmessage.JSONMessage) {
 	case "Pull complete", "Already exists":
 		at.current, at.downloaded, at.done = at.total, true, true
 	default:
-		// "Pulling from library/nginx", whose ID is the tag.
+		// "Pulling from library/nginx" has the tag as its ID.
 		return
 	}
 	l.byID[m.ID] = at
 }
 
-// downloaded says whether every layer that is known has arrived.
+// downloaded says whether every known layer has arrived.
 func (l *layers) downloaded() bool {
 	for _, at := range l.byID {
 		if !at.downloaded {

@@ -9,14 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestReadMessages(t *testing.T) {
+func TestReadMessagesOfPull(t *testing.T) {
 	tests := []struct {
 		name, stream string
 		progress     Progress
 		err          string
 	}{
 		{
-			name:   "nothing known yet",
+			name:   "no layer yet",
 			stream: `{"status":"Pulling from nginx","id":"1.22"}`,
 		},
 		{
@@ -45,7 +45,7 @@ func TestReadMessages(t *testing.T) {
 			err:      "no space left on device",
 		},
 		{
-			name:   "cut off",
+			name:   "truncated",
 			stream: `{"status":"Pulling fs layer","id":`,
 			err:    "unexpected EOF",
 		},
@@ -58,27 +58,11 @@ func TestReadMessages(t *testing.T) {
 				t.Errorf("readMessages() = %v, want %q", err, test.err)
 			}
 			if full := errors.Is(err, ErrNoSpace); full != strings.HasPrefix(test.err, "no space") {
-				t.Errorf("readMessages() = %v, which is ErrNoSpace: %t", err, full)
+				t.Errorf("errors.Is(%v, ErrNoSpace) = %t", err, full)
 			}
 			if diff := cmp.Diff(test.progress, l.progress()); diff != "" {
 				t.Errorf("progress (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestRepoDigest(t *testing.T) {
-	digests := []string{"mirror.example/nginx@sha256:aa", "nginx@sha256:bb", "localhost:5000/nginx@sha256:cc"}
-	tests := []struct{ ref, want string }{
-		{"nginx", "sha256:bb"},
-		{"docker.io/library/nginx:1.22", "sha256:bb"},
-		{"localhost:5000/nginx:1.22", "sha256:cc"},
-		{"localhost:5000/other", "sha256:id"},
-		{"sha256:id", "sha256:id"},
-	}
-	for _, test := range tests {
-		if got := repoDigest(test.ref, digests, "sha256:id"); got != test.want {
-			t.Errorf("repoDigest(%q) = %q, want %q", test.ref, got, test.want)
-		}
 	}
 }

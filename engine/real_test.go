@@ -20,10 +20,9 @@ import (
 	"github.com/dockhost/dockhost/engine/enginetest"
 )
 
-// TestReal runs on a test host, where test/e2e takes it: there $DOCKER_HOST
-// is a real Engine, and $TEST_REGISTRY a registry with the images of
-// test/images that gives them to $TEST_USER with $TEST_PASSWORD and has a
-// certificate of $TEST_CA.
+// TestReal runs on a test host, to which test/e2e copies it. $DOCKER_HOST is a real
+// Engine. $TEST_REGISTRY is a registry with the images of test/images. It accepts
+// $TEST_USER with $TEST_PASSWORD, and $TEST_CA has signed its certificate.
 func TestReal(t *testing.T) {
 	enginetest.RunSuite(t, newRealHost)
 }
@@ -39,7 +38,7 @@ func newRealHost(t *testing.T) enginetest.Host {
 		Broken: newFaulty(t, broken) + "/app:3", Stalling: newFaulty(t, stalling) + "/app:big",
 	}
 	for _, ref := range []string{host.Private, registry + "/app:3", registry + "/app:big"} {
-		// One that is not there is no error to docker image rm -f from 26 on.
+		// From Docker 26 on, rm -f succeeds if the image does not exist.
 		_ = exec.CommandContext(t.Context(), "docker", "image", "rm", "-f", ref).Run()
 	}
 	client, err := engine.New(engine.Options{
@@ -57,8 +56,8 @@ func newRealHost(t *testing.T) enginetest.Host {
 	return host
 }
 
-// newFaulty returns the address of a registry that is the real one but for its
-// blobs. Docker takes one on the loopback interface without TLS.
+// newFaulty returns the address of a proxy of the real registry that calls blobs for
+// each blob. Docker accepts a registry on the loopback interface without TLS.
 func newFaulty(t *testing.T, blobs func(w http.ResponseWriter, r *http.Request, rest http.Handler)) string {
 	t.Helper()
 	ca, err := os.ReadFile(os.Getenv("TEST_CA"))
@@ -90,20 +89,20 @@ func newFaulty(t *testing.T, blobs func(w http.ResponseWriter, r *http.Request, 
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// broken has no blob.
+// broken returns no blob.
 func broken(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusNotFound)
 	_, _ = io.WriteString(w, `{"errors": [{"code": "BLOB_UNKNOWN", "message": "blob unknown to registry"}]}`)
 }
 
-// stalling gives what is as small as an image's configuration, and a part of
-// what is larger.
+// stalling returns small blobs, such as an image's configuration, and the beginning of
+// larger ones.
 func stalling(w http.ResponseWriter, r *http.Request, rest http.Handler) {
 	rest.ServeHTTP(&halting{ResponseWriter: w, left: 100_000, end: r.Context().Done()}, r)
 }
 
-// halting lets some bytes through and then blocks until end.
+// halting passes the first bytes on and then blocks until end is closed.
 type halting struct {
 	http.ResponseWriter
 	left int

@@ -11,18 +11,19 @@ import (
 	"syscall"
 )
 
-// maxPassword bounds a password; tokens have some kilobytes.
+// maxPassword bounds a password in bytes. Tokens have a few kilobytes.
 const maxPassword = 64 << 10
 
-// credentialStores are where systemd looks for the credentials that a unit asks
-// for by name (systemd.exec(5), LoadCredential=). They are root's.
+// credentialStores returns the directories in which systemd looks for credentials
+// that a unit requests by name (systemd.exec(5), LoadCredential=). They belong to
+// root.
 func credentialStores() []string {
 	return []string{"/run/credentials/@system", "/etc/credstore", "/run/credstore", "/usr/lib/credstore"}
 }
 
-// passwordFromFile reads a password that root alone may read.
+// passwordFromFile reads a password from a file that only root may read.
 func passwordFromFile(path string) (string, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // or a pipe would hold it up
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not block
 	if err != nil {
 		return "", fmt.Errorf("read the password_file: %w", err)
 	}
@@ -36,15 +37,15 @@ func passwordFromFile(path string) (string, error) {
 	case !info.Mode().IsRegular():
 		return "", fmt.Errorf("the password_file %s is not a regular file", path)
 	case info.Mode().Perm()&0o077 != 0:
-		return "", fmt.Errorf("the password_file %s can be read by others than its owner (run: chmod 600 %s)", path, path)
+		return "", fmt.Errorf("the password_file %s can be read by users other than its owner (run: chmod 600 %s)", path, path)
 	case owner == nil || owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
-		return "", fmt.Errorf("the password_file %s is not root's (run: chown root %s)", path, path)
+		return "", fmt.Errorf("the password_file %s does not belong to root (run: chown root %s)", path, path)
 	}
 	return password(file, "the password_file "+path)
 }
 
-// passwordFromCredential reads a systemd credential: one that the unit was
-// given, or else one of the system's.
+// passwordFromCredential reads a systemd credential: one that the unit was given,
+// otherwise one of the system.
 func (c *Client) passwordFromCredential(name string) (string, error) {
 	for _, dir := range c.credentials {
 		file, err := os.Open(filepath.Join(dir, name))
@@ -57,11 +58,11 @@ func (c *Client) passwordFromCredential(name string) (string, error) {
 		defer file.Close()
 		return password(file, fmt.Sprintf("the credential %q", name))
 	}
-	return "", fmt.Errorf("there is no credential %q (looked in %s; an encrypted one must be given to dockhost.service, too: "+
+	return "", fmt.Errorf("the credential %q does not exist (looked in %s; an encrypted one must also be passed to dockhost.service: "+
 		"systemctl edit dockhost, LoadCredentialEncrypted=%s)", name, strings.Join(c.credentials, ", "), name)
 }
 
-// password reads a password, without the line break that editors add.
+// password reads a password and removes the line break that editors add.
 func password(file io.Reader, what string) (string, error) {
 	raw, err := io.ReadAll(io.LimitReader(file, maxPassword+1))
 	if err != nil {

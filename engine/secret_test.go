@@ -18,7 +18,7 @@ import (
 	"github.com/docker/docker/api/types/registry"
 )
 
-// auth is the login that a client with these logins sends to a.test.
+// authOf returns what a client with this login sends to a.test.
 func authOf(t *testing.T, c *Client, login Login) (registry.AuthConfig, error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -39,7 +39,7 @@ func authOf(t *testing.T, c *Client, login Login) (registry.AuthConfig, error) {
 	return auth, nil
 }
 
-func TestPasswordFile(t *testing.T) {
+func TestPasswordFileIsPrivate(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "password")
 	tests := []struct {
@@ -47,13 +47,13 @@ func TestPasswordFile(t *testing.T) {
 		mode          os.FileMode
 		want, err     string
 	}{
-		{"as it is", "s3cret-canary", 0o600, "s3cret-canary", ""},
+		{"plain", "s3cret-canary", 0o600, "s3cret-canary", ""},
 		{"with a line break", "s3cret-canary\r\n", 0o400, "s3cret-canary", ""},
 		{"with white space", " s3cret canary \n", 0o600, " s3cret canary ", ""},
-		{"for all to read", "s3cret-canary", 0o644, "", "run: chmod 600 " + path},
-		{"for a group to read", "s3cret-canary", 0o640, "", "run: chmod 600 " + path},
+		{"world-readable", "s3cret-canary", 0o644, "", "run: chmod 600 " + path},
+		{"group-readable", "s3cret-canary", 0o640, "", "run: chmod 600 " + path},
 		{"empty", "\n", 0o600, "", "is empty"},
-		{"huge", strings.Repeat("canary", maxPassword), 0o600, "", "larger than 64 KiB"},
+		{"too large", strings.Repeat("canary", maxPassword), 0o600, "", "larger than 64 KiB"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func checkSecret(t *testing.T, auth registry.AuthConfig, err error, password, wa
 	}
 }
 
-func TestPasswordCredential(t *testing.T) {
+func TestPasswordCredentialOfUnitPrecedesSystem(t *testing.T) {
 	own, system := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(system, "reg"), "of-the-system")
 	c := &Client{credentials: []string{own, filepath.Join(own, "none"), system}}
@@ -94,10 +94,10 @@ func TestPasswordCredential(t *testing.T) {
 	auth, err = authOf(t, c, Login{Username: "deploy", PasswordCredential: "reg"})
 	checkSecret(t, auth, err, "of-the-unit", "")
 	auth, err = authOf(t, c, Login{Username: "deploy", PasswordCredential: "gone"})
-	checkSecret(t, auth, err, "", `there is no credential "gone" (looked in `+own)
+	checkSecret(t, auth, err, "", `the credential "gone" does not exist (looked in `+own)
 }
 
-// script puts a credential helper into the PATH.
+// script installs a credential helper in the PATH.
 func script(t *testing.T, name, text string) {
 	t.Helper()
 	bin := t.TempDir()
@@ -109,13 +109,13 @@ func script(t *testing.T, name, text string) {
 	}
 }
 
-func TestAssignedHelper(t *testing.T) {
+func TestHelperOfLoginGetsEnvironment(t *testing.T) {
 	script(t, "test", `[ "$1 $(cat)" = "get a.test" ] && echo "{\"Username\":\"$WHO\",\"Secret\":\"$TOKEN\"}"`)
 	login := Login{CredentialHelper: "test", Environment: map[string]string{"WHO": "deploy", "TOKEN": "s3cret-canary"}}
 	auth, err := authOf(t, &Client{}, login)
 	checkSecret(t, auth, err, "s3cret-canary", "")
 
-	// Docker's own command finds the helper in the same file.
+	// The docker command finds the helper in the same file.
 	var file bytes.Buffer
 	if err := WriteLogins(&file, map[string]Login{"a.test": login, "docker.io": {CredentialHelper: "other"}}); err != nil {
 		t.Fatal(err)
@@ -132,16 +132,16 @@ func TestHelperOutcomes(t *testing.T) {
 	script(t, "token", `echo '{"Username":"<token>","Secret":"identity-canary"}'`)
 	auth, err := authOf(t, &Client{}, Login{CredentialHelper: "token"})
 	if err != nil || auth.IdentityToken != "identity-canary" || auth.Password != "" {
-		t.Errorf("a token = %+v, %v, want it as an identity token", auth, err)
+		t.Errorf("a token gives %+v, %v, want an identity token", auth, err)
 	}
 	script(t, "none", "echo credentials not found in native keychain; exit 1")
 	if auth, err := authOf(t, &Client{}, Login{CredentialHelper: "none"}); err != nil || auth.Username != "" {
-		t.Errorf("a helper without a login = %+v, %v, want none", auth, err)
+		t.Errorf("a helper without a login gives %+v, %v, want no login", auth, err)
 	}
 	script(t, "says", "echo the vault is sealed; exit 1")
 	_, err = authOf(t, &Client{}, Login{CredentialHelper: "says"})
 	if err == nil || !strings.Contains(err.Error(), "docker-credential-says") || !strings.Contains(err.Error(), "the vault is sealed") {
-		t.Errorf("a helper that fails: %v, want its name and its reason", err)
+		t.Errorf("a failing helper gives %v, want its name and its reason", err)
 	}
 	script(t, "leaks", `echo '{"Secret":"s3cret-canary"'; exit 1`)
 	_, err = authOf(t, &Client{}, Login{CredentialHelper: "leaks"})
@@ -154,8 +154,8 @@ func TestHelperOutcomes(t *testing.T) {
 	checkSecret(t, registry.AuthConfig{}, err, "", "docker-credential-endless")
 }
 
-// A helper that hangs is killed with all that it started.
-func TestHelperHangs(t *testing.T) {
+// A helper that hangs is killed with its children.
+func TestHangingHelperIsKilled(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	script(t, "hangs", "sleep 1000 & echo $! $$ >"+pids+"; wait")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, errors.New("out of patience"))
@@ -171,7 +171,7 @@ func TestHelperHangs(t *testing.T) {
 	for pid := range strings.FieldsSeq(string(raw)) {
 		gone := false
 		for range 100 {
-			// One that was killed may be a zombie, which nobody waits for here.
+			// A killed process may remain a zombie, since nobody waits for it here.
 			stat, err := os.ReadFile("/proc/" + pid + "/stat")
 			if gone = err != nil || strings.Contains(string(stat), ") Z "); gone {
 				break
@@ -179,12 +179,12 @@ func TestHelperHangs(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		if !gone {
-			t.Errorf("process %s goes on", pid)
+			t.Errorf("process %s still runs", pid)
 		}
 	}
 }
 
-func TestIdentity(t *testing.T) {
+func TestIdentityIsGoogleToken(t *testing.T) {
 	tests := []struct {
 		name    string
 		status  int
@@ -195,17 +195,17 @@ func TestIdentity(t *testing.T) {
 	}{
 		{"a token", 200, "Google", `{"access_token":"s3cret-canary","expires_in":3599,"token_type":"Bearer"}`, "s3cret-canary", ""},
 		{"no service account", 404, "Google", "", "", ""},
-		{"not Google", 200, "", `{"access_token":"x"}`, "", "the answer is not Google's"},
-		{"an error", 503, "Google", "canary", "", "the answer is 503"},
-		{"a redirect", 302, "Google", "", "", "the answer is 302"},
-		{"no token", 200, "Google", `{"canary":1}`, "", "holds no token"},
-		{"too much", 200, "Google", `{"x":"` + strings.Repeat("canary", maxAnswer) + `"}`, "", "holds no token"},
+		{"not Google", 200, "", `{"access_token":"x"}`, "", "the answer does not come from Google"},
+		{"an error", 503, "Google", "canary", "", "the server answered 503"},
+		{"a redirect", 302, "Google", "", "", "the server answered 302"},
+		{"no token", 200, "Google", `{"canary":1}`, "", "contains no token"},
+		{"too much", 200, "Google", `{"x":"` + strings.Repeat("canary", maxAnswer) + `"}`, "", "contains no token"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path != googleToken || r.Header.Get("Metadata-Flavor") != "Google" {
-					t.Errorf("asked for %s with %v", r.URL, r.Header)
+					t.Errorf("got a request for %s with %v", r.URL, r.Header)
 				}
 				if test.flavor != "" {
 					w.Header().Set("Metadata-Flavor", test.flavor)

@@ -8,8 +8,8 @@ import (
 	"github.com/docker/docker/api/types/versions"
 )
 
-// fit makes a request one that an older Engine takes, or says what it cannot
-// do: what it does not know, it would drop without a word.
+// fit adapts a request to an older Engine. The error says what the Engine does not
+// support and would silently ignore.
 func (c *Client) fit(ctx context.Context, req CreateRequest) (CreateRequest, error) {
 	mac := macAddress(req)
 	if mac == "" && len(req.HostConfig.Annotations) == 0 {
@@ -18,12 +18,12 @@ func (c *Client) fit(ctx context.Context, req CreateRequest) (CreateRequest, err
 	c.api.NegotiateAPIVersion(ctx)
 	version := c.api.ClientVersion()
 	if len(req.HostConfig.Annotations) > 0 && versions.LessThan(version, "1.43") {
-		return req, errors.New("this Docker Engine knows no annotations (they need Docker 24.0 or later)")
+		return req, errors.New("this Docker Engine does not support annotations (they need Docker 24.0 or later)")
 	}
 	if mac != "" && versions.LessThan(version, "1.44") {
-		// Before Docker 25.0, the address stood in the container's own settings.
+		// Before Docker 25.0, the address was part of the container's configuration.
 		config, networking := *req.Config, *req.Networking
-		config.MacAddress = mac //nolint:staticcheck // deprecated, but all that an older Engine knows
+		config.MacAddress = mac //nolint:staticcheck // deprecated, but the only way with an older Engine
 		name := req.HostConfig.NetworkMode.NetworkName()
 		endpoint := *networking.EndpointsConfig[name]
 		endpoint.MacAddress = ""
@@ -34,7 +34,7 @@ func (c *Client) fit(ctx context.Context, req CreateRequest) (CreateRequest, err
 	return req, nil
 }
 
-// macAddress is the address that is asked for in the container's main network.
+// macAddress returns the address that a request sets in the container's main network.
 func macAddress(req CreateRequest) string {
 	if req.Networking == nil {
 		return ""

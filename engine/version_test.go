@@ -13,7 +13,7 @@ import (
 
 const mac = "02:42:00:00:00:01"
 
-// Docker 20.10 knows the address of the container, and none of its networks.
+// Docker 20.10 has a MAC address for the container, but none for each network.
 func TestCreateFitsVersion(t *testing.T) {
 	for version, wantOld := range map[string]bool{"1.41": true, "1.44": false} {
 		body := struct {
@@ -30,15 +30,15 @@ func TestCreateFitsVersion(t *testing.T) {
 		}
 		endpoint := body.NetworkingConfig.EndpointsConfig["front"].MacAddress
 		if inConfig := body.MacAddress == mac; inConfig != wantOld || (endpoint == mac) == wantOld {
-			t.Errorf("Create() at API %s asks for %q, and %q in the network", version, body.MacAddress, endpoint)
+			t.Errorf("Create() at API %s requests %q, and %q in the network", version, body.MacAddress, endpoint)
 		}
 		if req.Networking.EndpointsConfig["front"].MacAddress != mac {
-			t.Errorf("Create() at API %s changed the request that it was given", version)
+			t.Errorf("Create() at API %s changed its argument", version)
 		}
 	}
 }
 
-func TestCreateRefusesWhatWouldBeDropped(t *testing.T) {
+func TestCreateRefusesUnsupportedAnnotations(t *testing.T) {
 	req := CreateRequest{
 		Name: "web", Config: &container.Config{Image: "nginx"}, HostConfig: &container.HostConfig{Annotations: map[string]string{"a": "b"}},
 	}
@@ -50,8 +50,8 @@ func TestCreateRefusesWhatWouldBeDropped(t *testing.T) {
 	}
 }
 
-// versioned is a client of an Engine that speaks an API version, and that
-// calls created with each request to create a container.
+// versioned returns a client of an Engine with an API version. The Engine calls
+// created for each request to create a container.
 func versioned(t *testing.T, version string, created func(*http.Request)) *Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -13,49 +13,49 @@ import (
 	"github.com/dockhost/dockhost/gpu/attachment"
 )
 
-// Checker looks at the devices of a container as the container sees them.
+// Checker checks a container's devices from the container's point of view.
 type Checker struct {
-	// Root is the host's file tree, "/" but in a test.
+	// Root is the host's file tree: "/", or another directory in a test.
 	Root string
 }
 
-// Check opens the device nodes of a container that runs, as one of its own
-// processes would: in its file tree, and in its cgroup, whose device filter is
-// what a change of systemd's or of the driver's may have taken away. The error
-// says why that could not be found out.
-func (c Checker) Check(asked attachment.Check) (attachment.Found, error) {
-	if asked.NVIDIA {
+// Check opens the device nodes of a running container as one of its own processes
+// would: in its file tree and in its cgroup, whose device filter a change by
+// systemd or by the driver may have removed. The error says why the check could
+// not be made.
+func (c Checker) Check(question attachment.Check) (attachment.Found, error) {
+	if question.NVIDIA {
 		if _, err := os.Stat(filepath.Join(c.Root, "proc/driver/nvidia/version")); errors.Is(err, fs.ErrNotExist) {
-			return attachment.Found{Lost: "the NVIDIA driver is not loaded any more"}, nil
+			return attachment.Found{Lost: "the NVIDIA driver is no longer loaded"}, nil
 		}
 		lines, err := readKernelLog(filepath.Join(c.Root, "dev/kmsg"))
 		if err != nil {
 			return attachment.Found{}, err
 		}
-		if lost := lostByXid(lines, asked.Since, asked.Buses); lost != "" {
+		if lost := lostByXid(lines, question.Since, question.Buses); lost != "" {
 			return attachment.Found{Lost: lost}, nil
 		}
 	}
-	if len(asked.Nodes) == 0 {
+	if len(question.Nodes) == 0 {
 		return attachment.Found{}, nil
 	}
-	lost, err := c.openAll(asked)
+	lost, err := c.openAll(question)
 	return attachment.Found{Lost: lost}, err
 }
 
-// openAll says which of the nodes cannot be opened, and why.
-func (c Checker) openAll(asked attachment.Check) (string, error) {
-	root, err := unix.Open(fmt.Sprintf("%s/proc/%d/root", strings.TrimSuffix(c.Root, "/"), asked.Pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// openAll says which device node cannot be opened, and why.
+func (c Checker) openAll(question attachment.Check) (string, error) {
+	root, err := unix.Open(fmt.Sprintf("%s/proc/%d/root", strings.TrimSuffix(c.Root, "/"), question.Pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return "", fmt.Errorf("open the container's file tree: %w", err)
 	}
 	defer unix.Close(root)
-	leave, err := c.join(asked.Pid)
+	leave, err := c.join(question.Pid)
 	if err != nil {
 		return "", err
 	}
 	var lost string
-	for _, node := range asked.Nodes {
+	for _, node := range question.Nodes {
 		if err := openNode(root, node); err != nil {
 			lost = fmt.Sprintf("%s: %v", node.Path, err)
 			break
@@ -64,9 +64,9 @@ func (c Checker) openAll(asked attachment.Check) (string, error) {
 	return lost, leave()
 }
 
-// join puts this process into the cgroup whose device filter holds for another
-// process, and returns what puts it back: what is allocated meanwhile counts as
-// the container's.
+// join moves this process into the cgroup whose device filter applies to another
+// process. leave moves it back; until then, the container is charged for the memory
+// that this process allocates.
 func (c Checker) join(pid int) (leave func() error, err error) {
 	to, err := c.deviceCgroup(fmt.Sprint(pid))
 	if err != nil {
@@ -74,11 +74,11 @@ func (c Checker) join(pid int) (leave func() error, err error) {
 	}
 	back, err := c.deviceCgroup("self")
 	if err != nil {
-		return nil, fmt.Errorf("find the own cgroup: %w", err)
+		return nil, fmt.Errorf("find our own cgroup: %w", err)
 	}
 	own, err := os.OpenFile(filepath.Join(back, "cgroup.procs"), os.O_WRONLY, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open the own cgroup: %w", err)
+		return nil, fmt.Errorf("open our own cgroup: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(to, "cgroup.procs"), []byte("0"), 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("enter the container's cgroup: %w", err), own.Close())
@@ -89,15 +89,16 @@ func (c Checker) join(pid int) (leave func() error, err error) {
 	}, nil
 }
 
-// deviceCgroup is the directory of the cgroup whose device filter holds for a
-// process: that of the controller on cgroup v1, and the one there is on v2.
+// deviceCgroup returns the directory of the cgroup whose device filter applies to
+// a process: in the tree of the devices controller on cgroup v1, in the only tree
+// on v2.
 func (c Checker) deviceCgroup(pid string) (string, error) {
 	raw, err := os.ReadFile(filepath.Join(c.Root, "proc", pid, "cgroup"))
 	if err != nil {
 		return "", err
 	}
 	_, err = os.Stat(filepath.Join(c.Root, "sys/fs/cgroup/cgroup.controllers"))
-	only := err == nil // v2, whatever else the kernel has mounted elsewhere
+	only := err == nil // v2, even if the kernel has v1 trees mounted elsewhere
 	unified := ""
 	for line := range strings.SplitSeq(strings.TrimSpace(string(raw)), "\n") {
 		_, rest, _ := strings.Cut(line, ":")
@@ -115,9 +116,9 @@ func (c Checker) deviceCgroup(pid string) (string, error) {
 	return filepath.Join(c.Root, "sys/fs/cgroup", unified), nil
 }
 
-// openNode opens a device node below root. Nothing that the container has put
-// in its place is opened: no link leads out of its file tree, and no other file
-// is taken for the device.
+// openNode opens a device node below root. It follows no link out of the
+// container's file tree, and opens no file that the container put in the place of
+// the device.
 func openNode(root int, node attachment.Node) error {
 	at, err := unix.Openat2(root, strings.TrimPrefix(node.Path, "/"), &unix.OpenHow{
 		Flags:   unix.O_PATH | unix.O_CLOEXEC,
@@ -127,12 +128,12 @@ func openNode(root int, node attachment.Node) error {
 		return err
 	}
 	defer unix.Close(at)
-	var is unix.Stat_t
-	if err := unix.Fstat(at, &is); err != nil {
+	var stat unix.Stat_t
+	if err := unix.Fstat(at, &stat); err != nil {
 		return err
 	}
-	if is.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(is.Rdev) != node.Major || unix.Minor(is.Rdev) != node.Minor {
-		return fmt.Errorf("it is not the device %d:%d any more", node.Major, node.Minor)
+	if stat.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(stat.Rdev) != node.Major || unix.Minor(stat.Rdev) != node.Minor {
+		return fmt.Errorf("it is no longer the device %d:%d", node.Major, node.Minor)
 	}
 	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", at), unix.O_RDWR|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/dockhost/dockhost/gpu/attachment"
 )
 
-// checkedHost is a tree in which the process 7 is a container's first one. Its
-// file tree has the nodes of the machine that the test runs on.
+// checkedHost returns a host on which process 7 is a container's first process. nodes
+// is the container's file tree.
 func checkedHost(t *testing.T, nodes string) (Checker, string) {
 	t.Helper()
 	root := t.TempDir()
@@ -41,10 +41,10 @@ func TestCheck(t *testing.T) {
 		nodes []attachment.Node
 		lost  string
 	}{
-		"well":           {[]attachment.Node{null, zero}, ""},
+		"usable":         {[]attachment.Node{null, zero}, ""},
 		"gone":           {[]attachment.Node{null, {Path: "/dev/nvidia0"}}, "/dev/nvidia0: no such file or directory"},
-		"another device": {[]attachment.Node{{Path: "/dev/null", Major: 195, Minor: 3}}, "/dev/null: it is not the device 195:3 any more"},
-		"no device":      {[]attachment.Node{{Path: "/dev", Major: 1, Minor: 3}}, "/dev: it is not the device 1:3 any more"},
+		"another device": {[]attachment.Node{{Path: "/dev/null", Major: 195, Minor: 3}}, "/dev/null: it is no longer the device 195:3"},
+		"no device":      {[]attachment.Node{{Path: "/dev", Major: 1, Minor: 3}}, "/dev: it is no longer the device 1:3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, root := checkedHost(t, "/")
@@ -52,19 +52,18 @@ func TestCheck(t *testing.T) {
 			if err != nil || found.Lost != test.lost {
 				t.Errorf("Check() = %+v, %v, want %q", found, err, test.lost)
 			}
-			// 0 is the process that writes it: in, and out again.
+			// Writing 0 moves the writing process: in, and out again.
 			for _, leaf := range []string{"container", "supervisor"} {
 				raw, err := os.ReadFile(filepath.Join(root, "sys/fs/cgroup/devices/unit", leaf, "cgroup.procs"))
 				if err != nil || string(raw) != "0" {
-					t.Errorf("%s: %q, %v was written into cgroup.procs, want 0", leaf, raw, err)
+					t.Errorf("cgroup.procs of %s has %q, %v, want 0", leaf, raw, err)
 				}
 			}
 		})
 	}
 }
 
-// What a container puts in the place of a device does not lead out of its file
-// tree.
+// A link in the place of a device does not lead out of the container's file tree.
 func TestCheckStaysInside(t *testing.T) {
 	inside := t.TempDir()
 	if err := os.Symlink("/dev/null", filepath.Join(inside, "nvidia0")); err != nil {
@@ -73,31 +72,31 @@ func TestCheckStaysInside(t *testing.T) {
 	c, _ := checkedHost(t, inside)
 	found, err := c.Check(attachment.Check{Pid: 7, Nodes: []attachment.Node{{Path: "/nvidia0", Major: 1, Minor: 3}}})
 	if err != nil || !strings.Contains(found.Lost, "no such file") {
-		t.Errorf("Check() of a link to a device of the host = %+v, %v, want that there is no such file", found, err)
+		t.Errorf("Check() of a link to a device of the host = %+v, %v, want that the file does not exist", found, err)
 	}
 }
 
-func TestCheckDriver(t *testing.T) {
+func TestCheckFindsUnloadedDriver(t *testing.T) {
 	c, root := checkedHost(t, "/")
 	if err := os.RemoveAll(filepath.Join(root, "proc/driver")); err != nil {
 		t.Fatal(err)
 	}
-	for nvidia, want := range map[bool]string{true: "the NVIDIA driver is not loaded any more", false: ""} {
+	for nvidia, want := range map[bool]string{true: "the NVIDIA driver is no longer loaded", false: ""} {
 		if found, err := c.Check(attachment.Check{Pid: 7, NVIDIA: nvidia}); err != nil || found.Lost != want {
 			t.Errorf("Check(NVIDIA: %v) = %+v, %v, want %q", nvidia, found, err, want)
 		}
 	}
 }
 
-// A container that has ended is no loss of a GPU.
-func TestCheckEnded(t *testing.T) {
+// A container that has ended has not lost its GPU.
+func TestCheckOfEndedContainerIsNoLoss(t *testing.T) {
 	c, _ := checkedHost(t, "/")
 	if found, err := c.Check(attachment.Check{Pid: 8, Nodes: []attachment.Node{{Path: "/dev/null"}}}); err == nil {
-		t.Errorf("Check() of a process that is not there = %+v, want an error", found)
+		t.Errorf("Check() of a process that does not exist = %+v, want an error", found)
 	}
 }
 
-func TestXid(t *testing.T) {
+func TestLostByXid(t *testing.T) {
 	line := func(at int, text string) string { return fmt.Sprintf("4,1234,%d,-;%s", at, text) }
 	const off = "NVRM: Xid (PCI:0000:01:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus."
 	buses := []string{"0000:01:00.0"}
@@ -124,7 +123,7 @@ func TestXid(t *testing.T) {
 	}
 }
 
-func TestKernelLog(t *testing.T) {
+func TestCheckReadsKernelLog(t *testing.T) {
 	c, root := checkedHost(t, "/")
 	if err := os.MkdirAll(filepath.Join(root, "dev"), 0o700); err != nil {
 		t.Fatal(err)
@@ -134,7 +133,7 @@ func TestKernelLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, err := c.Check(attachment.Check{Pid: 7, NVIDIA: true, Since: 100, Buses: []string{"0000:01:00.0"}})
-	if want := "the GPU at 0000:01:00: it has fallen off the bus (Xid 79 in the kernel's log)"; err != nil || found.Lost != want {
+	if want := "the GPU at 0000:01:00: it has fallen off the bus (Xid 79 in the kernel log)"; err != nil || found.Lost != want {
 		t.Errorf("Check() = %+v, %v, want %q", found, err, want)
 	}
 }

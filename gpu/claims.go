@@ -11,31 +11,31 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-// Claim is what another container has, or asks for.
+// Claim is another container's claim to GPUs.
 type Claim struct {
 	// Holder is the container's unit.
 	Holder string
-	// Exclusive says that it shares its GPUs with nobody.
+	// Exclusive says that the container shares its GPUs with no other.
 	Exclusive bool
-	// GPUs are those that it has, by UUID, where it runs, and Requests are what
-	// it asks for, where it is assigned.
+	// GPUs are the UUIDs of the GPUs that a running container has, and Requests the
+	// requests of an assigned container.
 	GPUs     []string
 	Requests []spec.GPURequest
 }
 
-// checkShared returns an error where a GPU is another container's, too, and one
-// of the two is to have it alone.
-func (gpus Inventory) checkShared(asked *spec.GPU, devices []device, others []Claim) error {
+// checkShared returns an error if another container claims one of the devices
+// and one of the two containers needs it exclusively.
+func (pool Pool) checkShared(needs *spec.GPUNeeds, devices []device, others []Claim) error {
 	for _, other := range others {
-		if !asked.Exclusive && !other.Exclusive {
+		if !needs.Exclusive && !other.Exclusive {
 			continue
 		}
-		theirs := slices.Concat(other.GPUs, gpus.claimed(other.Requests))
+		claimed := slices.Concat(other.GPUs, pool.claimed(other.Requests))
 		for _, d := range devices {
 			for _, id := range d.ids {
-				if slices.Contains(theirs, id) {
-					return fmt.Errorf("GPU %s is asked for by %s, too, and %s is to have it alone (give them different device_ids, or remove exclusive)",
-						gpus.called(id), other.Holder, alone(other))
+				if slices.Contains(claimed, id) {
+					return fmt.Errorf("GPU %s is also claimed by %s, and %s needs it exclusively (give them different device_ids, or remove exclusive)",
+						pool.called(id), other.Holder, exclusiveOne(other))
 				}
 			}
 		}
@@ -43,26 +43,26 @@ func (gpus Inventory) checkShared(asked *spec.GPU, devices []device, others []Cl
 	return nil
 }
 
-func alone(other Claim) string {
+func exclusiveOne(other Claim) string {
 	if other.Exclusive {
-		return "that one"
+		return "that unit"
 	}
 	return "this container"
 }
 
-// claimed are the GPUs that requests mean, as far as there are such.
-func (gpus Inventory) claimed(requests []spec.GPURequest) []string {
-	wholes := gpus.wholes()
+// claimed returns the UUIDs of the pool's GPUs that requests mean.
+func (pool Pool) claimed(requests []spec.GPURequest) []string {
+	wholes := pool.wholes()
 	var ids []string
 	for _, r := range requests {
 		if r.Count == spec.AllGPUs {
-			ids = append(ids, gpus.all().ids...)
+			ids = append(ids, pool.all().ids...)
 		}
 		for _, p := range wholes[:max(0, min(r.Count, len(wholes)))] {
 			ids = append(ids, p.ids...)
 		}
 		for _, name := range r.Devices {
-			if p, found := gpus.named(name); found {
+			if p, found := pool.named(name); found {
 				ids = append(ids, p.ids...)
 			}
 		}
@@ -70,9 +70,9 @@ func (gpus Inventory) claimed(requests []spec.GPURequest) []string {
 	return ids
 }
 
-// called is the index of the part with an id.
-func (gpus Inventory) called(id string) string {
-	for _, p := range gpus.parts() {
+// called returns the index of the part with a UUID.
+func (pool Pool) called(id string) string {
+	for _, p := range pool.parts() {
 		if len(p.ids) == 1 && p.ids[0] == id {
 			return p.names[0]
 		}
@@ -80,9 +80,9 @@ func (gpus Inventory) called(id string) string {
 	return id
 }
 
-// Claims returns what the containers of other units than this one have, or ask
-// for: the assigned ones, and those that run. cgroups is where the host's
-// cgroup trees are mounted.
+// Claims returns the claims of all units except this one: of assigned containers
+// and of running ones. cgroups is the directory where the host's cgroup trees
+// are mounted.
 func Claims(dir rundir.Dir, unit, cgroups string) ([]Claim, error) {
 	names, err := dir.Containers()
 	if err != nil {
@@ -93,7 +93,7 @@ func Claims(dir rundir.Dir, unit, cgroups string) ([]Claim, error) {
 		c, err := dir.Container(name)
 		holder := spec.UnitName(name)
 		if err != nil || c.GPU == nil || holder == unit {
-			continue // or it has just been removed
+			continue // it needs no GPU, or it was just removed
 		}
 		claims = append(claims, Claim{Holder: holder, Exclusive: c.GPU.Exclusive, Requests: c.GPU.Requests})
 	}
@@ -106,8 +106,8 @@ func Claims(dir rundir.Dir, unit, cgroups string) ([]Claim, error) {
 	return claims, err
 }
 
-// unitRuns says whether a placement is of a unit that is up: a supervisor that
-// was killed leaves its own.
+// unitRuns says whether the unit of a placement is up. A supervisor that was
+// killed leaves its placement behind.
 func unitRuns(cgroups string, p placement.Placement) bool {
 	for _, tree := range []string{"", "systemd"} {
 		if _, err := os.Stat(filepath.Join(cgroups, tree, p.UnitCgroup())); err == nil {

@@ -12,8 +12,8 @@ import (
 	"tags.cncf.io/container-device-interface/pkg/cdi"
 )
 
-// edits are the parts of an OCI configuration that CDI changes, and nothing
-// that would be merged where it is empty: specs.Process has the user's id.
+// edits has the parts of an OCI configuration that CDI changes. It has no field
+// whose zero value would be merged, as the user's id of specs.Process would.
 type edits struct {
 	Process *processEdits `json:"process,omitempty"`
 	Mounts  []specs.Mount `json:"mounts,omitempty"`
@@ -41,22 +41,22 @@ type resourceEdits struct {
 	Devices []specs.LinuxDeviceCgroup `json:"devices,omitempty"`
 }
 
-// makeEdits returns what has to be merged into an OCI configuration to give a
-// container the devices: those that described has by it, the others by the
-// host's specs. Major and minor numbers are looked up now.
-func makeEdits(devices []device, described Described, others *cdi.Cache) (json.RawMessage, error) {
+// makeEdits returns what must be merged into an OCI configuration to give a
+// container the devices. NVIDIA's are in the description, the others in the host's
+// specs. It looks up major and minor numbers now.
+func makeEdits(devices []device, description Description, others *cdi.Cache) (json.RawMessage, error) {
 	config := &specs.Spec{}
-	var ours, foreign []string
+	var own, foreign []string
 	for _, d := range devices {
 		if name, found := strings.CutPrefix(d.cdi, kind+"="); found {
-			ours = append(ours, name)
+			own = append(own, name)
 		} else {
 			foreign = append(foreign, d.cdi)
 		}
 	}
-	if len(ours) > 0 {
-		if err := applyOwn(config, described, ours); err != nil {
-			return nil, fmt.Errorf("give GPU %s to the container by %s: %w", strings.Join(ours, ", "), described.Path, err)
+	if len(own) > 0 {
+		if err := applyDescription(config, description, own); err != nil {
+			return nil, fmt.Errorf("give GPU %s to the container, as described in %s: %w", strings.Join(own, ", "), description.Path, err)
 		}
 	}
 	if missing, err := others.InjectDevices(config, foreign...); len(missing) > 0 {
@@ -67,20 +67,20 @@ func makeEdits(devices []device, described Described, others *cdi.Cache) (json.R
 	return json.Marshal(reduce(config))
 }
 
-func applyOwn(config *specs.Spec, described Described, names []string) error {
-	edits, err := described.Edits(names...)
+func applyDescription(config *specs.Spec, description Description, names []string) error {
+	edits, err := description.Edits(names...)
 	if err != nil {
 		return err
 	}
 	return (&cdi.ContainerEdits{ContainerEdits: edits}).Apply(config)
 }
 
-// broken says which specs could not be read.
+// broken lists the specs that cannot be read.
 func broken(specs *cdi.Cache) string {
-	found := specs.GetErrors()
+	problems := specs.GetErrors()
 	var lines []string
-	for _, path := range slices.Sorted(maps.Keys(found)) {
-		if err := errors.Join(found[path]...); err != nil {
+	for _, path := range slices.Sorted(maps.Keys(problems)) {
+		if err := errors.Join(problems[path]...); err != nil {
 			lines = append(lines, fmt.Sprintf("%s cannot be used: %v", path, err))
 		}
 	}
@@ -90,20 +90,20 @@ func broken(specs *cdi.Cache) string {
 	return " (" + strings.Join(lines, "; ") + ")"
 }
 
-// reduce takes out of a configuration what was put there.
+// reduce returns the parts of a configuration that CDI has set.
 func reduce(config *specs.Spec) edits {
-	made := edits{Mounts: config.Mounts, Hooks: config.Hooks}
+	result := edits{Mounts: config.Mounts, Hooks: config.Hooks}
 	if p := config.Process; p != nil {
-		made.Process = &processEdits{Env: p.Env}
+		result.Process = &processEdits{Env: p.Env}
 		if len(p.User.AdditionalGids) > 0 {
-			made.Process.User = &userEdits{AdditionalGids: p.User.AdditionalGids}
+			result.Process.User = &userEdits{AdditionalGids: p.User.AdditionalGids}
 		}
 	}
 	if l := config.Linux; l != nil {
-		made.Linux = &linuxEdits{Devices: l.Devices, NetDevices: l.NetDevices, IntelRdt: l.IntelRdt}
+		result.Linux = &linuxEdits{Devices: l.Devices, NetDevices: l.NetDevices, IntelRdt: l.IntelRdt}
 		if l.Resources != nil {
-			made.Linux.Resources = &resourceEdits{Devices: l.Resources.Devices}
+			result.Linux.Resources = &resourceEdits{Devices: l.Resources.Devices}
 		}
 	}
-	return made
+	return result
 }

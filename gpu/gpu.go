@@ -1,8 +1,8 @@
-// Package gpu gives containers the devices that they ask for: it finds out
-// which of the host's GPUs a request means, and what has to be in a container
-// for it to use them. It is called for each start of such a container, by a
-// process of its own, so that a driver that was updated in between is found as
-// it is then.
+// Package gpu finds the GPUs that a container requests and prepares them for the
+// container. It decides which of the host's GPUs a request means and makes the
+// changes to the container's OCI configuration. A short-lived process calls it at
+// each start of such a container, so that it sees a driver that was updated
+// since the last one. It does not know Docker or systemd.
 package gpu
 
 import (
@@ -19,51 +19,51 @@ import (
 // kind is the vendor and class of NVIDIA's devices.
 const kind = "nvidia.com/gpu"
 
-// Host is what is asked about the host.
+// Host answers questions about the host.
 type Host interface {
-	// NVIDIA makes NVIDIA's GPUs ready, and returns those that there are with
-	// what describes them. capabilities are what the driver is to be
-	// capable of. The error says why they cannot be used, and what to do.
-	NVIDIA(ctx context.Context, capabilities []string, tell func(attachment.Message)) (Inventory, Described, error)
-	// Specs are the CDI specs of the host.
+	// NVIDIA makes NVIDIA's GPUs usable and returns them with their CDI spec.
+	// capabilities are the required ones of the driver. The error says why the
+	// GPUs cannot be used, and what to do.
+	NVIDIA(ctx context.Context, capabilities []string, tell func(attachment.Message)) (Pool, Description, error)
+	// Specs returns the host's CDI specs.
 	Specs() (*cdi.Cache, error)
 }
 
-// Attach returns what gives a container the devices that it asks for. The
-// error says what was found instead, and what to do. others are what other
-// containers have, or ask for.
-func Attach(ctx context.Context, host Host, asked *spec.GPU, others []Claim, tell func(attachment.Message)) (attachment.Attachment, error) {
-	var inventory Inventory
-	var described Described
-	if wantsNVIDIA(asked) {
+// Attach returns the changes that give a container the devices that it needs.
+// others are the claims of other containers. The error says what the host has
+// instead, and what to do.
+func Attach(ctx context.Context, host Host, needs *spec.GPUNeeds, others []Claim, tell func(attachment.Message)) (attachment.Attachment, error) {
+	var pool Pool
+	var description Description
+	if wantsNVIDIA(needs) {
 		var err error
-		if inventory, described, err = host.NVIDIA(ctx, capabilities(asked), tell); err != nil {
+		if pool, description, err = host.NVIDIA(ctx, capabilities(needs), tell); err != nil {
 			return attachment.Attachment{}, err
 		}
 	}
-	devices, err := inventory.find(asked.Requests, described)
+	devices, err := pool.choose(needs.Requests, description)
 	if err != nil {
 		return attachment.Attachment{}, err
 	}
-	if err := inventory.checkShared(asked, devices, others); err != nil {
+	if err := pool.checkShared(needs, devices, others); err != nil {
 		return attachment.Attachment{}, err
 	}
 	specs, err := host.Specs()
 	if err != nil {
 		return attachment.Attachment{}, err
 	}
-	edits, err := makeEdits(devices, described, specs)
+	edits, err := makeEdits(devices, description, specs)
 	if err != nil {
 		return attachment.Attachment{}, err
 	}
-	made := attachment.Attachment{Edits: edits}
+	result := attachment.Attachment{Edits: edits}
 	for _, d := range devices {
-		made.Devices = append(made.Devices, d.cdi)
-		made.GPUs = append(made.GPUs, d.ids...)
-		made.Buses = append(made.Buses, d.buses...)
+		result.Devices = append(result.Devices, d.cdi)
+		result.GPUs = append(result.GPUs, d.ids...)
+		result.Buses = append(result.Buses, d.buses...)
 	}
-	made.GPUs, made.Buses = sorted(made.GPUs), sorted(made.Buses)
-	return made, nil
+	result.GPUs, result.Buses = sorted(result.GPUs), sorted(result.Buses)
+	return result, nil
 }
 
 func sorted(names []string) []string {
@@ -71,19 +71,19 @@ func sorted(names []string) []string {
 	return slices.Compact(names)
 }
 
-// wantsNVIDIA says whether any of NVIDIA's GPUs are asked for.
-func wantsNVIDIA(asked *spec.GPU) bool {
-	return slices.ContainsFunc(asked.Requests, func(r spec.GPURequest) bool {
+// wantsNVIDIA says whether a request means NVIDIA's GPUs.
+func wantsNVIDIA(needs *spec.GPUNeeds) bool {
+	return slices.ContainsFunc(needs.Requests, func(r spec.GPURequest) bool {
 		return r.Count != 0 || slices.ContainsFunc(r.Devices, func(name string) bool {
 			return !spec.IsCDI(name) || strings.HasPrefix(name, kind+"=")
 		})
 	})
 }
 
-// capabilities are what the driver is to be capable of.
-func capabilities(asked *spec.GPU) []string {
+// capabilities returns the driver capabilities that the requests name.
+func capabilities(needs *spec.GPUNeeds) []string {
 	var all []string
-	for _, r := range asked.Requests {
+	for _, r := range needs.Requests {
 		all = append(all, r.Capabilities...)
 	}
 	return all

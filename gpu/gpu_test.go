@@ -18,15 +18,15 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// fakeHost is a host with three GPUs, the last of which is split in two. Its
-// device nodes are /dev/null and the like.
+// fakeHost is a host with three GPUs, the last of which is split into two
+// instances. Its device nodes are /dev/null and similar ones.
 type fakeHost struct {
 	dir  string
 	spec string
-	gpus Inventory
+	gpus Pool
 	// broken is why NVIDIA's GPUs cannot be used.
-	broken error
-	asked  []string
+	broken       error
+	capabilities []string
 }
 
 const described = `
@@ -57,7 +57,7 @@ devices:
 
 func newHost(t *testing.T, text string) *fakeHost {
 	t.Helper()
-	h := &fakeHost{dir: t.TempDir(), gpus: Inventory{
+	h := &fakeHost{dir: t.TempDir(), gpus: Pool{
 		{Index: 0, UUID: "GPU-0"},
 		{Index: 1, UUID: "GPU-1"},
 		{Index: 2, UUID: "GPU-2", MIG: []Instance{{Name: "2:0"}, {Name: "2:1", UUID: "MIG-1"}}},
@@ -76,14 +76,14 @@ func (h *fakeHost) write(t *testing.T, name, text string) string {
 	return path
 }
 
-func (h *fakeHost) NVIDIA(_ context.Context, capabilities []string, _ func(attachment.Message)) (Inventory, Described, error) {
-	h.asked = capabilities
+func (h *fakeHost) NVIDIA(_ context.Context, capabilities []string, _ func(attachment.Message)) (Pool, Description, error) {
+	h.capabilities = capabilities
 	if h.broken != nil {
-		return nil, Described{}, h.broken
+		return nil, Description{}, h.broken
 	}
 	found, err := cdi.ReadSpec(h.spec, 0)
 	if err != nil {
-		return nil, Described{}, err
+		return nil, Description{}, err
 	}
 	return h.gpus, describedBy(found), nil
 }
@@ -119,12 +119,12 @@ func TestAttach(t *testing.T) {
 			[]string{"GPU-0", "GPU-1", "GPU-2/2:0", "MIG-1"},
 			"",
 		},
-		"another vendor's":   {named("vendor.example/net=eth"), "", []string{"vendor.example/net=eth"}, nil, ""},
-		"both":               {named("0", "vendor.example/net=eth"), "", []string{"nvidia.com/gpu=0", "vendor.example/net=eth"}, []string{"GPU-0"}, ""},
-		"too many":           {[]spec.GPURequest{{Count: 4}}, "", nil, nil, "4 GPUs are asked for, and this host has 3 (see: dockhostctl gpu)"},
-		"one that is not":    {named("7"), "", nil, nil, "GPU 7 is asked for, and this host has GPUs 0, 1, 2:0 and 2:1 (see: dockhostctl gpu)"},
-		"a UUID that is not": {named("GPU-7"), "", nil, nil, "GPU GPU-7 is asked for"},
-		"a split one whole":  {named("2"), "", nil, nil, "GPU 2 is split into MIG instances, and cannot be had whole: name them, as 2:0"},
+		"another vendor's":  {named("vendor.example/net=eth"), "", []string{"vendor.example/net=eth"}, nil, ""},
+		"both":              {named("0", "vendor.example/net=eth"), "", []string{"nvidia.com/gpu=0", "vendor.example/net=eth"}, []string{"GPU-0"}, ""},
+		"too many":          {[]spec.GPURequest{{Count: 4}}, "", nil, nil, "4 GPUs are requested, but this host has 3 (see: dockhostctl gpu)"},
+		"an unknown index":  {named("7"), "", nil, nil, "GPU 7 is requested, but this host has GPUs 0, 1, 2:0 and 2:1 (see: dockhostctl gpu)"},
+		"an unknown UUID":   {named("GPU-7"), "", nil, nil, "GPU GPU-7 is requested"},
+		"a split one whole": {named("2"), "", nil, nil, "GPU 2 is split into MIG instances and cannot be used as a whole: name the instances, such as 2:0"},
 		"an unknown vendor's": {
 			named("vendor.example/net=none"), "", nil, nil,
 			"describes vendor.example/net=none",
@@ -133,31 +133,31 @@ func TestAttach(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t, described+test.spec)
-			made, err := Attach(t.Context(), h, &spec.GPU{Requests: test.requests}, nil, nil)
+			got, err := Attach(t.Context(), h, &spec.GPUNeeds{Requests: test.requests}, nil, nil)
 			if test.problem != "" {
 				if err == nil || !strings.Contains(err.Error(), test.problem) {
-					t.Errorf("Attach() = %+v, %v, want %q", made, err, test.problem)
+					t.Errorf("Attach() = %+v, %v, want %q", got, err, test.problem)
 				}
 				return
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.devices, made.Devices); diff != "" {
+			if diff := cmp.Diff(test.devices, got.Devices); diff != "" {
 				t.Errorf("devices (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(test.gpus, made.GPUs); diff != "" {
+			if diff := cmp.Diff(test.gpus, got.GPUs); diff != "" {
 				t.Errorf("GPUs (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// Nothing is in the edits but what CDI says: an empty value would be merged,
-// too, and make the container's user root.
-func TestEdits(t *testing.T) {
+// The edits contain only what CDI sets. An empty value would be merged, too, and
+// make the container's user root.
+func TestEditsContainOnlyCDI(t *testing.T) {
 	h := newHost(t, described)
-	made, err := Attach(t.Context(), h, &spec.GPU{Requests: named("0", "vendor.example/net=eth")}, nil, nil)
+	result, err := Attach(t.Context(), h, &spec.GPUNeeds{Requests: named("0", "vendor.example/net=eth")}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestEdits(t *testing.T) {
 		}
 	}`
 	var got, wanted any
-	if err := errors.Join(json.Unmarshal(made.Edits, &got), json.Unmarshal([]byte(want), &wanted)); err != nil {
+	if err := errors.Join(json.Unmarshal(result.Edits, &got), json.Unmarshal([]byte(want), &wanted)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(wanted, got); diff != "" {
@@ -187,43 +187,43 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-// The driver is looked at for its own devices alone.
-func TestAttachWithoutDriver(t *testing.T) {
+// Only a request for NVIDIA's devices needs the driver.
+func TestAttachAsksDriverOnlyForItsDevices(t *testing.T) {
 	h := newHost(t, described)
 	h.broken = errors.New("no driver")
-	if _, err := Attach(t.Context(), h, &spec.GPU{Requests: named("vendor.example/net=eth")}, nil, nil); err != nil {
+	if _, err := Attach(t.Context(), h, &spec.GPUNeeds{Requests: named("vendor.example/net=eth")}, nil, nil); err != nil {
 		t.Errorf("Attach() of another vendor's device = %v, want nil", err)
 	}
 	for _, requests := range [][]spec.GPURequest{named("0"), named("nvidia.com/gpu=0"), {{Count: 1}}, {{Count: spec.AllGPUs}}} {
-		if _, err := Attach(t.Context(), h, &spec.GPU{Requests: requests}, nil, nil); !errors.Is(err, h.broken) {
+		if _, err := Attach(t.Context(), h, &spec.GPUNeeds{Requests: requests}, nil, nil); !errors.Is(err, h.broken) {
 			t.Errorf("Attach(%+v) = %v, want %v", requests, err, h.broken)
 		}
 	}
 }
 
-func TestShared(t *testing.T) {
+func TestExclusiveGPUIsNotShared(t *testing.T) {
 	other := func(exclusive bool, requests []spec.GPURequest, gpus ...string) []Claim {
 		return []Claim{{Holder: "dockhost@other.service", Exclusive: exclusive, Requests: requests, GPUs: gpus}}
 	}
 	one, all := []spec.GPURequest{{Count: 1}}, []spec.GPURequest{{Count: spec.AllGPUs}}
 	for name, test := range map[string]struct {
-		asked   spec.GPU
+		needs   spec.GPUNeeds
 		others  []Claim
 		problem string
 	}{
-		"shared":                   {spec.GPU{Requests: named("0")}, other(false, one, "GPU-0"), ""},
-		"exclusive, others":        {spec.GPU{Requests: named("1"), Exclusive: true}, other(false, one, "GPU-0"), ""},
-		"exclusive, asked for":     {spec.GPU{Requests: named("0"), Exclusive: true}, other(false, one), "GPU 0 is asked for by dockhost@other.service, too, and this container is to have it alone"},
-		"exclusive, in use":        {spec.GPU{Requests: named("0"), Exclusive: true}, other(false, nil, "GPU-0"), "GPU 0 is asked for by"},
-		"the other is exclusive":   {spec.GPU{Requests: named("GPU-0")}, other(true, all), "too, and that one is to have it alone"},
-		"a part of a split GPU":    {spec.GPU{Requests: named("2:0"), Exclusive: true}, other(false, named("2:1")), ""},
-		"the same part":            {spec.GPU{Requests: named("2:1"), Exclusive: true}, other(false, named("MIG-1")), "GPU 2:1 is asked for by"},
-		"a part of all":            {spec.GPU{Requests: named("2:1"), Exclusive: true}, other(false, all), "GPU 2:1 is asked for by"},
-		"a GPU that is not there":  {spec.GPU{Requests: named("0"), Exclusive: true}, other(true, named("7")), ""},
-		"a device of another kind": {spec.GPU{Requests: named("vendor.example/net=eth"), Exclusive: true}, other(true, named("vendor.example/net=eth")), ""},
+		"shared":                   {spec.GPUNeeds{Requests: named("0")}, other(false, one, "GPU-0"), ""},
+		"exclusive, others":        {spec.GPUNeeds{Requests: named("1"), Exclusive: true}, other(false, one, "GPU-0"), ""},
+		"exclusive, assigned":      {spec.GPUNeeds{Requests: named("0"), Exclusive: true}, other(false, one), "GPU 0 is also claimed by dockhost@other.service, and this container needs it exclusively"},
+		"exclusive, in use":        {spec.GPUNeeds{Requests: named("0"), Exclusive: true}, other(false, nil, "GPU-0"), "GPU 0 is also claimed by"},
+		"the other is exclusive":   {spec.GPUNeeds{Requests: named("GPU-0")}, other(true, all), "and that unit needs it exclusively"},
+		"a part of a split GPU":    {spec.GPUNeeds{Requests: named("2:0"), Exclusive: true}, other(false, named("2:1")), ""},
+		"the same part":            {spec.GPUNeeds{Requests: named("2:1"), Exclusive: true}, other(false, named("MIG-1")), "GPU 2:1 is also claimed by"},
+		"a part of all":            {spec.GPUNeeds{Requests: named("2:1"), Exclusive: true}, other(false, all), "GPU 2:1 is also claimed by"},
+		"a GPU that is not there":  {spec.GPUNeeds{Requests: named("0"), Exclusive: true}, other(true, named("7")), ""},
+		"a device of another kind": {spec.GPUNeeds{Requests: named("vendor.example/net=eth"), Exclusive: true}, other(true, named("vendor.example/net=eth")), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Attach(t.Context(), newHost(t, described), &test.asked, test.others, nil)
+			_, err := Attach(t.Context(), newHost(t, described), &test.needs, test.others, nil)
 			if (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
 				t.Errorf("Attach() = %v, want %q", err, test.problem)
 			}
@@ -231,32 +231,32 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// A spec that cannot be read is named where a device is not found.
-func TestBrokenSpec(t *testing.T) {
+// If a device is not found, the error names the specs that cannot be read.
+func TestAttachNamesBrokenSpec(t *testing.T) {
 	h := newHost(t, described)
 	h.write(t, "broken.yaml", "kind: [")
-	_, err := Attach(t.Context(), h, &spec.GPU{Requests: named("vendor.example/gone=1")}, nil, nil)
+	_, err := Attach(t.Context(), h, &spec.GPUNeeds{Requests: named("vendor.example/gone=1")}, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "broken.yaml cannot be used") {
 		t.Errorf("Attach() = %v, want the broken spec named", err)
 	}
 }
 
-// describedBy is what a spec describes.
-func describedBy(s *cdi.Spec) Described {
-	d := Described{Path: s.GetPath()}
+// describedBy returns the description that a spec contains.
+func describedBy(s *cdi.Spec) Description {
+	d := Description{Path: s.GetPath()}
 	for _, device := range s.Devices {
 		d.Names = append(d.Names, device.Name)
 	}
 	d.Edits = func(names ...string) (*cdispecs.ContainerEdits, error) {
-		made := (&cdi.ContainerEdits{}).Append(&cdi.ContainerEdits{ContainerEdits: &s.ContainerEdits})
+		edits := (&cdi.ContainerEdits{}).Append(&cdi.ContainerEdits{ContainerEdits: &s.ContainerEdits})
 		for _, name := range names {
 			device := s.GetDevice(name)
 			if device == nil {
 				return nil, fmt.Errorf("it does not describe %s", name)
 			}
-			made = made.Append(&cdi.ContainerEdits{ContainerEdits: &device.ContainerEdits})
+			edits = edits.Append(&cdi.ContainerEdits{ContainerEdits: &device.ContainerEdits})
 		}
-		return made.ContainerEdits, nil
+		return edits.ContainerEdits, nil
 	}
 	return d
 }

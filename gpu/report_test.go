@@ -13,15 +13,15 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-// reported is a host on which the container one runs and has GPU 0, a unit that
-// somebody wrote has a part of GPU 1, and the container two is assigned.
-func reported(t *testing.T) (Machine, rundir.Dir, Found) {
+// newReported returns a host on which the container one runs with GPU 0, a unit of
+// the user's own has a part of GPU 1, and the container two is assigned.
+func newReported(t *testing.T) (Machine, rundir.Dir, Inspection) {
 	t.Helper()
 	root := t.TempDir()
 	dir := rundir.Dir(filepath.Join(root, "run/dockhost"))
 	for name, container := range map[string]*spec.Container{
-		"one":  {Name: "one", GPU: &spec.GPU{Requests: named("0"), Exclusive: true}},
-		"two":  {Name: "two", GPU: &spec.GPU{Requests: named("1")}},
+		"one":  {Name: "one", GPU: &spec.GPUNeeds{Requests: named("0"), Exclusive: true}},
+		"two":  {Name: "two", GPU: &spec.GPUNeeds{Requests: named("1")}},
 		"none": {Name: "none"},
 	} {
 		if err := dir.WriteContainer(container); err != nil {
@@ -64,9 +64,9 @@ func reported(t *testing.T) (Machine, rundir.Dir, Found) {
 	process("7", "python", "/system.slice/dockhost@one.service/container/sub", "/dev/null", "/dev/nvidia5", "/dev/nvidia5", "/dev/nvidiactl")
 	process("12", "nvidia-smi", "/user.slice", "/dev/nvidia5", "/dev/nvidia-uvm")
 	process("13", "bash", "/system.slice/dockhost@one.service/container", "/dev/null")
-	return Machine{Root: root}, dir, Found{
+	return Machine{Root: root}, dir, Inspection{
 		Driver: Driver{Loaded: true, Version: "575.57.08"},
-		GPUs: Inventory{
+		GPUs: Pool{
 			{Index: 0, UUID: "GPU-0", BusID: "0000:01:00.0", Minor: 5},
 			{Index: 1, UUID: "GPU-1", BusID: "0000:02:00.0", Minor: 1, MIG: []Instance{{Name: "1:0"}}},
 		},
@@ -82,14 +82,14 @@ func mkdir(t *testing.T, path string) {
 }
 
 func TestGather(t *testing.T) {
-	m, dir, found := reported(t)
-	got, err := m.Gather(found, dir)
+	m, dir, inspection := newReported(t)
+	got, err := m.Gather(inspection, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Report{
-		Version: ReportVersion, Driver: found.Driver, CDI: found.CDI, Notes: []string{},
-		GPUs: []Device{
+		Version: ReportVersion, Driver: inspection.Driver, CDI: inspection.CDI, Notes: []string{},
+		GPUs: []CardReport{
 			{
 				Index: 0, UUID: "GPU-0", Bus: "0000:01:00.0", MIG: []Part{}, Units: []string{"dockhost@one.service"},
 				Processes: []Process{{Pid: 7, Command: "python", Unit: "dockhost@one.service"}, {Pid: 12, Command: "nvidia-smi"}},
@@ -101,32 +101,32 @@ func TestGather(t *testing.T) {
 			{Unit: "dockhost@two.service", Devices: []string{}},
 			{Unit: "own.service", Running: true, Devices: []string{"nvidia.com/gpu=1:0"}},
 		},
-		Problems: []string{"dockhost@one.service has lost a GPU: /dev/nvidia0: gone (start it anew with: systemctl restart dockhost@one.service)"},
+		Problems: []string{"dockhost@one.service has lost a GPU: /dev/nvidia0: gone (run: systemctl restart dockhost@one.service)"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Gather() (-want +got):\n%s", diff)
 	}
 }
 
-// A host without GPUs of which nobody asks for any is well.
-func TestGatherNothing(t *testing.T) {
+// A host without GPUs has no problem unless a container requests one.
+func TestGatherWithoutGPUs(t *testing.T) {
 	dir := rundir.Dir(t.TempDir())
 	m := Machine{Root: t.TempDir()}
-	found := Found{Problems: []string{"no driver"}}
-	if r, err := m.Gather(found, dir); err != nil || !r.Well {
-		t.Errorf("Gather() = %+v, %v, want that all is well", r, err)
+	inspection := Inspection{Problems: []string{"no driver"}}
+	if r, err := m.Gather(inspection, dir); err != nil || !r.Well {
+		t.Errorf("Gather() = %+v, %v, want no problem", r, err)
 	}
-	if err := dir.WriteContainer(&spec.Container{Name: "one", GPU: &spec.GPU{Requests: named("0")}}); err != nil {
+	if err := dir.WriteContainer(&spec.Container{Name: "one", GPU: &spec.GPUNeeds{Requests: named("0")}}); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := m.Gather(found, dir); err != nil || r.Well || len(r.Problems) != 1 {
-		t.Errorf("Gather() with a container that asks for a GPU = %+v, %v, want the problem", r, err)
+	if r, err := m.Gather(inspection, dir); err != nil || r.Well || len(r.Problems) != 1 {
+		t.Errorf("Gather() with a container that requests a GPU = %+v, %v, want the problem", r, err)
 	}
 }
 
-// What others have is what they are assigned, and what those have that run.
+// The claims of others are what assigned containers request and running ones have.
 func TestClaims(t *testing.T) {
-	m, dir, _ := reported(t)
+	m, dir, _ := newReported(t)
 	got, err := Claims(dir, "dockhost@two.service", filepath.Join(m.Root, "sys/fs/cgroup"))
 	if err != nil {
 		t.Fatal(err)

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// diagnose says why the GPUs do not work, nil where they do.
+// diagnose says why the GPUs do not work. It returns nil if they do.
 func (h host) diagnose(i *Inventory) *Problem {
 	if len(i.GPUs) == 0 {
 		return &Problem{
-			NoDevice, "NVIDIA's driver " + i.Driver.Version + " is loaded, and the PCI bus has no GPU of theirs",
-			"give this machine a GPU, or another image",
+			NoDevice, "the NVIDIA driver " + i.Driver.Version + " is loaded, but the PCI bus has no NVIDIA GPU",
+			"choose a machine type with a GPU, or another image",
 		}
 	}
 	if !i.Driver.Loaded {
@@ -28,8 +28,8 @@ func (h host) diagnose(i *Inventory) *Problem {
 		}
 		return &Problem{
 			GPUUnsupported,
-			fmt.Sprintf("NVIDIA's driver %s took none of the GPUs on the PCI bus (%s is %s)", i.Driver.Version, g.BusID, g.PCIID),
-			"see what it says (journalctl -k --grep NVRM); a card may need another branch of the driver, or its other kind of kernel modules",
+			fmt.Sprintf("the NVIDIA driver %s accepted none of the GPUs on the PCI bus (%s is %s)", i.Driver.Version, g.BusID, g.PCIID),
+			"see its messages (journalctl -k --grep NVRM); a GPU may need another branch of the driver, or its open or proprietary kernel modules",
 		}
 	}
 	switch i.Libraries {
@@ -37,14 +37,14 @@ func (h host) diagnose(i *Inventory) *Problem {
 		return nil
 	case "":
 		return &Problem{
-			NoLibraries, "NVIDIA's kernel module " + i.Driver.Version + " is loaded, and its libraries (libcuda.so) are not on this host",
-			"install the packages with them, of the same version",
+			NoLibraries, "NVIDIA's kernel module " + i.Driver.Version + " is loaded, but its libraries (libcuda.so) are missing",
+			"install their packages, in the same version",
 		}
 	default:
 		return &Problem{
 			VersionsDiffer,
-			fmt.Sprintf("NVIDIA's kernel module is %s, and its libraries are %s", i.Driver.Version, i.Libraries),
-			"reboot: an upgrade of the driver replaces the libraries, and the module only with the next boot",
+			fmt.Sprintf("NVIDIA's kernel module has version %s, but its libraries have %s", i.Driver.Version, i.Libraries),
+			"reboot: an upgrade of the driver replaces the libraries at once, but the module only at the next boot",
 		}
 	}
 }
@@ -57,16 +57,16 @@ func (h host) diagnoseUnloaded(i *Inventory) *Problem {
 	if !h.hasModule(release) {
 		return &Problem{
 			ModuleMissing, fmt.Sprintf("kernel %s has no module nvidia", release),
-			"install NVIDIA's driver for this kernel: its headers and DKMS, or packages of built modules",
+			"install the NVIDIA driver for this kernel: with the kernel headers and DKMS, or as packages of prebuilt modules",
 		}
 	}
 	return &Problem{
-		NotLoaded, "NVIDIA's driver is installed and not loaded",
-		"modprobe nvidia; where that fails, journalctl -k says why (Secure Boot takes signed modules alone)",
+		NotLoaded, "the NVIDIA driver is installed, but not loaded",
+		"run: modprobe nvidia; if that fails, journalctl -k says why (Secure Boot accepts only signed modules)",
 	}
 }
 
-// otherDriver is the problem of GPUs that all belong to another driver.
+// otherDriver returns the problem if other drivers are bound to all GPUs.
 func otherDriver(i *Inventory) *Problem {
 	for _, g := range i.GPUs {
 		if g.Bound == "" || g.Bound == "nvidia" {
@@ -74,16 +74,16 @@ func otherDriver(i *Inventory) *Problem {
 		}
 	}
 	g := i.GPUs[0]
-	cure := "unbind it, or leave this GPU to whom it was given"
+	cure := "unbind it from the GPU, or leave the GPU to it"
 	if g.Bound == "nouveau" {
-		cure = "keep nouveau from being loaded (/etc/modprobe.d: blacklist nouveau, options nouveau modeset=0), rebuild the initrd, and reboot"
+		cure = "blacklist nouveau (in /etc/modprobe.d: blacklist nouveau, options nouveau modeset=0), rebuild the initrd and reboot"
 	}
-	return &Problem{OtherDriver, fmt.Sprintf("the kernel's driver %s has the GPU %s", g.Bound, g.BusID), cure}
+	return &Problem{OtherDriver, fmt.Sprintf("the kernel driver %s is bound to the GPU %s", g.Bound, g.BusID), cure}
 }
 
 func (h host) kernel() string { return h.read("/proc/sys/kernel/osrelease") }
 
-// hasModule is whether depmod knows a module nvidia of the kernel's.
+// hasModule says whether depmod lists a module nvidia for a kernel.
 func (h host) hasModule(release string) bool {
 	for _, dir := range []string{"/lib/modules", "/usr/lib/modules"} {
 		list, err := os.Open(h.path(filepath.Join(dir, release, "modules.dep")))
@@ -102,8 +102,8 @@ func (h host) hasModule(release string) bool {
 	return false
 }
 
-// libraryDirs are where distributions and NVIDIA's own installer have the
-// driver's libraries.
+// libraryDirs returns the directories where distributions and NVIDIA's installer
+// put the driver's libraries.
 func libraryDirs() []string {
 	return []string{
 		"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
@@ -114,23 +114,23 @@ func libraryDirs() []string {
 
 var versionedLibrary = regexp.MustCompile(`/lib(?:cuda|nvidia-ml)\.so\.(\d+(?:\.\d+)+)$`)
 
-// libraries returns the version of the libraries that are there: the driver's,
-// where it is among them, or else the first that is found.
+// libraries returns the version of the installed libraries: the driver's version if
+// it is installed, otherwise the first one found.
 func (h host) libraries(driver string) string {
-	found := ""
+	version := ""
 	for _, dir := range libraryDirs() {
 		if driver != "" && h.exists(filepath.Join(dir, "libcuda.so."+driver)) {
 			return driver
 		}
-		if found != "" {
+		if version != "" {
 			continue
 		}
 		files, _ := filepath.Glob(h.path(dir) + "/libcuda.so.*.*")
 		for _, file := range files {
 			if match := versionedLibrary.FindStringSubmatch(file); match != nil {
-				found = match[1]
+				version = match[1]
 			}
 		}
 	}
-	return found
+	return version
 }

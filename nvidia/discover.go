@@ -26,16 +26,17 @@ const (
 	persistenceSocket = "/run/nvidia-persistenced/socket"
 )
 
-// The kernel's PCI classes (pci_ids.h): all displays, and "other bridge", which
-// an NVSwitch is.
+// PCI classes (the kernel's pci_ids.h): all displays, and "other bridge", the class
+// of an NVSwitch.
 const (
 	classDisplay = "0x03"
 	classBridge  = "0x0680"
 )
 
-// Discover returns what the host below root has ("/"). It reads files, loads
-// nothing and opens no device. A host without NVIDIA's devices costs one look at
-// its PCI bus. It fails only where what the kernel says cannot be read.
+// Discover returns the inventory of the host whose file tree is root ("/"). It only
+// reads files: it loads no module and opens no device. On a host without NVIDIA's
+// devices it lists the PCI bus and returns. It fails only if a file of the kernel
+// cannot be read.
 func Discover(root string) (*Inventory, error) {
 	h := host{root}
 	i := &Inventory{}
@@ -60,7 +61,7 @@ func Discover(root string) (*Inventory, error) {
 	return i, nil
 }
 
-// host reads files below a root.
+// host reads files below a root directory.
 type host struct{ root string }
 
 func (h host) path(path string) string { return filepath.Join(h.root, path) }
@@ -70,8 +71,8 @@ func (h host) exists(path string) bool {
 	return err == nil
 }
 
-// read returns a file without the white space around it, "" for one that is not
-// there or is of a device that went away meanwhile.
+// read returns a file without surrounding white space. It returns "" if the file
+// does not exist or its device has just disappeared.
 func (h host) read(path string) string {
 	raw, err := os.ReadFile(h.path(path))
 	if err != nil {
@@ -80,7 +81,7 @@ func (h host) read(path string) string {
 	return string(bytes.TrimSpace(raw))
 }
 
-// names lists a directory, in order; nothing where there is none.
+// names lists a directory in order. It returns nil if the directory does not exist.
 func (h host) names(dir string) ([]string, error) {
 	d, err := os.Open(h.path(dir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,8 +96,7 @@ func (h host) names(dir string) ([]string, error) {
 	return names, err
 }
 
-// scanBus finds NVIDIA's devices by what the PCI bus says of them, with or
-// without a driver.
+// scanBus finds NVIDIA's devices on the PCI bus, with or without a driver.
 func (h host) scanBus(i *Inventory) error {
 	devices, err := h.names(pciDevices)
 	if err != nil {
@@ -129,9 +129,9 @@ func (h host) pciGPU(dir, id string) GPU {
 	return g
 }
 
-// versionLine is the first line of /proc/driver/nvidia/version, of which two
-// forms are known: "NVIDIA UNIX x86_64 Kernel Module  550.54.15  ..." and "NVIDIA
-// UNIX Open Kernel Module for x86_64  550.54.15  ...".
+// versionLine matches the first line of /proc/driver/nvidia/version, which has two
+// known forms: "NVIDIA UNIX x86_64 Kernel Module  550.54.15  ..." and "NVIDIA UNIX
+// Open Kernel Module for x86_64  550.54.15  ...".
 var versionLine = regexp.MustCompile(`Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)\s`)
 
 func (h host) readDriver(d *Driver) error {
@@ -145,22 +145,22 @@ func (h host) readDriver(d *Driver) error {
 	d.Loaded = true
 	match := versionLine.FindSubmatch(raw)
 	if match == nil {
-		return fmt.Errorf("%s/version: no version of a driver in it", procDriver)
+		return fmt.Errorf("%s/version: it contains no driver version", procDriver)
 	}
 	d.Version = string(match[1])
 	d.Open = bytes.Contains(raw, []byte("Open Kernel Module"))
 	return nil
 }
 
-// askDriver adds what the loaded driver knows.
+// askDriver adds what the loaded driver reports.
 func (h host) askDriver(i *Inventory) error {
-	taken, err := h.names(procDriver + "/gpus")
+	ids, err := h.names(procDriver + "/gpus")
 	if err != nil {
 		return err
 	}
-	for _, id := range taken {
+	for _, id := range ids {
 		n := slices.IndexFunc(i.GPUs, func(g GPU) bool { return strings.EqualFold(g.BusID, id) })
-		if n < 0 { // it is not seen on the bus: a container's own view of sysfs
+		if n < 0 { // not visible on the bus, as in a container with a sysfs of its own
 			n = len(i.GPUs)
 			i.GPUs = append(i.GPUs, GPU{Index: -1, BusID: strings.ToLower(id), Minor: -1, NUMANode: -1, Bound: "nvidia"})
 		}
@@ -178,8 +178,8 @@ func (h host) askDriver(i *Inventory) error {
 	return nil
 }
 
-// describe reads /proc/driver/nvidia/gpus/ID/information. A GPU that nothing
-// used since the driver was loaded has a UUID of question marks.
+// describe reads /proc/driver/nvidia/gpus/ID/information. A GPU that was not used
+// since the driver was loaded has question marks as its UUID.
 func describe(g *GPU, information string) {
 	for line := range strings.Lines(information) {
 		key, value, _ := strings.Cut(line, ":")
@@ -194,14 +194,14 @@ func describe(g *GPU, information string) {
 			if minor, err := strconv.Atoi(value); err == nil {
 				g.Minor = minor
 			}
-		case "GPU Excluded", "Blacklisted": // until 455
+		case "GPU Excluded", "Blacklisted": // its name before driver 455
 			g.Excluded = value == "Yes"
 		}
 	}
 }
 
-// number counts the GPUs as NVML does: by their bus ids, those alone that it
-// lets programs use.
+// number gives the GPUs the indices that NVML gives them: in the order of their bus
+// ids, counting only those that programs can use.
 func number(gpus []GPU) {
 	slices.SortFunc(gpus, func(a, b GPU) int { return cmp.Compare(a.BusID, b.BusID) })
 	index := 0
@@ -217,16 +217,16 @@ func number(gpus []GPU) {
 	}
 }
 
-// instances returns the compute instances of the GPU with this minor, as the
-// driver's capabilities have them: gpuMINOR/mig/giN/ciM/access.
+// instances returns the compute instances of the GPU with this minor number, from
+// the driver's capabilities: gpuMINOR/mig/giN/ciM/access.
 func (h host) instances(minor int) ([]MIGInstance, error) {
 	dir := fmt.Sprintf("%s/capabilities/gpu%d/mig", procDriver, minor)
-	parts, err := h.numbered(dir, "gi")
+	numbers, err := h.numbered(dir, "gi")
 	if err != nil {
 		return nil, err
 	}
-	var found []MIGInstance
-	for _, gi := range parts {
+	var instances []MIGInstance
+	for _, gi := range numbers {
 		inner := fmt.Sprintf("%s/gi%d", dir, gi)
 		own, err := h.capability(inner + "/access")
 		if err != nil {
@@ -241,13 +241,13 @@ func (h host) instances(minor int) ([]MIGInstance, error) {
 			if err != nil {
 				return nil, err
 			}
-			found = append(found, MIGInstance{GPUInstance: gi, Instance: ci, Caps: [2]int{own, compute}})
+			instances = append(instances, MIGInstance{GPUInstance: gi, Instance: ci, Caps: [2]int{own, compute}})
 		}
 	}
-	return found, nil
+	return instances, nil
 }
 
-// numbered returns the N of a directory's entries PREFIX N, sorted.
+// numbered returns the number N of each directory entry PREFIXN, sorted.
 func (h host) numbered(dir, prefix string) ([]int, error) {
 	names, err := h.names(dir)
 	if err != nil {
@@ -263,24 +263,24 @@ func (h host) numbered(dir, prefix string) ([]int, error) {
 	return numbers, nil
 }
 
-// capability returns the minor of the device that opens a capability.
+// capability returns the minor number of the device node for a capability.
 func (h host) capability(path string) (int, error) {
 	for line := range strings.Lines(h.read(path)) {
 		if value, ok := strings.CutPrefix(line, "DeviceFileMinor:"); ok {
 			return strconv.Atoi(strings.TrimSpace(value))
 		}
 	}
-	return 0, fmt.Errorf("%s: no DeviceFileMinor in it", path)
+	return 0, fmt.Errorf("%s: it contains no DeviceFileMinor", path)
 }
 
-// numberSwitches gives the switches the minors of /dev/nvidia-nvswitchN. The
-// driver lists them by bus id, and deals the minors out in that order.
+// numberSwitches gives the switches the minor numbers of /dev/nvidia-nvswitchN. The
+// driver lists the switches by bus id and numbers them in that order.
 func (h host) numberSwitches(switches []Switch) {
-	taken, err := h.names(procSwitches)
+	ids, err := h.names(procSwitches)
 	if err != nil {
 		return
 	}
-	for n, id := range taken {
+	for n, id := range ids {
 		for s := range switches {
 			if strings.EqualFold(switches[s].BusID, id) {
 				switches[s].Minor = n
@@ -289,7 +289,7 @@ func (h host) numberSwitches(switches []Switch) {
 	}
 }
 
-// majors returns the numbers of NVIDIA's character devices.
+// majors returns the major numbers of NVIDIA's character devices.
 func (h host) majors() map[string]uint32 {
 	majors := map[string]uint32{}
 	for line := range strings.Lines(h.read(procDevices)) {

@@ -25,7 +25,7 @@ func discover(t *testing.T, h standin.Host) *nvidia.Inventory {
 	return i
 }
 
-func TestDiscoverOne(t *testing.T) {
+func TestDiscoverOneGPU(t *testing.T) {
 	i := discover(t, standin.One())
 	want := []nvidia.GPU{{
 		Index: 0, UUID: "GPU-0f5f6bd1-6f3f-8ab9-6c8e-0a2c6a4b9a11", Model: "Tesla T4", BusID: "0000:00:1e.0",
@@ -43,7 +43,7 @@ func TestDiscoverOne(t *testing.T) {
 	}
 }
 
-func TestDiscoverEight(t *testing.T) {
+func TestDiscoverEightGPUs(t *testing.T) {
 	i := discover(t, standin.Eight())
 	var minors, indices []int
 	for _, g := range i.GPUs {
@@ -81,7 +81,7 @@ func TestDiscoverMIG(t *testing.T) {
 	}
 }
 
-func TestProblems(t *testing.T) {
+func TestDiscoverDiagnosesProblem(t *testing.T) {
 	with := func(h standin.Host, change func(*standin.Host)) standin.Host {
 		change(&h)
 		return h
@@ -92,9 +92,9 @@ func TestProblems(t *testing.T) {
 		kind nvidia.ProblemKind // "" for none
 		what string
 	}{
-		{"nothing of NVIDIA's", standin.Host{}, "", ""},
-		{"a module for nothing", standin.Host{Module: true}, "", ""},
-		{"all is well", standin.One(), "", ""},
+		{"no NVIDIA device", standin.Host{}, "", ""},
+		{"a module without a GPU", standin.Host{Module: true}, "", ""},
+		{"no problem", standin.One(), "", ""},
 		{"no driver", with(standin.One(), func(h *standin.Host) {
 			h.Driver, h.Module, h.Libraries, h.GPUs[0].Bound = "", false, "", ""
 		}), nvidia.ModuleMissing, standin.Kernel},
@@ -103,20 +103,20 @@ func TestProblems(t *testing.T) {
 		}), nvidia.NotLoaded, "not loaded"},
 		{"nouveau", with(standin.One(), func(h *standin.Host) {
 			h.Driver, h.GPUs[0].Bound = "", "nouveau"
-		}), nvidia.OtherDriver, "nouveau has the GPU 0000:00:1e.0"},
-		{"handed to a virtual machine", with(standin.One(), func(h *standin.Host) {
+		}), nvidia.OtherDriver, "nouveau is bound to the GPU 0000:00:1e.0"},
+		{"passed to a virtual machine", with(standin.One(), func(h *standin.Host) {
 			h.GPUs[0].Bound, h.GPUs[0].Model = "vfio-pci", ""
 		}), nvidia.OtherDriver, "vfio-pci"},
 		{"a driver without a GPU", with(standin.One(), func(h *standin.Host) {
 			h.GPUs = nil
 		}), nvidia.NoDevice, "550.54.15"},
-		{"an old card", with(standin.One(), func(h *standin.Host) {
+		{"an unsupported GPU", with(standin.One(), func(h *standin.Host) {
 			h.Driver, h.Libraries = "595.45.04", "595.45.04"
 			h.GPUs = []standin.GPU{{BusID: "0000:00:03.0", Device: "0x118a"}} // GRID K520
 		}), nvidia.GPUUnsupported, "0000:00:03.0 is 10de:118a"},
 		{"libraries of another version", with(standin.One(), func(h *standin.Host) {
 			h.Libraries = "560.35.03"
-		}), nvidia.VersionsDiffer, "is 550.54.15, and its libraries are 560.35.03"},
+		}), nvidia.VersionsDiffer, "has version 550.54.15, but its libraries have 560.35.03"},
 		{"no libraries", with(standin.One(), func(h *standin.Host) {
 			h.Libraries = ""
 		}), nvidia.NoLibraries, "libcuda.so"},
@@ -154,10 +154,10 @@ func TestExcludedGPUIsNotCounted(t *testing.T) {
 	}
 }
 
-func TestFingerprint(t *testing.T) {
+func TestFingerprintChangesWithInventory(t *testing.T) {
 	base := discover(t, standin.MIG()).Fingerprint()
 	if again := discover(t, standin.MIG()).Fingerprint(); again != base {
-		t.Errorf("Fingerprint() = %s and then %s", base, again)
+		t.Errorf("Fingerprint() = %s, then %s", base, again)
 	}
 	changes := map[string]func(*standin.Host){
 		"driver":    func(h *standin.Host) { h.Driver = "550.90.07" },

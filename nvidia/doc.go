@@ -1,4 +1,5 @@
-// Package nvidia finds NVIDIA's GPUs and makes their device nodes, without NVML
-// and without cgo: from /proc, /dev and sysfs alone. How they are described to
-// containers is package cdi's. It must not know containers, units or Docker.
+// Package nvidia finds NVIDIA's GPUs, loads the driver's modules and makes device
+// nodes. It reads /proc, /dev and sysfs and needs neither NVML nor cgo. Package
+// cdispec describes the GPUs to containers. Package nvidia must not know
+// containers, units or Docker.
 package nvidia

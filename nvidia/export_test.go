@@ -1,4 +1,4 @@
 package nvidia
 
-// Describe is describe.
+// Describe exports describe.
 func Describe(g *GPU, information string) { describe(g, information) }

@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// loadTimeout bounds the load of one module: that of a big host's driver takes
-// some ten seconds.
+// loadTimeout bounds the load of one module. The driver of a big host takes about
+// ten seconds.
 const loadTimeout = 2 * time.Minute
 
-// modprobe loads a module: by nvidia-modprobe where the driver's packages have
-// it, as its own libraries do, or else by kmod's program. Both know the module's
-// dependencies and options, and kmod's what an administrator forbids.
+// modprobe loads a module with nvidia-modprobe, as the driver's libraries do. If
+// nvidia-modprobe is missing or fails, it uses kmod's modprobe. Both follow the
+// module's dependencies and options. Only kmod's follows an administrator's
+// blacklist.
 func (h host) modprobe(ctx context.Context, module string) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
@@ -27,18 +28,17 @@ func (h host) modprobe(ctx context.Context, module string) error {
 	}
 	program, ok := h.tool("modprobe")
 	if !ok {
-		return errors.New("no modprobe on this host (install kmod)")
+		return errors.New("modprobe is missing (install kmod)")
 	}
 	return runQuietly(ctx, program, "--", module)
 }
 
-// runQuietly runs a program, and returns the first line that it says of what
-// went wrong.
+// runQuietly runs a program. The error has the first line of its standard error.
 func runQuietly(ctx context.Context, program string, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.WaitDelay = time.Second
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	err := cmd.Run()
 	if err == nil {
 		return nil
@@ -47,6 +47,6 @@ func runQuietly(ctx context.Context, program string, args ...string) error {
 		err = ctx.Err()
 	}
 	what := filepath.Base(program) + " " + strings.Join(args, " ")
-	first, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
+	first, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
 	return fmt.Errorf("%s: %w: %s", what, err, first)
 }

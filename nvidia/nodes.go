@@ -12,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The numbers that NVIDIA's driver has had since it was Linux's: the major of
-// its own devices, and minors that no GPU gets.
+// The fixed numbers of NVIDIA's driver: the major number of its devices, and minor
+// numbers that no GPU has.
 const (
 	frontendMajor = 195
 	modesetMinor  = 254
 	controlMinor  = 255
 )
 
-// node is a character device of the driver's.
+// node is a device node of the driver.
 type node struct {
 	path  string
 	major uint32
@@ -28,15 +28,15 @@ type node struct {
 	mode  uint32
 }
 
-// parameters are those of the module that say whose its device nodes are.
+// parameters are the module's parameters about device nodes.
 type parameters struct {
 	uid, gid int
 	mode     uint32
-	modify   bool // false: an administrator makes the nodes
+	modify   bool // false: the administrator makes the nodes
 }
 
-// nodes returns those that the host should have. A device whose major is not in
-// /proc/devices has none: its module is not loaded.
+// nodes returns the device nodes that the host should have. A device whose major
+// number is not in /proc/devices has no node, since its module is not loaded.
 func (h host) nodes(i *Inventory) []node {
 	p := h.parameters()
 	frontend := uint32(frontendMajor)
@@ -61,8 +61,8 @@ func (h host) nodes(i *Inventory) []node {
 	return append(nodes, h.capNodes(i)...)
 }
 
-// capNodes are those of MIG: of the instances, and of the two that let an
-// administrator configure and watch them.
+// capNodes returns the device nodes for MIG: those of the instances, and the two with
+// which an administrator configures and monitors them.
 func (h host) capNodes(i *Inventory) []node {
 	major, ok := i.Majors["nvidia-caps"]
 	if !ok {
@@ -93,8 +93,9 @@ func (h host) capNodes(i *Inventory) []node {
 	return nodes
 }
 
-// missing are the nodes that /dev has not, or has with other numbers, as after a
-// driver was loaded anew. An administrator's own nodes may have any.
+// missing returns the nodes that /dev lacks or has with other numbers, for example
+// after the driver was reloaded. Nodes that an administrator made may have any
+// numbers.
 func (h host) missing(i *Inventory) []string {
 	var missing []string
 	exact := h.parameters().modify
@@ -106,7 +107,7 @@ func (h host) missing(i *Inventory) []string {
 	return missing
 }
 
-// has is whether the node is there; exact: with these numbers.
+// has says whether the node exists, and with exact, whether its numbers match.
 func (h host) has(n node, exact bool) bool {
 	var st unix.Stat_t
 	if err := unix.Stat(h.path(n.path), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR {
@@ -115,8 +116,8 @@ func (h host) has(n node, exact bool) bool {
 	return !exact || unix.Major(st.Rdev) == n.major && unix.Minor(st.Rdev) == n.minor
 }
 
-// parameters reads /proc/driver/nvidia/params; the driver's own defaults where
-// it says nothing.
+// parameters reads /proc/driver/nvidia/params. A missing parameter has the driver's
+// default.
 func (h host) parameters() parameters {
 	p := parameters{mode: 0o666, modify: true}
 	for line := range strings.Lines(h.read(procDriver + "/params")) {
@@ -139,8 +140,8 @@ func (h host) parameters() parameters {
 	return p
 }
 
-// makeNodes makes the device nodes that are missing, unless the module's
-// parameters leave that to an administrator.
+// makeNodes makes the missing device nodes, unless the module's parameters leave
+// that to the administrator.
 func (h host) makeNodes(i *Inventory) error {
 	p := h.parameters()
 	if !p.modify {
@@ -157,7 +158,8 @@ func (h host) makeNodes(i *Inventory) error {
 	return nil
 }
 
-// make puts the finished node into its place: whoever sees it may open it.
+// make makes a node under a temporary name and renames it, so that its mode and owner
+// are right as soon as it is visible.
 func (h host) make(n node, p parameters) error {
 	path := h.path(n.path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // below /dev
@@ -171,7 +173,7 @@ func (h host) make(n node, p parameters) error {
 	if err := unix.Mknod(temporary, unix.S_IFCHR|n.mode, number); err != nil {
 		return err
 	}
-	// The umask took its part.
+	// The umask has reduced the mode.
 	err := errors.Join(os.Chmod(temporary, os.FileMode(n.mode)), os.Chown(temporary, p.uid, p.gid))
 	if err == nil {
 		err = os.Rename(temporary, path)
@@ -182,9 +184,9 @@ func (h host) make(n node, p parameters) error {
 	return nil
 }
 
-// linkNodes makes /dev/char/MAJOR:MINOR for the driver's nodes. udev makes none,
-// as the driver tells it of no device, and runc before 1.1.7 drops the rule of a
-// device without one under Docker's systemd cgroup driver.
+// linkNodes makes the links /dev/char/MAJOR:MINOR for the driver's nodes. udev does
+// not make them, because the driver registers no devices with it. Without the link,
+// runc before 1.1.7 drops a device's rule under Docker's systemd cgroup driver.
 func (h host) linkNodes(i *Inventory) error {
 	for _, n := range h.nodes(i) {
 		if !h.has(n, true) {
@@ -192,7 +194,7 @@ func (h host) linkNodes(i *Inventory) error {
 		}
 		link := h.path(fmt.Sprintf("/dev/char/%d:%d", n.major, n.minor))
 		target := filepath.Join("..", strings.TrimPrefix(n.path, "/dev/"))
-		if now, err := os.Readlink(link); err == nil && now == target {
+		if current, err := os.Readlink(link); err == nil && current == target {
 			continue
 		}
 		if err := replaceLink(target, link); err != nil {

@@ -8,27 +8,27 @@ import (
 )
 
 const (
-	// defaultWait is longer than a driver takes for the eight GPUs of a big host.
+	// defaultWait is longer than a driver needs for the eight GPUs of a big host.
 	defaultWait = time.Minute
 	poll        = 200 * time.Millisecond
 )
 
-// Options are how Prepare goes about it.
+// Options are the options of [Prepare].
 type Options struct {
 	Root    string        // "/" on a host
-	Modeset bool          // nvidia-modeset is wanted, too: for graphics
-	Wait    time.Duration // how long at most for the driver to take its GPUs; 0: a minute
-	// Progress is told what is waited for, in words that fit a status line:
-	// "gpu: loading nvidia-uvm". It may be nil.
+	Modeset bool          // load nvidia-modeset, too: for graphics
+	Wait    time.Duration // the longest wait for the driver to initialize its GPUs; 0: a minute
+	// Progress, unless nil, receives what Prepare waits for, as text for a status
+	// line: "gpu: loading nvidia-uvm".
 	Progress func(string)
 }
 
-// Prepare makes the host's GPUs usable, as nvidia-modprobe does at a program's
-// first use of them: loads the modules, makes the device nodes that are
-// missing and their links below /dev/char, and waits for the driver to have
-// taken its GPUs. It returns what there is afterwards. What cannot be cured is
-// in the inventory's Driver.Problem, and no error. A host without a GPU is left
-// alone, and one where all is in place is only looked at.
+// Prepare makes the host's GPUs usable, as nvidia-modprobe does when a program first
+// uses them: it loads the modules, makes missing device nodes and their links below
+// /dev/char, and waits until the driver has initialized its GPUs. It returns the
+// inventory afterwards. A problem that it cannot solve is in the inventory's
+// Driver.Problem and is not an error. It changes nothing on a host without a GPU,
+// or if everything is in place.
 func Prepare(ctx context.Context, o Options) (*Inventory, error) {
 	i, err := Discover(o.Root)
 	if err != nil || !i.Present() {
@@ -58,7 +58,7 @@ func Prepare(ctx context.Context, o Options) (*Inventory, error) {
 	return i, nil
 }
 
-// wantedModules are those that are not loaded and can be.
+// wantedModules returns the modules that are not loaded but can be.
 func (h host) wantedModules(i *Inventory, modeset bool) []string {
 	if p := i.Driver.Problem; p != nil && !i.Driver.Loaded && p.Kind != NotLoaded {
 		return nil
@@ -76,7 +76,7 @@ func (h host) wantedModules(i *Inventory, modeset bool) []string {
 	return wanted
 }
 
-// load loads the modules. failed is why the driver itself did not load.
+// load loads the modules. failed says why the driver itself could not be loaded.
 func (h host) load(ctx context.Context, i *Inventory, o Options) (failed, err error) {
 	for _, module := range h.wantedModules(i, o.Modeset) {
 		o.tell("gpu: loading " + module)
@@ -94,8 +94,8 @@ func (h host) load(ctx context.Context, i *Inventory, o Options) (failed, err er
 	return nil, nil
 }
 
-// settle waits until the driver has taken every GPU that is bound to it or to
-// nobody, and returns what there is then, or when the time is up.
+// settle waits until the driver has initialized each GPU that is bound to it, or
+// until the timeout. It returns the inventory of that moment.
 func (h host) settle(ctx context.Context, o Options) (*Inventory, error) {
 	wait := o.Wait
 	if wait == 0 {
@@ -108,7 +108,7 @@ func (h host) settle(ctx context.Context, o Options) (*Inventory, error) {
 		if err != nil || !i.Driver.Loaded || !slices.ContainsFunc(i.GPUs, pending) {
 			return i, err
 		}
-		o.tell("gpu: waiting for the driver to take its GPUs")
+		o.tell("gpu: waiting for the driver to initialize its GPUs")
 		select {
 		case <-ctx.Done():
 			return i, ctx.Err()
@@ -119,17 +119,17 @@ func (h host) settle(ctx context.Context, o Options) (*Inventory, error) {
 	}
 }
 
-// pending is whether the driver has the device and does not tell of it yet. A
-// device that it refused is bound to nobody, and nothing to wait for.
+// pending says whether the driver is bound to the GPU but does not list it yet. A GPU
+// that it refused is not bound to it.
 func pending(g GPU) bool { return g.Bound == "nvidia" && g.Minor < 0 }
 
-func (o Options) tell(what string) {
+func (o Options) tell(status string) {
 	if o.Progress != nil {
-		o.Progress(what)
+		o.Progress(status)
 	}
 }
 
-// tool finds a program where hosts have it.
+// tool finds a program in the host's usual directories.
 func (h host) tool(name string) (string, bool) {
 	for _, dir := range []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin"} {
 		if path := filepath.Join(dir, name); h.exists(path) {

@@ -20,11 +20,11 @@ import (
 	"github.com/dockhost/dockhost/nvidia/standin"
 )
 
-// bench is a host whose programs note how they were called.
+// bench is a host whose programs record their calls.
 type bench struct {
 	*testing.T
 	root, calls string
-	said        []string
+	progress    []string
 }
 
 func newBench(t *testing.T, h standin.Host) *bench {
@@ -36,7 +36,7 @@ func newBench(t *testing.T, h standin.Host) *bench {
 	return b
 }
 
-// program installs one that does this after it has noted its call.
+// program installs a program that records its call and runs a script.
 func (b *bench) program(name, script string) {
 	b.Helper()
 	path := filepath.Join(b.root, "usr/sbin", name)
@@ -49,7 +49,7 @@ func (b *bench) program(name, script string) {
 	}
 }
 
-// loads is a script that has the driver be loaded.
+// loads returns a script that makes the host h, with its driver loaded.
 func (b *bench) loads(h standin.Host) string {
 	b.Helper()
 	after := b.TempDir()
@@ -78,7 +78,7 @@ func (b *bench) prepare(o nvidia.Options) *nvidia.Inventory {
 	b.Helper()
 	o.Root = b.root
 	if o.Progress == nil {
-		o.Progress = func(what string) { b.said = append(b.said, what) }
+		o.Progress = func(what string) { b.progress = append(b.progress, what) }
 	}
 	i, err := nvidia.Prepare(b.Context(), o)
 	if err != nil {
@@ -87,7 +87,7 @@ func (b *bench) prepare(o nvidia.Options) *nvidia.Inventory {
 	return i
 }
 
-// needsNodes skips where device nodes cannot be made.
+// needsNodes skips the test if it cannot make device nodes.
 func needsNodes(t *testing.T) {
 	t.Helper()
 	if err := unix.Mknod(filepath.Join(t.TempDir(), "null"), unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))); err != nil {
@@ -95,7 +95,7 @@ func needsNodes(t *testing.T) {
 	}
 }
 
-// device is "MAJOR:MINOR MODE" of a node, or what is wrong with it.
+// device returns "MAJOR:MINOR MODE" of a node, or why it is not a device node.
 func (b *bench) device(path string) string {
 	b.Helper()
 	var st unix.Stat_t
@@ -117,9 +117,9 @@ func notLoaded(h standin.Host) standin.Host {
 	return h
 }
 
-// The modules are loaded, and the nodes made with the numbers that the driver
-// has then, where programs and runc look for them.
-func TestPrepare(t *testing.T) {
+// Prepare loads the modules and makes the nodes, and the links that runc needs, with
+// the driver's numbers.
+func TestPrepareLoadsModulesAndMakesNodes(t *testing.T) {
 	needsNodes(t)
 	one := standin.One()
 	b := newBench(t, notLoaded(one))
@@ -129,10 +129,10 @@ func TestPrepare(t *testing.T) {
 		t.Errorf("driver = %+v, missing = %v, want all in place", i.Driver, i.Missing)
 	}
 	if diff := cmp.Diff([]string{"modprobe -- nvidia", "modprobe -- nvidia-uvm"}, b.called()); diff != "" {
-		t.Errorf("programs that ran (-want +got):\n%s", diff)
+		t.Errorf("programs (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"gpu: loading nvidia", "gpu: loading nvidia-uvm"}, b.said); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"gpu: loading nvidia", "gpu: loading nvidia-uvm"}, b.progress); diff != "" {
+		t.Errorf("progress (-want +got):\n%s", diff)
 	}
 	for path, want := range map[string]string{
 		"/dev/nvidiactl": "195:255 666", "/dev/nvidia0": "195:0 666", "/dev/nvidia-uvm": "511:0 666", "/dev/nvidia-uvm-tools": "511:1 666",
@@ -146,7 +146,7 @@ func TestPrepare(t *testing.T) {
 		}
 	}
 
-	// Nothing is left to do the next time.
+	// The second time there is nothing to do.
 	if err := os.Remove(b.calls); err != nil {
 		t.Fatal(err)
 	}
@@ -155,9 +155,9 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// A node with the numbers of a driver that was loaded before is made anew; the
-// nodes of MIG devices lie in a directory of their own.
-func TestPrepareNodes(t *testing.T) {
+// Prepare replaces a node with the numbers of an earlier driver. The nodes of MIG
+// devices are in a directory of their own.
+func TestPrepareReplacesNodes(t *testing.T) {
 	needsNodes(t)
 	b := newBench(t, standin.MIG())
 	if err := os.MkdirAll(filepath.Join(b.root, "dev"), 0o755); err != nil {
@@ -179,13 +179,13 @@ func TestPrepareNodes(t *testing.T) {
 		}
 	}
 	if _, err := os.Lstat(filepath.Join(b.root, "dev/nvidia-uvm.dockhost")); err == nil {
-		t.Error("a node that was to be renamed is left")
+		t.Error("a temporary node is left")
 	}
 }
 
-// Where the module's parameters leave the nodes to an administrator, none is
-// made, and those that lack are told.
-func TestPrepareLeavesNodesToAnAdministrator(t *testing.T) {
+// If the module's parameters leave the nodes to the administrator, Prepare makes none
+// and reports the missing ones.
+func TestPrepareLeavesNodesToAdministrator(t *testing.T) {
 	h := standin.One()
 	h.OwnNodes = true
 	b := newBench(t, h)
@@ -198,8 +198,8 @@ func TestPrepareLeavesNodesToAnAdministrator(t *testing.T) {
 	}
 }
 
-// NVIDIA's own program goes before kmod's, which is asked where it fails.
-func TestPrepareByWhat(t *testing.T) {
+// Prepare uses nvidia-modprobe, and kmod's modprobe if that fails.
+func TestPreparePrefersNVIDIAModprobe(t *testing.T) {
 	one := standin.One()
 	one.OwnNodes = true
 	tests := []struct {
@@ -221,27 +221,27 @@ func TestPrepareByWhat(t *testing.T) {
 				t.Errorf("driver = %+v, want it loaded", i.Driver)
 			}
 			if diff := cmp.Diff(test.want, b.called()); diff != "" {
-				t.Errorf("programs that ran (-want +got):\n%s", diff)
+				t.Errorf("programs (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// A module that does not load is told with what its loader says.
-func TestPrepareCannotLoad(t *testing.T) {
+// If a module does not load, the problem has modprobe's message.
+func TestPrepareReportsModprobeError(t *testing.T) {
 	b := newBench(t, notLoaded(standin.One()))
 	b.program("modprobe", "echo \"modprobe: ERROR: could not insert 'nvidia': Key was rejected by service\" >&2; exit 1")
 	i := b.prepare(nvidia.Options{})
 	if i.Driver.Problem == nil || !strings.Contains(i.Driver.Problem.What, "Key was rejected by service") {
-		t.Errorf("problem = %+v, want what modprobe says", i.Driver.Problem)
+		t.Errorf("problem = %+v, want modprobe's message", i.Driver.Problem)
 	}
 	if want := []string{"modprobe -- nvidia"}; !slices.Equal(b.called(), want) {
 		t.Errorf("programs that ran: %v, want %v", b.called(), want)
 	}
 }
 
-// Without a GPU, or with one that is another driver's, nothing is loaded.
-func TestPrepareLeavesAlone(t *testing.T) {
+// Prepare loads nothing without a GPU, or if another driver is bound to it.
+func TestPrepareLoadsNothing(t *testing.T) {
 	nouveau := notLoaded(standin.One())
 	nouveau.GPUs[0].Bound = "nouveau"
 	for name, h := range map[string]standin.Host{"no GPU": {Module: true}, "nouveau": nouveau} {
@@ -256,19 +256,19 @@ func TestPrepareLeavesAlone(t *testing.T) {
 	}
 }
 
-// GPUs that the driver is still at are waited for, and not forever.
+// Prepare waits for GPUs that the driver is still initializing, up to a timeout.
 func TestPrepareWaits(t *testing.T) {
 	ready := standin.One()
 	ready.OwnNodes = true
 	busy := ready
 	busy.GPUs = slices.Clone(ready.GPUs)
 	busy.GPUs[0].Model = ""
-	t.Run("until they are there", func(t *testing.T) {
+	t.Run("until they are initialized", func(t *testing.T) {
 		b := newBench(t, busy)
 		loads := b.loads(ready)
 		i := b.prepare(nvidia.Options{Wait: time.Hour, Progress: func(what string) {
-			if what != "gpu: waiting for the driver to take its GPUs" {
-				t.Errorf("told: %q", what)
+			if what != "gpu: waiting for the driver to initialize its GPUs" {
+				t.Errorf("progress = %q", what)
 			}
 			if out, err := exec.Command("sh", "-c", loads).CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, out)
@@ -278,17 +278,17 @@ func TestPrepareWaits(t *testing.T) {
 			t.Errorf("GPU = %+v, want a usable one", i.GPUs[0])
 		}
 	})
-	t.Run("until the time is up", func(t *testing.T) {
+	t.Run("until the timeout", func(t *testing.T) {
 		if i := newBench(t, busy).prepare(nvidia.Options{Wait: time.Millisecond}); i.GPUs[0].Usable() {
 			t.Errorf("GPU = %+v, want one that is not usable", i.GPUs[0])
 		}
 	})
-	t.Run("until it is ended", func(t *testing.T) {
+	t.Run("until ctx ends", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		b := newBench(t, busy)
 		_, err := nvidia.Prepare(ctx, nvidia.Options{Root: b.root, Wait: time.Hour, Progress: func(string) { cancel() }})
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("error = %v, want that it was ended", err)
+			t.Errorf("error = %v, want context.Canceled", err)
 		}
 	})
 }

@@ -16,34 +16,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxClaim bounds what is read of a claim: members of the group docker may write
-// them.
+// maxClaim is how much of a claim is read, in bytes: members of the group docker
+// may write claims.
 const maxClaim = 16 << 10
 
-// ImagesDir is where programs that need an image say so.
+// ImagesDir contains the claims of programs that need an image.
 func (d Dir) ImagesDir() string { return filepath.Join(string(d), "images") }
 
-// Claim says that a program is about to use an image, so that nobody removes it
-// between its being found, or pulled, and its container's being made. The kernel
-// ends it with the program: it is a lock (flock(2)) on a file.
+// Claim keeps housekeeping from removing an image that a program has found or
+// pulled, until the program has created a container from it. It is a lock
+// (flock(2)) on a file, so the kernel ends it with the program.
 type Claim struct {
-	file *os.File
-	said Claimed
-	size int // of what was written
+	file    *os.File
+	content Claimed
+	size    int // of the file
 }
 
-// Claimed is what a claim says.
+// Claimed is the content of a claim.
 type Claimed struct {
 	// Ref is the image, as it was declared.
 	Ref string `json:"ref"`
-	// Need is how many bytes are still to come, as far as is known.
+	// Need is how many bytes the pull still needs, as far as is known.
 	Need int64 `json:"need,omitempty"`
-	// Pulled is the ID of the image once it was pulled.
+	// Pulled is the ID of the image after a pull.
 	Pulled string `json:"pulled,omitempty"`
 }
 
-// Claim claims an image. It waits for a removal that is going on, so that whoever
-// looks for the image afterwards finds what stays.
+// Claim claims an image. It waits for a removal of images that is under way: an
+// image that is found afterwards stays.
 func (d Dir) Claim(ctx context.Context, ref string) (*Claim, error) {
 	unlock, err := d.lockImages(ctx, unix.LOCK_SH)
 	if err != nil {
@@ -54,7 +54,7 @@ func (d Dir) Claim(ctx context.Context, ref string) (*Claim, error) {
 	if err != nil {
 		return nil, fmt.Errorf("claim image %q: %w", ref, err)
 	}
-	c := &Claim{file: file, said: Claimed{Ref: ref}}
+	c := &Claim{file: file, content: Claimed{Ref: ref}}
 	if err := errors.Join(unix.Flock(int(file.Fd()), unix.LOCK_EX), c.write()); err != nil {
 		c.Release()
 		return nil, fmt.Errorf("claim image %q: %w", ref, err)
@@ -62,27 +62,27 @@ func (d Dir) Claim(ctx context.Context, ref string) (*Claim, error) {
 	return c, nil
 }
 
-// Need says how many bytes are still to come. A nil claim says nothing.
+// Need records how many bytes the pull still needs. A nil claim does nothing.
 func (c *Claim) Need(bytes int64) {
-	if c != nil && c.said.Need != bytes {
-		c.said.Need = bytes
-		_ = c.write() // without, the pull goes on as before
+	if c != nil && c.content.Need != bytes {
+		c.content.Need = bytes
+		_ = c.write() // if it fails, the pull continues all the same
 	}
 }
 
-// Pulled says that the image was pulled, and has this ID. The agent remembers
-// that dockhost brought it.
+// Pulled records the ID of the image that was pulled. The agent then knows that
+// dockhost pulled it, and may remove it later. A nil claim does nothing.
 func (c *Claim) Pulled(id string) {
 	if c != nil {
-		c.said.Pulled, c.said.Need = id, 0
-		_ = c.write() // without, the image counts as somebody else's, and stays
+		c.content.Pulled, c.content.Need = id, 0
+		_ = c.write() // if it fails, housekeeping never removes the image
 	}
 }
 
-// write replaces what the claim says, in one piece: whoever reads it meanwhile
-// must not take it for a claim of nothing. So it never gets shorter.
+// write replaces the content in one write, padded so that the file never gets
+// shorter: a concurrent reader must not see an empty claim.
 func (c *Claim) write() error {
-	raw, err := json.Marshal(c.said)
+	raw, err := json.Marshal(c.content)
 	if err != nil {
 		return err
 	}
@@ -92,33 +92,34 @@ func (c *Claim) write() error {
 	return err
 }
 
-// Release ends the claim. One that pulled leaves a note for the agent.
+// Release ends the claim. After a pull its file stays, for the agent. A nil claim
+// does nothing.
 func (c *Claim) Release() {
 	if c == nil {
 		return
 	}
-	if c.said.Pulled == "" {
+	if c.content.Pulled == "" {
 		_ = os.Remove(c.file.Name())
 	}
 	_ = c.file.Close()
 }
 
-// Claims returns what is claimed now, and what was pulled by claims that have
-// ended.
+// Claims returns the claims that are held now, and all claims, held or ended,
+// that have pulled an image.
 func (d Dir) Claims() (now, pulled []Claimed, err error) {
-	err = d.eachClaim(func(_ string, said Claimed, held bool) {
+	err = d.eachClaim(func(_ string, claim Claimed, held bool) {
 		if held {
-			now = append(now, said)
+			now = append(now, claim)
 		}
-		if said.Pulled != "" {
-			pulled = append(pulled, said)
+		if claim.Pulled != "" {
+			pulled = append(pulled, claim)
 		}
 	})
 	return now, pulled, err
 }
 
-// SweepClaims removes what claims that have ended have left, once what was
-// pulled by them is remembered. It is for who has locked the images.
+// SweepClaims removes the files of ended claims, after the agent has recorded
+// what they pulled. The caller holds the lock of [Dir.LockImages].
 func (d Dir) SweepClaims() error {
 	var errs []error
 	err := d.eachClaim(func(path string, _ Claimed, held bool) {
@@ -129,7 +130,9 @@ func (d Dir) SweepClaims() error {
 	return errors.Join(append(errs, err)...)
 }
 
-func (d Dir) eachClaim(tell func(path string, said Claimed, held bool)) error {
+// eachClaim calls visit for each claim; held says whether its program still holds
+// it.
+func (d Dir) eachClaim(visit func(path string, claim Claimed, held bool)) error {
 	entries, err := os.ReadDir(d.ImagesDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read claims of images: %w", err)
@@ -139,39 +142,39 @@ func (d Dir) eachClaim(tell func(path string, said Claimed, held bool)) error {
 			continue
 		}
 		path := filepath.Join(d.ImagesDir(), entry.Name())
-		said, held, err := readClaim(path)
+		claim, held, err := readClaim(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return fmt.Errorf("read claims of images: %w", err)
 		default:
-			tell(path, said, held)
+			visit(path, claim, held)
 		}
 	}
 	return nil
 }
 
-func readClaim(path string) (said Claimed, held bool, err error) {
+func readClaim(path string) (claim Claimed, held bool, err error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return said, false, err
+		return claim, false, err
 	}
 	defer file.Close()
 	err = unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB)
 	held = errors.Is(err, unix.EWOULDBLOCK)
 	if err != nil && !held {
-		return said, false, err
+		return claim, false, err
 	}
 	raw, err := io.ReadAll(io.LimitReader(file, maxClaim))
 	if err != nil {
-		return said, held, err
+		return claim, held, err
 	}
-	_ = json.Unmarshal(raw, &said) // a half written one says nothing
-	return said, held, nil
+	_ = json.Unmarshal(raw, &claim) // a half written claim counts as an empty one
+	return claim, held, nil
 }
 
-// LockImages keeps others from claiming images, for as long as one is removed.
-// Claims that are held already stay.
+// LockImages keeps programs from claiming images while images are removed. Claims
+// that are held already remain.
 func (d Dir) LockImages(ctx context.Context) (unlock func(), err error) {
 	unlock, err = d.lockImages(ctx, unix.LOCK_EX)
 	if err != nil {
@@ -180,17 +183,17 @@ func (d Dir) LockImages(ctx context.Context) (unlock func(), err error) {
 	return unlock, nil
 }
 
-// LockPause is how long to wait before a lock is asked for again. Who locks and
-// unlocks in a row leaves twice as much time in between.
+// LockPause is the time between two tries to take the lock. A program that locks
+// repeatedly must leave twice as much time between its locks.
 const LockPause = 5 * time.Millisecond
 
-// lockImages locks a file that is never removed. Who may only read it may lock it:
-// it has the group of its directory.
+// lockImages locks a file that is never removed. Read permission is enough to lock
+// it, and the group of the directory has that.
 func (d Dir) lockImages(ctx context.Context, how int) (unlock func(), err error) {
 	if err := os.MkdirAll(d.ImagesDir(), 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(d.ImagesDir(), "lock"), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o640) //nolint:gosec // G302: its group is to lock it
+	file, err := os.OpenFile(filepath.Join(d.ImagesDir(), "lock"), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o640) //nolint:gosec // G302: the group must be able to lock it
 	if err != nil {
 		return nil, err
 	}

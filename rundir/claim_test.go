@@ -53,8 +53,8 @@ func TestClaim(t *testing.T) {
 	none.Release()
 }
 
-// A removal that goes on is waited for, and claims that are held do not keep
-// others from removing.
+// A claim waits for a removal of images, and a held claim does not block removals
+// of other images.
 func TestClaimWaits(t *testing.T) {
 	dir := Dir(t.TempDir())
 	held, err := dir.Claim(t.Context(), "app:1")
@@ -79,7 +79,7 @@ func TestClaimWaits(t *testing.T) {
 	claim.Release()
 }
 
-// A program that is killed leaves no claim, and its note where it pulled.
+// A killed program holds no claim any more; the record of its pull stays.
 func TestClaimOfTheDead(t *testing.T) {
 	if ref := os.Getenv("TEST_CLAIM"); ref != "" {
 		claim, err := Dir(".").Claim(t.Context(), ref)
@@ -111,6 +111,6 @@ func TestClaimOfTheDead(t *testing.T) {
 	}
 	_ = command.Wait()
 	if now, pulled, err := dir.Claims(); len(now) != 0 || len(pulled) != 1 || err != nil {
-		t.Errorf("Claims() after its end = %v, %v, %v, want what it pulled", now, pulled, err)
+		t.Errorf("Claims() after its end = %v, %v, %v, want only what it pulled", now, pulled, err)
 	}
 }

@@ -1,7 +1,7 @@
-// Package rundir is the files under /run/dockhost by which the agent and the
-// supervisors meet, and nothing else: the agent writes what each container is,
-// a supervisor writes how it fares. Every file is written atomically and is
-// root's alone.
+// Package rundir reads and writes the files under /run/dockhost through which the
+// agent and the supervisors communicate: the agent writes each container's
+// declaration, and a supervisor writes its container's state. Every file is
+// written atomically, and only root can read it.
 package rundir
 
 import (
@@ -18,23 +18,23 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// Path is where the directory lies on a host.
+// Path is the directory on a host.
 const Path = "/run/dockhost"
 
-// Dir is the directory, at Path on a host and elsewhere in a test.
+// Dir is the run directory: Path on a host, another one in a test.
 type Dir string
 
-// LoginsDir is a directory with a Docker config.json that holds the registry
-// logins of the assignment.
+// LoginsDir contains a Docker config.json with the registry logins of the
+// assignment.
 func (d Dir) LoginsDir() string { return filepath.Join(string(d), "logins") }
 
-// RuntimeDir is where placements lie.
+// RuntimeDir contains the placements (package placement).
 func (d Dir) RuntimeDir() string { return filepath.Join(string(d), "runtime") }
 
-// StateDir is where supervisors say how their containers fare.
+// StateDir contains the states that supervisors write.
 func (d Dir) StateDir() string { return filepath.Join(string(d), "state") }
 
-// Socket is the agent's local API.
+// Socket is the socket of the agent's local API.
 func (d Dir) Socket() string { return filepath.Join(string(d), "agent.sock") }
 
 // Fetched says whether user data was found in this boot.
@@ -43,29 +43,29 @@ func (d Dir) Fetched() bool {
 	return err == nil
 }
 
-// SetFetched notes that user data was found in this boot.
+// SetFetched records that user data was found in this boot.
 func (d Dir) SetFetched() error {
 	if d.Fetched() {
 		return nil
 	}
 	if err := os.MkdirAll(string(d), 0o750); err != nil {
-		return fmt.Errorf("note that user data was found: %w", err)
+		return fmt.Errorf("record that user data was found: %w", err)
 	}
 	if err := os.WriteFile(d.fetched(), nil, 0o600); err != nil {
-		return fmt.Errorf("note that user data was found: %w", err)
+		return fmt.Errorf("record that user data was found: %w", err)
 	}
 	return nil
 }
 
 func (d Dir) fetched() string { return filepath.Join(string(d), "fetched") }
 
-// WriteContainer tells the supervisor of a container what it is.
+// WriteContainer writes a container's declaration for its supervisor.
 func (d Dir) WriteContainer(c *spec.Container) error {
 	return write(d.container(c.Name), c)
 }
 
-// Container returns what an assigned container is. The error is
-// [fs.ErrNotExist] when none of that name is assigned.
+// Container returns the declaration of an assigned container. The error is
+// [fs.ErrNotExist] when no container of that name is assigned.
 func (d Dir) Container(name string) (*spec.Container, error) {
 	c, err := ReadDeclaration(d.container(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,12 +83,12 @@ func ReadDeclaration(path string) (*spec.Container, error) {
 	return &c, nil
 }
 
-// RemoveContainer forgets a container and its state.
+// RemoveContainer removes a container's declaration and its state.
 func (d Dir) RemoveContainer(name string) error {
 	return errors.Join(remove(d.container(name)), remove(d.state(name)))
 }
 
-// Containers lists the names of the containers that supervisors were told of.
+// Containers returns the names of the containers with a declaration.
 func (d Dir) Containers() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(string(d), "containers"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -103,55 +103,56 @@ func (d Dir) Containers() ([]string, error) {
 	return names, nil
 }
 
-// State is how a container fares, as its supervisor has it.
+// State is the state of a container, written by its supervisor.
 type State struct {
-	// Phase is the supervisor's state: waiting, pulling, creating, starting,
+	// Phase is the phase of the container's life: waiting, pulling, creating, starting,
 	// unready, running, stopping or ended.
 	Phase string `json:"phase"`
 	// Since is when the phase began.
 	Since time.Time `json:"since"`
-	// Ready says whether the container is ready as its notify mode has it.
+	// Ready says whether the container is ready, by the rule of its notify mode.
 	Ready bool `json:"ready"`
-	// Restart is the assigned container's restart: "" and "always" mean that
-	// it is never done.
+	// Restart is the container's restart policy: with "" and "always" it never
+	// counts as finished.
 	Restart string `json:"restart,omitempty"`
-	// ConfigHash is the [spec.Container.Hash] of what the supervisor runs.
+	// ConfigHash is the [spec.Container.Hash] of the declaration that runs.
 	ConfigHash string `json:"config_hash"`
-	// ContainerID is "" before the container is made.
+	// ContainerID is "" before the container is created.
 	ContainerID string `json:"container_id,omitempty"`
-	// Image is the reference, Digest the registry's digest of what runs.
+	// Image is the reference, Digest the registry's digest of the image that runs.
 	Image  string `json:"image"`
 	Digest string `json:"digest,omitempty"`
-	// Cached says that the registry could not be asked, so that the image
-	// that the host had was taken.
+	// Cached says that the registry could not be asked, so that the container
+	// uses the image that the host had.
 	Cached bool `json:"cached,omitempty"`
-	// GPU is which of its GPUs the container has lost, and why; "" is none.
+	// GPU says which GPU the container has lost, and why; "" if it has lost none.
 	GPU string `json:"gpu,omitempty"`
-	// LastError is what went wrong last, also in an earlier run; nil once the
-	// container has become ready, but for why its image is a cached one.
+	// LastError is the last error, also of an earlier run. It is nil once the
+	// container is ready, except for the reason why its image is cached.
 	LastError *Failure `json:"last_error,omitempty"`
 }
 
-// Finished says that the container did its work: it ended, without an error,
-// and is not to be started again for that.
+// Finished says whether the container has done its work: it ended without an
+// error, and its restart policy does not start it again.
 func (s State) Finished() bool {
 	return s.Phase == "ended" && s.LastError == nil && (s.Restart == "no" || s.Restart == "on-failure")
 }
 
-// Failure is something that went wrong.
+// Failure is an error and when it happened.
 type Failure struct {
 	At      time.Time `json:"at"`
 	Message string    `json:"message"`
-	// ConfigHash is the [spec.Container.Hash] of what it went wrong with.
+	// ConfigHash is the [spec.Container.Hash] of the declaration that failed; ""
+	// where the declaration is not to blame.
 	ConfigHash string `json:"config_hash,omitempty"`
 }
 
-// WriteState says how a container fares.
+// WriteState writes the state of a container.
 func (d Dir) WriteState(name string, s State) error {
 	return write(d.state(name), s)
 }
 
-// State returns how a container fares. The error is [fs.ErrNotExist] when no
+// State returns the state of a container. The error is [fs.ErrNotExist] when no
 // supervisor of that name has run since boot.
 func (d Dir) State(name string) (State, error) {
 	var s State

@@ -16,8 +16,8 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// The agent and the supervisor must agree on the hash of a container, of which
-// one of them has only what the file holds.
+// The agent and the supervisor compute the same hash of a container, although the
+// supervisor reads it from a file.
 func TestContainer(t *testing.T) {
 	dir := Dir(t.TempDir())
 	grace := 3
@@ -39,7 +39,7 @@ func TestContainer(t *testing.T) {
 	}
 	info, err := os.Stat(filepath.Join(string(dir), "containers/web.json"))
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode = %v, %v, want 0600: environments are secrets", info.Mode(), err)
+		t.Errorf("mode = %v, %v, want 0600: the environment may hold secrets", info.Mode(), err)
 	}
 	if names, err := dir.Containers(); err != nil || !cmp.Equal(names, []string{"web"}) {
 		t.Errorf("Containers() = %v, %v", names, err)
@@ -58,6 +58,6 @@ func TestContainer(t *testing.T) {
 func TestContainerNotAssigned(t *testing.T) {
 	_, err := Dir(t.TempDir()).Container("web")
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), `no container "web" is assigned`) {
-		t.Errorf("Container() = %v, want that none is assigned", err)
+		t.Errorf("Container() = %v, want an error that says that none is assigned", err)
 	}
 }

@@ -10,16 +10,16 @@ import (
 	"syscall"
 )
 
-// configFile is daemon.json as it was read.
+// configFile is a daemon.json.
 type configFile struct {
-	// file is where it lies, with symbolic links resolved, so that they stay.
+	// file is its path with symbolic links resolved, so that links are kept.
 	file string
-	// info is nil where there was no file.
+	// info is nil if the file did not exist.
 	info fs.FileInfo
 	text []byte
 }
 
-// readConfig reads a daemon.json; one that does not exist is empty.
+// readConfig reads a daemon.json. A file that does not exist counts as empty.
 func readConfig(path string) (*configFile, error) {
 	file, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,7 +42,7 @@ func readConfig(path string) (*configFile, error) {
 	return &configFile{file: file, info: info, text: text}, nil
 }
 
-// at puts the file's name before an error that has a position in it.
+// at puts the file's name before an error that begins with a position.
 func (c *configFile) at(err error) error { return fmt.Errorf("%s:%w", c.file, err) }
 
 func (c *configFile) backup() string { return c.file + ".dockhost-backup" }
@@ -52,9 +52,9 @@ func (c *configFile) backedUp() bool {
 	return err == nil
 }
 
-// backUp keeps what the file was before dockhost ever changed it: not when
-// there was none, or when the runtime is in it already. The link is a copy as
-// soon as the file is replaced.
+// backUp keeps the file as it was before dockhost first changed it. It does nothing if
+// the file did not exist or registers the runtime already. The backup is a hard link,
+// which keeps the old text when the file is replaced.
 func (c *configFile) backUp() error {
 	if path, err := registered(c.text); c.info == nil || err != nil || path != "" {
 		return err
@@ -65,8 +65,8 @@ func (c *configFile) backUp() error {
 	return nil
 }
 
-// replace puts text in the file's place, atomically and with its mode and
-// owner, once validate has accepted it and the original is backed up.
+// replace validates text, backs up the original, and then replaces the file atomically.
+// The new file has the mode and owner of the old one.
 func (c *configFile) replace(ctx context.Context, text []byte, validate func(ctx context.Context, file string) error) error {
 	dir := filepath.Dir(c.file)
 	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- /etc/docker is world-readable
@@ -76,7 +76,7 @@ func (c *configFile) replace(ctx context.Context, text []byte, validate func(ctx
 	if err != nil {
 		return fmt.Errorf("write Docker's configuration: %w", err)
 	}
-	defer func() { _ = os.Remove(tmp) }() // gone already when all went well
+	defer func() { _ = os.Remove(tmp) }() // renamed after a success
 	if err := validate(ctx, tmp); err != nil {
 		return fmt.Errorf("change %s: %w", c.file, err)
 	}
@@ -89,8 +89,8 @@ func (c *configFile) replace(ctx context.Context, text []byte, validate func(ctx
 	return syncDir(dir)
 }
 
-// writeBeside writes text to a new file in the file's directory, with its
-// mode and owner, and returns the new one's name.
+// writeBeside writes text to a temporary file in the same directory, with the same mode
+// and owner, and returns its name.
 func (c *configFile) writeBeside(text []byte) (name string, err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(c.file), ".daemon-*.json")
 	if err != nil {
@@ -113,7 +113,7 @@ func (c *configFile) writeBeside(text []byte) (name string, err error) {
 	return tmp.Name(), tmp.Sync()
 }
 
-// dress gives f the file's owner and mode, or those that a new daemon.json has.
+// dress gives f the file's owner and mode, or those of a new daemon.json.
 func (c *configFile) dress(f *os.File) error {
 	if c.info == nil {
 		return f.Chmod(0o644)
@@ -133,7 +133,7 @@ func (c *configFile) remove() error {
 	return syncDir(filepath.Dir(c.file))
 }
 
-// syncDir makes a rename or removal in dir last through a power cut.
+// syncDir makes a rename or removal in dir survive a power cut.
 func syncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {

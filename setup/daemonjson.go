@@ -10,14 +10,15 @@ import (
 	"strings"
 )
 
-// What follows edits the text of a daemon.json, and not a decoded copy, so
-// that people find their file as they wrote it: order, blanks, line ends.
+// This file edits the text of a daemon.json instead of decoding and encoding it. So the
+// order of members, white space and line ends stay as the user wrote them.
 
-// byteOrderMark may stand first in the file; Docker skips it since version 24.
+// byteOrderMark may be at the beginning of the file. Docker ignores it since version
+// 24.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// registered returns the path that a daemon.json registers the runtime with,
-// or "" where it does not. The error starts with LINE:COLUMN.
+// registered returns the path with which a daemon.json registers the runtime, or "" if
+// it does not. The error begins with LINE:COLUMN.
 func registered(text []byte) (string, error) {
 	d, err := parseDocument(text)
 	if err != nil {
@@ -49,8 +50,8 @@ func register(text []byte, path string) ([]byte, error) {
 	return d.join(d.root.open, d.root.end, whole...), nil
 }
 
-// unregister returns a daemon.json without the runtime, and without a member
-// "runtimes" that has become empty by that.
+// unregister returns a daemon.json without the runtime. It also removes the member
+// "runtimes" if that becomes empty.
 func unregister(text []byte) ([]byte, error) {
 	d, err := parseDocument(text)
 	if err != nil {
@@ -62,7 +63,7 @@ func unregister(text []byte) ([]byte, error) {
 	}
 	if d.defaultRuntime == runtimeName {
 		at := d.root.members[d.root.index("default-runtime")]
-		return nil, d.errorAt(at.value, fmt.Sprintf("default-runtime is %q: choose another first", runtimeName))
+		return nil, d.errorAt(at.value, fmt.Sprintf("default-runtime is %q (change default-runtime first)", runtimeName))
 	}
 	if len(d.runtimes.members) > 1 {
 		return d.without(d.runtimes, i), nil
@@ -70,22 +71,23 @@ func unregister(text []byte) ([]byte, error) {
 	return d.without(d.root, d.root.index("runtimes")), nil
 }
 
-// holdsNothing tells whether a daemon.json that parses has no members.
+// holdsNothing says whether a valid daemon.json has no members.
 func holdsNothing(text []byte) bool {
 	d, err := parseDocument(text)
 	return err == nil && len(d.root.members) == 0
 }
 
-// document is the text of a daemon.json and where in it stands what matters.
+// document is the text of a daemon.json with the positions of the relevant members.
 type document struct {
 	// mark is the byte order mark, or "".
 	mark string
 	text []byte
 	root object
-	// runtimes is root's member of that name, and entry its member for our
-	// runtime; without members where there is none, or null.
+	// runtimes is the member "runtimes" of root, and entry its member for the runtime
+	// of dockhost. Each is empty if the member is missing or null.
 	runtimes, entry object
-	// path is entry's, and defaultRuntime root's member, or "".
+	// path is the member "path" of entry, and defaultRuntime the member
+	// "default-runtime" of root, or "".
 	path, defaultRuntime string
 }
 
@@ -120,8 +122,8 @@ func parseDocument(text []byte) (*document, error) {
 }
 
 func (d *document) checkSyntax() error {
-	// With a blank at the end, the offset of an error is one beyond the place,
-	// also where the text ends too early.
+	// With a space at the end, the offset of an error is always one behind the wrong
+	// character, even if the text ends too early.
 	var value json.RawMessage
 	err := json.Unmarshal(append(slices.Clip(d.text), ' '), &value)
 	if syntax, is := errors.AsType[*json.SyntaxError](err); is {
@@ -130,8 +132,8 @@ func (d *document) checkSyntax() error {
 	return err
 }
 
-// errorAt returns an error that starts with the position of an offset, in
-// lines and bytes from 1.
+// errorAt returns an error that begins with the line and column (in bytes) of an
+// offset, both counted from 1.
 func (d *document) errorAt(offset int, message string) error {
 	before := d.text[:offset]
 	line := bytes.Count(before, []byte("\n")) + 1
@@ -139,23 +141,24 @@ func (d *document) errorAt(offset int, message string) error {
 	return fmt.Errorf("%d:%d: %s", line, column, message)
 }
 
-// object is where a JSON object stands in the text.
+// object is the position of a JSON object in the text.
 type object struct {
-	// open is the offset of its brace, and end the one behind it.
+	// open is the offset of its opening brace, and end the offset after the closing
+	// one.
 	open, end int
 	members   []member
 }
 
-// member is where a member of an object stands in the text.
+// member is the position of a member of an object in the text.
 type member struct {
 	name string
-	// start is the offset of the name's quote, value and end that of the
-	// value and of what follows it.
+	// start is the offset of the name's opening quote, value that of the value, and
+	// end the offset after the value.
 	start, value, end int
 }
 
-// index returns the place of the member called name, the last one as for
-// Docker, or -1.
+// index returns the index of the member with this name, or -1. Like Docker, it takes
+// the last one.
 func (o object) index(name string) int {
 	for i, m := range slices.Backward(o.members) {
 		if m.name == name {
@@ -165,7 +168,7 @@ func (o object) index(name string) int {
 	return -1
 }
 
-// objectAt parses the value at an offset of a text that is known to be JSON.
+// objectAt parses the object at an offset of the text, which must be valid JSON.
 func (d *document) objectAt(start int, what string) (object, error) {
 	if d.text[start] != '{' {
 		return object{}, d.errorAt(start, what+" is not an object")
@@ -218,8 +221,8 @@ func (d *document) stringIn(o object, name, what string) (string, error) {
 	return value, nil
 }
 
-// set returns the text with the value at the path of names below o, which has
-// members: it replaces that of the one called names[0], or becomes the last.
+// set returns the text with value at the path of names below o. It replaces the member
+// names[0], or appends it. o must have members.
 func (d *document) set(o object, value string, names ...string) []byte {
 	at := d.layoutOf(o)
 	if i := o.index(names[0]); i >= 0 {
@@ -229,7 +232,7 @@ func (d *document) set(o object, value string, names ...string) []byte {
 	return d.join(last, last, ",", cmp.Or(at.gap(), " "), at.member(names, value))
 }
 
-// without returns the text without o's member i.
+// without returns the text without the member i of o.
 func (d *document) without(o object, i int) []byte {
 	switch {
 	case len(o.members) == 1:
@@ -241,22 +244,22 @@ func (d *document) without(o object, i int) []byte {
 	}
 }
 
-// join returns the document's text with parts in the place of what stands
-// between two offsets.
+// join returns the document's text with the text between two offsets replaced by
+// parts.
 func (d *document) join(from, to int, parts ...string) []byte {
 	return []byte(d.mark + string(d.text[:from]) + strings.Join(parts, "") + string(d.text[to:]))
 }
 
-// layout is how the members of an object are laid out.
+// layout is the layout of an object's members.
 type layout struct {
-	// newline stands before each member, or is "" where they share a line.
+	// newline precedes each member. It is "" if all are on one line.
 	newline string
-	// indent stands before each member, and unit is what an inner object's
-	// members have in addition.
+	// indent precedes each member, and unit is the additional indent of an inner
+	// object's members.
 	indent, unit string
 }
 
-// layoutOf returns the layout of o's last member.
+// layoutOf returns the layout of the last member of o.
 func (d *document) layoutOf(o object) layout {
 	last := o.members[len(o.members)-1]
 	from := o.open + 1
@@ -272,8 +275,8 @@ func (d *document) layoutOf(o object) layout {
 	return layout{newline: newline, indent: indent, unit: unit}
 }
 
-// lineEnd returns the last line end in what stands between two members, and
-// the blanks after it; both are "" where there is none.
+// lineEnd returns the last line end between two members and the white space after it.
+// Both are "" without a line end.
 func lineEnd(between []byte) (newline, indent string) {
 	i := bytes.LastIndexByte(between, '\n')
 	if i < 0 {
@@ -287,7 +290,7 @@ func lineEnd(between []byte) (newline, indent string) {
 	return "\n", indent
 }
 
-// gap is what stands before a member.
+// gap is the text before a member.
 func (l layout) gap() string {
 	if l.newline == "" {
 		return ""
@@ -295,12 +298,13 @@ func (l layout) gap() string {
 	return l.newline + l.indent
 }
 
-// member returns the member names[0] whose value has the rest of the path.
+// member returns the member names[0], whose value contains the rest of the path.
 func (l layout) member(names []string, value string) string {
 	return quote(names[0]) + ": " + l.value(names[1:], value)
 }
 
-// value returns a member's value: the one at the path of names in it.
+// value returns an object with value at the path of names, or value itself without
+// names.
 func (l layout) value(names []string, value string) string {
 	if len(names) == 0 {
 		return quote(value)
@@ -310,6 +314,6 @@ func (l layout) value(names []string, value string) string {
 }
 
 func quote(text string) string {
-	quoted, _ := json.Marshal(text) // a string always can be
+	quoted, _ := json.Marshal(text) // never fails for a string
 	return string(quoted)
 }

@@ -19,10 +19,10 @@ const whole = `{
 }
 `
 
-// pairs are daemon.json files before and after the runtime was registered.
+// pairs are daemon.json files before and after the registration.
 var pairs = map[string]struct {
 	before, after string
-	// removed is what unregister makes of after; "" for before.
+	// removed is the result of unregister(after), "" if it is before.
 	removed string
 }{
 	"no file":                   {"", whole, "{}\n"},
@@ -160,11 +160,11 @@ func TestRefusedText(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"trailing comma":       {"{\n  \"debug\": true,\n}\n", "3:1: invalid character '}' looking for beginning of object key string"},
 		"comment":              {"{\n  // no\n}", "2:3: invalid character '/' looking for beginning of object key string"},
-		"cut off":              {"{\n  \"debug\": true", "2:16: unexpected end of JSON input"},
+		"truncated":            {"{\n  \"debug\": true", "2:16: unexpected end of JSON input"},
 		"last character wrong": {"{\"a\": 1]", "1:8: invalid character ']' after object key:value pair"},
 		"two values":           {"{}\n{}", "2:1: invalid character '{' after top-level value"},
 		"UTF-16":               {"\xff\xfe{\x00}\x00", "1:1: invalid character 'ÿ' looking for beginning of value"},
-		"behind a mark":        {"\xef\xbb\xbf{]", "1:2: invalid character ']' looking for beginning of object key string"},
+		"after a mark":         {"\xef\xbb\xbf{]", "1:2: invalid character ']' looking for beginning of object key string"},
 		"a list":               {" []", "1:2: the configuration is not an object"},
 		"null":                 {"null", "1:1: the configuration is not an object"},
 		"runtimes a list":      {"{\n  \"debug\": true,\n  \"runtimes\": [\"dockhost\"]\n}", "3:15: runtimes is not an object"},
@@ -185,14 +185,14 @@ func TestRefusedText(t *testing.T) {
 
 func TestUnregisterTheDefaultRuntime(t *testing.T) {
 	const text = `{"default-runtime": "dockhost", "runtimes": {"dockhost": {"path": "/x"}}}`
-	const want = `1:21: default-runtime is "dockhost": choose another first`
+	const want = `1:21: default-runtime is "dockhost" (change default-runtime first)`
 	if got, err := unregister([]byte(text)); err == nil || err.Error() != want {
 		t.Errorf("unregister(%q) = %q, %v, want error %q", text, got, err, want)
 	}
 }
 
-// FuzzRegister holds that what register changes of a file is the path alone,
-// and that unregister takes it out again.
+// FuzzRegister checks that register changes only the path, and that unregister removes
+// it again.
 func FuzzRegister(f *testing.F) {
 	for _, c := range pairs {
 		f.Add(c.before)
@@ -215,7 +215,7 @@ func FuzzRegister(f *testing.F) {
 	})
 }
 
-// withoutRuntimes decodes a daemon.json and leaves what is not ours.
+// withoutRuntimes decodes a daemon.json and drops the runtimes.
 func withoutRuntimes(t *testing.T, text string) map[string]json.RawMessage {
 	t.Helper()
 	config := map[string]json.RawMessage{}

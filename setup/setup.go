@@ -1,7 +1,6 @@
-// Package setup registers dockhost-runtime with Docker: it owns the member
-// runtimes.dockhost of /etc/docker/daemon.json, and nothing else in that
-// file. It never restarts Docker, and leaves a file that it does not
-// understand as it is.
+// Package setup registers dockhost-runtime with Docker. It owns the member
+// runtimes.dockhost of /etc/docker/daemon.json and changes nothing else in that file.
+// It never restarts Docker, and does not change a file that it cannot parse.
 package setup
 
 import (
@@ -18,38 +17,37 @@ import (
 )
 
 const (
-	// runtimeName is what Docker knows dockhost-runtime by.
+	// runtimeName is the name of dockhost-runtime in Docker.
 	runtimeName = "dockhost"
-	// dockerUnit is Docker's unit, on each distribution that has one.
+	// dockerUnit is Docker's unit on all distributions.
 	dockerUnit = "docker.service"
 	configPath = "/etc/docker/daemon.json"
-	// proofTimeout bounds the wait for Docker to take the configuration in:
-	// its reload is a signal, so systemd cannot say when it is done.
+	// proofTimeout bounds the wait until Docker has loaded the configuration. Its
+	// reload is a signal, so systemd does not know when it is done.
 	proofTimeout  = 15 * time.Second
 	proofInterval = 100 * time.Millisecond
 )
 
-// runtimeLister asks the Engine which runtimes it has: the path of each by
-// its name.
+// runtimeLister returns the path of each runtime of the Engine, by its name.
 type runtimeLister interface {
 	Runtimes(ctx context.Context) (map[string]string, error)
 }
 
-// reloader reloads a systemd unit and waits until the job is done.
+// reloader reloads a systemd unit and waits for the job.
 type reloader interface {
 	ReloadUnit(ctx context.Context, name string) error
 }
 
-// Options say what is set up, and where.
+// Options say what to register, and where.
 type Options struct {
-	// Root is put before each path of the host; "" is the running system.
+	// Root is a prefix of the host's paths, "" for the running system.
 	Root string
-	// RuntimePath is dockhost-runtime's absolute path, as Docker sees it.
+	// RuntimePath is the absolute path of dockhost-runtime on the host.
 	RuntimePath string
 	Log         *zap.Logger
 }
 
-// Setup registers dockhost-runtime with Docker, once for each host or image.
+// Setup registers dockhost-runtime with Docker, once per host or image.
 type Setup struct {
 	Options
 	docker   runtimeLister
@@ -57,8 +55,8 @@ type Setup struct {
 	validate func(ctx context.Context, file string) error
 }
 
-// New returns a Setup. It speaks to docker and systemd only on a host that
-// systemd runs: where it does not, as in an image build, both may be nil.
+// New returns a Setup. It calls docker and systemd only on a host that systemd has
+// booted. Elsewhere, as in an image build, both may be nil.
 func New(options Options, docker runtimeLister, systemd reloader) *Setup {
 	validate := validateWithDockerd
 	if options.Root != "" {
@@ -67,8 +65,8 @@ func New(options Options, docker runtimeLister, systemd reloader) *Setup {
 	return &Setup{Options: options, docker: docker, systemd: systemd, validate: validate}
 }
 
-// Check returns what is missing, each with its cure, and changes nothing. The
-// error is that of a daemon.json which cannot be read or understood.
+// Check returns what is missing, each with what to do, and changes nothing. The error
+// says why daemon.json cannot be read or parsed.
 func (s *Setup) Check(ctx context.Context) ([]string, error) {
 	var missing []string
 	if err := s.runtimeInstalled(); err != nil {
@@ -88,20 +86,19 @@ func (s *Setup) Check(ctx context.Context) ([]string, error) {
 	if !s.booted() {
 		return missing, nil
 	}
-	have, err := s.docker.Runtimes(ctx)
+	runtimes, err := s.docker.Runtimes(ctx)
 	switch {
 	case err != nil:
-		missing = append(missing, fmt.Sprintf("Docker does not say which runtimes it has: %v (run: systemctl start %s)", err, dockerUnit))
-	case have[runtimeName] != s.RuntimePath:
+		missing = append(missing, fmt.Sprintf("cannot list Docker's runtimes: %v (run: systemctl start %s)", err, dockerUnit))
+	case runtimes[runtimeName] != s.RuntimePath:
 		missing = append(missing, fmt.Sprintf("runtime %q is not registered with Docker as %s (run: dockhost setup)", runtimeName, s.RuntimePath))
 	}
 	return missing, nil
 }
 
-// Apply registers the runtime in daemon.json and has Docker take it in. It is
-// idempotent. Where Docker does not run, it has the runtime at its next start.
-// What daemon.json was before the first Apply stays beside it, as
-// daemon.json.dockhost-backup.
+// Apply registers the runtime in daemon.json and makes Docker load it. It is
+// idempotent. If Docker does not run, it loads the runtime at its next start. The
+// first Apply keeps the old file as daemon.json.dockhost-backup.
 func (s *Setup) Apply(ctx context.Context) error {
 	if err := s.runtimeInstalled(); err != nil {
 		return err
@@ -123,12 +120,11 @@ func (s *Setup) Apply(ctx context.Context) error {
 	return s.settle(ctx)
 }
 
-// Remove takes the runtime out of daemon.json and reloads Docker, which
-// forgets the runtime then, or, if it was the only one in the file, when it is
-// restarted. A file that holds nothing else, and that was not there before
-// Apply, goes too; a backup stays, and is not put back, since the file may
-// have been edited since. Containers that were made with the runtime cannot be
-// started any more.
+// Remove removes the runtime from daemon.json and reloads Docker. Docker forgets the
+// runtime at the reload, or, if it was the only one in the file, at its next restart.
+// Remove deletes a file that is then empty, unless it existed before Apply. It keeps
+// the backup but does not restore it, since the file may have been edited.
+// Containers that were created with the runtime can no longer be started.
 func (s *Setup) Remove(ctx context.Context) error {
 	config, err := readConfig(s.configPath())
 	if err != nil {
@@ -152,8 +148,8 @@ func (s *Setup) Remove(ctx context.Context) error {
 	return s.forget(ctx)
 }
 
-// settle reloads Docker, unless it has the runtime already, and proves that
-// it has it then.
+// settle reloads Docker, unless it has loaded the runtime already, and verifies the
+// result.
 func (s *Setup) settle(ctx context.Context) error {
 	path, answers, err := s.loaded(ctx)
 	if err != nil || !answers || path == s.RuntimePath {
@@ -165,12 +161,12 @@ func (s *Setup) settle(ctx context.Context) error {
 	if err := s.prove(ctx); err != nil {
 		return err
 	}
-	s.Log.Info("docker has taken its configuration in")
+	s.Log.Info("docker has loaded the configuration")
 	return nil
 }
 
-// forget reloads Docker, if it has the runtime. There is no proof: a reload
-// leaves the runtimes as they are where daemon.json has none.
+// forget reloads Docker if it has loaded the runtime. It does not verify the result: if
+// daemon.json has no runtimes, a reload does not change them.
 func (s *Setup) forget(ctx context.Context) error {
 	path, answers, err := s.loaded(ctx)
 	if err != nil || !answers || path == "" {
@@ -179,30 +175,30 @@ func (s *Setup) forget(ctx context.Context) error {
 	if err := s.systemd.ReloadUnit(ctx, dockerUnit); err != nil {
 		return fmt.Errorf("reload %s: %w", dockerUnit, err)
 	}
-	s.Log.Info("docker forgets the runtime when it is restarted, if not before")
+	s.Log.Info("docker forgets the runtime at its next restart, if not before")
 	return nil
 }
 
-// loaded returns the path that Docker has the runtime with, or "", and false
-// where Docker does not run and so reads daemon.json when it starts. The error
-// is that of ctx alone.
+// loaded returns the path of the runtime that Docker has loaded, or "". answers is false
+// if Docker does not run; it then reads daemon.json when it starts. The only error is
+// that of ctx.
 func (s *Setup) loaded(ctx context.Context) (path string, answers bool, err error) {
 	if !s.booted() {
-		s.Log.Info("docker reads its configuration at its next start: systemd does not run here")
+		s.Log.Info("docker will load the configuration at its next start: systemd does not run here")
 		return "", false, nil
 	}
-	have, err := s.docker.Runtimes(ctx)
+	runtimes, err := s.docker.Runtimes(ctx)
 	if ctx.Err() != nil {
 		return "", false, ctx.Err()
 	}
 	if err != nil {
-		s.Log.Warn("docker reads its configuration at its next start: it does not answer", zap.Error(err))
+		s.Log.Warn("docker will load the configuration at its next start: it does not answer", zap.Error(err))
 		return "", false, nil
 	}
-	return have[runtimeName], true, nil
+	return runtimes[runtimeName], true, nil
 }
 
-// prove waits until Docker has the runtime.
+// prove waits until Docker has loaded the runtime.
 func (s *Setup) prove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
@@ -210,9 +206,9 @@ func (s *Setup) prove(ctx context.Context) error {
 	defer ticker.Stop()
 	var last map[string]string
 	for {
-		have, err := s.docker.Runtimes(ctx)
+		runtimes, err := s.docker.Runtimes(ctx)
 		if err == nil {
-			last = have
+			last = runtimes
 		}
 		if last[runtimeName] == s.RuntimePath {
 			return nil
@@ -221,36 +217,36 @@ func (s *Setup) prove(ctx context.Context) error {
 		case <-ticker.C:
 		case <-ctx.Done():
 			if last != nil && errors.Is(err, context.DeadlineExceeded) {
-				err = nil // an answer that came tells more than one cut short
+				err = nil // the last answer says more than the timeout
 			}
-			return s.notTaken(last[runtimeName], err)
+			return s.notLoaded(last[runtimeName], err)
 		}
 	}
 }
 
-// notTaken says that Docker was reloaded and has the runtime with another path
-// or, for "", not at all; or that it does not answer.
-func (s *Setup) notTaken(have string, err error) error {
-	const cure = "(see what it says of daemon.json and its own flags, such as --add-runtime and --config-file: journalctl -u " + dockerUnit + ")"
+// notLoaded says that Docker does not answer, or that it was reloaded and has the
+// runtime with another path or, if path is "", not at all.
+func (s *Setup) notLoaded(path string, err error) error {
+	const cure = "(look for messages about daemon.json and flags such as --add-runtime and --config-file: journalctl -u " + dockerUnit + ")"
 	switch {
 	case err != nil:
-		return fmt.Errorf("prove that Docker has runtime %q: %w %s", runtimeName, err, cure)
-	case have == "":
+		return fmt.Errorf("verify that Docker has runtime %q: %w %s", runtimeName, err, cure)
+	case path == "":
 		return fmt.Errorf("%s was reloaded, but Docker has no runtime %q %s", dockerUnit, runtimeName, cure)
 	default:
-		return fmt.Errorf("%s was reloaded, but Docker has runtime %q as %s, not as %s %s", dockerUnit, runtimeName, have, s.RuntimePath, cure)
+		return fmt.Errorf("%s was reloaded, but Docker has runtime %q as %s, not as %s %s", dockerUnit, runtimeName, path, s.RuntimePath, cure)
 	}
 }
 
-// runtimeInstalled says whether what is registered is there: Docker finds out
-// only when it starts a container.
+// runtimeInstalled returns an error if the runtime's file is missing or not executable.
+// Docker would notice that only when it starts a container.
 func (s *Setup) runtimeInstalled() error {
 	info, err := os.Stat(filepath.Join(s.Root, s.RuntimePath))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is missing (install the package dockhost again)", s.RuntimePath)
 	}
 	if err != nil {
-		return fmt.Errorf("look for the runtime: %w", err)
+		return fmt.Errorf("find the runtime: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
 		return fmt.Errorf("%s is not executable (install the package dockhost again)", s.RuntimePath)
@@ -258,7 +254,7 @@ func (s *Setup) runtimeInstalled() error {
 	return nil
 }
 
-// booted tells whether systemd runs the host, as sd_booted(3) does.
+// booted says whether systemd has booted the host, as sd_booted(3) does.
 func (s *Setup) booted() bool {
 	info, err := os.Lstat(filepath.Join(s.Root, "/run/systemd/system"))
 	return err == nil && info.IsDir()

@@ -2,9 +2,7 @@ package setup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,152 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/zap"
 )
-
-// host is a tree with what Setup touches, and the Docker that runs on it.
-type host struct {
-	t      *testing.T
-	root   string
-	docker *fakeDocker
-	setup  *Setup
-}
-
-// newHost returns a host that systemd and Docker run, with the runtime
-// installed and the given daemon.json, or none for nil.
-func newHost(t *testing.T, config []byte) *host {
-	t.Helper()
-	h := &host{t: t, root: t.TempDir()}
-	for _, dir := range []string{"/etc/docker", "/run/systemd/system", filepath.Dir(runtimePath)} {
-		if err := os.MkdirAll(h.path(dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	h.write(runtimePath, "", 0o755)
-	if config != nil {
-		h.write(configPath, string(config), 0o644)
-	}
-	h.docker = &fakeDocker{config: h.path(configPath), running: true, runtimes: map[string]string{}}
-	_ = h.docker.load() // a broken file is one that was broken since
-	h.setup = New(Options{Root: h.root, RuntimePath: runtimePath, Log: zap.NewNop()}, h.docker, h.docker)
-	return h
-}
-
-func (h *host) path(name string) string { return filepath.Join(h.root, name) }
-
-func (h *host) write(name, text string, mode fs.FileMode) {
-	h.t.Helper()
-	if err := os.WriteFile(h.path(name), []byte(text), mode); err != nil {
-		h.t.Fatal(err)
-	}
-	if err := os.Chmod(h.path(name), mode); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-// tree returns the files of /etc/docker.
-func (h *host) tree() map[string]string {
-	h.t.Helper()
-	files := map[string]string{}
-	entries, err := os.ReadDir(h.path("/etc/docker"))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	for _, entry := range entries {
-		text, err := os.ReadFile(h.path("/etc/docker/" + entry.Name()))
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		files[entry.Name()] = string(text)
-	}
-	return files
-}
-
-func (h *host) wantTree(want map[string]string) {
-	h.t.Helper()
-	if diff := cmp.Diff(want, h.tree()); diff != "" {
-		h.t.Errorf("/etc/docker (-want +got):\n%s", diff)
-	}
-}
-
-func (h *host) wantMissing(want ...string) {
-	h.t.Helper()
-	before := h.tree()
-	got, err := h.setup.Check(h.t.Context())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if len(got) != len(want) {
-		h.t.Fatalf("Check() = %q, want %q", got, want)
-	}
-	for i := range got {
-		if !strings.Contains(got[i], want[i]) {
-			h.t.Errorf("Check()[%d] = %q, want %q", i, got[i], want[i])
-		}
-	}
-	h.wantTree(before)
-}
-
-// fakeDocker is dockerd and the systemd that reloads it: it has the runtimes
-// of the last daemon.json that it read and that had any.
-type fakeDocker struct {
-	config   string
-	runtimes map[string]string
-	running  bool
-	reloads  int
-	// reloading is how long a reload takes after systemd has called it done.
-	reloading time.Duration
-	due       time.Time
-	reloadErr error
-	// diesOfReload is what a dockerd does that its unit does not bring back.
-	diesOfReload bool
-}
-
-var errDown = errors.New("no such socket")
-
-func (d *fakeDocker) load() error {
-	text, err := os.ReadFile(d.config)
-	if errors.Is(err, fs.ErrNotExist) || len(text) == 0 {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var config struct {
-		Runtimes map[string]struct{ Path string }
-	}
-	if err := json.Unmarshal(text, &config); err != nil || config.Runtimes == nil {
-		return err
-	}
-	d.runtimes = map[string]string{}
-	for name, runtime := range config.Runtimes {
-		d.runtimes[name] = runtime.Path
-	}
-	return nil
-}
-
-func (d *fakeDocker) Runtimes(ctx context.Context) (map[string]string, error) {
-	if !d.running {
-		return nil, errDown
-	}
-	if !d.due.IsZero() && !time.Now().Before(d.due) {
-		d.due = time.Time{}
-		if err := d.load(); err != nil {
-			return nil, err
-		}
-	}
-	return d.runtimes, ctx.Err()
-}
-
-func (d *fakeDocker) ReloadUnit(_ context.Context, name string) error {
-	if name != dockerUnit {
-		return errors.New("no such unit")
-	}
-	d.reloads++
-	d.running = !d.diesOfReload
-	d.due = time.Now().Add(d.reloading)
-	return d.reloadErr
-}
 
 func TestApplyAndRemove(t *testing.T) {
 	const before = "{\n  \"debug\": true\n}\n"
@@ -186,7 +39,7 @@ func TestApplyAndRemove(t *testing.T) {
 	}
 }
 
-func TestRemoveFromDocker(t *testing.T) {
+func TestRemoveMakesDockerForgetRuntime(t *testing.T) {
 	const both = `{"runtimes": {"dockhost": {"path": "` + runtimePath + `"}, "crun": {"path": "crun"}}}`
 	h := newHost(t, []byte(both))
 	for range 2 {
@@ -222,18 +75,18 @@ func TestApplyAndRemoveWithoutFile(t *testing.T) {
 	h.wantTree(map[string]string{})
 }
 
-func TestTheFirstBackupStays(t *testing.T) {
+func TestFirstBackupStays(t *testing.T) {
 	h := newHost(t, []byte(`{"mtu": 1400}`))
 	h.write(configPath+".dockhost-backup", `{"mtu": 1300}`, 0o600)
 	if err := h.setup.Apply(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.tree()["daemon.json.dockhost-backup"]; got != `{"mtu": 1300}` {
-		t.Errorf("backup = %q, want it as it was", got)
+		t.Errorf("backup = %q, want the original", got)
 	}
 }
 
-func TestReloadIsAsynchronous(t *testing.T) {
+func TestApplyWaitsForAsynchronousReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t, nil)
 		h.docker.reloading = 3 * time.Second
@@ -242,19 +95,19 @@ func TestReloadIsAsynchronous(t *testing.T) {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took < 3*time.Second || took > 4*time.Second {
-			t.Errorf("Apply took %v, want it to wait for Docker, 3s", took)
+			t.Errorf("Apply took %v, want it to wait 3s for Docker", took)
 		}
 	})
 }
 
-func TestDockerDoesNotTakeTheFileIn(t *testing.T) {
+func TestApplyFailsIfDockerDoesNotLoadFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t, nil)
 		h.docker.reloading = time.Hour
 		start := time.Now()
 		err := h.setup.Apply(t.Context())
 		if err == nil || !strings.Contains(err.Error(), `Docker has no runtime "dockhost"`) || !strings.Contains(err.Error(), "--add-runtime") {
-			t.Errorf("Apply() = %v, want what Docker has and where to look", err)
+			t.Errorf("Apply() = %v, want Docker's path and where to look", err)
 		}
 		if took := time.Since(start); took != proofTimeout {
 			t.Errorf("Apply took %v, want %v", took, proofTimeout)
@@ -262,7 +115,7 @@ func TestDockerDoesNotTakeTheFileIn(t *testing.T) {
 	})
 }
 
-func TestDockerDiesOfTheReload(t *testing.T) {
+func TestApplyFailsIfDockerExits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t, nil)
 		h.docker.diesOfReload = true
@@ -272,7 +125,7 @@ func TestDockerDiesOfTheReload(t *testing.T) {
 	})
 }
 
-func TestReloadFails(t *testing.T) {
+func TestApplyFailsIfReloadFails(t *testing.T) {
 	h := newHost(t, nil)
 	h.docker.reloadErr = errors.New("job failed")
 	if err := h.setup.Apply(t.Context()); !errors.Is(err, h.docker.reloadErr) {
@@ -280,7 +133,7 @@ func TestReloadFails(t *testing.T) {
 	}
 }
 
-func TestCancelled(t *testing.T) {
+func TestApplyEndsWithContext(t *testing.T) {
 	h := newHost(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -289,17 +142,17 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-func TestDockerIsDown(t *testing.T) {
+func TestApplyWithoutDocker(t *testing.T) {
 	h := newHost(t, nil)
 	h.docker.running = false
 	if err := h.setup.Apply(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	h.wantTree(map[string]string{"daemon.json": whole})
-	h.wantMissing("Docker does not say which runtimes it has: no such socket")
+	h.wantMissing("cannot list Docker's runtimes: no such socket")
 }
 
-func TestImageBuild(t *testing.T) {
+func TestApplyInImageBuild(t *testing.T) {
 	h := newHost(t, nil)
 	if err := os.RemoveAll(h.path("/run")); err != nil {
 		t.Fatal(err)
@@ -313,7 +166,7 @@ func TestImageBuild(t *testing.T) {
 	h.wantMissing()
 }
 
-func TestRuntimeNotInstalled(t *testing.T) {
+func TestApplyFailsWithoutRuntime(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage func(h *host)
 		want   string
@@ -354,7 +207,7 @@ func TestBrokenConfigIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestDockerdRefusesTheFile(t *testing.T) {
+func TestApplyFailsIfDockerdRejectsFile(t *testing.T) {
 	h := newHost(t, []byte(`{"debg": true}`))
 	refusal := errors.New("unknown directive")
 	h.setup.validate = func(_ context.Context, file string) error {
@@ -369,7 +222,7 @@ func TestDockerdRefusesTheFile(t *testing.T) {
 	h.wantTree(map[string]string{"daemon.json": `{"debg": true}`})
 }
 
-func TestModeOwnerAndLinkStay(t *testing.T) {
+func TestApplyKeepsModeOwnerAndLink(t *testing.T) {
 	h := newHost(t, nil)
 	h.write("/etc/real.json", `{"debug": true}`, 0o640)
 	if os.Geteuid() == 0 {
@@ -399,11 +252,11 @@ func TestModeOwnerAndLinkStay(t *testing.T) {
 		t.Errorf("owner = %d:%d, want %d:%d", newUID, newGID, uid, gid)
 	}
 	if target, err := os.Readlink(h.path(configPath)); err != nil || target != "../real.json" {
-		t.Errorf("Readlink(daemon.json) = %q, %v, want the link as it was", target, err)
+		t.Errorf("Readlink(daemon.json) = %q, %v, want the same link", target, err)
 	}
 }
 
-func TestDanglingLink(t *testing.T) {
+func TestApplyFailsOnDanglingLink(t *testing.T) {
 	h := newHost(t, nil)
 	if err := os.Symlink("none.json", h.path(configPath)); err != nil {
 		t.Fatal(err)
@@ -413,7 +266,7 @@ func TestDanglingLink(t *testing.T) {
 	}
 }
 
-func TestNewFileMode(t *testing.T) {
+func TestNewFileIsWorldReadable(t *testing.T) {
 	h := newHost(t, nil)
 	if err := h.setup.Apply(t.Context()); err != nil {
 		t.Fatal(err)
@@ -428,7 +281,7 @@ func TestValidateWithDockerd(t *testing.T) {
 	for name, c := range map[string]struct{ script, want string }{
 		"accepted": {`[ "$1 $2 $3" = "--validate --config-file FILE" ] && echo configuration OK`, ""},
 		"refused":  {`echo "unable to configure the Docker daemon with file $3: bad"; exit 1`, "dockerd does not accept the change: unable to configure the Docker daemon with file daemon.json: bad"},
-		// As the Docker 20.10 of Debian 12 says it.
+		// The output of Docker 20.10 of Debian 12.
 		"too old":    {`printf "Status: unknown flag: --validate\nSee 'dockerd --help'., Code: 125\n" >&2; exit 1`, ""},
 		"no dockerd": {"", ""},
 	} {

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// validateTimeout is ample: dockerd reads the file and ends.
+// validateTimeout bounds dockerd --validate, which reads the file and exits.
 const validateTimeout = 30 * time.Second
 
-// validateWithDockerd has dockerd look at a daemon.json. It accepts any where
-// there is no dockerd, or one before Docker 23, which cannot do so.
+// validateWithDockerd validates a daemon.json with dockerd. It accepts any file if
+// dockerd is missing or older than Docker 23, which cannot validate.
 func validateWithDockerd(ctx context.Context, file string) error {
 	dockerd, err := exec.LookPath("dockerd")
 	if err != nil {
@@ -24,14 +24,14 @@ func validateWithDockerd(ctx context.Context, file string) error {
 	cmd := exec.CommandContext(ctx, dockerd, "--validate", "--config-file", file)
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
-	// Docker 20.10 exits with 125, as it does for any flag that it rejects.
+	// Docker 20.10 exits with 125, as for any unknown flag.
 	if err == nil || bytes.Contains(out, []byte("unknown flag: --validate")) {
 		return nil
 	}
 	if _, isExit := errors.AsType[*exec.ExitError](err); !isExit || ctx.Err() != nil {
 		return fmt.Errorf("run dockerd --validate: %w", err)
 	}
-	// It names the file, which is a temporary one.
+	// The output names the temporary file.
 	out = bytes.ReplaceAll(bytes.TrimSpace(out), []byte(file), []byte("daemon.json"))
 	return fmt.Errorf("dockerd does not accept the change: %s", out)
 }

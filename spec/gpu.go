@@ -10,10 +10,10 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// GPU is what a container asks for of the host's devices, and what its
+// GPUNeeds is what a container asks for of the host's devices, and what its
 // supervisor does about them. The devices are those of NVIDIA, and any other
 // that has a name of the Container Device Interface (CDI).
-type GPU struct {
+type GPUNeeds struct {
 	// Requests are met all together.
 	Requests []GPURequest `json:"requests"`
 	// Wait is how long a start waits for GPUs that are not there; 0 is not at
@@ -53,7 +53,7 @@ const (
 	LossRestart GPULoss = "restart"
 )
 
-// MinGPUCheck is the shortest [GPU.Check]: each starts a process.
+// MinGPUCheck is the shortest [GPUNeeds.Check]: each starts a process.
 const MinGPUCheck = time.Second
 
 var (
@@ -202,7 +202,7 @@ func (c *Container) TakeGPUs(at func(i int, err error)) {
 		}
 	}
 	if len(taken) > 0 {
-		c.GPU = &GPU{Requests: taken}
+		c.GPU = &GPUNeeds{Requests: taken}
 	}
 }
 

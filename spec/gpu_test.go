@@ -76,9 +76,9 @@ func TestGPURequestOf(t *testing.T) {
 // What a request was made of is in the hash: a container with other GPUs is
 // another one.
 func TestGPUIsHashed(t *testing.T) {
-	c := Container{Name: "a", GPU: &GPU{Requests: []GPURequest{{Count: 1}}}}
+	c := Container{Name: "a", GPU: &GPUNeeds{Requests: []GPURequest{{Count: 1}}}}
 	other := c
-	other.GPU = &GPU{Requests: []GPURequest{{Count: 2}}}
+	other.GPU = &GPUNeeds{Requests: []GPURequest{{Count: 2}}}
 	if c.Hash() == other.Hash() {
 		t.Error("two containers that ask for different GPUs have the same hash")
 	}

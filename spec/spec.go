@@ -80,7 +80,7 @@ type Container struct {
 	// GPU is what the container asks for of the host's devices that dockhost
 	// gives it by itself; nil is nothing. What Docker is asked for is in
 	// HostConfig.DeviceRequests.
-	GPU *GPU `json:"gpu,omitempty"`
+	GPU *GPUNeeds `json:"gpu,omitempty"`
 	// Run is what `dockhost run` was asked for beside the container itself; nil
 	// for an assigned container.
 	Run *Run `json:"run,omitempty"`

@@ -8,78 +8,80 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/supervisor/request"
-	"github.com/dockhost/dockhost/systemd"
 )
 
 const (
-	// maxDatagram is what systemd itself takes (systemd: NOTIFY_BUFFER_MAX).
+	// maxDatagram is systemd's own limit (systemd: NOTIFY_BUFFER_MAX).
 	maxDatagram = 4096
-	// maxFiles is what a datagram can bring along (unix(7), SCM_MAX_FD).
+	// maxFiles is how many descriptors one datagram can carry (unix(7), SCM_MAX_FD).
 	maxFiles = 253
-	// maxPerSecond is how many datagrams are read in a second. What a container
-	// sends beyond that waits in the socket, and then the container does.
+	// maxPerSecond is how many datagrams are read in a second. A container that
+	// sends more fills the socket and then blocks.
 	maxPerSecond = 100
-	// reloadLag is how long after it was told a container may begin to reload.
+	// reloadLag is how long a container may take to say RELOADING=1 after it was
+	// asked to reload.
 	reloadLag = time.Second
 )
 
-// byApp is the readiness of a container that speaks sd_notify(3) itself. It
-// speaks to a socket of the supervisor's and not to systemd's, which takes
-// nothing from a process outside of the unit's control group, and which would
-// let the container name another main process or keep files open.
+// byApp is the readiness of a container that speaks sd_notify(3). It sends to a
+// socket of the supervisor instead of systemd's: systemd ignores processes
+// outside the unit's cgroup, and would let the container name another main
+// process or store file descriptors.
 type byApp struct {
-	common
+	noHooks
 
-	s       *Supervisor
-	conn    *net.UnixConn
-	path    string
+	with surroundings
+	conn *net.UnixConn
+	path string
+	// reading says that the goroutine that reads the socket runs.
 	reading bool
-	// isReady says that the container said READY=1 since its start.
+	// isReady says that the container has said READY=1 since its start.
 	isReady atomic.Bool
 	status  atomic.Pointer[string]
-	// saying says that the status is about to be shown.
-	saying atomic.Bool
-	// reloads gets what the container says of a reload: true when it begins,
-	// false when it has ended.
+	// showing says that a call that shows the status is on its way.
+	showing atomic.Bool
+	// reloads gets true when the container begins to reload, and false when it
+	// says READY=1.
 	reloads chan bool
 }
 
-// listenToApp makes the socket, in a directory where members of group docker
-// may make one, and others see none.
-func (s *Supervisor) listenToApp() (*byApp, error) {
-	dir := s.Dir.RuntimeDir()
+// listenToApp creates the socket, in the directory of the placements: group
+// docker may create one there, and others cannot see it.
+func listenToApp(with surroundings, dir string) (*byApp, error) {
+	fail := func(err error) (*byApp, error) {
+		return nil, fmt.Errorf("create the container's notify socket: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o770); err != nil { //nolint:gosec // group docker may speak to Docker already
-		return nil, fmt.Errorf("make the container's notify socket: %w", err)
+		return fail(err)
 	}
 	removeStaleSockets(dir)
 	path := filepath.Join(dir, request.SocketPrefix+strconv.Itoa(os.Getpid()))
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		return nil, fmt.Errorf("make the container's notify socket: %w", err)
+		return fail(err)
 	}
-	// Whoever the container's processes run as. On the host the directory is
-	// what keeps others out.
+	// The container's processes may run as any user. On the host the directory
+	// keeps other users out.
 	if err := os.Chmod(path, 0o666); err != nil { //nolint:gosec // see above
-		return nil, errors.Join(fmt.Errorf("make the container's notify socket: %w", err), conn.Close(), os.Remove(path))
+		return fail(errors.Join(err, conn.Close(), os.Remove(path)))
 	}
-	return &byApp{s: s, conn: conn, path: path, reloads: make(chan bool, 8)}, nil
+	return &byApp{with: with, conn: conn, path: path, reloads: make(chan bool, 8)}, nil
 }
 
-// removeStaleSockets removes what supervisors left that were killed: sockets
-// that nobody listens at.
+// removeStaleSockets removes the sockets of killed supervisors, to which no
+// process listens.
 func removeStaleSockets(dir string) {
-	left, err := filepath.Glob(filepath.Join(dir, request.SocketPrefix+"*"))
+	paths, err := filepath.Glob(filepath.Join(dir, request.SocketPrefix+"*"))
 	if err != nil {
 		return
 	}
-	for _, path := range left {
+	for _, path := range paths {
 		conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
 		if errors.Is(err, unix.ECONNREFUSED) {
 			_ = os.Remove(path)
@@ -98,15 +100,15 @@ func (a *byApp) close() {
 }
 
 func (a *byApp) waitsFor() string {
-	if said := a.says(); said != "" {
-		return "it to say that it is ready: " + said
+	if text := a.says(); text != "" {
+		return "it to say that it is ready: " + text
 	}
 	return "it to say that it is ready"
 }
 
 func (a *byApp) says() string {
-	if said := a.status.Load(); said != nil {
-		return *said
+	if text := a.status.Load(); text != nil {
+		return *text
 	}
 	return ""
 }
@@ -114,14 +116,14 @@ func (a *byApp) says() string {
 func (a *byApp) watch(ctx context.Context, _ string, _ int) {
 	a.isReady.Store(false)
 	if a.reading {
-		return // Docker has started the container again
+		return // after docker restart
 	}
 	a.reading = true
 	context.AfterFunc(ctx, func() { _ = a.conn.Close() })
 	go a.read(ctx)
 }
 
-// read takes what the container says, until the socket is closed.
+// read takes the container's messages until the socket is closed.
 func (a *byApp) read(ctx context.Context) {
 	data, control := make([]byte, maxDatagram), make([]byte, unix.CmsgSpace(4*maxFiles))
 	second, count := time.Now(), 0
@@ -130,7 +132,8 @@ func (a *byApp) read(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		// Whoever sent BARRIER=1 waits for this: all before it was taken.
+		// This ends the wait of a sender of BARRIER=1: its earlier messages were
+		// taken.
 		closeFiles(control[:c])
 		if flags&unix.MSG_TRUNC == 0 {
 			a.take(ctx, parseMessage(string(data[:n])))
@@ -139,12 +142,12 @@ func (a *byApp) read(ctx context.Context) {
 			second, count = time.Now(), 0
 		}
 		if count++; count > maxPerSecond {
-			a.s.pause(ctx, time.Second-time.Since(second))
+			pause(ctx, time.Second-time.Since(second))
 		}
 	}
 }
 
-// closeFiles closes what came along with a datagram.
+// closeFiles closes the descriptors that came with a datagram.
 func closeFiles(control []byte) {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {
@@ -161,124 +164,69 @@ func closeFiles(control []byte) {
 	}
 }
 
-// message is what a container said, as far as it is anybody's business.
-type message struct {
-	ready, reloading bool
-	// status is nil when it said nothing of it.
-	status *string
-	// pass is for systemd as it is.
-	pass []string
-}
-
-// parseMessage reads the assignments of sd_notify(3). MAINPID=, FDSTORE= and
-// whatever else would have systemd take the container's word for the
-// supervisor's is left out.
-func parseMessage(text string) message {
-	var m message
-	monotonic := ""
-	for line := range strings.SplitSeq(text, "\n") {
-		name, value, _ := strings.Cut(line, "=")
-		switch name {
-		case "READY":
-			m.ready = m.ready || value == "1"
-		case "RELOADING":
-			m.reloading = m.reloading || value == "1"
-		case "MONOTONIC_USEC":
-			if isNumber(value) {
-				monotonic = line
-			}
-		case "STATUS":
-			status := clean(value)
-			m.status = &status
-		case "STOPPING":
-			if value == "1" {
-				m.pass = append(m.pass, line)
-			}
-		case "WATCHDOG":
-			if value == "1" || value == "trigger" {
-				m.pass = append(m.pass, line)
-			}
-		case "WATCHDOG_USEC", "EXTEND_TIMEOUT_USEC", "ERRNO":
-			if isNumber(value) {
-				m.pass = append(m.pass, line)
-			}
-		}
-	}
-	if m.reloading {
-		if monotonic == "" {
-			monotonic = systemd.Monotonic()
-		}
-		m.pass = append(m.pass, "RELOADING=1", monotonic)
-	}
-	return m
-}
-
-func isNumber(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 63)
-	return err == nil
-}
-
-// take passes a message on. It waits for nobody but when the container
-// becomes ready, which the state must be told of.
+// take acts on one message. The first READY=1 waits until the state is written;
+// nothing else blocks the reader of the socket.
 func (a *byApp) take(ctx context.Context, m message) {
 	if m.status != nil {
 		a.status.Store(m.status)
 	}
 	if m.ready && a.isReady.CompareAndSwap(false, true) {
-		a.s.call(ctx, a.s.life.ready)
+		a.with.ready(ctx) // shows the status, too
 	} else {
 		if m.ready {
-			m.pass = append(m.pass, "READY=1")
+			m.pass = append(m.pass, "READY=1") // the end of a reload
 		}
 		if m.status != nil {
-			a.sayLater(ctx)
+			a.showLater(ctx)
 		}
 	}
 	if len(m.pass) > 0 {
-		a.s.Notify.Pass(m.pass...)
+		a.with.report.notify.Pass(m.pass...)
 	}
 	if m.reloading {
-		a.tell(true)
+		a.tellReload(true)
 	}
 	if m.ready {
-		a.tell(false)
+		a.tellReload(false)
 	}
 }
 
-// sayLater has what the container says of itself shown, without a wait: its
-// signs of life may be next, and Docker may be away.
-func (a *byApp) sayLater(ctx context.Context) {
-	if a.saying.CompareAndSwap(false, true) {
-		go a.s.call(ctx, func() {
-			a.saying.Store(false)
-			a.s.sayStatus()
+// showLater shows the container's status without a wait: its next message may be
+// a sign of life, and Docker may be away.
+func (a *byApp) showLater(ctx context.Context) {
+	if a.showing.CompareAndSwap(false, true) {
+		go a.with.inbox.do(ctx, func() {
+			a.showing.Store(false)
+			a.with.report.showSaid()
 		})
 	}
 }
 
-func (a *byApp) tell(reloading bool) {
+// tellReload tells a reload that waits about the begin or the end.
+func (a *byApp) tellReload(begins bool) {
 	select {
-	case a.reloads <- reloading:
-	default: // nobody waits for it
+	case a.reloads <- begins:
+	default: // no reload waits
 	}
 }
 
-// reloading waits for a container that says when it reloads.
+// reloading returns a wait for the container's READY=1, or for reloadLag if it
+// does not say RELOADING=1 by then.
 func (a *byApp) reloading() func(ctx context.Context) {
 	for len(a.reloads) > 0 {
 		<-a.reloads
 	}
 	return func(ctx context.Context) {
-		begin := time.NewTimer(reloadLag)
-		defer begin.Stop()
+		lag := time.NewTimer(reloadLag)
+		defer lag.Stop()
 		for {
 			select {
-			case began := <-a.reloads:
-				if !began {
+			case begins := <-a.reloads:
+				if !begins {
 					return
 				}
-				begin.Stop()
-			case <-begin.C:
+				lag.Stop()
+			case <-lag.C:
 				return
 			case <-ctx.Done():
 				return

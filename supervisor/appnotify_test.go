@@ -13,64 +13,14 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
 )
 
-func TestParseMessage(t *testing.T) {
-	text := func(s string) *string { return &s }
-	tests := []struct {
-		text string
-		want message
-	}{
-		{"", message{}},
-		{"READY=1", message{ready: true}},
-		{"READY=0", message{}},
-		{"READY=1\nSTATUS=serving\n", message{ready: true, status: text("serving")}},
-		{"STATUS=", message{status: text("")}},
-		{"STATUS=a\x1b[2J=b\tc\xff", message{status: text("a [2J=b c�")}},
-		{"STATUS=" + strings.Repeat("ä", 300), message{status: text(strings.Repeat("ä", 256) + "...")}},
-		{"WATCHDOG=1", message{pass: []string{"WATCHDOG=1"}}},
-		{"WATCHDOG=trigger\nWATCHDOG=2", message{pass: []string{"WATCHDOG=trigger"}}},
-		{"ERRNO=2\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=5\nWATCHDOG_USEC=7", message{pass: []string{"ERRNO=2", "STOPPING=1", "EXTEND_TIMEOUT_USEC=5", "WATCHDOG_USEC=7"}}},
-		{"ERRNO=-2\nEXTEND_TIMEOUT_USEC=x\nSTOPPING=yes", message{}},
-		{"RELOADING=1\nMONOTONIC_USEC=123", message{reloading: true, pass: []string{"RELOADING=1", "MONOTONIC_USEC=123"}}},
-		{"MAINPID=1\nMAINPIDFDID=2\nFDSTORE=1\nFDNAME=a\nFDPOLL=0\nBARRIER=1\nNOTIFYACCESS=all\nX_OWN=1\nnonsense", message{}},
-	}
-	for _, test := range tests {
-		if diff := cmp.Diff(test.want, parseMessage(test.text), cmp.AllowUnexported(message{})); diff != "" {
-			t.Errorf("parseMessage(%q) (-want +got):\n%s", test.text, diff)
-		}
-	}
-	if got := parseMessage("RELOADING=1\nMONOTONIC_USEC=soon").pass; len(got) != 2 || !strings.HasPrefix(got[1], "MONOTONIC_USEC=") || got[1] == "MONOTONIC_USEC=soon" {
-		t.Errorf("a reload without its time is passed on as %q, want it with ours", got)
-	}
-}
-
-func FuzzParseMessage(f *testing.F) {
-	for _, text := range []string{"READY=1\nSTATUS=x", "RELOADING=1\nMONOTONIC_USEC=1", "=\n=", "STATUS=\x00\x1b"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		m := parseMessage(text)
-		if m.status != nil && (strings.ContainsFunc(*m.status, func(r rune) bool { return r < ' ' || r == 0x7f }) || len([]rune(*m.status)) > maxText+3) {
-			t.Errorf("parseMessage(%q) has status %q", text, *m.status)
-		}
-		known := []string{"WATCHDOG", "WATCHDOG_USEC", "EXTEND_TIMEOUT_USEC", "ERRNO", "STOPPING", "RELOADING", "MONOTONIC_USEC"}
-		for _, line := range m.pass {
-			name, _, _ := strings.Cut(line, "=")
-			if strings.Contains(line, "\n") || !slices.Contains(known, name) {
-				t.Errorf("parseMessage(%q) passes %q on", text, line)
-			}
-		}
-	})
-}
-
-// appSays is a program that sends what it is told to its notify socket, the
-// first thing at once, and tells what it was made with.
+// appSays is a program that sends each of states to its notify socket, and sends
+// the configuration that it was created with.
 type appSays struct {
 	states     chan string
 	config     chan *container.Config
@@ -113,8 +63,8 @@ func send(socket, state string) error {
 	return err
 }
 
-// A container that speaks for itself is ready when it says so, and is heard of
-// all that concerns systemd.
+// A container that speaks sd_notify is ready when it says so, and its other
+// messages reach systemd.
 func TestNotifyContainer(t *testing.T) {
 	r := newRig(t)
 	app := newAppSays(r)
@@ -128,11 +78,11 @@ func TestNotifyContainer(t *testing.T) {
 		t.Errorf("env = %q, want %q", env, want)
 	}
 	if len(host.Mounts) != 2 || host.Mounts[1].Target != "/run/dockhost/notify.sock" || len(r.spec.HostConfig.Mounts) != 1 {
-		t.Errorf("mounts = %+v, want the socket beside what was declared", host.Mounts)
+		t.Errorf("mounts = %+v, want the socket besides the declared mount", host.Mounts)
 	}
 	socket := host.Mounts[1].Source
 	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o666 || filepath.Dir(socket) != r.dir.RuntimeDir() {
-		t.Errorf("socket %s = %v, %v, want it open to any user of the container", socket, info, err)
+		t.Errorf("socket %s = %v, %v, want it writable for any user of the container", socket, info, err)
 	}
 
 	app.states <- "STATUS=warming up\nMAINPID=1"
@@ -142,7 +92,7 @@ func TestNotifyContainer(t *testing.T) {
 	app.states <- "EXTEND_TIMEOUT_USEC=5000000"
 	l.until("more time", func() bool { return r.notify.count("PASS EXTEND_TIMEOUT_USEC=5000000") == 1 })
 	if l.state().Ready || r.notify.count("READY") != 0 {
-		t.Errorf("it is ready before it said so:\n%s", r.notify)
+		t.Errorf("the container counts as ready before it said so:\n%s", r.notify)
 	}
 	app.states <- "READY=1\nSTATUS=serving\nWATCHDOG=1"
 	l.until("READY=1", func() bool { return r.notify.count("READY running app:1: serving") == 1 })
@@ -157,16 +107,16 @@ func TestNotifyContainer(t *testing.T) {
 	app.states <- "STOPPING=1\nERRNO=5"
 	l.until("that it stops", func() bool { return r.notify.count("PASS STOPPING=1 ERRNO=5") == 1 })
 	if n := r.notify.count("WATCHDOG"); n != 0 {
-		t.Errorf("the supervisor said %d times on its own that all is well", n)
+		t.Errorf("the supervisor fed the watchdog %d times on its own", n)
 	}
 	l.stop()
 	l.ends(0, "")
 	if strings.Contains(r.notify.String(), "MAINPID") {
-		t.Errorf("systemd was told of another main process:\n%s", r.notify)
+		t.Errorf("systemd was sent another main process:\n%s", r.notify)
 	}
 }
 
-// It becomes ready while Docker is away, too.
+// A container can become ready while Docker is away.
 func TestNotifyWhileDockerIsAway(t *testing.T) {
 	r := newRig(t)
 	app := newAppSays(r)
@@ -178,14 +128,14 @@ func TestNotifyWhileDockerIsAway(t *testing.T) {
 	l.ready()
 	r.server.Up()
 	l.until("that all is well", func() bool {
-		told := r.notify.all()
-		return told[len(told)-1] == "STATUS running app:1"
+		return lastOf(r.notify.all()) == "STATUS running app:1"
 	})
 	l.stop()
 	l.ends(0, "")
 }
 
-// A barrier is passed when all before it was taken, and files are not kept.
+// A barrier is passed when all earlier messages were taken, and file descriptors
+// are not kept.
 func TestNotifyBarrier(t *testing.T) {
 	r := newRig(t)
 	app := newAppSays(r)
@@ -211,7 +161,7 @@ func TestNotifyBarrier(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What is too long to be true says nothing.
+	// A message that is too long is ignored.
 	if _, err := conn.WriteToUnix([]byte("STATUS="+strings.Repeat("x", maxDatagram)), to); err != nil {
 		t.Fatal(err)
 	}
@@ -226,12 +176,12 @@ func TestNotifyBarrier(t *testing.T) {
 	l.stop()
 	l.ends(0, "")
 	if strings.Contains(r.notify.String(), "xxx") {
-		t.Errorf("systemd was told what was cut off")
+		t.Errorf("systemd was sent a truncated message")
 	}
 }
 
-// What a supervisor left that was killed is removed by the next one, and what
-// another one listens at is not.
+// A supervisor removes the sockets of killed supervisors, and keeps the sockets of
+// running ones.
 func TestStaleSockets(t *testing.T) {
 	r := newRig(t)
 	dir := r.dir.RuntimeDir()
@@ -256,10 +206,10 @@ func TestStaleSockets(t *testing.T) {
 	l := r.start()
 	<-app.config
 	if _, err := os.Lstat(stale); err == nil {
-		t.Errorf("%s is left", stale)
+		t.Errorf("%s still exists", stale)
 	}
 	if _, err := os.Lstat(taken); err != nil {
-		t.Errorf("%s is gone: %v", taken, err)
+		t.Errorf("%s was removed: %v", taken, err)
 	}
 	if got := (<-app.hostConfig).Mounts[0].Source; got != own {
 		t.Errorf("the socket is %s, want %s", got, own)
@@ -269,12 +219,12 @@ func TestStaleSockets(t *testing.T) {
 	l.stop()
 	l.exits(0, "")
 	if _, err := os.Lstat(own); err == nil {
-		t.Errorf("%s is left", own)
+		t.Errorf("%s still exists", own)
 	}
 }
 
-// A container that sends without end does not get more of the supervisor than
-// its share, and is heard all the same.
+// A container that sends without end is slowed down, and its messages are still
+// taken.
 func TestNotifyFlood(t *testing.T) {
 	r := newRig(t)
 	app := newAppSays(r)

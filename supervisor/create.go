@@ -12,68 +12,101 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/gpu/attachment"
+	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
 
-// create makes the container and says to dockhost-runtime where it is born.
-func (s *Supervisor) create(ctx context.Context, image engine.Image) (string, error) {
-	if err := s.spec.CheckReadiness(image.Healthcheck); err != nil {
-		return "", err
-	}
-	s.state.Digest = image.Digest
-	made, err := s.request()
-	if err != nil {
-		return "", err
-	}
-	if s.spec.Name == "" {
-		if err := s.removeNameless(ctx); err != nil {
-			return "", err
-		}
-	}
-	id, warnings, err := s.Engine.Create(ctx, made)
-	if errors.Is(err, engine.ErrConflict) {
-		if err := s.freeName(ctx); err != nil {
-			return "", err
-		}
-		id, warnings, err = s.Engine.Create(ctx, made)
-	}
-	if err != nil {
-		return "", err
-	}
-	for _, warning := range warnings {
-		s.Log.Warn("docker warns", zap.String("warning", warning))
-	}
-	s.state.ContainerID = id
-	if err := errors.Join(s.place(ctx, id), s.writeCIDFile(id)); err != nil {
-		return "", errors.Join(err, s.Engine.Remove(ctx, id))
-	}
-	return id, nil
+// containerMaker creates and removes containers.
+type containerMaker interface {
+	inspector
+	Create(ctx context.Context, req engine.CreateRequest) (string, []string, error)
+	Remove(ctx context.Context, id string) error
+	ListByLabel(ctx context.Context, label, value string) ([]engine.Container, error)
+	Runtimes(ctx context.Context) (map[string]string, error)
 }
 
-// request is what the Engine is asked for.
-func (s *Supervisor) request() (engine.CreateRequest, error) {
-	env, err := s.fileEnv()
+// maker creates the container with its placement, and removes both, also those
+// that a killed supervisor left.
+type maker struct {
+	engine    containerMaker
+	container *spec.Container
+	unit      *unit
+	dir       rundir.Dir
+	report    *reporter
+	log       *zap.Logger
+}
+
+// creation is what a container is created from, besides its declaration.
+type creation struct {
+	image engine.Image
+	// gpus are the GPUs that the container gets.
+	gpus attachment.Attachment
+	// host is what the request takes from the host; create fills in the rest.
+	host request.Host
+}
+
+// created is a container that was created.
+type created struct {
+	id string
+	// env are the variables that the container was created with.
+	env []string
+}
+
+// create creates the container and writes its placement for dockhost-runtime.
+func (m *maker) create(ctx context.Context, c creation) (created, error) {
+	if err := m.container.CheckReadiness(c.image.Healthcheck); err != nil {
+		return created{}, err
+	}
+	m.report.state.Digest = c.image.Digest
+	req, err := m.request(c.host)
+	if err != nil {
+		return created{}, err
+	}
+	if m.container.Name == "" {
+		if err := m.removeNameless(ctx); err != nil {
+			return created{}, err
+		}
+	}
+	id, warnings, err := m.engine.Create(ctx, req)
+	if errors.Is(err, engine.ErrConflict) {
+		if err := m.freeName(ctx); err != nil {
+			return created{}, err
+		}
+		id, warnings, err = m.engine.Create(ctx, req)
+	}
+	if err != nil {
+		return created{}, err
+	}
+	for _, warning := range warnings {
+		m.log.Warn("docker warns", zap.String("warning", warning))
+	}
+	m.report.state.ContainerID = id
+	if err := errors.Join(m.place(ctx, id, c.gpus), writeCIDFile(m.container, id)); err != nil {
+		return created{}, errors.Join(err, m.engine.Remove(ctx, id))
+	}
+	return created{id: id, env: req.Config.Env}, nil
+}
+
+// request returns the request to the Engine.
+func (m *maker) request(host request.Host) (engine.CreateRequest, error) {
+	env, err := m.fileEnv()
 	if err != nil {
 		return engine.CreateRequest{}, err
 	}
-	made := request.Make(s.spec, request.Host{
-		Unit:         s.unit,
-		Supervisor:   self(s.Cgroups.Root),
-		ConfigHash:   s.state.ConfigHash,
-		FileEnv:      env,
-		NotifySocket: s.readiness.socket(),
-		Watchdog:     s.Watchdog,
-	})
-	s.env = made.Config.Env
-	return made, nil
+	host.Unit = m.unit.name
+	host.Supervisor = self(m.unit.cgroups.Root)
+	host.ConfigHash = m.report.state.ConfigHash
+	host.FileEnv = env
+	return request.Make(m.container, host), nil
 }
 
 // fileEnv returns the variables of the env files.
-func (s *Supervisor) fileEnv() ([]string, error) {
+func (m *maker) fileEnv() ([]string, error) {
 	var env []string
-	for _, file := range s.spec.EnvFiles {
+	for _, file := range m.container.EnvFiles {
 		vars, err := readEnvFile(file)
 		if err != nil {
 			return nil, err
@@ -85,8 +118,8 @@ func (s *Supervisor) fileEnv() ([]string, error) {
 	return env, nil
 }
 
-// readEnvFile names the file and not what it holds: the parser's errors quote
-// lines, which may be secrets.
+// readEnvFile reads one env file. Its errors name the file only: the parser's
+// errors quote lines, which may be secrets.
 func readEnvFile(file spec.EnvFile) (map[string]string, error) {
 	f, err := os.Open(file.Path)
 	if errors.Is(err, os.ErrNotExist) && !file.Required {
@@ -98,46 +131,47 @@ func readEnvFile(file spec.EnvFile) (map[string]string, error) {
 	defer f.Close()
 	vars := map[string]string{}
 	if err := dotenv.ParseWithFormat(f, file.Path, vars, nil, file.Format); err != nil {
-		return nil, fmt.Errorf("read env_file %q: it is not lines of NAME=VALUE", file.Path)
+		return nil, fmt.Errorf("read env_file %q: its lines are not NAME=VALUE", file.Path)
 	}
 	return vars, nil
 }
 
-// place tells dockhost-runtime where the container is born.
-func (s *Supervisor) place(ctx context.Context, id string) error {
-	if s.unit == "" {
+// place writes the placement, from which dockhost-runtime learns the
+// container's cgroup.
+func (m *maker) place(ctx context.Context, id string, gpus attachment.Attachment) error {
+	if !m.unit.exists() {
 		return nil
 	}
-	runtime, err := s.runtimeProgram(ctx)
+	runtime, err := m.runtimeProgram(ctx)
 	if err != nil {
 		return err
 	}
-	dir := s.Dir.RuntimeDir()
-	// tmpfiles.d makes the directory at boot, with its group.
+	dir := m.dir.RuntimeDir()
+	// tmpfiles.d creates the directory at boot, with its group.
 	if err := os.MkdirAll(dir, 0o770); err != nil { //nolint:gosec // group docker may speak to Docker already
 		return fmt.Errorf("place the container: %w", err)
 	}
 	return placement.Write(dir, id, placement.Placement{
-		Unit:        s.unit,
-		CgroupPath:  s.cgroup + "/" + containerLeaf,
-		Controllers: s.controllers,
+		Unit:        m.unit.name,
+		CgroupPath:  m.unit.cgroup + "/" + containerLeaf,
+		Controllers: m.unit.controllers,
 		Runtime:     runtime,
-		Edits:       s.attached.Edits,
-		GPUs:        s.attached.GPUs,
-		Devices:     s.attached.Devices,
-		Exclusive:   s.spec.GPU != nil && s.spec.GPU.Exclusive,
+		Edits:       gpus.Edits,
+		GPUs:        gpus.GPUs,
+		Devices:     gpus.Devices,
+		Exclusive:   m.container.GPU != nil && m.container.GPU.Exclusive,
 	})
 }
 
-// runtimeProgram is the OCI runtime that dockhost-runtime execs: the program
-// that Docker knows by the name that was asked for, or the one of that name in
-// PATH.
-func (s *Supervisor) runtimeProgram(ctx context.Context) (string, error) {
-	name := s.spec.Runtime
+// runtimeProgram returns the OCI runtime that dockhost-runtime executes: the
+// program that Docker has registered under the declared name, or that name,
+// which is then searched in PATH. "" means the default.
+func (m *maker) runtimeProgram(ctx context.Context) (string, error) {
+	name := m.container.Runtime
 	if name == "" {
 		return "", nil
 	}
-	runtimes, err := s.Engine.Runtimes(ctx)
+	runtimes, err := m.engine.Runtimes(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -145,4 +179,27 @@ func (s *Supervisor) runtimeProgram(ctx context.Context) (string, error) {
 		return path, nil
 	}
 	return name, nil
+}
+
+// discard removes the container, unless it is kept, with its placement and id
+// files. bounded limits the time, for a Docker that may not answer.
+func (m *maker) discard(ctx context.Context, id string, bounded bool) {
+	if err := removeIDFiles(m.container); err != nil {
+		m.log.Warn("file not removed", zap.Error(err))
+	}
+	if bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+	}
+	if !keeps(m.container) {
+		if err := m.engine.Remove(ctx, id); err != nil {
+			m.log.Warn("container not removed, the next start will", zap.Error(err))
+			return
+		}
+	}
+	if err := placement.Remove(m.dir.RuntimeDir(), id); err != nil {
+		m.log.Warn("placement not removed", zap.Error(err))
+	}
+	m.unit.prune()
 }

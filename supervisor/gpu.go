@@ -11,45 +11,58 @@ import (
 
 	"github.com/dockhost/dockhost/gpu/attachment"
 	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/spec"
 )
 
 const (
-	// attachTimeout bounds one try to attach GPUs: drivers are loaded in it, and
-	// a description of them may have to be made.
+	// attachTimeout bounds one try to attach GPUs, which may load drivers and
+	// generate their CDI description.
 	attachTimeout = 2 * time.Minute
-	// attachedFor is how long an attachment is taken to be right: a pull may lie
-	// between it and the container.
+	// attachedFor is how long an attachment is used without asking again: a pull
+	// may pass before the container is created.
 	attachedFor = time.Minute
 )
 
-// attachGPUs finds out what gives the container the GPUs that it asks for, and
-// waits for them as long as it says.
-func (s *Supervisor) attachGPUs(ctx context.Context) error {
-	asked := s.spec.GPU
-	if asked == nil || time.Since(s.attachedAt) < attachedFor {
+// gpuAttacher finds the GPUs that the container asks for.
+type gpuAttacher struct {
+	container *spec.Container
+	unit      *unit
+	program   gpuProgram
+	report    *reporter
+	log       *zap.Logger
+	// attached is what was found at attachedAt.
+	attached   attachment.Attachment
+	attachedAt time.Time
+}
+
+// attach finds out what gives the container its GPUs. It waits for them as long
+// as the declaration allows.
+func (g *gpuAttacher) attach(ctx context.Context) error {
+	request := g.container.GPU
+	if request == nil || time.Since(g.attachedAt) < attachedFor {
 		return nil
 	}
-	if s.unit == "" {
-		return errors.New("GPUs are given to the container of a systemd unit, and this is none (start it with systemd-run, or leave them to Docker: --gpu-opt mode=docker)")
+	if !g.unit.exists() {
+		return errors.New("dockhost gives GPUs only to the container of a systemd unit, and this is not one (start it with systemd-run, or leave them to Docker: --gpu-opt mode=docker)")
 	}
-	s.adviseDevices(ctx)
-	deadline := time.Now().Add(asked.Wait)
+	g.unit.adviseDevices(ctx)
+	deadline := time.Now().Add(request.Wait)
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
 	for {
-		found, err := s.attachOnce(ctx)
+		attached, err := g.attachOnce(ctx)
 		if err == nil {
-			s.attached, s.attachedAt = found, time.Now()
-			s.Log.Debug("devices attached", zap.Strings("devices", found.Devices))
+			g.attached, g.attachedAt = attached, time.Now()
+			g.log.Debug("devices attached", zap.Strings("devices", attached.Devices))
 			return nil
 		}
 		left := time.Until(deadline)
 		if _, refused := errors.AsType[attachment.Refusal](err); !refused || left <= 0 || ctx.Err() != nil {
 			return err
 		}
-		s.trouble(err)
+		g.report.trouble("GPUs are not available, trying again", err)
 		waitErr := tries.Wait(ctx, func(d time.Duration) {
-			s.Notify.ExtendTimeout(d + timeoutMargin)
-			s.Notify.Status(fmt.Sprintf("waiting for a GPU, %s left: %s", left.Round(time.Second), firstLine(err.Error())))
+			g.report.notify.ExtendTimeout(d + timeoutMargin)
+			g.report.notify.Status(fmt.Sprintf("waiting for a GPU, %s left: %s", left.Round(time.Second), firstLine(err.Error())))
 		})
 		if waitErr != nil {
 			return waitErr
@@ -57,12 +70,12 @@ func (s *Supervisor) attachGPUs(ctx context.Context) error {
 	}
 }
 
-// attachOnce asks `dockhost gpu attach`. A [attachment.Refusal] says why the
-// GPUs cannot be had now.
-func (s *Supervisor) attachOnce(ctx context.Context) (attachment.Attachment, error) {
-	question := attachment.Question{Unit: s.unit, GPU: s.spec.GPU}
-	if s.spec.Run == nil {
-		question.Container = s.spec.Name
+// attachOnce asks `dockhost gpu attach`. The error is an [attachment.Refusal]
+// when the GPUs are not available now.
+func (g *gpuAttacher) attachOnce(ctx context.Context) (attachment.Attachment, error) {
+	question := attachment.Question{Unit: g.unit.name, GPU: g.container.GPU}
+	if g.container.Run == nil {
+		question.Container = g.container.Name
 	}
 	raw, err := json.Marshal(question)
 	if err != nil {
@@ -70,27 +83,17 @@ func (s *Supervisor) attachOnce(ctx context.Context) (attachment.Attachment, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, attachTimeout)
 	defer cancel()
-	s.Notify.ExtendTimeout(attachTimeout + timeoutMargin)
-	s.Notify.Status("finding the GPUs that the container asks for")
-	return s.runAttach(ctx, raw)
+	g.report.notify.ExtendTimeout(attachTimeout + timeoutMargin)
+	g.report.notify.Status("finding the GPUs that the container asks for")
+	return g.program.attach(ctx, raw, g.relay)
 }
 
-// tellGPU passes on what is heard on the way to an attachment.
-func (s *Supervisor) tellGPU(m attachment.Message) {
+// relay passes on a message that arrives before the attachment.
+func (g *gpuAttacher) relay(m attachment.Message) {
 	switch {
 	case m.Warning != "":
-		s.Log.Warn(m.Warning)
+		g.log.Warn(m.Warning)
 	case m.Status != "":
-		s.Notify.Status(m.Status)
-	}
-}
-
-// adviseDevices warns of a device filter of systemd's on the unit, which binds
-// the container's cgroup below it, too.
-func (s *Supervisor) adviseDevices(ctx context.Context) {
-	unit, err := s.Units.Unit(ctx, s.unit)
-	if err == nil && unit.DevicePolicy != "" && unit.DevicePolicy != "auto" {
-		s.Log.Warn("systemd may refuse the container its GPUs: remove DevicePolicy=, DeviceAllow= and PrivateDevices= from the unit",
-			zap.String("unit", s.unit), zap.String("device_policy", unit.DevicePolicy))
+		g.report.notify.Status(m.Status)
 	}
 }

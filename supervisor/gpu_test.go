@@ -15,8 +15,8 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-// gpuRig is a rig whose container asks for all GPUs. What `dockhost gpu attach`
-// and `dockhost gpu check` answer is in files.
+// gpuRig is a rig whose container asks for all GPUs. The answers of `dockhost gpu
+// attach` and `dockhost gpu check` are in files.
 func gpuRig(t *testing.T) *rig {
 	t.Helper()
 	r := newRig(t)
@@ -24,12 +24,12 @@ func gpuRig(t *testing.T) *rig {
 	if err := os.Chmod(r.dockhost, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r.spec.GPU = &spec.GPU{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
+	r.spec.GPU = &spec.GPUNeeds{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
 	r.answers("attach", `{"status":"loading the driver"}`+"\n"+`{"attachment":{"devices":["nvidia.com/gpu=0"],"gpus":["GPU-0"],"edits":{"linux":{"devices":[{"path":"/dev/nvidia0","major":195}]}}}}`)
 	return r
 }
 
-// answers sets what the program answers, at once and whole.
+// answers sets the answer of a command atomically.
 func (r *rig) answers(command, text string) {
 	r.t.Helper()
 	file := r.write("bin/next", text+"\n")
@@ -40,7 +40,7 @@ func (r *rig) answers(command, text string) {
 
 const noGPU = `{"refusal":"no GPU here (buy one)"}`
 
-// What makes devices the container's is in its placement.
+// The placement contains the edits that add the devices.
 func TestGPUPlaced(t *testing.T) {
 	r := gpuRig(t)
 	l := r.start()
@@ -55,7 +55,7 @@ func TestGPUPlaced(t *testing.T) {
 		}
 	}
 	if r.notify.count("STATUS loading the driver") != 1 {
-		t.Errorf("systemd was not told what was done:\n%s", r.notify)
+		t.Errorf("systemd was not sent the status:\n%s", r.notify)
 	}
 	l.stop()
 	l.ends(0, "")
@@ -65,7 +65,7 @@ func TestGPUPlaced(t *testing.T) {
 	}
 }
 
-// A container whose GPUs cannot be had fails before anything is pulled.
+// A container whose GPUs are not available fails before the pull.
 func TestGPURefused(t *testing.T) {
 	r := gpuRig(t)
 	r.spec.Image = "not:there"
@@ -77,8 +77,8 @@ func TestGPURefused(t *testing.T) {
 	}
 }
 
-// A container that waits for its GPUs starts once they are there, and says
-// meanwhile what it waits for.
+// A container that waits for its GPUs starts once they are available, and shows
+// what it waits for.
 func TestGPUWait(t *testing.T) {
 	r := gpuRig(t)
 	good, err := os.ReadFile(r.dockhost + ".attach")
@@ -104,7 +104,7 @@ func TestGPUWaitEnds(t *testing.T) {
 	r.start().ends(ExitNotRun, "no GPU here")
 }
 
-// A program that is missing, or breaks, is no reason to wait.
+// The supervisor does not wait for a program that is missing or broken.
 func TestGPUBroken(t *testing.T) {
 	for name, breakIt := range map[string]func(r *rig){
 		"missing":   func(r *rig) { r.dockhost += "none" },
@@ -120,7 +120,7 @@ func TestGPUBroken(t *testing.T) {
 	}
 }
 
-// Outside of a unit there is nobody to put devices into the configuration.
+// Outside a unit, dockhost-runtime does not add devices to the configuration.
 func TestGPUWithoutUnit(t *testing.T) {
 	r := gpuRig(t)
 	r.spec.Run = &spec.Run{}
@@ -128,7 +128,7 @@ func TestGPUWithoutUnit(t *testing.T) {
 	r.start().ends(ExitNotRun, "--gpu-opt mode=docker")
 }
 
-// A loss is told, and so is its end.
+// The loss of a GPU is reported, and so is its end.
 func TestGPULost(t *testing.T) {
 	r := gpuRig(t)
 	r.spec.GPU.Check = time.Millisecond
@@ -145,18 +145,18 @@ func TestGPULost(t *testing.T) {
 	l.ends(0, "")
 }
 
-// Where it is asked for, a loss ends the container, so that systemd starts it
-// anew.
+// With on_loss: restart, a loss stops the container, so that systemd starts it
+// again.
 func TestGPULossRestarts(t *testing.T) {
 	r := gpuRig(t)
 	r.spec.GPU.Check, r.spec.GPU.OnLoss = time.Millisecond, spec.LossRestart
 	r.answers("check", `{"lost":"it has fallen off the bus"}`)
 	l := r.start()
-	l.ends(1, "lost a GPU, and was ended to be started anew: it has fallen off the bus")
+	l.ends(1, "lost a GPU, and was stopped so that systemd starts it again: it has fallen off the bus")
 	l.leftNothing()
 }
 
-// A check that does not end is a loss, when the next one does not end either.
+// Two checks in a row that do not end count as a loss.
 func TestGPUCheckSilent(t *testing.T) {
 	r := gpuRig(t)
 	r.spec.GPU.Check, r.gpuCheckTimeout = time.Millisecond, 50*time.Millisecond
@@ -170,7 +170,7 @@ func TestGPUCheckSilent(t *testing.T) {
 	l.ends(0, "")
 }
 
-// A check that cannot be made is no loss.
+// A check that cannot be made does not count as a loss.
 func TestGPUCheckBroken(t *testing.T) {
 	r := gpuRig(t)
 	r.spec.GPU.Check, r.spec.GPU.OnLoss = time.Millisecond, spec.LossRestart
@@ -185,11 +185,11 @@ func TestGPUCheckBroken(t *testing.T) {
 	l.stop()
 	l.ends(0, "")
 	if n := logged.FilterMessage("the GPUs cannot be checked").Len(); n != 1 {
-		t.Errorf("it was told %d times, want once", n)
+		t.Errorf("the warning was logged %d times, want once", n)
 	}
 }
 
-// A device filter of systemd's is told of.
+// A device filter on the unit is logged.
 func TestGPUDevicePolicy(t *testing.T) {
 	for policy, want := range map[string]int{"": 0, "auto": 0, "closed": 1} {
 		r := gpuRig(t)
@@ -201,7 +201,7 @@ func TestGPUDevicePolicy(t *testing.T) {
 		l.stop()
 		l.ends(0, "")
 		if n := logged.FilterField(zap.String("device_policy", policy)).Len(); n != want {
-			t.Errorf("with DevicePolicy=%s, systemd's filter was told of %d times, want %d", policy, n, want)
+			t.Errorf("with DevicePolicy=%s the filter was logged %d times, want %d", policy, n, want)
 		}
 	}
 }

@@ -13,39 +13,35 @@ import (
 	"github.com/dockhost/dockhost/gpu/attachment"
 )
 
-// gpuCommand is `dockhost gpu COMMAND`, which ends with ctx.
-func (s *Supervisor) gpuCommand(ctx context.Context, command string, input []byte, end unix.Signal, stderr *bytes.Buffer) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, s.Program, "gpu", command)
-	cmd.Cancel = func() error { return cmd.Process.Signal(end) }
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), stderr
-	return cmd
-}
+// gpuProgram is the path of the program dockhost. It handles GPUs in its own
+// process, so that no supervisor carries the libraries for them.
+type gpuProgram string
 
-// runAttach runs `dockhost gpu attach` and returns its answer.
-func (s *Supervisor) runAttach(ctx context.Context, input []byte) (attachment.Attachment, error) {
+// attach runs `dockhost gpu attach` and returns its answer. relay gets the
+// messages that come before.
+func (p gpuProgram) attach(ctx context.Context, input []byte, relay func(attachment.Message)) (attachment.Attachment, error) {
 	var stderr bytes.Buffer
-	cmd := s.gpuCommand(ctx, "attach", input, unix.SIGTERM, &stderr)
+	cmd := p.command(ctx, "attach", input, unix.SIGTERM, &stderr)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
 	}
 	if err != nil {
-		return attachment.Attachment{}, fmt.Errorf("run %s (is dockhost installed whole?): %w", s.Program, err)
+		return attachment.Attachment{}, fmt.Errorf("run %s (is dockhost installed completely?): %w", p, err)
 	}
-	found, err := attachment.Read(out, s.tellGPU)
+	attached, err := attachment.Read(out, relay)
 	waitErr := cmd.Wait()
 	if _, refused := errors.AsType[attachment.Refusal](err); err == nil || refused {
-		return found, err
+		return attached, err
 	}
-	return found, fmt.Errorf("run %s gpu attach: %w: %s", s.Program, errors.Join(err, waitErr), firstLine(stderr.String()))
+	return attached, fmt.Errorf("run %s gpu attach: %w: %s", p, errors.Join(err, waitErr), firstLine(stderr.String()))
 }
 
-// runCheck runs `dockhost gpu check` and returns what it printed. The error is
-// [errSilent] when it does not end in time.
-func (s *Supervisor) runCheck(ctx context.Context, input []byte) ([]byte, error) {
+// check runs `dockhost gpu check` and returns what it printed. The error is
+// [errSilent] when ctx ends before the program does.
+func (p gpuProgram) check(ctx context.Context, input []byte) ([]byte, error) {
 	var stderr bytes.Buffer
-	out, err := s.gpuCommand(ctx, "check", input, unix.SIGKILL, &stderr).Output()
+	out, err := p.command(ctx, "check", input, unix.SIGKILL, &stderr).Output()
 	switch {
 	case ctx.Err() != nil:
 		return nil, errSilent
@@ -53,4 +49,13 @@ func (s *Supervisor) runCheck(ctx context.Context, input []byte) ([]byte, error)
 		return nil, errors.New(firstLine(stderr.String()))
 	}
 	return out, err
+}
+
+// command is `dockhost gpu NAME`; the signal end stops it when ctx ends.
+func (p gpuProgram) command(ctx context.Context, name string, input []byte, end unix.Signal, stderr *bytes.Buffer) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, string(p), "gpu", name)
+	cmd.Cancel = func() error { return cmd.Process.Signal(end) }
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), stderr
+	return cmd
 }

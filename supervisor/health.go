@@ -12,36 +12,35 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// verdictLag is how much later than a check's end the Engine knows what it
-// says about the container's health.
+// verdictLag is how long after the end of a check the Engine knows its effect on
+// the container's health.
 const verdictLag = 100 * time.Millisecond
 
 // errUnhealthy is why systemd's watchdog ends a container.
 var errUnhealthy = errors.New("its health check fails")
 
 // byHealth is the readiness of a container that is ready when its health check
-// passes, or at once. Either way the check, where there is one, says whether it
-// is well.
+// passes, or at once. With both, a health check decides whether it is well.
 type byHealth struct {
-	common
+	noHooks
 
-	s    *Supervisor
+	with surroundings
 	sick atomic.Bool
-	// failed is how far the check is from failing.
-	failed string
-	// watched says that the container is looked after already.
-	watched bool
+	// failures describes how many checks have failed.
+	failures string
+	// watching says that watch was called.
+	watching bool
 }
 
 func (h *byHealth) watch(ctx context.Context, id string, _ int) {
-	if h.watched {
-		return // Docker has started the container again
+	if h.watching {
+		return // after docker restart
 	}
-	h.watched = true
-	if h.s.spec.Notify == spec.NotifyHealthy {
+	h.watching = true
+	if h.with.container.Notify == spec.NotifyHealthy {
 		go h.countFailures(ctx, id)
 	}
-	h.s.feedWatchdog(ctx, func(context.Context) error {
+	h.with.watchdog.feedWhile(ctx, func(context.Context) error {
 		if h.sick.Load() {
 			return errUnhealthy
 		}
@@ -51,46 +50,36 @@ func (h *byHealth) watch(ctx context.Context, id string, _ int) {
 
 func (h *byHealth) health(status string) {
 	h.sick.Store(status == container.Unhealthy)
-	if status == container.Healthy && h.s.spec.Notify == spec.NotifyHealthy {
-		h.s.life.ready()
+	if status == container.Healthy && h.with.container.Notify == spec.NotifyHealthy {
+		h.with.readyNow()
 	}
 }
 
-func (h *byHealth) waitsFor() string { return "its health check to pass" + h.failed }
+func (h *byHealth) waitsFor() string { return "its health check to pass" + h.failures }
 
-// countFailures tells, until the container is ready, how many checks have
-// failed: each is a command that Docker tells the end of.
+// countFailures shows, until the container is ready, how many checks have
+// failed. Each check is a command in the container, and Docker reports its end.
 func (h *byHealth) countFailures(ctx context.Context, id string) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	checked := h.s.Engine.Events(ctx, id, "exec_die")
+	checks := h.with.engine.Events(ctx, id, "exec_die")
 	for {
 		select {
-		case <-h.s.becameReady:
+		case <-h.with.report.becameReady:
 			return
-		case _, open := <-checked:
+		case _, open := <-checks:
 			if !open {
 				return
 			}
 		}
-		h.s.pause(ctx, verdictLag)
-		found, err := h.s.Engine.Inspect(ctx, id)
-		if err != nil || found.HealthFailures == 0 {
+		pause(ctx, verdictLag)
+		c, err := h.with.engine.Inspect(ctx, id)
+		if err != nil || c.HealthFailures == 0 {
 			continue
 		}
-		h.s.call(ctx, func() {
-			h.failed = fmt.Sprintf(": %d of %d tries failed", min(found.HealthFailures, found.HealthRetries), found.HealthRetries)
-			h.s.sayUnready()
+		h.with.inbox.do(ctx, func() {
+			h.failures = fmt.Sprintf(": %d of %d tries failed", min(c.HealthFailures, c.HealthRetries), c.HealthRetries)
+			h.with.report.showUnready()
 		})
-	}
-}
-
-// pause waits a moment, or until ctx ends.
-func (s *Supervisor) pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

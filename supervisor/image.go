@@ -15,61 +15,62 @@ import (
 )
 
 const (
-	// extendInterval is how often systemd's patience is extended at most.
+	// extendInterval is how often the start timeout is extended at most.
 	extendInterval = time.Second
-	// timeoutMargin is how much longer than the wait that is going on the
-	// start timeout is pushed out.
+	// timeoutMargin is added to the current wait when the start timeout is
+	// extended.
 	timeoutMargin = 30 * time.Second
-	// pullGiveUp ends the tries to pull: the unit then fails, for all to see,
-	// and systemd starts it anew.
+	// pullGiveUp is how long failed pulls are retried. Then the unit fails, where
+	// everybody sees it, and systemd starts it again.
 	pullGiveUp = 15 * time.Minute
+	// claimTimeout bounds the wait while housekeeping removes images.
+	claimTimeout = 30 * time.Second
 )
 
-// awaitEngine returns once the Engine answers.
-func (s *Supervisor) awaitEngine(ctx context.Context) error {
-	tries := backoff.Backoff{Next: 100 * time.Millisecond, Cap: 5 * time.Second}
-	for {
-		err := s.Engine.Ping(ctx)
-		if err == nil || ctx.Err() != nil {
-			return errors.Join(err, ctx.Err())
-		}
-		waitErr := tries.Wait(ctx, func(d time.Duration) {
-			s.Notify.ExtendTimeout(d + timeoutMargin)
-			s.Notify.Status(fmt.Sprintf("waiting for Docker at %s: %s", s.Engine.Host(), firstLine(err.Error())))
-		})
-		s.trouble(fmt.Errorf("wait for Docker at %s (is docker.service running?): %w", s.Engine.Host(), err))
-		if waitErr != nil {
-			return waitErr
-		}
-	}
+// imageSource looks up and pulls images.
+type imageSource interface {
+	Image(ctx context.Context, ref string) (engine.Image, error)
+	Pull(ctx context.Context, req engine.PullRequest, progress func(engine.Progress)) error
 }
 
-// claimTimeout bounds the wait for a removal of an image that is going on.
-const claimTimeout = 30 * time.Second
+// images gets the image that the container is created from.
+type images struct {
+	engine    imageSource
+	container *spec.Container
+	dir       rundir.Dir
+	report    *reporter
+	log       *zap.Logger
+	// claim keeps housekeeping from removing the image before the container
+	// exists; nil where it could not be taken.
+	claim *rundir.Claim
+}
 
-// claimImage says to housekeeping that the image is about to be used.
-func (s *Supervisor) claimImage(ctx context.Context) {
+// claimImage tells housekeeping that the image is about to be used.
+func (i *images) claimImage(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
-	var err error
-	if s.claim, err = s.Dir.Claim(ctx, s.spec.Image); err != nil {
-		s.claim = nil
-		s.Log.Debug("housekeeping does not know that the image is about to be used", zap.Error(err))
+	claim, err := i.dir.Claim(ctx, i.container.Image)
+	if err != nil {
+		i.log.Debug("image not claimed: housekeeping may remove it before its container exists", zap.Error(err))
+		return
 	}
+	i.claim = claim
 }
 
-// ensureImage returns the image that the container is to be made of, as the
-// pull policy has it.
-func (s *Supervisor) ensureImage(ctx context.Context) (engine.Image, error) {
-	cached, err := s.Engine.Image(ctx, s.spec.Image)
+// release ends the claim. It may be called more than once.
+func (i *images) release() { i.claim.Release() }
+
+// ensure returns the image, pulled where the pull policy asks for it.
+func (i *images) ensure(ctx context.Context) (engine.Image, error) {
+	cached, err := i.engine.Image(ctx, i.container.Image)
 	missing := errors.Is(err, engine.ErrNotFound)
 	if err != nil && !missing {
 		return engine.Image{}, err
 	}
-	switch s.spec.PullPolicy {
+	switch i.container.PullPolicy {
 	case spec.PullNever:
 		if missing {
-			return engine.Image{}, fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", s.spec.Image)
+			return engine.Image{}, fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", i.container.Image)
 		}
 		return cached, nil
 	case spec.PullMissing:
@@ -78,47 +79,46 @@ func (s *Supervisor) ensureImage(ctx context.Context) (engine.Image, error) {
 		}
 	case spec.PullAlways:
 		if !missing {
-			return s.refresh(ctx, cached)
+			return i.refresh(ctx, cached)
 		}
 	}
-	return s.pullUntilThere(ctx)
+	return i.pullUntilPresent(ctx)
 }
 
-// refresh asks the registry for a newer image once, and takes the one that
-// the host has when that fails.
-func (s *Supervisor) refresh(ctx context.Context, cached engine.Image) (engine.Image, error) {
-	err := s.pull(ctx)
+// refresh asks the registry for a newer image once. When that fails, it returns
+// the image that the host has.
+func (i *images) refresh(ctx context.Context, cached engine.Image) (engine.Image, error) {
+	err := i.pull(ctx)
 	if err == nil {
-		return s.pulledImage(ctx)
+		return i.pulledImage(ctx)
 	}
 	if ctx.Err() != nil {
 		return engine.Image{}, err
 	}
-	s.state.Cached = true
-	s.trouble(err)
+	i.report.state.Cached = true
+	i.report.trouble("pull failed, using the image that the host has", err)
 	return cached, nil
 }
 
-// pullUntilThere pulls until it succeeds or has failed for pullGiveUp. There
-// is no telling a registry that has not the image yet from one that never
-// will, so every error is taken to pass.
-func (s *Supervisor) pullUntilThere(ctx context.Context) (engine.Image, error) {
+// pullUntilPresent retries failed pulls for pullGiveUp. A missing image and a
+// not-yet-pushed one look alike, so every error is retried.
+func (i *images) pullUntilPresent(ctx context.Context) (engine.Image, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	began := time.Now()
 	tries := backoff.Backoff{Next: time.Second, Cap: time.Minute}
 	for {
-		err := s.pull(ctx)
+		err := i.pull(ctx)
 		if err == nil {
-			return s.pulledImage(ctx)
+			return i.pulledImage(ctx)
 		}
 		if ctx.Err() != nil || time.Since(began) > pullGiveUp {
 			return engine.Image{}, err
 		}
-		s.trouble(err)
+		i.report.trouble("pull failed, trying again", err)
 		waitErr := tries.Wait(ctx, func(d time.Duration) {
-			s.Notify.ExtendTimeout(d + timeoutMargin)
-			s.Notify.Status(fmt.Sprintf("next try in %s: %s", d.Round(time.Second), firstLine(err.Error())))
+			i.report.notify.ExtendTimeout(d + timeoutMargin)
+			i.report.notify.Status(fmt.Sprintf("next try in %s: %s", d.Round(time.Second), firstLine(err.Error())))
 		})
 		if waitErr != nil {
 			return engine.Image{}, waitErr
@@ -126,55 +126,62 @@ func (s *Supervisor) pullUntilThere(ctx context.Context) (engine.Image, error) {
 	}
 }
 
-// pulledImage is the image that was pulled just now.
-func (s *Supervisor) pulledImage(ctx context.Context) (engine.Image, error) {
-	image, err := s.Engine.Image(ctx, s.spec.Image)
+// pulledImage returns the image after a pull, and records in the claim that
+// dockhost pulled it.
+func (i *images) pulledImage(ctx context.Context) (engine.Image, error) {
+	image, err := i.engine.Image(ctx, i.container.Image)
 	if err == nil {
-		s.claim.Pulled(image.ID)
+		i.claim.Pulled(image.ID)
 	}
 	return image, err
 }
 
-// pull pulls once. systemd's patience is extended by what the pull may be
-// silent for, so that a pull of any length is no start timeout as long as
-// bytes arrive.
-func (s *Supervisor) pull(ctx context.Context) error {
-	s.Notify.ExtendTimeout(s.spec.PullStallTimeout + timeoutMargin)
-	s.Notify.Status("pulling " + s.spec.Image)
-	s.Log.Info("pulling image", zap.String("image", s.spec.Image))
-	shown := progress{image: s.spec.Image}
-	var extended time.Time
-	var need, sized int64
-	err := s.Engine.Pull(ctx, engine.PullRequest{
-		Ref: s.spec.Image, Platform: s.spec.Platform, StallTimeout: s.spec.PullStallTimeout,
-	}, func(p engine.Progress) {
-		now := time.Now()
-		need = max(need, p.Need())
-		if p.Bytes != sized || now.Sub(extended) >= extendInterval { // another layer has begun, or time passed
-			sized = p.Bytes
-			s.claim.Need(p.Need())
-		}
-		s.Notify.Status(shown.status(now, p))
-		switch {
-		case p.Downloaded:
-			s.Notify.ExtendTimeout(unpackPatience)
-		case now.Sub(extended) >= extendInterval:
-			extended = now
-			s.Notify.ExtendTimeout(s.spec.PullStallTimeout + timeoutMargin)
-		}
-	})
+// pull pulls once. While bytes arrive it extends the start timeout, so that a
+// pull may take any time, but must not stall.
+func (i *images) pull(ctx context.Context) error {
+	image := i.container.Image
+	i.report.notify.ExtendTimeout(i.container.PullStallTimeout + timeoutMargin)
+	i.report.notify.Status("pulling " + image)
+	i.log.Info("pulling image", zap.String("image", image))
+	follow := pullFollower{
+		progress: progress{image: image}, notify: i.report.notify, claim: i.claim, patience: i.container.PullStallTimeout + timeoutMargin,
+	}
+	err := i.engine.Pull(ctx, engine.PullRequest{
+		Ref: image, Platform: i.container.Platform, StallTimeout: i.container.PullStallTimeout,
+	}, follow.progressed)
 	if err != nil {
-		s.claim.Need(need) // for the next try, before which housekeeping makes room
+		i.claim.Need(follow.need) // before the next try housekeeping frees as much space
 	}
 	return err
 }
 
-// trouble makes an error known that does not end the supervisor. One that
-// was told already is not told again.
-func (s *Supervisor) trouble(err error) {
-	if last := s.state.LastError; last == nil || last.Message != err.Error() {
-		s.Log.Warn("degraded", zap.Error(err))
+// pullFollower follows the progress of one pull.
+type pullFollower struct {
+	progress progress
+	notify   notifier
+	claim    *rundir.Claim
+	// patience is how far the start timeout is extended.
+	patience time.Duration
+	extended time.Time
+	// need is the most bytes that were still to come, size the size of all layers
+	// whose size is known.
+	need, size int64
+}
+
+func (f *pullFollower) progressed(p engine.Progress) {
+	now := time.Now()
+	due := now.Sub(f.extended) >= extendInterval
+	f.need = max(f.need, p.Need())
+	if p.Bytes != f.size || due { // another layer has begun, or time passed
+		f.size = p.Bytes
+		f.claim.Need(p.Need())
 	}
-	s.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error(), ConfigHash: s.state.ConfigHash}
-	s.saveState()
+	f.notify.Status(f.progress.status(now, p))
+	switch {
+	case p.Downloaded:
+		f.notify.ExtendTimeout(unpackPatience)
+	case due:
+		f.extended = now
+		f.notify.ExtendTimeout(f.patience)
+	}
 }

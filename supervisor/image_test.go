@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -16,9 +15,9 @@ func TestPullPolicy(t *testing.T) {
 	tests := []struct {
 		name   string
 		policy spec.PullPolicy
-		// inRegistry says that the registry has the image too, a newer one.
+		// inRegistry says that the registry has a newer image.
 		inRegistry, registryDown bool
-		// runs is which of the two the container is made of.
+		// runs is which image the container is created from.
 		runs   string
 		cached bool
 	}{
@@ -50,18 +49,18 @@ func TestPullPolicy(t *testing.T) {
 				t.Errorf("state = %+v with last error %+v, want cached: %v, and why", state, state.LastError, test.cached)
 			}
 			if got := strings.Contains(r.notify.String(), "READY running app:1 (cached"); got != test.cached {
-				t.Errorf("systemd was told, want cached: %v:\n%s", test.cached, r.notify)
+				t.Errorf("want cached: %v; systemd was sent:\n%s", test.cached, r.notify)
 			}
 			l.stop()
 			l.ends(0, "")
 			if got := r.stdout.String(); got != test.runs {
-				t.Errorf("the container is made of the image %q, want %q", got, test.runs)
+				t.Errorf("the container was created from image %q, want %q", got, test.runs)
 			}
 		})
 	}
 }
 
-// A pull that fails is tried again, and the reason is told until it succeeds.
+// A failed pull is retried, and its error is shown until a pull succeeds.
 func TestPullRetried(t *testing.T) {
 	r := newRig(t)
 	r.spec.Image, r.spec.Config.Image = "app:2", "app:2"
@@ -73,7 +72,7 @@ func TestPullRetried(t *testing.T) {
 		return last != nil && strings.Contains(last.Message, "connection refused") && r.notify.count("STATUS next try in ") > 0
 	})
 	if r.notify.count("EXTEND 3") == 0 {
-		t.Errorf("systemd was told, want the start timeout pushed out for the wait:\n%s", r.notify)
+		t.Errorf("the start timeout was not extended for the wait:\n%s", r.notify)
 	}
 	r.server.FailPulls("")
 	l.ready()
@@ -82,7 +81,7 @@ func TestPullRetried(t *testing.T) {
 	l.ends(0, "")
 }
 
-// A pull that stalls counts as one that failed.
+// A stalled pull counts as a failed one.
 func TestPullStalls(t *testing.T) {
 	r := newRig(t)
 	r.spec.Image, r.spec.PullStallTimeout = "stalling", 50*time.Millisecond
@@ -96,32 +95,8 @@ func TestPullStalls(t *testing.T) {
 	l.ends(0, "")
 }
 
-// The supervisor waits for Docker, and says so.
-func TestAwaitEngine(t *testing.T) {
-	r := newRig(t)
-	r.server.Down()
-	l := r.start()
-	l.until("what it waits for", func() bool {
-		last := l.state().LastError
-		return last != nil && strings.Contains(last.Message, "is docker.service running?") && r.notify.count("STATUS waiting for Docker at unix://") > 0
-	})
-	r.server.Up()
-	l.ready()
-	l.until("no error any more", func() bool { return l.state().LastError == nil })
-	l.stop()
-	l.ends(0, "")
-}
-
-// saying is a program that says what it is and runs until SIGTERM.
-func saying(word string) func(context.Context, *enginetest.Process) int {
-	return func(ctx context.Context, p *enginetest.Process) int {
-		_, _ = p.Stdout.Write([]byte(word))
-		return untilSIGTERM(0)(ctx, p)
-	}
-}
-
-// The image is claimed from before it is looked for until the container is made,
-// and what was pulled is noted.
+// The image is claimed before it is looked up until the container is created, and
+// the pull is recorded.
 func TestClaim(t *testing.T) {
 	r := newRig(t)
 	image := r.app()

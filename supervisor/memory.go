@@ -8,64 +8,94 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// ownMemory is what the kernel counted of the container's own cgroup, which is
-// there until Docker has tidied up behind the process; nil afterwards.
-func (s *Supervisor) ownMemory() *systemd.Memory {
-	own := path.Join(s.cgroup, containerLeaf)
-	if levels := s.Cgroups.Memory(own); len(levels) > 0 && levels[0].Path == own {
+// memoryUse is what the kernel counted around a container's life.
+type memoryUse struct {
+	// atStart are the counters of the unit's cgroup and of those above it.
+	atStart []systemd.Memory
+	// atEnd are those of the container's own cgroup, when its process had ended;
+	// nil if they were not read.
+	atEnd *systemd.Memory
+}
+
+// containerMemory returns the counters of the container's own cgroup, which
+// exists until Docker has cleaned up after the process; nil afterwards.
+func (u *unit) containerMemory() *systemd.Memory {
+	own := path.Join(u.cgroup, containerLeaf)
+	if levels := u.cgroups.Memory(own); len(levels) > 0 && levels[0].Path == own {
 		return &levels[0]
 	}
 	return nil
 }
 
-// wantOfMemory says which limit a process of the container was killed for, and
-// how much that is; "" when none was killed. Where more than one was reached it
-// is the smallest.
-func (s *Supervisor) wantOfMemory(c *running, found engine.Container) string {
-	above := since(c.memory, s.Cgroups.Memory(s.cgroup))
+// memoryLimit describes the memory limit for which the kernel killed a process of
+// the container; "" when it killed none. If several limits were reached, it is
+// the smallest.
+func (j *judge) memoryLimit(use memoryUse, ended engine.Container) string {
+	levels := since(use.atStart, j.unit.memory())
 	var unit systemd.Memory
-	if len(above) > 0 && above[0].Path == s.cgroup {
-		unit = above[0]
+	if len(levels) > 0 && levels[0].Path == j.unit.cgroup {
+		unit = levels[0]
 	}
-	// Docker does not tell where the limit was not the container's own.
-	if !found.OOMKilled && unit.Killed == 0 && (c.own == nil || c.own.Killed == 0) {
+	// Docker does not report a kill for a limit above the container's own.
+	if !ended.OOMKilled && unit.Killed == 0 && (use.atEnd == nil || use.atEnd.Killed == 0) {
 		return ""
 	}
-	below := unit.HitsBelow > unit.Hits
-	own := found.Memory
-	if c.own != nil && c.own.Hits == 0 || c.own == nil && unit.Killed > 0 && !below {
-		own = 0 // not reached
+	own := systemd.Memory{}
+	if reachedOwnLimit(use.atEnd, unit) {
+		own.Limit = ended.Memory
 	}
-	smallest := systemd.Memory{Limit: own}
-	for _, level := range above {
+	smallest := smallestReached(own, levels)
+	if smallest.Limit == 0 && reachedInside(unit) {
+		return "it reached a memory limit that was set inside it"
+	}
+	return describeLimit(smallest, j.container)
+}
+
+// reachedInside says whether a limit below the unit's cgroup was reached.
+func reachedInside(unit systemd.Memory) bool { return unit.HitsBelow > unit.Hits }
+
+// reachedOwnLimit says whether the container may have reached its own limit.
+// Where the container's counters were not read, the unit's tell.
+func reachedOwnLimit(container *systemd.Memory, unit systemd.Memory) bool {
+	if container != nil {
+		return container.Hits > 0
+	}
+	return unit.Killed <= 0 || reachedInside(unit)
+}
+
+// smallestReached returns the level with the smallest limit that was reached:
+// the container's own, or one of those above it. Its limit is 0 if no limit was
+// reached.
+func smallestReached(own systemd.Memory, levels []systemd.Memory) systemd.Memory {
+	smallest := own
+	for _, level := range levels {
 		if level.Hits > 0 && level.Limit > 0 && (smallest.Limit == 0 || level.Limit < smallest.Limit) {
 			smallest = level
 		}
 	}
-	size := units.BytesSize(float64(smallest.Limit))
+	return smallest
+}
+
+// describeLimit says where the limit of a level is set, and how much it is. The
+// container's own level has no path.
+func describeLimit(level systemd.Memory, c *spec.Container) string {
+	size := units.BytesSize(float64(level.Limit))
 	switch {
-	case smallest.Limit == 0 && below:
-		return "it reached a memory limit that was set within it"
-	case smallest.Limit == 0:
-		return "the host had no more, of " + units.BytesSize(hostMemory())
-	case smallest.Path == "":
-		return fmt.Sprintf("it reached its own limit of %s (%s)", size, s.memoryKey())
+	case level.Limit == 0:
+		return "the host's memory of " + units.BytesSize(hostMemory()) + " was used up"
+	case level.Path != "":
+		return fmt.Sprintf("it reached the limit of %s, %s (MemoryMax=)", path.Base(level.Path), size)
+	case c.Run != nil:
+		return fmt.Sprintf("it reached its own limit of %s (--memory)", size)
 	}
-	return fmt.Sprintf("it reached the limit of %s, %s (MemoryMax=)", path.Base(smallest.Path), size)
+	return fmt.Sprintf("it reached its own limit of %s (mem_limit)", size)
 }
 
-// memoryKey is how the container's own limit is written where it is declared.
-func (s *Supervisor) memoryKey() string {
-	if s.spec.Run != nil {
-		return "--memory"
-	}
-	return "mem_limit"
-}
-
-// since takes off what was counted before.
+// since returns the counters of now without what was counted before.
 func since(before, now []systemd.Memory) []systemd.Memory {
 	counted := map[string]systemd.Memory{}
 	for _, level := range before {
@@ -80,6 +110,7 @@ func since(before, now []systemd.Memory) []systemd.Memory {
 	return now
 }
 
+// hostMemory returns the size of the host's memory in bytes.
 func hostMemory() float64 {
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) != nil {

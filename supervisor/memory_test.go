@@ -9,7 +9,7 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-func TestWantOfMemory(t *testing.T) {
+func TestMemoryLimitIsNamed(t *testing.T) {
 	const slice = "/system.slice/system-dockhost.slice"
 	v1 := func(unitLimit, unitHits, sliceLimit, sliceHits string) map[string]string {
 		return map[string]string{
@@ -23,7 +23,7 @@ func TestWantOfMemory(t *testing.T) {
 			slice + "/memory.max": sliceLimit, slice + "/memory.events": unitEvents, slice + "/memory.events.local": sliceLocal,
 		}
 	}
-	const none, own, unit, above = "9223372036854771712", "its own limit of 64MiB (mem_limit)",
+	const none, own, units, above = "9223372036854771712", "its own limit of 64MiB (mem_limit)",
 		"the limit of dockhost@app.service, 100MiB (MemoryMax=)", "the limit of system-dockhost.slice, 32MiB (MemoryMax=)"
 	tests := []struct {
 		name          string
@@ -34,13 +34,13 @@ func TestWantOfMemory(t *testing.T) {
 	}{
 		{"v1, its own", v1("104857600", "0", none, "0"), v1("104857600", "0", none, "0"), engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, own},
 		{"v1, its own, though the unit had to make room", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true, Memory: 64 << 20}, nil, own},
-		{"v1, the unit's", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true, Memory: 640 << 20}, nil, unit},
-		{"v1, the unit's alone", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true}, nil, unit},
-		{"v1, the unit's, which Docker misses", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 640 << 20}, &systemd.Memory{Limit: 640 << 20, Killed: 1}, unit},
-		{"v1, the unit's, with a smaller limit", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, &systemd.Memory{Limit: 64 << 20, Killed: 1}, unit},
+		{"v1, the unit's", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true, Memory: 640 << 20}, nil, units},
+		{"v1, the unit's alone", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{OOMKilled: true}, nil, units},
+		{"v1, the unit's, which Docker misses", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 640 << 20}, &systemd.Memory{Limit: 640 << 20, Killed: 1}, units},
+		{"v1, the unit's, with a smaller limit", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, &systemd.Memory{Limit: 64 << 20, Killed: 1}, units},
 		{"v1, its own, which was seen", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, &systemd.Memory{Limit: 64 << 20, Hits: 1, Killed: 1}, own},
 		{"v1, a slice's", v1(none, "0", "33554432", "5"), v1(none, "0", "33554432", "6"), engine.Container{OOMKilled: true}, nil, above},
-		{"v1, the host's", v1("104857600", "0", "33554432", "5"), v1("104857600", "0", "33554432", "5"), engine.Container{OOMKilled: true}, nil, "the host had no more"},
+		{"v1, the host's", v1("104857600", "0", "33554432", "5"), v1("104857600", "0", "33554432", "5"), engine.Container{OOMKilled: true}, nil, "the host's memory of "},
 		{"v1, none", v1("104857600", "0", none, "0"), v1("104857600", "9", none, "0"), engine.Container{Memory: 64 << 20}, nil, ""},
 		{
 			"v2, its own", v2("104857600", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 0\n", "max", "oom 0\n"),
@@ -50,7 +50,7 @@ func TestWantOfMemory(t *testing.T) {
 		{
 			"v2, the unit's", v2("104857600", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"),
 			engine.Container{Memory: 64 << 20},
-			nil, unit,
+			nil, units,
 		},
 		{
 			"v2, a slice's", v2("104857600", "oom 3\noom_kill 3\n", "oom 3\n", "33554432", "oom 1\n"), v2("104857600", "oom 3\noom_kill 4\n", "oom 3\n", "33554432", "oom 2\n"),
@@ -60,12 +60,12 @@ func TestWantOfMemory(t *testing.T) {
 		{
 			"v2, the host's", v2("104857600", "oom 3\noom_kill 3\n", "oom 3\n", "33554432", "oom 1\n"), v2("104857600", "oom 3\noom_kill 4\n", "oom 3\n", "33554432", "oom 1\n"),
 			engine.Container{OOMKilled: true, Memory: 64 << 20},
-			nil, "the host had no more",
+			nil, "the host's memory of ",
 		},
 		{
 			"v2, within it", v2("max", "oom 0\noom_kill 0\n", "oom 0\n", "max", "oom 0\n"), v2("max", "oom 1\noom_kill 1\n", "oom 0\n", "max", "oom 0\n"),
 			engine.Container{OOMKilled: true},
-			nil, "a memory limit that was set within it",
+			nil, "a memory limit that was set inside it",
 		},
 		{
 			"v2, none now", v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"), v2("104857600", "oom 1\noom_kill 1\n", "oom 1\n", "max", "oom 0\n"),
@@ -76,20 +76,19 @@ func TestWantOfMemory(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := rig{t: t, root: t.TempDir()}
-			s := New(Options{Container: &spec.Container{}, Cgroups: systemd.Cgroups{Root: r.root}})
-			s.cgroup = unitCgroup
+			r := rig{t: t, hostFiles: hostFiles{root: t.TempDir()}}
+			j := judge{container: &spec.Container{}, unit: &unit{cgroup: unitCgroup, cgroups: systemd.Cgroups{Root: r.root}}}
 			lay := func(files map[string]string) {
 				for file, text := range files {
 					r.write("sys/fs/cgroup/"+file, text)
 				}
 			}
 			lay(test.before)
-			before := s.Cgroups.Memory(unitCgroup)
+			before := j.unit.memory()
 			lay(test.after)
-			got := s.wantOfMemory(&running{memory: before, own: test.own}, test.docker)
+			got := j.memoryLimit(memoryUse{atStart: before, atEnd: test.own}, test.docker)
 			if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
-				t.Errorf("wantOfMemory() = %q, want %q", got, test.want)
+				t.Errorf("memoryLimit() = %q, want %q", got, test.want)
 			}
 		})
 	}

@@ -16,8 +16,7 @@ import (
 var errNoEntry = errors.New("cannot enter the container's network namespace")
 
 // dialInside connects to an address from within the network namespace of a
-// process. The connection belongs to that namespace; nothing else of this
-// process is ever in it, but the thread that makes the connection.
+// process. Only the thread that makes the connection enters the namespace.
 func dialInside(ctx context.Context, pid int, address netip.AddrPort) (net.Conn, error) {
 	type result struct {
 		conn net.Conn
@@ -32,9 +31,9 @@ func dialInside(ctx context.Context, pid int, address netip.AddrPort) (net.Conn,
 	return r.conn, r.err
 }
 
-// dialOnThread is to be called on a goroutine of its own: where the thread
-// cannot leave the namespace again, it ends with the goroutine, since that is
-// locked to it (runtime.LockOSThread).
+// dialOnThread must be called on a new goroutine. If the thread cannot leave the
+// namespace again, it ends with the goroutine, which is locked to it
+// (runtime.LockOSThread).
 func dialOnThread(ctx context.Context, pid int, address netip.AddrPort) (net.Conn, error) {
 	runtime.LockOSThread()
 	outside, err := os.Open("/proc/thread-self/ns/net")
@@ -52,8 +51,7 @@ func dialOnThread(ctx context.Context, pid int, address netip.AddrPort) (net.Con
 		runtime.UnlockOSThread()
 		return nil, entryError(err)
 	}
-	// A dialer makes the socket on the goroutine that called it, where there is
-	// one address only.
+	// With one address only, a dialer creates the socket on the calling goroutine.
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address.String())
 	if unix.Setns(int(outside.Fd()), unix.CLONE_NEWNET) == nil {
 		runtime.UnlockOSThread()
@@ -61,7 +59,8 @@ func dialOnThread(ctx context.Context, pid int, address netip.AddrPort) (net.Con
 	return conn, err
 }
 
-// entryError tells what is not permitted from a process that has gone.
+// entryError adds errNoEntry to an error that means a lack of permission, and
+// not that the process has ended.
 func entryError(err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return fmt.Errorf("%w: %w", errNoEntry, err)

@@ -18,12 +18,13 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// freeName removes the container that has the name, so that one can be made
-// anew: what was changed then takes effect. One that somebody looks after is
-// left alone, and so is a stranger's, unless it has ended and this unit's
-// author named it himself.
-func (s *Supervisor) freeName(ctx context.Context) error {
-	found, err := s.Engine.Inspect(ctx, s.spec.Name)
+// freeName removes the container that has the name, so that a new one can be
+// created. It leaves a container alone that a supervisor or another unit still
+// owns. A container that dockhost did not create is removed only if it has ended
+// and `dockhost run` names it.
+func (m *maker) freeName(ctx context.Context) error {
+	name := m.container.Name
+	holder, err := m.engine.Inspect(ctx, name)
 	if errors.Is(err, engine.ErrNotFound) {
 		return nil
 	}
@@ -31,77 +32,77 @@ func (s *Supervisor) freeName(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case found.Labels[request.LabelSupervisor] != "" || found.Labels[request.LabelUnit] != "":
-		if err := s.checkOwner(ctx, found); err != nil {
+	case holder.Labels[request.LabelSupervisor] != "" || holder.Labels[request.LabelUnit] != "":
+		if err := m.checkOwner(ctx, holder); err != nil {
 			return err
 		}
-	case found.Running || s.spec.Run == nil:
-		return fmt.Errorf("a container named %q exists that dockhost did not make (remove it: docker rm -f %s)", s.spec.Name, s.spec.Name)
+	case holder.Running || m.container.Run == nil:
+		return fmt.Errorf("a container named %q exists that dockhost did not create (remove it: docker rm -f %s)", name, name)
 	}
-	return s.removeLeftover(ctx, found)
+	return m.removeLeftover(ctx, holder)
 }
 
-// removeNameless removes what this unit left under names that Docker chose:
-// no conflict of names would tell.
-func (s *Supervisor) removeNameless(ctx context.Context) error {
-	if s.unit == "" {
+// removeNameless removes the containers that this unit left under names that
+// Docker chose, which never conflict.
+func (m *maker) removeNameless(ctx context.Context) error {
+	if !m.unit.exists() {
 		return nil
 	}
-	left, err := s.Engine.ListByLabel(ctx, request.LabelUnit, s.unit)
+	containers, err := m.engine.ListByLabel(ctx, request.LabelUnit, m.unit.name)
 	if err != nil {
 		return err
 	}
-	for _, container := range left {
-		if looksAfter(s.Cgroups.Root, container.Labels[request.LabelSupervisor]) {
+	for _, container := range containers {
+		if supervises(m.unit.cgroups.Root, container.Labels[request.LabelSupervisor]) {
 			continue // another command of this unit
 		}
-		if err := s.removeLeftover(ctx, container); err != nil {
+		if err := m.removeLeftover(ctx, container); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Supervisor) removeLeftover(ctx context.Context, left engine.Container) error {
-	s.Log.Info("removing leftover container", zap.String("container_id", left.ID))
-	if err := s.Engine.Remove(ctx, left.ID); err != nil {
+func (m *maker) removeLeftover(ctx context.Context, leftover engine.Container) error {
+	m.log.Info("removing leftover container", zap.String("container_id", leftover.ID))
+	if err := m.engine.Remove(ctx, leftover.ID); err != nil {
 		return err
 	}
-	return placement.Remove(s.Dir.RuntimeDir(), left.ID)
+	return placement.Remove(m.dir.RuntimeDir(), leftover.ID)
 }
 
-// checkOwner returns an error when a container that dockhost made is still
-// looked after: by its supervisor, or by systemd, where that one has handed it
-// over.
-func (s *Supervisor) checkOwner(ctx context.Context, found engine.Container) error {
-	supervisor, unit := found.Labels[request.LabelSupervisor], found.Labels[request.LabelUnit]
-	alive := looksAfter(s.Cgroups.Root, supervisor)
+// checkOwner returns an error when a container that dockhost created is still
+// owned: by its supervisor, or by the unit that it was handed over to.
+func (m *maker) checkOwner(ctx context.Context, container engine.Container) error {
+	name := m.container.Name
+	supervisor, unit := container.Labels[request.LabelSupervisor], container.Labels[request.LabelUnit]
+	alive := supervises(m.unit.cgroups.Root, supervisor)
 	switch {
 	case unit == "" && alive:
-		return fmt.Errorf("a container named %q belongs to process %s (end that, or use another name)", s.spec.Name, pidOf(supervisor))
-	case unit == s.unit && alive:
-		return fmt.Errorf("a container named %q belongs to process %s of this unit (use another name)", s.spec.Name, pidOf(supervisor))
-	case unit == "" || unit == s.unit:
+		return fmt.Errorf("a container named %q belongs to process %s (end that, or use another name)", name, pidOf(supervisor))
+	case unit == m.unit.name && alive:
+		return fmt.Errorf("a container named %q belongs to process %s of this unit (use another name)", name, pidOf(supervisor))
+	case unit == "" || unit == m.unit.name:
 		return nil
 	case alive:
-	case !found.Running:
+	case !container.Running:
 		return nil
 	default:
-		owner, err := s.Units.Unit(ctx, unit)
+		owner, err := m.unit.manager.Unit(ctx, unit)
 		if errors.Is(err, systemd.ErrNoUnit) || err == nil && !owner.Active() {
 			return nil
 		}
 	}
-	return fmt.Errorf("a container named %q belongs to %s (stop that unit, or use another name)", s.spec.Name, unit)
+	return fmt.Errorf("a container named %q belongs to %s (stop that unit, or use another name)", name, unit)
 }
 
-// self identifies this process for as long as the host is not booted anew:
-// "PID/START/BOOT", where START is in clock ticks since the boot (proc(5)).
+// self identifies this process until the next boot: "PID/START/BOOT", where
+// START is in clock ticks since the boot (proc(5)).
 func self(root string) string { return identify(root, os.Getpid()) }
 
-// looksAfter says whether the supervisor of that label runs, and is another
-// one than this.
-func looksAfter(root, label string) bool {
+// supervises says whether the supervisor that the label identifies runs, and is
+// not this process.
+func supervises(root, label string) bool {
 	pid, err := strconv.Atoi(pidOf(label))
 	return err == nil && pid != os.Getpid() && identify(root, pid) == label
 }
@@ -111,13 +112,13 @@ func pidOf(label string) string {
 	return pid
 }
 
-// identify returns "" for a process that is not there.
+// identify returns the identity of a process, "" if it does not run.
 func identify(root string, pid int) string {
 	stat, err := os.ReadFile(filepath.Join(root, "/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return ""
 	}
-	// The second field, the name, may hold spaces and parentheses.
+	// The second field, the name, may contain spaces and parentheses.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	const start = 22 - 3
 	boot, err := os.ReadFile(filepath.Join(root, "/proc/sys/kernel/random/boot_id"))

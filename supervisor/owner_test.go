@@ -13,12 +13,12 @@ import (
 	"github.com/dockhost/dockhost/supervisor/request"
 )
 
-// procStat is /proc/PID/stat of a process that was started at that time.
+// procStat returns /proc/PID/stat of a process with that start time.
 func procStat(pid, start int) string {
 	return fmt.Sprintf("%d (some (odd) name) S 1 1 1 0 -1 4194560 1 1 0 0 0 0 0 0 20 0 8 0 %d 1 1", pid, start)
 }
 
-// The name of the container may be taken.
+// A container that has the name is replaced, unless another process owns it.
 func TestNameTaken(t *testing.T) {
 	const (
 		alive  = "7/300/b007"
@@ -40,9 +40,9 @@ func TestNameTaken(t *testing.T) {
 		{"leftover of an earlier boot", nil, unitName, before, false, ""},
 		{"leftover of an older dockhost", nil, unitName, "", true, ""},
 		{"of another process of the unit", run, unitName, alive, true, `a container named "app" belongs to process 7 of this unit`},
-		{"a stranger", nil, "", "", true, `a container named "app" exists that dockhost did not make (remove it: docker rm -f app)`},
-		{"a stranger that has ended", nil, "", "", false, `a container named "app" exists that dockhost did not make`},
-		{"a stranger, in a unit of its own", run, "", "", true, `a container named "app" exists that dockhost did not make`},
+		{"a stranger", nil, "", "", true, `a container named "app" exists that dockhost did not create (remove it: docker rm -f app)`},
+		{"a stranger that has ended", nil, "", "", false, `a container named "app" exists that dockhost did not create`},
+		{"a stranger, in a unit of its own", run, "", "", true, `a container named "app" exists that dockhost did not create`},
 		{"a stranger that has ended, in a unit of its own", run, "", "", false, ""},
 		{"another unit's", nil, "web.service", alive, true, `a container named "app" belongs to web.service (stop that unit, or use another name)`},
 		{"another unit's, being made", run, "web.service", alive, false, `a container named "app" belongs to web.service`},
@@ -91,7 +91,7 @@ func TestNameTaken(t *testing.T) {
 			}
 			l.exits(ExitNotRun, test.problem)
 			if found, err := docker.Inspect(t.Context(), old); err != nil || found.Running != test.running {
-				t.Errorf("Inspect() of it = %+v, %v, want it as before", found, err)
+				t.Errorf("Inspect() of the other container = %+v, %v, want it unchanged", found, err)
 			}
 		})
 	}

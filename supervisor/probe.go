@@ -22,43 +22,43 @@ import (
 // probeTimeout bounds one try of a probe.
 const probeTimeout = 5 * time.Second
 
-// byProbe is the readiness of a container whose port answers. The same probe,
-// repeated, says whether it is well.
+// byProbe is the readiness of a container that is ready when its port answers.
+// The same probe, repeated, decides whether it is well.
 type byProbe struct {
-	common
+	noHooks
 
-	s     *Supervisor
+	with  surroundings
 	probe spec.Probe
 	id    string
 	pid   atomic.Int64
 	// outside says that the container's network namespace cannot be entered.
 	outside atomic.Bool
-	// known are the container's addresses once they were asked for.
+	// known are the container's addresses; nil before Docker was asked.
 	known atomic.Pointer[[]netip.Addr]
-	// failed is why the last try failed.
-	failed string
+	// failure is why the last try failed.
+	failure string
 }
 
 func (p *byProbe) watch(ctx context.Context, id string, pid int) {
 	p.id = id
-	again := p.pid.Swap(int64(pid)) != 0 // Docker has started the container again
+	restarted := p.pid.Swap(int64(pid)) != 0
 	p.known.Store(nil)
 	go func() {
-		if p.untilReady(ctx) && !again {
-			p.s.feedWatchdog(ctx, p.try)
+		if p.untilReady(ctx) && !restarted {
+			p.with.watchdog.feedWhile(ctx, p.try)
 		}
 	}()
 }
 
 func (p *byProbe) waitsFor() string {
-	if p.failed == "" {
+	if p.failure == "" {
 		return p.probe.String()
 	}
-	return p.probe.String() + ": " + p.failed
+	return p.probe.String() + ": " + p.failure
 }
 
-// untilReady tries until the probe succeeds, often at first, and returns true;
-// or until ctx ends.
+// untilReady tries, at first often, until the probe succeeds. It returns false
+// when ctx ends before.
 func (p *byProbe) untilReady(ctx context.Context) bool {
 	tries := backoff.Backoff{Next: 50 * time.Millisecond, Cap: time.Second}
 	for {
@@ -67,12 +67,12 @@ func (p *byProbe) untilReady(ctx context.Context) bool {
 			return false
 		}
 		if err == nil {
-			p.s.call(ctx, p.s.life.ready)
+			p.with.ready(ctx)
 			return true
 		}
-		p.s.call(ctx, func() {
-			p.failed = err.Error()
-			p.s.sayUnready()
+		p.with.inbox.do(ctx, func() {
+			p.failure = err.Error()
+			p.with.report.showUnready()
 		})
 		if tries.Wait(ctx, nil) != nil {
 			return false
@@ -83,66 +83,66 @@ func (p *byProbe) untilReady(ctx context.Context) bool {
 // try returns nil when the container answers at one of its addresses.
 func (p *byProbe) try(ctx context.Context) error {
 	timeout := probeTimeout
-	if p.s.Watchdog > 0 {
-		timeout = min(timeout, p.s.Watchdog/4)
+	if interval := p.with.watchdog.interval; interval > 0 {
+		timeout = min(timeout, interval/4)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var why error
+	var problem error
 	if !p.outside.Load() {
-		why = p.askAll(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback())
-		if errors.Is(why, errNoEntry) {
-			p.s.Log.Info("probing the container from outside its network namespace", zap.Error(why))
+		problem = p.askAll(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback())
+		if errors.Is(problem, errNoEntry) {
+			p.with.log.Info("probing the container from outside its network namespace", zap.Error(problem))
 			p.outside.Store(true)
 		}
 	}
-	if nobodyListens(why) || p.outside.Load() {
+	if notListening(problem) || p.outside.Load() {
 		addresses, err := p.addresses(ctx)
 		if err != nil {
 			return errors.New(firstLine(err.Error()))
 		}
 		if len(addresses) > 0 {
-			why = p.askAll(ctx, addresses...)
+			problem = p.askAll(ctx, addresses...)
 		}
 	}
-	return explainProbe(why, timeout)
+	return explainProbe(problem, timeout)
 }
 
-// nobodyListens says whether nothing listens at an address, so that something may
-// listen at another one.
-func nobodyListens(err error) bool {
+// notListening says whether the error means that no program listens at an
+// address: one may then listen at another address.
+func notListening(err error) bool {
 	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENETUNREACH)
 }
 
-// askAll returns nil when one of the addresses answers as it should, or the
-// answer of the first one that something listens at.
+// askAll returns the answer of the first address that a program listens at: nil
+// for a good one.
 func (p *byProbe) askAll(ctx context.Context, addresses ...netip.Addr) error {
-	why := error(unix.ECONNREFUSED)
+	problem := error(unix.ECONNREFUSED)
 	for _, address := range addresses {
-		why = p.ask(ctx, netip.AddrPortFrom(address, p.probe.Port))
-		if !nobodyListens(why) {
-			return why
+		problem = p.ask(ctx, netip.AddrPortFrom(address, p.probe.Port))
+		if !notListening(problem) {
+			return problem
 		}
 	}
-	return why
+	return problem
 }
 
-// addresses are the container's as the probe sees them, beside its localhost.
-// They are asked for once: Docker may be away later.
+// addresses returns the container's addresses besides its localhost. It asks
+// Docker once, since Docker may be away later.
 func (p *byProbe) addresses(ctx context.Context) ([]netip.Addr, error) {
 	if known := p.known.Load(); known != nil {
 		return *known, nil
 	}
-	found, err := p.s.Engine.Inspect(ctx, p.id)
-	if other, joined := strings.CutPrefix(found.NetworkMode, "container:"); err == nil && joined {
-		found, err = p.s.Engine.Inspect(ctx, other)
+	container, err := p.with.engine.Inspect(ctx, p.id)
+	if other, joined := strings.CutPrefix(container.NetworkMode, "container:"); err == nil && joined {
+		container, err = p.with.engine.Inspect(ctx, other)
 	}
 	if err != nil {
 		return nil, err
 	}
-	addresses := found.Addresses
+	addresses := container.Addresses
 	switch {
-	case p.outside.Load() && found.NetworkMode == "host":
+	case p.outside.Load() && container.NetworkMode == "host":
 		addresses = append(addresses, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback())
 	case p.outside.Load() && len(addresses) == 0:
 		return nil, fmt.Errorf("%w, and it has no address outside of it (run the unit as root, or use another notify)", errNoEntry)
@@ -158,8 +158,8 @@ func (p *byProbe) dial(ctx context.Context, address netip.AddrPort) (net.Conn, e
 	return dialInside(ctx, int(p.pid.Load()), address)
 }
 
-// ask returns nil when the container answers as it should: tcp by taking the
-// connection, http and https by 2xx or 3xx.
+// ask returns nil for a good answer: an accepted connection for tcp, a status of
+// 2xx or 3xx for http and https.
 func (p *byProbe) ask(ctx context.Context, address netip.AddrPort) error {
 	if p.probe.Scheme == "tcp" {
 		conn, err := p.dial(ctx, address)
@@ -171,7 +171,7 @@ func (p *byProbe) ask(ctx context.Context, address netip.AddrPort) error {
 	transport := &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return p.dial(ctx, address) },
 		DisableKeepAlives: true,
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // whose certificate it is, the probe does not ask
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a probe does not check the certificate
 	}
 	url := fmt.Sprintf("%s://localhost:%d%s", p.probe.Scheme, p.probe.Port, p.probe.Path)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -179,7 +179,7 @@ func (p *byProbe) ask(ctx context.Context, address netip.AddrPort) error {
 		return err
 	}
 	request.Header.Set("User-Agent", "dockhost")
-	response, err := transport.RoundTrip(request) // follows no redirect
+	response, err := transport.RoundTrip(request) // without following redirects
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (p *byProbe) ask(ctx context.Context, address netip.AddrPort) error {
 	return nil
 }
 
-// explainProbe puts an error into few words.
+// explainProbe shortens an error for a status line.
 func explainProbe(err error, timeout time.Duration) error {
 	var number unix.Errno
 	switch {

@@ -5,36 +5,35 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// process is a container's first process. By its pidfd its end is known at
-// once, whatever Docker does, and no other process is ever taken for it. A nil
-// process has ended before anyone could look.
+// process is a container's first process. Its pidfd reports the end at once,
+// whatever Docker does, and never means another process. A nil process ended
+// before the supervisor could open it.
 type process struct {
 	pid int
-	// file is the pidfd; nil where the kernel has none (before Linux 5.3) or a
-	// filter forbids them. Then Docker alone tells of the end.
+	// file is the pidfd; nil where the kernel has no pidfds (before Linux 5.3) or a
+	// system call filter forbids them. Then only Docker reports the end.
 	file *os.File
 	// gone is closed when the process has ended; nil without a pidfd.
 	gone chan struct{}
 }
 
-// openProcess returns the process that has the pid now: the caller looks
-// afterwards whether it is the one that he meant. The error is
-// [os.ErrProcessDone] when there is none.
+// openProcess opens the process that has the pid now; the caller then checks
+// that it is the right one. The error is [os.ErrProcessDone] when no process has
+// the pid.
 func openProcess(pid int) (*process, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	switch {
 	case errors.Is(err, unix.ESRCH), errors.Is(err, unix.EINVAL):
 		return nil, os.ErrProcessDone
 	case err != nil:
-		return &process{pid: pid}, nil //nolint:nilerr // the pid alone has to do
+		return &process{pid: pid}, nil //nolint:nilerr // the pid alone must do
 	}
-	// Only what does not block is left to Go's poller, which sleeps on all of
-	// them at once. PIDFD_NONBLOCK would ask for Linux 5.10.
+	// Go's poller takes non-blocking descriptors only. PIDFD_NONBLOCK would need
+	// Linux 5.10.
 	if err := unix.SetNonblock(fd, true); err != nil {
 		_ = unix.Close(fd)
 		return &process{pid: pid}, nil //nolint:nilerr // as without pidfds
@@ -52,14 +51,15 @@ func openProcess(pid int) (*process, error) {
 	return p, nil
 }
 
-// readable says whether a read would not block; of a pidfd, whether the
-// process has ended (pidfd_open(2)).
+// readable says whether a descriptor is readable; a pidfd is once the process has
+// ended (pidfd_open(2)).
 func readable(fd uintptr) bool {
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0) //nolint:gosec // a descriptor is an int
 	return err == nil && n > 0
 }
 
-// ended is closed when the process has ended; nil where nothing tells.
+// ended returns a channel that is closed when the process has ended; nil without
+// a pidfd.
 func (p *process) ended() <-chan struct{} {
 	if p == nil {
 		return nil
@@ -67,8 +67,8 @@ func (p *process) ended() <-chan struct{} {
 	return p.gone
 }
 
-// alive says whether the process is there. Without a pidfd another one may
-// have its pid.
+// alive says whether the process runs. Without a pidfd, another process may have
+// its pid.
 func (p *process) alive() bool {
 	switch {
 	case p == nil:
@@ -84,7 +84,7 @@ func (p *process) alive() bool {
 	}
 }
 
-// id is the process's pid, 0 when it has ended before anyone could look.
+// id returns the pid, 0 for a nil process.
 func (p *process) id() int {
 	if p == nil {
 		return 0
@@ -92,25 +92,9 @@ func (p *process) id() int {
 	return p.pid
 }
 
-// endsWithin waits for the end of a process with a pidfd, for ever when limit
-// is negative, and says whether it came.
-func (p *process) endsWithin(limit time.Duration) bool {
-	var timeout <-chan time.Time
-	if limit >= 0 {
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		timeout = timer.C
-	}
-	select {
-	case <-p.gone:
-		return true
-	case <-timeout:
-		return false
-	}
-}
-
-// signal sends the process a signal. The error is [os.ErrProcessDone] when it
-// has ended, and [errors.ErrUnsupported] where it cannot be told from others.
+// signal sends the process a signal. The error is [os.ErrProcessDone] when it has
+// ended, and [errors.ErrUnsupported] without a pidfd: the pid may be another
+// process's by now.
 func (p *process) signal(sig unix.Signal) error {
 	if p == nil {
 		return os.ErrProcessDone
@@ -132,23 +116,22 @@ func (p *process) signal(sig unix.Signal) error {
 	return sent
 }
 
-// close gives the pidfd back; nobody learns of the end any more.
+// close closes the pidfd; ended then never reports the end.
 func (p *process) close() {
 	if p != nil && p.file != nil {
 		_ = p.file.Close()
 	}
 }
 
-// The real-time signals as the C library has them, and with it Docker.
+// The real-time signals by the numbers of the C library, which Docker uses.
 const (
 	sigRTMin = 34
 	sigRTMax = 64
 )
 
-// stopSignal is the signal that a container's configuration names as Docker
-// understands it: "SIGQUIT", "quit", "3" or "SIGRTMIN+3". What Docker would
-// not understand it refuses to make a container with; here it is SIGTERM, as
-// is "".
+// stopSignal parses the signal of a container's configuration the way Docker
+// does: "SIGQUIT", "quit", "3" or "SIGRTMIN+3". "" means SIGTERM, and so does a
+// name that Docker would refuse at the container's creation.
 func stopSignal(name string) unix.Signal {
 	name = strings.TrimPrefix(strings.ToUpper(name), "SIG")
 	if n, err := strconv.Atoi(name); err == nil && n > 0 && n <= sigRTMax {

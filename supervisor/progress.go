@@ -12,24 +12,25 @@ import (
 const (
 	// rateWindow is the time over which the speed of a pull is measured.
 	rateWindow = 5 * time.Second
-	// unpackPatience is how long a pull of which every byte has arrived may be
-	// silent: not every Engine tells how the unpacking goes.
+	// unpackPatience is how long a pull may be silent once every byte has
+	// arrived: some Engines report no progress while they unpack.
 	unpackPatience = 10 * time.Minute
 )
 
-// progress says how a pull goes.
+// progress describes how far a pull is.
 type progress struct {
 	image string
-	// marks are how many bytes had arrived when, within the window.
+	// marks are the numbers of bytes that had arrived at times within the window.
 	marks []mark
 }
 
+// mark is the number of bytes that had arrived at a time.
 type mark struct {
 	at    time.Time
 	bytes int64
 }
 
-// status returns a sentence for a person.
+// status returns one line for `systemctl status`.
 func (p *progress) status(now time.Time, at engine.Progress) string {
 	if at.Layers == 0 {
 		return "pulling " + p.image
@@ -49,10 +50,10 @@ func (p *progress) status(now time.Time, at engine.Progress) string {
 	return status
 }
 
-// rate is the bytes in a second, 0 as long as that is not known.
+// rate returns the bytes per second, 0 while it is unknown.
 func (p *progress) rate(now time.Time, bytes int64) float64 {
 	if n := len(p.marks); n > 0 && bytes < p.marks[n-1].bytes {
-		p.marks = nil // a layer is fetched anew
+		p.marks = nil // a layer is downloaded again
 	}
 	for len(p.marks) > 1 && now.Sub(p.marks[1].at) >= rateWindow {
 		p.marks = p.marks[1:]

@@ -3,74 +3,72 @@ package supervisor
 import (
 	"context"
 
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
 
-// readiness is one way in which a container becomes ready, and in which it is
-// known to be well from then on, where the unit has a watchdog.
+// readiness decides when a container is ready, and from then on whether it is
+// well, where the unit has a watchdog. There is one kind for each notify mode.
 type readiness interface {
-	// socket is what the container is to speak to, "" for nothing.
+	// socket is the path of the socket that the container sends to; "" for none.
 	socket() string
-	// watch looks after a container that was just started, until ctx ends. It
-	// does not block.
+	// watch observes a container that was just started, until ctx ends. It does
+	// not block. It is called again after docker restart.
 	watch(ctx context.Context, id string, pid int)
-	// health takes note of what Docker's health check has found.
+	// health takes a result of Docker's health check.
 	health(status string)
-	// waitsFor says what a container that is not ready waits for.
+	// waitsFor describes what a container that is not ready waits for.
 	waitsFor() string
-	// says is what the container says of itself; "" is nothing.
+	// says is the status that the container reports about itself; "" for none.
 	says() string
-	// reloading waits for a container that was told to reload, if it tells when
-	// it has done so. begin is called before it is told, and returns the wait.
+	// reloading is called before the container is asked to reload. The function
+	// that it returns waits for the end of the reload, if the container reports it.
 	reloading() (wait func(ctx context.Context))
-	// close gives back what was taken for it.
+	// close releases what the readiness holds.
 	close()
 }
 
-// newReadiness returns the readiness of the notify mode. It is there before
-// the container is made, and is closed when that is gone.
-func (s *Supervisor) newReadiness() (readiness, error) {
-	if probe, ok := s.spec.Notify.Probe(); ok {
-		return &byProbe{s: s, probe: probe}, nil
-	}
-	if s.spec.Notify == spec.NotifyContainer {
-		return s.listenToApp()
-	}
-	return &byHealth{s: s}, nil
+// noHooks supplies no-op defaults for the optional methods of a readiness.
+type noHooks struct{}
+
+func (noHooks) socket() string                   { return "" }
+func (noHooks) health(string)                    {}
+func (noHooks) says() string                     { return "" }
+func (noHooks) reloading() func(context.Context) { return func(context.Context) {} }
+func (noHooks) close()                           {}
+
+// readinessEngine is what a readiness calls on Docker Engine.
+type readinessEngine interface {
+	inspector
+	eventSource
 }
 
-// common is what most kinds of readiness need not do.
-type common struct{}
-
-func (common) socket() string                   { return "" }
-func (common) health(string)                    {}
-func (common) says() string                     { return "" }
-func (common) reloading() func(context.Context) { return func(context.Context) {} }
-func (common) close()                           {}
-
-// call has the goroutine that follows the container do something: it alone
-// changes the phase, the state and what is said of them.
-func (s *Supervisor) call(ctx context.Context, do func()) {
-	select {
-	case s.calls <- do:
-	case <-ctx.Done():
-	}
+// surroundings is what each kind of readiness works with.
+type surroundings struct {
+	container *spec.Container
+	engine    readinessEngine
+	report    *reporter
+	inbox     *inbox
+	watchdog  *watchdog
+	log       *zap.Logger
 }
 
-// sayUnready tells what an unready container waits for.
-func (s *Supervisor) sayUnready() {
-	if s.life.phase == phaseUnready {
-		s.Notify.Status(s.runningStatus())
+// newReadiness returns the readiness for the notify mode. It is created before
+// the container, and closed after the container's end.
+func newReadiness(with surroundings, dir rundir.Dir) (readiness, error) {
+	if probe, ok := with.container.Notify.Probe(); ok {
+		return &byProbe{with: with, probe: probe}, nil
 	}
+	if with.container.Notify == spec.NotifyContainer {
+		return listenToApp(with, dir.RuntimeDir())
+	}
+	return &byHealth{with: with}, nil
 }
 
-// sayStatus tells how a container fares that has something to say itself.
-func (s *Supervisor) sayStatus() {
-	switch s.life.phase {
-	case phaseUnready, phaseRunning:
-		s.Notify.Status(s.runningStatus())
-	case phaseStopping:
-		s.Notify.Status("stopping: " + s.readiness.says())
-	case phaseWaiting, phasePulling, phaseCreating, phaseStarting, phaseEnded:
-	}
-}
+// ready reports, from any goroutine, that the container is ready.
+func (s surroundings) ready(ctx context.Context) { s.inbox.do(ctx, s.readyNow) }
+
+// readyNow is ready on the goroutine that follows the container.
+func (s surroundings) readyNow() { s.report.life.send(eventReady) }

@@ -19,7 +19,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// While a container is not healthy yet, it is told how far it is from failing.
+// The status of a container that is not healthy yet says how many checks failed.
 func TestHealthFailures(t *testing.T) {
 	r := newRig(t)
 	r.spec.Notify = spec.NotifyHealthy
@@ -41,7 +41,7 @@ func TestHealthFailures(t *testing.T) {
 		want := fmt.Sprintf("STATUS running, waiting for its health check to pass: %d of 5 tries failed", failures)
 		l.until(want, func() bool {
 			select {
-			case results <- failures: // again: what listens may have begun later
+			case results <- failures: // repeated: the listener may have started later
 			default:
 			}
 			return r.notify.count(want) > 0
@@ -54,21 +54,8 @@ func TestHealthFailures(t *testing.T) {
 	l.ends(0, "")
 }
 
-// systemd is told nothing, as it asked for.
-func TestNotifyOff(t *testing.T) {
-	r := newRig(t)
-	r.spec.Notify, r.watchdog = spec.NotifyOff, 10*time.Millisecond
-	l := r.start()
-	l.until("that it runs", func() bool { return l.state().Ready })
-	l.stop()
-	l.ends(0, "")
-	if told := r.notify.all(); len(told) != 0 {
-		t.Errorf("systemd was told %q, want nothing", told)
-	}
-}
-
-// web is what a container serves, on the localhost that it shares with the
-// test; the port it is probed at.
+// web serves what the container would serve, on the host's localhost, and returns
+// the port.
 func web(t *testing.T, secure bool, handler http.HandlerFunc) (port string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -85,7 +72,7 @@ func web(t *testing.T, secure bool, handler http.HandlerFunc) (port string) {
 	return port
 }
 
-// freePort is one that nobody listens at.
+// freePort returns a port at which no process listens.
 func freePort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -96,8 +83,8 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// probing is a rig whose container is probed on this host: as one that shares
-// its network, if the test may enter the namespaces of processes or not.
+// probing returns a rig whose container shares the host's network, so that the
+// probe works whether or not the test may enter network namespaces.
 func probing(t *testing.T, notify string) *rig {
 	t.Helper()
 	r := newRig(t)
@@ -106,11 +93,11 @@ func probing(t *testing.T, notify string) *rig {
 	return r
 }
 
-// A container that is probed is ready when it answers, and not before.
+// A container with a probe is ready when the probe succeeds.
 func TestProbe(t *testing.T) {
 	tests := []struct {
 		name, scheme string
-		// bad is what it answers first, and why is what is said then.
+		// bad is the first answer, and why is the status that it leads to.
 		bad int
 		why string
 	}{
@@ -133,7 +120,7 @@ func TestProbe(t *testing.T) {
 			want := fmt.Sprintf("STATUS running, waiting for %s://:%s/ready: %s", test.scheme, port, test.why)
 			l.until(want, func() bool { return r.notify.count(want) > 0 })
 			if r.notify.count("READY") != 0 {
-				t.Errorf("systemd was told that it is ready:\n%s", r.notify)
+				t.Errorf("the container counts as ready:\n%s", r.notify)
 			}
 			if got, want := asked.Load(), "GET localhost:"+port+"/ready?deep=1"; got != want {
 				t.Errorf("the container was asked for %q, want %q", got, want)
@@ -162,8 +149,8 @@ func TestProbeTCP(t *testing.T) {
 	l.ends(0, "")
 }
 
-// A stop because the start took too long says what was waited for; another one
-// is no failure.
+// A stop after the start timeout records what the container waited for. Another
+// stop records no failure.
 func TestStartTimesOut(t *testing.T) {
 	for _, timeout := range []time.Duration{time.Hour, timeoutLag / 2} {
 		t.Run(timeout.String(), func(t *testing.T) {
@@ -182,7 +169,7 @@ func TestStartTimesOut(t *testing.T) {
 	}
 }
 
-// A container may listen at its own address alone, or at IPv6.
+// A container may listen only at its own address, or only at IPv6.
 func TestProbeAddresses(t *testing.T) {
 	for name, address := range map[string]string{"IPv4": "127.0.0.2", "IPv6": "::1"} {
 		t.Run(name, func(t *testing.T) {
@@ -201,7 +188,7 @@ func TestProbeAddresses(t *testing.T) {
 	}
 }
 
-// networks says which addresses the container has.
+// networks sets the container's addresses.
 func (r *rig) networks(addresses ...string) {
 	image := r.app()
 	image.Networks = map[string]*network.EndpointSettings{}
@@ -215,8 +202,8 @@ func (r *rig) networks(addresses ...string) {
 	r.server.AddImage("app:1", image)
 }
 
-// Where the namespace of the container cannot be entered, its addresses are
-// tried from outside.
+// If the container's network namespace cannot be entered, its addresses are probed
+// from outside.
 func TestProbeFromOutside(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.3:0")
 	if err != nil {
@@ -228,8 +215,7 @@ func TestProbeFromOutside(t *testing.T) {
 	r.networks("127.0.0.3")
 	l := r.start()
 	l.ready()
-	s := New(Options{Container: r.spec, Engine: r.engine(), Notify: r.notify, Log: r.log})
-	p := &byProbe{s: s, probe: probe, id: "app"}
+	p := &byProbe{with: r.surroundings(), probe: probe, id: "app"}
 	p.outside.Store(true)
 	if err := p.try(t.Context()); err != nil {
 		t.Errorf("try() = %v, want an answer", err)
@@ -239,22 +225,21 @@ func TestProbeFromOutside(t *testing.T) {
 	l.ends(0, "")
 }
 
-// A probe of a container without any network says what to do.
+// The error of a probe without any address says what to do.
 func TestProbeNoAddress(t *testing.T) {
 	r := newRig(t)
 	l := r.start()
 	l.ready()
-	s := New(Options{Container: r.spec, Engine: r.engine(), Notify: r.notify, Log: r.log})
-	p := &byProbe{s: s, probe: spec.Probe{Scheme: "tcp", Port: 1}, id: "app"}
+	p := &byProbe{with: r.surroundings(), probe: spec.Probe{Scheme: "tcp", Port: 1}, id: "app"}
 	p.outside.Store(true)
 	if err := p.try(t.Context()); err == nil || !strings.Contains(err.Error(), "use another notify") {
-		t.Errorf("try() = %v, want the cure", err)
+		t.Errorf("try() = %v, want an error with the cure", err)
 	}
 	l.stop()
 	l.ends(0, "")
 }
 
-// A container that does not answer is not waited for long.
+// A probe waits for an answer for a limited time.
 func TestProbeHangs(t *testing.T) {
 	port := web(t, false, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	r := probing(t, "http://:"+port+"/")
@@ -262,6 +247,34 @@ func TestProbeHangs(t *testing.T) {
 	l := r.start()
 	want := "STATUS running, waiting for http://:" + port + "/: no answer within 100ms"
 	l.until(want, func() bool { return r.notify.count(want) > 0 })
+	l.stop()
+	l.ends(0, "")
+}
+
+// With notify: healthy a container is ready when it is healthy, and stays ready.
+func TestHealthy(t *testing.T) {
+	r := newRig(t)
+	r.spec.Notify, r.units.timeoutStart = spec.NotifyHealthy, 90*time.Second
+	health := make(chan container.HealthStatus)
+	r.program(controlled(health, nil))
+	l := r.start()
+	const unready = "STATUS running, waiting for its health check to pass"
+	l.until(unready, func() bool { return r.notify.count(unready) > 0 })
+	health <- container.Unhealthy
+	// The start timeout is extended after the container was shown as unready.
+	l.until("the unit's whole start timeout", func() bool { return r.notify.count("EXTEND 1m30s") == 1 })
+	if state := l.state(); r.notify.count("READY") != 0 || state.Ready || state.Phase != string(phaseUnready) {
+		t.Errorf("state = %+v before the container is healthy; systemd was sent:\n%s", state, r.notify)
+	}
+	health <- container.Healthy
+	l.ready()
+	health <- container.Unhealthy
+	l.until("unhealthy", func() bool { return r.notify.count("STATUS running app:1, unhealthy") == 1 })
+	health <- container.Healthy
+	l.until("healthy", func() bool { return r.notify.count("STATUS running app:1, healthy") == 1 })
+	if got := r.notify.count("READY"); got != 1 {
+		t.Errorf("systemd was sent READY=1 %d times, want once:\n%s", got, r.notify)
+	}
 	l.stop()
 	l.ends(0, "")
 }

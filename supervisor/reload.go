@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -11,149 +12,160 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
-	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
 
-// reloadTimeout is how long a reload may take where the unit sets no limit.
+// reloadTimeout bounds a reload where the unit has no start timeout.
 const reloadTimeout = 5 * time.Minute
 
-// Signals are what the supervisor wants to be told of, beside the requests to
-// stop: SIGHUP is systemd's word for a reload, SIGABRT its watchdog's, and the
-// others would end the process. What is for the container comes on top where
-// signals are passed on to it; c is nil as long as it is not known.
+// Signals returns the signals that the supervisor handles, besides those that
+// ask for a stop: SIGHUP asks for a reload, SIGABRT comes from systemd's
+// watchdog, and the others would end the process. It adds the signals that are
+// forwarded to the container; c is nil before the container is known.
 func Signals(c *spec.Container) []os.Signal {
 	signals := []os.Signal{syscall.SIGHUP, syscall.SIGABRT, syscall.SIGUSR1, syscall.SIGUSR2}
-	if c != nil && c.Run != nil && c.Run.ForwardSignals {
+	if forwardsSignals(c) {
 		signals = append(signals, syscall.SIGQUIT, syscall.SIGWINCH)
 	}
 	return signals
 }
 
-// dropSignals forgets what came before there was a container: once that is
-// ready, none may be lost.
-func (s *Supervisor) dropSignals() {
-	for len(s.Signals) > 0 {
-		<-s.Signals
-	}
+// forwardsSignals says whether the supervisor forwards signals to the container.
+func forwardsSignals(c *spec.Container) bool {
+	return c != nil && c.Run != nil && c.Run.ForwardSignals
 }
 
-// signalled does what a signal asks for.
-func (s *Supervisor) signalled(ctx context.Context, id string, sig os.Signal) {
+// reloadEngine sends signals and runs commands in a container.
+type reloadEngine interface {
+	Kill(ctx context.Context, id, signal string) error
+	Exec(ctx context.Context, id string, command []string, out io.Writer) (int, error)
+}
+
+// reloader reloads the container and forwards signals to it. Each reload runs in
+// its own goroutine.
+type reloader struct {
+	engine    reloadEngine
+	container *spec.Container
+	unit      *unit
+	report    *reporter
+	inbox     *inbox
+	log       *zap.Logger
+	// readiness and env are set before the container starts. env are its
+	// variables, whose values are kept out of messages.
+	readiness readiness
+	env       []string
+	// running says that a reload runs, again that another one follows it.
+	running, again bool
+}
+
+// signalled handles a signal that does not end the supervisor.
+func (r *reloader) signalled(ctx context.Context, id string, sig os.Signal) {
 	number, _ := sig.(syscall.Signal)
 	name := unix.SignalName(number)
+	forwards := forwardsSignals(r.container)
 	switch {
-	case number == syscall.SIGHUP && (s.spec.Reload != nil || s.forwards() && s.life.phase == phaseRunning):
-		s.reload(ctx, id)
-	case s.forwards():
+	case number == syscall.SIGHUP && (r.container.Reload != nil || forwards && r.report.life.phase == phaseRunning):
+		r.reload(ctx, id)
+	case forwards:
 		go func() {
-			if err := s.Engine.Kill(ctx, id, name); err != nil {
-				s.Log.Warn("signal not passed on", zap.Error(err))
+			if err := r.engine.Kill(ctx, id, name); err != nil {
+				r.log.Warn("signal not forwarded", zap.Error(err))
 			}
 		}()
 	default:
-		s.Log.Info("ignoring a signal that nothing is set up for (see x-dockhost.reload)", zap.String("signal", name))
+		r.log.Info("ignoring a signal that nothing is set up for (see x-dockhost.reload)", zap.String("signal", name))
 	}
 }
 
-// forwards says whether signals are passed on to the container.
-func (s *Supervisor) forwards() bool { return s.spec.Run != nil && s.spec.Run.ForwardSignals }
-
-// reloadBy is how the container reloads: by the signal itself where signals
-// are passed on, so that a unit of Type=notify-reload needs nothing else.
-func (s *Supervisor) reloadBy() *spec.Reload {
-	if s.spec.Reload == nil {
+// method returns how the container reloads. Where signals are forwarded and
+// nothing is declared, SIGHUP itself is the reload, so that a unit of
+// Type=notify-reload needs no more.
+func (r *reloader) method() *spec.Reload {
+	if r.container.Reload == nil {
 		return &spec.Reload{Signal: "SIGHUP"}
 	}
-	return s.spec.Reload
+	return r.container.Reload
 }
 
-// reload has the container take over a new configuration. One that is asked
-// for meanwhile follows.
-func (s *Supervisor) reload(ctx context.Context, id string) {
+// reload begins a reload. Requests that come during a reload lead to one more.
+func (r *reloader) reload(ctx context.Context, id string) {
 	switch {
-	case s.life.phase != phaseRunning:
-		s.Log.Info("ignoring a reload: the container is not ready", zap.String("phase", string(s.life.phase)))
+	case r.report.life.phase != phaseRunning:
+		r.log.Info("ignoring a reload: the container is not ready", zap.String("phase", string(r.report.life.phase)))
 		return
-	case s.reloading:
-		s.reloadAgain = true
+	case r.running:
+		r.again = true
 		return
 	}
-	s.reloading = true
-	s.Notify.Reloading("reloading: " + describeReload(s.reloadBy()))
-	s.Log.Info("reloading the container")
+	r.running = true
+	r.report.notify.Reloading("reloading: " + describeReload(r.method()))
+	r.log.Info("reloading the container")
 	go func() {
-		err := s.runReload(ctx, id)
-		s.call(ctx, func() { s.reloaded(ctx, id, err) })
+		err := r.run(ctx, id)
+		r.inbox.do(ctx, func() { r.ended(ctx, id, err) })
 	}()
 }
 
-// describeReload leaves out the command, which may hold a secret.
-func describeReload(r *spec.Reload) string {
-	if r.Signal != "" {
-		return "sending signal " + r.Signal + " to the container"
+// describeReload does not name the command, which may contain a secret.
+func describeReload(reload *spec.Reload) string {
+	if reload.Signal != "" {
+		return "sending signal " + reload.Signal + " to the container"
 	}
 	return "running the reload command in the container"
 }
 
-// runReload returns when the container has reloaded, as far as it tells.
-func (s *Supervisor) runReload(ctx context.Context, id string) error {
+// run returns when the container has reloaded, as far as the container tells.
+func (r *reloader) run(ctx context.Context, id string) error {
 	timeout := reloadTimeout
-	if unit, err := s.Units.Unit(ctx, s.unit); err == nil && unit.TimeoutStart > 0 {
-		timeout = unit.TimeoutStart
+	if properties, err := r.unit.read(ctx); err == nil && properties.TimeoutStart > 0 {
+		timeout = properties.TimeoutStart
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	wait := s.readiness.reloading()
-	by := s.reloadBy()
-	if signal := by.Signal; signal != "" {
-		if err := s.Engine.Kill(ctx, id, signal); err != nil {
+	wait := r.readiness.reloading()
+	method := r.method()
+	if method.Signal != "" {
+		if err := r.engine.Kill(ctx, id, method.Signal); err != nil {
 			return err
 		}
 		wait(ctx)
 		return ctx.Err()
 	}
 	var out lastLine
-	code, err := s.Engine.Exec(ctx, id, by.Exec, &out)
+	code, err := r.engine.Exec(ctx, id, method.Exec, &out)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the command has not ended within %s", timeout)
 	case err != nil:
 		return err
 	case code != 0:
-		return fmt.Errorf("the command exited with %d: %s", code, out.String(s.env))
+		return fmt.Errorf("the command exited with %d: %s", code, out.String(r.env))
 	}
 	return nil
 }
 
-// reloaded says how a reload ended. systemd is told that the service is ready
-// in any case: it knows no reload that failed, and would wait for one.
-func (s *Supervisor) reloaded(ctx context.Context, id string, err error) {
-	s.reloading = false
-	if s.life.phase != phaseRunning {
+// ended reports the end of a reload. systemd gets READY=1 in any case: its
+// protocol has no failed reload, and it would wait.
+func (r *reloader) ended(ctx context.Context, id string, err error) {
+	r.running = false
+	if r.report.life.phase != phaseRunning {
 		return // it is being stopped
 	}
 	if err != nil {
 		err = fmt.Errorf("reload the container: %w", err)
-		s.Log.Error("reload failed", zap.Error(err))
-		s.failed(err)
+		r.log.Error("reload failed", zap.Error(err))
+		r.report.recordFailure(err, "")
 	} else {
-		s.Log.Info("container reloaded")
-		if s.reloadFailed {
-			s.state.LastError = nil
-			s.saveState()
+		r.log.Info("container reloaded")
+		if r.report.condition.reloadFailed {
+			r.report.state.LastError = nil
+			r.report.save()
 		}
 	}
-	s.reloadFailed = err != nil
-	s.Notify.Ready(s.runningStatus())
-	if s.reloadAgain {
-		s.reloadAgain = false
-		s.reload(ctx, id)
+	r.report.condition.reloadFailed = err != nil
+	r.report.notify.Ready(r.report.status())
+	if r.again {
+		r.again = false
+		r.reload(ctx, id)
 	}
-}
-
-// failed keeps an error for status, of a container that goes on.
-func (s *Supervisor) failed(err error) {
-	s.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error()}
-	s.saveState()
 }

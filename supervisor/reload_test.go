@@ -14,7 +14,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// SIGHUP sends the container the signal that it reloads by.
+// SIGHUP sends the container its reload signal.
 func TestReloadBySignal(t *testing.T) {
 	r := newRig(t)
 	r.spec.Reload = &spec.Reload{Signal: "HUP"}
@@ -24,7 +24,7 @@ func TestReloadBySignal(t *testing.T) {
 		r.signals <- syscall.SIGHUP
 		l.until("the reload", func() bool { return r.notify.count("READY running app:1") == 1+n })
 		if got := r.notify.count("RELOADING reloading: sending signal HUP to the container"); got != n {
-			t.Errorf("systemd heard of %d reloads, want %d:\n%s", got, n, r.notify)
+			t.Errorf("systemd was sent %d reloads, want %d:\n%s", got, n, r.notify)
 		}
 	}
 	l.until("the container's word", func() bool { return strings.Contains(r.stderr.String(), "reload 2, by hangup") })
@@ -32,8 +32,8 @@ func TestReloadBySignal(t *testing.T) {
 	l.ends(0, "")
 }
 
-// A command is run in the container, and how it fails is told, but for what it
-// says of the container's variables.
+// The reload command runs in the container. Its failure is shown without the values
+// of the container's variables.
 func TestReloadByCommand(t *testing.T) {
 	r := newRig(t)
 	r.spec.Reload = &spec.Reload{Exec: []string{"reload", "s3cret-argument"}}
@@ -56,7 +56,7 @@ func TestReloadByCommand(t *testing.T) {
 		t.Errorf("state = %+v, want it ready and the error", l.state())
 	}
 
-	// Asked for twice more while one goes on, it follows once.
+	// Two more requests during a reload lead to one more.
 	for range 3 {
 		r.signals <- syscall.SIGHUP
 	}
@@ -65,19 +65,19 @@ func TestReloadByCommand(t *testing.T) {
 	codes <- 0
 	l.until("all reloads", func() bool { return r.notify.count("READY") == 4 })
 	if n := r.notify.count("RELOADING"); n != 3 {
-		t.Errorf("systemd heard of %d reloads, want 3", n)
+		t.Errorf("systemd was sent %d reloads, want 3", n)
 	}
 	if last := l.state().LastError; last != nil {
-		t.Errorf("last error = %+v, want none any more", last)
+		t.Errorf("last error = %+v, want it removed", last)
 	}
 	l.stop()
 	l.ends(0, "")
 	if strings.Contains(r.notify.String(), "s3cret") {
-		t.Errorf("systemd was told a secret:\n%s", r.notify)
+		t.Errorf("systemd was sent a secret:\n%s", r.notify)
 	}
 }
 
-// A container that tells when it has reloaded is waited for.
+// The reload of a container that reports its end lasts until then.
 func TestReloadOfTelling(t *testing.T) {
 	r := newRig(t)
 	app := newAppSays(r)
@@ -91,7 +91,7 @@ func TestReloadOfTelling(t *testing.T) {
 	l.until("that it reloads", func() bool { return r.notify.count("PASS RELOADING=1") == 1 })
 	<-time.After(2 * reloadLag)
 	if n := r.notify.count("READY"); n != 1 {
-		t.Errorf("the reload counts as done before the container said so:\n%s", r.notify)
+		t.Errorf("the reload ended before the container said so:\n%s", r.notify)
 	}
 	app.states <- "READY=1"
 	l.until("the end of the reload", func() bool { return r.notify.count("READY") == 2 })
@@ -99,8 +99,7 @@ func TestReloadOfTelling(t *testing.T) {
 	l.ends(0, "")
 }
 
-// What nothing is set up for is ignored, and passed on where that was asked
-// for.
+// A signal that nothing is set up for is ignored, or forwarded if that is declared.
 func TestSignals(t *testing.T) {
 	for _, forward := range []bool{false, true} {
 		t.Run(fmt.Sprintf("forward %v", forward), func(t *testing.T) {
@@ -123,7 +122,7 @@ func TestSignals(t *testing.T) {
 					}
 				}
 			})
-			r.signals <- syscall.SIGUSR1 // before there is a container: it is not told
+			r.signals <- syscall.SIGUSR1 // before the container exists: it is dropped
 			l := r.start()
 			l.ready()
 			l.until("that the earlier one is dropped", func() bool { return len(r.signals) == 0 })
@@ -139,18 +138,18 @@ func TestSignals(t *testing.T) {
 			l.stop()
 			l.ends(0, "")
 			if last := <-got; last != syscall.SIGTERM {
-				t.Errorf("the container got %v, want only what was passed on", last)
+				t.Errorf("the container got %v, want only the forwarded signals", last)
 			}
-			// To the container's unit, SIGHUP is a reload.
+			// For a unit that forwards signals, SIGHUP is a reload.
 			if reloads := r.notify.count("RELOADING reloading: sending signal SIGHUP"); (reloads == 1) != forward {
-				t.Errorf("systemd heard of %d reloads:\n%s", reloads, r.notify)
+				t.Errorf("systemd was sent %d reloads:\n%s", reloads, r.notify)
 			}
 		})
 	}
 }
 
-// A container that is not ready cannot reload: to say READY=1 afterwards would
-// be a lie.
+// A container that is not ready cannot reload: READY=1 after the reload would be
+// wrong.
 func TestReloadOfUnready(t *testing.T) {
 	r := newRig(t)
 	r.spec.Notify, r.spec.Reload = spec.NotifyHealthy, &spec.Reload{Signal: "HUP"}
@@ -162,26 +161,6 @@ func TestReloadOfUnready(t *testing.T) {
 	l.stop()
 	l.ends(0, "")
 	if n := r.notify.count("RELOADING") + r.notify.count("READY"); n != 0 {
-		t.Errorf("systemd heard of a reload:\n%s", r.notify)
-	}
-}
-
-func TestLastLine(t *testing.T) {
-	tests := []struct{ text, want string }{
-		{"", ""},
-		{"one\ntwo", "two"},
-		{"one\ntwo\n\n", "two"},
-		{"one\ntwo\nthree\n", "three"},
-		{strings.Repeat("x", 5000) + "\n", strings.Repeat("x", 256) + "..."},
-		{"a hunter2 b=ok\n", "a *** b=ok"},
-	}
-	for _, test := range tests {
-		var l lastLine
-		for _, b := range []byte(test.text) {
-			_, _ = l.Write([]byte{b})
-		}
-		if got := l.String([]string{"PASSWORD=hunter2", "SHORT=ok", "EMPTY="}); got != test.want {
-			t.Errorf("last line of %.20q = %q, want %q", test.text, got, test.want)
-		}
+		t.Errorf("systemd was sent a reload:\n%s", r.notify)
 	}
 }

@@ -3,57 +3,60 @@ package supervisor
 import (
 	"context"
 	"time"
+
+	"go.uber.org/zap"
 )
 
-// restartLag is how long after a stop the Engine may take to get at the start
-// that makes it a restart.
+// restartLag is how long after a stop Docker may take to begin the start that
+// makes it a docker restart.
 const restartLag = 100 * time.Millisecond
 
-// restarted says whether a stop was the first half of docker restart. The
-// Engine keeps the container to itself from then on until it runs again, and
-// answers who asks for it only then, however long that takes.
-func (s *Supervisor) restarted(ctx context.Context, c *running) bool {
-	timeout := time.NewTimer(restartLag)
-	defer timeout.Stop()
-	for waiting := true; waiting && c.events != nil && !c.started; {
-		select {
-		case event, open := <-c.events:
-			if !open {
-				c.events = nil
-				continue
-			}
-			s.happened(ctx, c, event)
-		case <-timeout.C:
-			waiting = false
-		}
-	}
-	found, err := s.Engine.Inspect(ctx, c.id)
-	return err == nil && found.Running
+// awaitRestart waits for the start that follows a stop by docker restart.
+func (f *follower) awaitRestart(ctx context.Context) *ending {
+	f.loop.enter(modeRestarting, restartLag)
+	return f.restartWhenStarted(ctx)
 }
 
-// followAgain takes up a container that Docker has started once more. It was
-// born in its place again, for the placement is still there.
-func (s *Supervisor) followAgain(ctx context.Context, c *running) (bool, int, error) {
-	c.process.close()
-	fresh := running{id: c.id, output: c.output, events: c.events}
-	*c = fresh
-	c.memory = s.Cgroups.Memory(s.cgroup)
-	if err := s.listen(ctx, c, s.Engine.WaitEnded); err != nil {
-		return false, ExitNotRun, err
+// restartWhenStarted continues as soon as Docker reports the start, or goes away.
+func (f *follower) restartWhenStarted(ctx context.Context) *ending {
+	if f.running.events != nil && !f.running.signs.started {
+		return nil
 	}
-	if err := s.verifyPlace(ctx, c); err != nil {
-		return false, ExitNotRun, err
+	return f.restartedOrStopped(ctx)
+}
+
+// restartedOrStopped asks Docker whether the container runs again. During a
+// docker restart Docker answers only once the container has started, however
+// long that takes.
+func (f *follower) restartedOrStopped(ctx context.Context) *ending {
+	container, err := f.engine.Inspect(ctx, f.running.id)
+	if err == nil && container.Running {
+		return f.restarted(ctx)
 	}
-	if err := s.writePIDFile(c.process.id()); err != nil {
-		return false, ExitNotRun, err
+	f.report.log.Info("container was stopped by docker stop", zap.Int("exit_code", f.loop.code))
+	f.report.life.send(eventStopRequested)
+	return new(f.running.stopEnding(f.loop.code))
+}
+
+// restarted follows a container that docker restart has started again. It was
+// born in the unit again, since its placement still exists.
+func (f *follower) restarted(ctx context.Context) *ending {
+	before := f.running
+	before.process.close()
+	f.running = &running{id: before.id, output: before.output, events: before.events, memory: memoryUse{atStart: f.unit.memory()}}
+	if err := f.listen(ctx, f.engine.WaitEnded); err != nil {
+		return new(notRun(err))
 	}
-	s.Log.Info("container was restarted by docker restart")
-	s.life.restarted()
-	s.pid = c.process.id()
-	if s.spec.Notify.AtOnce() {
-		s.life.ready()
+	if err := f.launcher.adopt(ctx, f.running); err != nil {
+		return new(notRun(err))
 	}
-	s.gpuPid.Store(int64(s.pid))
-	s.readiness.watch(ctx, c.id, s.pid)
-	return true, 0, nil
+	f.followOn()
+	f.report.log.Info("container was restarted by docker restart")
+	f.report.life.send(eventRestarted)
+	f.report.pid = f.running.process.id()
+	if f.container.Notify.AtOnce() {
+		f.report.life.send(eventReady)
+	}
+	f.attendants.watch(ctx, f.running)
+	return nil
 }

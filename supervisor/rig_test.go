@@ -29,43 +29,55 @@ import (
 const (
 	unitName   = "dockhost@app.service"
 	unitCgroup = "/system.slice/system-dockhost.slice/dockhost@app.service"
-	// patience is how long a test waits for what should happen soon.
+	// patience is how long a test waits for something that should happen soon.
 	patience = 20 * time.Second
 )
 
-// rig is a host with a fake Engine, on which one container is assigned.
+// rig is a host with a fake Docker Engine and one assigned container.
 type rig struct {
+	hostFiles
+	streams
+	limits
+
 	t      *testing.T
 	server *enginetest.Server
 	spec   *spec.Container
 	notify *fakeNotifier
 	units  fakeUnits
-	// root is the host's file tree, dir its run directory.
-	root           string
-	dir            rundir.Dir
-	configDir      string
-	stdout, stderr *written
-	log            *zap.Logger
-	// process is what the containers' first process is said to be.
+	// process is what the Engine reports as the containers' first process.
 	process *os.Process
-	// codeTimeout is the supervisor's, unless it is 0.
-	codeTimeout time.Duration
-	// gpuCheckTimeout is the supervisor's, unless it is 0.
-	gpuCheckTimeout time.Duration
-	watchdog        time.Duration
-	// dockhost is the program that knows about GPUs.
+	// dockhost is the path of the program that handles GPUs.
 	dockhost string
-	signals  chan os.Signal
 }
 
-// newRig returns a host that has the image app:1, of which the container app
-// is to be made. The process of each container is said to be one that does
-// nothing, so that it exists and can be ended.
+// hostFiles are the files of a host.
+type hostFiles struct {
+	root string
+	// dir is the run directory, below root.
+	dir       rundir.Dir
+	configDir string
+}
+
+// streams go into and out of a supervisor.
+type streams struct {
+	stdout, stderr *written
+	log            *zap.Logger
+	signals        chan os.Signal
+}
+
+// limits are the supervisor's own where they are 0.
+type limits struct {
+	codeTimeout, gpuCheckTimeout, watchdog time.Duration
+}
+
+// newRig returns a host with the image app:1 for the container app. The Engine
+// reports a process that sleeps as the container's first one.
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{
-		t: t, server: enginetest.NewServer(t), notify: &fakeNotifier{}, root: t.TempDir(),
-		configDir: t.TempDir(), stdout: &written{}, stderr: &written{}, log: zap.NewNop(), signals: make(chan os.Signal, 8),
+		t: t, server: enginetest.NewServer(t), notify: &fakeNotifier{},
+		hostFiles: hostFiles{root: t.TempDir(), configDir: t.TempDir()},
+		streams:   streams{stdout: &written{}, stderr: &written{}, log: zap.NewNop(), signals: make(chan os.Signal, 8)},
 		spec: &spec.Container{
 			Name: "app", Image: "app:1", PullPolicy: spec.PullMissing, PullStallTimeout: time.Minute, Notify: spec.NotifyStarted,
 			Config: &container.Config{Image: "app:1"}, HostConfig: &container.HostConfig{},
@@ -81,8 +93,8 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// runs gives the containers this shell script as their process, once it has
-// said something.
+// runs starts a shell script as the containers' process, and waits until it has
+// printed something.
 func (r *rig) runs(script string) {
 	r.t.Helper()
 	command := exec.CommandContext(r.t.Context(), "sh", "-c", script)
@@ -102,24 +114,24 @@ func (r *rig) runs(script string) {
 	r.server.AddImage("app:1", r.app())
 }
 
-// app is the test application's image.
+// app returns the image of the test application.
 func (r *rig) app() enginetest.Image {
 	image := enginetest.App()
 	image.Pid = r.process.Pid
 	return image
 }
 
-// program has the image app:1 run this.
+// program sets the program of the image app:1.
 func (r *rig) program(run func(ctx context.Context, p *enginetest.Process) int) {
 	image := r.app()
 	image.Run = run
 	r.server.AddImage("app:1", image)
 }
 
-// command gives the container's program this command line.
+// command sets the command line of the container.
 func (r *rig) command(args ...string) { r.spec.Config.Cmd = args }
 
-// bornIn says where the containers' processes lie.
+// bornIn sets the cgroup of the containers' process.
 func (r *rig) bornIn(cgroup string) {
 	r.t.Helper()
 	r.write(fmt.Sprintf("proc/%d/cgroup", r.process.Pid), "0::"+cgroup+"\n")
@@ -148,62 +160,81 @@ func (r *rig) engine() *engine.Client {
 	return client
 }
 
-// life is a supervisor at work.
+// life is one supervisor from its start to its end.
 type life struct {
 	*rig
-	// stop is systemd's SIGTERM.
+	supervisor *Supervisor
+	// stop does what systemd's SIGTERM does.
 	stop context.CancelFunc
 	done chan struct{}
 	code int
 	err  error
 }
 
-// start begins a supervisor's life. The test waits for its end.
+// start starts a supervisor. The test waits for its end.
 func (r *rig) start() *life {
 	r.t.Helper()
-	ctx, cancel := context.WithCancel(r.t.Context())
-	l := &life{rig: r, stop: cancel, done: make(chan struct{})}
+	l := r.prepare()
+	l.run()
+	return l
+}
+
+// prepare returns a supervisor that was not started.
+func (r *rig) prepare() *life {
+	r.t.Helper()
 	s := New(Options{
 		Container: r.spec, Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
 		Notify: r.notify, Watchdog: r.watchdog, Program: r.dockhost, Signals: r.signals, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
 	})
 	if r.codeTimeout != 0 {
-		s.codeTimeout = r.codeTimeout
+		s.follower.judge.codeTimeout = r.codeTimeout
 	}
 	if r.gpuCheckTimeout != 0 {
-		s.gpuCheckTimeout = r.gpuCheckTimeout
+		s.follower.attendants.gpus.timeout = r.gpuCheckTimeout
 	}
-	go func() {
-		defer close(l.done)
-		l.code, l.err = s.Run(ctx)
-	}()
-	r.t.Cleanup(func() {
-		cancel()
-		r.server.FailPulls("the test is over")
-		<-l.done
-	})
-	return l
+	return &life{rig: r, supervisor: s, done: make(chan struct{})}
 }
 
-// ends is exits, and checks that nothing is left of the container.
+// run starts the supervisor.
+func (l *life) run() {
+	l.t.Helper()
+	ctx, cancel := context.WithCancel(l.t.Context())
+	l.stop = cancel
+	go func() {
+		defer close(l.done)
+		l.code, l.err = l.supervisor.Run(ctx)
+	}()
+	l.t.Cleanup(func() {
+		cancel()
+		l.server.FailPulls("the test is over")
+		<-l.done
+	})
+}
+
+// surroundings returns what a readiness needs, outside a supervisor.
+func (r *rig) surroundings() surroundings {
+	return surroundings{container: r.spec, engine: r.engine(), watchdog: &watchdog{}, log: r.log}
+}
+
+// ends waits like exits, and checks that nothing of the container is left.
 func (l *life) ends(code int, problem string) {
 	l.t.Helper()
 	l.exits(code, problem)
 	l.leftNothing()
 }
 
-// exits waits for the end and checks the exit status and the error, also in
-// the state of an assigned container. problem is a part of the error; "" is
-// none.
+// exits waits for the end and checks the exit status and the error, also in the
+// state of an assigned container. problem is a part of the error; "" means that
+// there must be no error.
 func (l *life) exits(code int, problem string) {
 	l.t.Helper()
 	select {
 	case <-l.done:
 	case <-time.After(patience):
-		l.t.Fatalf("Run() did not return within %s; systemd was told:\n%s", patience, l.notify)
+		l.t.Fatalf("Run() did not return within %s; systemd was sent:\n%s", patience, l.notify)
 	}
 	if l.code != code || (l.err == nil) != (problem == "") || (l.err != nil && !strings.Contains(l.err.Error(), problem)) {
-		l.t.Errorf("Run() = %d, %v, want %d, %q; systemd was told:\n%s", l.code, l.err, code, problem, l.notify)
+		l.t.Errorf("Run() = %d, %v, want %d, %q; systemd was sent:\n%s", l.code, l.err, code, problem, l.notify)
 	}
 	if l.spec.Run != nil {
 		return
@@ -229,7 +260,7 @@ func (l *life) leftNothing() {
 	}
 }
 
-// ready waits until systemd was told that the container is ready.
+// ready waits until systemd was sent READY=1.
 func (l *life) ready() {
 	l.t.Helper()
 	l.until("READY=1", func() bool { return l.notify.count("READY") > 0 })
@@ -242,18 +273,19 @@ func (l *life) until(what string, holds func() bool) {
 		select {
 		case <-l.done:
 			if !holds() {
-				l.t.Fatalf("%s: never; Run() = %d, %v; systemd was told:\n%s", what, l.code, l.err, l.notify)
+				l.t.Fatalf("%s: never; Run() = %d, %v; systemd was sent:\n%s", what, l.code, l.err, l.notify)
 			}
 			return
 		case <-time.After(5 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			l.t.Fatalf("%s: not within %s; systemd was told:\n%s", what, patience, l.notify)
+			l.t.Fatalf("%s: not within %s; systemd was sent:\n%s", what, patience, l.notify)
 		}
 	}
 }
 
-// state is what the run directory says, nothing before the supervisor began.
+// state returns the state in the run directory; an empty one before the supervisor
+// has written it.
 func (r *rig) state() rundir.State {
 	r.t.Helper()
 	state, err := r.dir.State("app")
@@ -263,22 +295,29 @@ func (r *rig) state() rundir.State {
 	return state
 }
 
-// fakeNotifier is a systemd that remembers what it was told, in order.
+// fakeNotifier remembers all that systemd was sent, in order.
 type fakeNotifier struct {
 	mu    sync.Mutex
 	lines []string
 }
 
 func (f *fakeNotifier) Ready(status string) { f.add("READY " + status) }
+
 func (f *fakeNotifier) HandOver(pid int, status string) {
 	f.add(fmt.Sprintf("HANDOVER %d %s", pid, status))
 }
-func (f *fakeNotifier) Status(status string)          { f.add("STATUS " + status) }
-func (f *fakeNotifier) Stopping(status string)        { f.add("STOPPING " + status) }
-func (f *fakeNotifier) Reloading(status string)       { f.add("RELOADING " + status) }
+
+func (f *fakeNotifier) Status(status string) { f.add("STATUS " + status) }
+
+func (f *fakeNotifier) Stopping(status string) { f.add("STOPPING " + status) }
+
+func (f *fakeNotifier) Reloading(status string) { f.add("RELOADING " + status) }
+
 func (f *fakeNotifier) ExtendTimeout(d time.Duration) { f.add("EXTEND " + d.String()) }
-func (f *fakeNotifier) Watchdog()                     { f.add("WATCHDOG") }
-func (f *fakeNotifier) Pass(assignments ...string)    { f.add("PASS " + strings.Join(assignments, " ")) }
+
+func (f *fakeNotifier) Watchdog() { f.add("WATCHDOG") }
+
+func (f *fakeNotifier) Pass(assignments ...string) { f.add("PASS " + strings.Join(assignments, " ")) }
 
 func (f *fakeNotifier) add(line string) {
 	f.mu.Lock()
@@ -292,7 +331,7 @@ func (f *fakeNotifier) all() []string {
 	return slices.Clone(f.lines)
 }
 
-// count is how many lines begin so.
+// count returns how many lines have a prefix.
 func (f *fakeNotifier) count(prefix string) int {
 	n := 0
 	for _, line := range f.all() {
@@ -303,21 +342,21 @@ func (f *fakeNotifier) count(prefix string) int {
 	return n
 }
 
-// without is what was told, but for lines of this kind.
+// without returns the lines without those of a kind.
 func (f *fakeNotifier) without(kind string) []string {
 	return slices.DeleteFunc(f.all(), func(line string) bool { return strings.HasPrefix(line, kind) })
 }
 
 func (f *fakeNotifier) String() string { return strings.Join(f.all(), "\n") }
 
-// fakeUnits is a systemd with the unit of the container, and Docker's.
+// fakeUnits knows the container's unit and Docker's.
 type fakeUnits struct {
 	timeoutStart, timeoutStop time.Duration
 	// active is another unit that runs.
 	active string
-	// killMode is the unit's, which has no Delegate=.
+	// killMode is the unit's KillMode=. The unit has no Delegate=.
 	killMode string
-	// devicePolicy is the unit's.
+	// devicePolicy is the unit's DevicePolicy=.
 	devicePolicy string
 	// dockerLeft is when docker.service began to stop; zero when it never did.
 	dockerLeft time.Time
@@ -325,7 +364,7 @@ type fakeUnits struct {
 
 func (f fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	switch {
-	case name == engineUnit:
+	case name == dockerUnit:
 		return systemd.Unit{Name: name, ActiveState: "active", LeftActive: f.dockerLeft}, nil
 	case name == f.active:
 		return systemd.Unit{Name: name, ActiveState: "active"}, nil
@@ -335,7 +374,7 @@ func (f fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	return systemd.Unit{Name: name, KillMode: f.killMode, DevicePolicy: f.devicePolicy, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
 }
 
-// written is a stream that may be read while it is written to.
+// written is a stream that can be read while it is written.
 type written struct {
 	mu   sync.Mutex
 	text bytes.Buffer

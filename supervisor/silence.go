@@ -2,7 +2,7 @@ package supervisor
 
 import "time"
 
-// silence tells systemd nothing: notify: off.
+// silence is the notifier for notify: off. It sends systemd nothing.
 type silence struct{}
 
 func (silence) Ready(string)                {}

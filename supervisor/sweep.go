@@ -11,35 +11,35 @@ import (
 	"github.com/dockhost/dockhost/supervisor/request"
 )
 
-// sweep removes what supervisors of this unit left that were killed: their
-// placements tell, under whatever names their containers go by now. What it
-// cannot remove the next start will; it is no reason not to run.
-func (s *Supervisor) sweep(ctx context.Context) {
-	if s.unit == "" {
+// sweep removes the containers that killed supervisors of this unit left. It
+// finds them by their placements, even if they were renamed. A leftover that
+// cannot be removed does not stop the start: the next start tries again.
+func (m *maker) sweep(ctx context.Context) {
+	if !m.unit.exists() {
 		return
 	}
-	left, err := placement.OfUnit(s.Dir.RuntimeDir(), s.unit)
+	ids, err := placement.OfUnit(m.dir.RuntimeDir(), m.unit.name)
 	if err != nil {
-		s.Log.Warn("leftovers not looked for", zap.Error(err))
+		m.log.Warn("cannot look for leftover containers", zap.Error(err))
 	}
-	for _, id := range left {
-		if err := s.sweepOne(ctx, id); err != nil {
-			s.Log.Warn("leftover not removed", zap.String("container_id", id), zap.Error(err))
+	for _, id := range ids {
+		if err := m.sweepOne(ctx, id); err != nil {
+			m.log.Warn("leftover container not removed", zap.String("container_id", id), zap.Error(err))
 		}
 	}
 }
 
-func (s *Supervisor) sweepOne(ctx context.Context, id string) error {
-	found, err := s.Engine.Inspect(ctx, id)
+func (m *maker) sweepOne(ctx context.Context, id string) error {
+	container, err := m.engine.Inspect(ctx, id)
 	switch {
 	case errors.Is(err, engine.ErrNotFound):
-		return placement.Remove(s.Dir.RuntimeDir(), id)
+		return placement.Remove(m.dir.RuntimeDir(), id)
 	case err != nil:
 		return err
-	case looksAfter(s.Cgroups.Root, found.Labels[request.LabelSupervisor]):
+	case supervises(m.unit.cgroups.Root, container.Labels[request.LabelSupervisor]):
 		return nil // another command of this unit
-	case s.spec.Run != nil && found.Running:
-		return nil // one that was left to systemd
+	case m.container.Run != nil && container.Running:
+		return nil // it was handed over to systemd
 	}
-	return s.removeLeftover(ctx, found)
+	return m.removeLeftover(ctx, container)
 }

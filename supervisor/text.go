@@ -5,11 +5,11 @@ import (
 	"unicode"
 )
 
-// maxText is how much of what a container says is shown in one line.
+// maxText is the longest text of a container that is shown, in characters.
 const maxText = 256
 
-// clean makes one short line of what a container said, for a terminal that
-// takes no orders from it.
+// clean turns a text of a container into one short line without control
+// characters, which a terminal would obey.
 func clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -24,9 +24,9 @@ func clean(text string) string {
 	return text
 }
 
-// lastLine keeps the last line that is written to it and is not empty, and of
-// that only the beginning.
+// lastLine keeps the beginning of the last non-empty line that is written to it.
 type lastLine struct {
+	// next is the line that has not ended yet.
 	line, next []byte
 }
 
@@ -42,8 +42,8 @@ func (l *lastLine) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// String returns the line, without the values of these variables: a command
-// may print its environment.
+// String returns the line with the values of the variables replaced by ***: a
+// command may print its environment.
 func (l *lastLine) String(env []string) string {
 	line := string(l.line)
 	if len(l.next) > 0 {
@@ -57,5 +57,6 @@ func (l *lastLine) String(env []string) string {
 	return clean(line)
 }
 
-// minSecret is the length from which on a value may be a secret and not a word.
+// minSecret is the shortest value that is replaced; a shorter one is a word that
+// may occur anywhere.
 const minSecret = 4

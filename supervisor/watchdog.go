@@ -8,82 +8,90 @@ import (
 	"go.uber.org/zap"
 )
 
-// feedWatchdog keeps systemd's watchdog quiet for as long as the container is
-// well, from when it is ready until ctx ends. Where the unit has no watchdog
-// there is nothing to do, and nothing wakes the supervisor.
-func (s *Supervisor) feedWatchdog(ctx context.Context, well func(context.Context) error) {
-	if s.Watchdog == 0 {
+// watchdog feeds systemd's watchdog while the container is well. It does so in
+// goroutines of its own, so that a Docker that hangs does not end the unit.
+type watchdog struct {
+	// interval is the unit's WatchdogSec=; 0 where it has none.
+	interval time.Duration
+	report   *reporter
+	inbox    *inbox
+	log      *zap.Logger
+	// unpause ends the feeding for a paused container; nil while it is not paused.
+	unpause context.CancelFunc
+}
+
+// feedWhile feeds the watchdog from the time that the container is ready, for as
+// long as check returns nil, until ctx ends. Without a watchdog it does nothing,
+// and nothing wakes the supervisor.
+func (w *watchdog) feedWhile(ctx context.Context, check func(context.Context) error) {
+	if w.interval == 0 {
 		return
 	}
 	go func() {
 		select {
-		case <-s.becameReady:
+		case <-w.report.becameReady:
 		case <-ctx.Done():
 			return
 		}
-		s.feed(ctx, well)
+		w.feed(ctx, check)
 	}()
 }
 
-// feed asks at half the interval, as sd_watchdog_enabled(3) has it, and sooner
-// after an answer that was bad, which may be one of few.
-func (s *Supervisor) feed(ctx context.Context, well func(context.Context) error) {
+// feed checks at half the interval, as sd_watchdog_enabled(3) recommends, and
+// more often after a failed check.
+func (w *watchdog) feed(ctx context.Context, check func(context.Context) error) {
 	var ill error
-	for wait := s.Watchdog / 2; ; {
-		s.pause(ctx, wait)
+	for wait := w.interval / 2; ; {
+		pause(ctx, wait)
 		if ctx.Err() != nil {
 			return
 		}
-		err := well(ctx)
+		err := check(ctx)
 		if err == nil {
-			s.Notify.Watchdog()
-			wait = s.Watchdog / 2
+			w.report.notify.Watchdog()
+			wait = w.interval / 2
 		} else {
-			wait = s.Watchdog / 8
+			wait = w.interval / 8
 		}
 		if (err == nil) != (ill == nil) && ctx.Err() == nil {
-			s.call(ctx, func() { s.becameIll(err) })
+			w.inbox.do(ctx, func() { w.changed(err) })
 		}
 		ill = err
 	}
 }
 
-// becameIll says that the container is not well, or well again where err is
-// nil.
-func (s *Supervisor) becameIll(err error) {
-	s.ill = err
+// changed reports that the container became ill, or well again if err is nil.
+func (w *watchdog) changed(err error) {
+	w.report.condition.ill = err
 	if err == nil {
-		s.Log.Info("container is well again")
+		w.log.Info("container is well again")
 	} else {
-		s.Log.Warn("container is not well, and systemd's watchdog ends it unless that passes", zap.Error(err), zap.Duration("watchdog", s.Watchdog))
+		w.log.Warn("container is not well: systemd's watchdog ends it unless it recovers", zap.Error(err), zap.Duration("watchdog", w.interval))
 	}
-	if s.life.phase == phaseRunning {
-		s.Notify.Status(s.runningStatus())
-	}
+	w.report.showRunning()
 }
 
 // setPaused feeds the watchdog while someone has paused the container, which
-// then can say nothing for itself.
-func (s *Supervisor) setPaused(ctx context.Context, paused bool) {
-	s.paused.Store(paused)
-	if s.unpause != nil {
-		s.unpause()
-		s.unpause = nil
+// then cannot pass any check.
+func (w *watchdog) setPaused(ctx context.Context, paused bool) {
+	if w.unpause != nil {
+		w.unpause()
+		w.unpause = nil
 	}
-	if !paused || s.Watchdog == 0 {
+	if !paused || w.interval == 0 {
 		return
 	}
-	ctx, s.unpause = context.WithCancel(ctx)
-	s.Notify.Watchdog()
-	go s.feed(ctx, func(context.Context) error { return nil })
+	ctx, w.unpause = context.WithCancel(ctx)
+	w.report.notify.Watchdog()
+	go w.feed(ctx, func(context.Context) error { return nil })
 }
 
-// expired takes note that systemd's watchdog had no sign of life.
-func (s *Supervisor) expired() {
-	why := s.ill
-	if why == nil {
-		why = fmt.Errorf("it did not say that it is alive within %s", s.Watchdog.Round(time.Millisecond))
+// expired reports that systemd's watchdog had no sign of life in time.
+func (w *watchdog) expired() {
+	cause := w.report.condition.ill
+	if cause == nil {
+		cause = fmt.Errorf("it gave no sign of life within %s", w.interval.Round(time.Millisecond))
 	}
-	s.Log.Error("systemd's watchdog ends the container", zap.Error(why))
-	s.failed(fmt.Errorf("systemd's watchdog ended the container: %w", why))
+	w.log.Error("systemd's watchdog ends the container", zap.Error(cause))
+	w.report.recordFailure(fmt.Errorf("systemd's watchdog ended the container: %w", cause), "")
 }

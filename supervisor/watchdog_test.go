@@ -13,15 +13,15 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// fed waits until the watchdog was fed once more.
+// fed waits until the watchdog was fed again.
 func (l *life) fed() {
 	l.t.Helper()
 	before := l.notify.count("WATCHDOG")
 	l.until("WATCHDOG=1", func() bool { return l.notify.count("WATCHDOG") > before })
 }
 
-// starved waits until the container counts as ill, and checks that nothing
-// feeds the watchdog any more.
+// starved waits until the container counts as ill, and checks that the watchdog is
+// not fed any more.
 func (l *life) starved(why string) {
 	l.t.Helper()
 	want := "STATUS running app:1, but " + why
@@ -29,24 +29,24 @@ func (l *life) starved(why string) {
 	before := l.notify.count("WATCHDOG")
 	<-time.After(5 * l.watchdog)
 	if after := l.notify.count("WATCHDOG"); after != before {
-		l.t.Errorf("systemd heard %d times that all is well of a container that is not", after-before)
+		l.t.Errorf("the watchdog was fed %d times for an ill container", after-before)
 	}
 }
 
-// A container whose health check fails does not keep the watchdog quiet.
+// The watchdog is not fed while the health check fails.
 func TestWatchdogByHealth(t *testing.T) {
 	for _, notify := range []spec.Notify{spec.NotifyStarted, spec.NotifyHealthy} {
 		t.Run(string(notify), func(t *testing.T) {
 			r := newRig(t)
 			r.spec.Notify, r.watchdog = notify, 20*time.Millisecond
 			health := make(chan container.HealthStatus)
-			r.program(told(health, nil))
+			r.program(controlled(health, nil))
 			l := r.start()
 			if notify == spec.NotifyHealthy {
 				l.until("unready", func() bool { return r.notify.count("STATUS running, waiting") > 0 })
 				<-time.After(5 * r.watchdog)
 				if n := r.notify.count("WATCHDOG"); n != 0 {
-					t.Errorf("systemd heard %d times that all is well before it was ready", n)
+					t.Errorf("the watchdog was fed %d times before the container was ready", n)
 				}
 				health <- container.Healthy
 			}
@@ -57,8 +57,7 @@ func TestWatchdogByHealth(t *testing.T) {
 			health <- container.Healthy
 			l.fed()
 			l.until("that all is well", func() bool {
-				told := r.notify.without("WATCHDOG")
-				return told[len(told)-1] == "STATUS running app:1"
+				return lastOf(r.notify.without("WATCHDOG")) == "STATUS running app:1"
 			})
 			l.stop()
 			l.ends(0, "")
@@ -66,7 +65,7 @@ func TestWatchdogByHealth(t *testing.T) {
 	}
 }
 
-// A probe is repeated where the unit has a watchdog, and only there.
+// A probe is repeated only if the unit has a watchdog.
 func TestWatchdogByProbe(t *testing.T) {
 	var sick atomic.Bool
 	var asked atomic.Int64
@@ -94,17 +93,17 @@ func TestWatchdogByProbe(t *testing.T) {
 	l.until("READY=1 again", func() bool { return r.notify.count("READY") == 2 })
 	<-time.After(300 * time.Millisecond)
 	if n := asked.Load(); n != 1 {
-		t.Errorf("the container was asked %d times, want once", n)
+		t.Errorf("the container was probed %d times, want once", n)
 	}
 	l.stop()
 	l.ends(0, "")
 }
 
-// Without a watchdog nobody is told.
+// Without a watchdog nothing is fed.
 func TestNoWatchdog(t *testing.T) {
 	r := newRig(t)
 	health := make(chan container.HealthStatus)
-	r.program(told(health, nil))
+	r.program(controlled(health, nil))
 	l := r.start()
 	l.ready()
 	health <- container.Unhealthy
@@ -113,18 +112,18 @@ func TestNoWatchdog(t *testing.T) {
 	health <- container.Healthy
 	l.until("healthy", func() bool { return r.notify.count("STATUS running app:1, healthy") > 0 })
 	if n := r.notify.count("WATCHDOG"); n != 0 {
-		t.Errorf("systemd heard %d times that all is well, and did not ask", n)
+		t.Errorf("the watchdog was fed %d times in a unit without one", n)
 	}
 	l.stop()
 	l.ends(0, "")
 }
 
-// A container that someone has paused is not ended for its silence.
+// The watchdog is fed while someone has paused the container.
 func TestWatchdogWhilePaused(t *testing.T) {
 	r := newRig(t)
 	r.watchdog = 20 * time.Millisecond
 	health := make(chan container.HealthStatus)
-	r.program(told(health, nil))
+	r.program(controlled(health, nil))
 	l := r.start()
 	l.ready()
 	health <- container.Unhealthy
@@ -142,7 +141,7 @@ func TestWatchdogWhilePaused(t *testing.T) {
 	l.ends(0, "")
 }
 
-// The watchdog goes on while Docker is away.
+// The watchdog is fed while Docker is away.
 func TestWatchdogWhileDockerIsAway(t *testing.T) {
 	r := newRig(t)
 	r.watchdog = 20 * time.Millisecond
@@ -154,15 +153,14 @@ func TestWatchdogWhileDockerIsAway(t *testing.T) {
 	l.fed()
 	r.server.Up()
 	l.until("that all is well", func() bool {
-		told := r.notify.without("WATCHDOG")
-		return told[len(told)-1] == "STATUS running app:1"
+		return lastOf(r.notify.without("WATCHDOG")) == "STATUS running app:1"
 	})
 	l.stop()
 	l.ends(0, "")
 }
 
-// SIGABRT is how the watchdog ends a unit: the container is stopped, and why
-// is kept.
+// The watchdog ends a unit by SIGABRT: the container is stopped, and the reason is
+// recorded.
 func TestWatchdogExpires(t *testing.T) {
 	r := newRig(t)
 	r.watchdog = time.Minute
@@ -171,7 +169,7 @@ func TestWatchdogExpires(t *testing.T) {
 	r.signals <- syscall.SIGABRT
 	<-l.done
 	l.ends(0, "")
-	if last := l.state().LastError; last == nil || !strings.Contains(last.Message, "systemd's watchdog ended the container: it did not say that it is alive within 1m0s") {
+	if last := l.state().LastError; last == nil || !strings.Contains(last.Message, "systemd's watchdog ended the container: it gave no sign of life within 1m0s") {
 		t.Errorf("last error = %+v, want the watchdog", last)
 	}
 }

@@ -11,21 +11,21 @@ import (
 	"strings"
 )
 
-// Cgroups is a host's cgroup tree, v2 or v1 with or without the hybrid v2
-// mount. Root is a prefix of the host's paths, "" on a real one.
+// Cgroups is the host's cgroup tree: v2, or v1 with or without the hybrid v2 mount.
+// Root is a prefix of the host's paths, "" on a real host.
 type Cgroups struct {
 	Root string
 }
 
-// cgroupMount is where all distributions mount the cgroup trees.
+// cgroupMount is the directory where all distributions mount the cgroup trees.
 const cgroupMount = "/sys/fs/cgroup"
 
-// ErrNoService says that a process is in no service of systemd.
-var ErrNoService = errors.New("no service of systemd")
+// ErrNoService means that a process is not in a systemd service.
+var ErrNoService = errors.New("not a systemd service")
 
-// OwnUnit returns the unit that this process runs in, and the unit's cgroup
-// path ("/system.slice/web.service"). It works in a leaf below the unit too.
-// The error tells when the process runs in no service.
+// OwnUnit returns the unit of this process and the unit's cgroup path
+// ("/system.slice/web.service"). The process may be in a cgroup below the unit's.
+// The error is [ErrNoService] if it is not in a service.
 func (c Cgroups) OwnUnit() (unit, path string, err error) {
 	trees, err := c.trees("self")
 	if err != nil {
@@ -38,15 +38,15 @@ func (c Cgroups) OwnUnit() (unit, path string, err error) {
 			return parts[i], strings.Join(parts[:i+1], "/"), nil
 		}
 	}
-	return "", "", fmt.Errorf("the process runs in %q: %w (start it by systemctl)", own, ErrNoService)
+	return "", "", fmt.Errorf("the process runs in the cgroup %q: %w (start it with systemctl)", own, ErrNoService)
 }
 
-// EnterLeaf moves this process into the cgroup NAME below the unit's, since
-// cgroup v2 lets no process stay in a cgroup whose children have controllers
-// (cgroups(7), "no internal processes" rule). It does nothing where systemd
-// has done so already (DelegateSubgroup=, since 254). The error is
-// [fs.ErrPermission] where the process is not root and the unit has no
-// Delegate=, and [syscall.EROFS] under ProtectControlGroups=.
+// EnterLeaf moves this process into the cgroup name below the unit's. On cgroup v2, no
+// process may be in a cgroup whose children have controllers (cgroups(7), "no
+// internal processes" rule). EnterLeaf does nothing if systemd has moved the process
+// already (DelegateSubgroup=, since 254). The error is [fs.ErrPermission] if the
+// process is not root and the unit has no Delegate=, and [syscall.EROFS] with
+// ProtectControlGroups=.
 func (c Cgroups) EnterLeaf(unitPath, name string) error {
 	trees, err := c.trees("self")
 	if err != nil {
@@ -58,7 +58,7 @@ func (c Cgroups) EnterLeaf(unitPath, name string) error {
 			continue
 		}
 		dir := filepath.Join(mount, leaf)
-		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as systemd makes its own
+		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the mode of systemd's own
 			return fmt.Errorf("move into the leaf cgroup (is Delegate=yes set?): %w", err)
 		}
 		procs := filepath.Join(dir, "cgroup.procs")
@@ -69,7 +69,7 @@ func (c Cgroups) EnterLeaf(unitPath, name string) error {
 	return nil
 }
 
-// Unified says whether the host has one tree with all controllers, that of v2.
+// Unified says whether all controllers are in the v2 tree.
 func (c Cgroups) Unified() bool {
 	_, err := os.Stat(filepath.Join(c.Root, cgroupMount, "cgroup.controllers"))
 	return err == nil
@@ -81,9 +81,9 @@ func (c Cgroups) Mounted(controllers string) bool {
 	return controllers != "" && c.mount(controllers) != ""
 }
 
-// Holds says whether the process lies below the unit's cgroup, and where it
-// lies if not: in the v1 trees with these controllers, or, without any, in the
-// tree in which systemd follows processes.
+// Holds says whether a process is below the unit's cgroup, and if not, in which cgroup
+// it is. It looks into the v1 trees with these controllers, or, without controllers,
+// into the tree in which systemd tracks processes.
 func (c Cgroups) Holds(unitPath string, pid int, controllers ...string) (bool, string, error) {
 	trees, err := c.trees(strconv.Itoa(pid))
 	if err != nil {
@@ -104,12 +104,12 @@ func (c Cgroups) Holds(unitPath string, pid int, controllers ...string) (bool, s
 	return true, "", nil
 }
 
-// Prune removes what an OCI runtime that was killed leaves of the unit's cgroup
-// in the v1 trees that systemd does not manage for it. A cgroup with a process
-// in it stays: the kernel refuses to remove it.
+// Prune removes the cgroups that a killed OCI runtime leaves below the unit's cgroup in
+// the v1 trees that systemd does not manage for the unit. The kernel keeps cgroups
+// that contain processes.
 func (c Cgroups) Prune(unitPath string) {
 	if !strings.HasSuffix(unitPath, ".service") {
-		return // whatever that is, it is not ours to clean
+		return // not the cgroup of a unit
 	}
 	mounts, err := filepath.Glob(filepath.Join(c.Root, cgroupMount, "*"))
 	if err != nil {
@@ -123,7 +123,7 @@ func (c Cgroups) Prune(unitPath string) {
 	}
 }
 
-// prune removes a cgroup and all below it, the lowest first.
+// prune removes a cgroup and all cgroups below it, the lowest first.
 func prune(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -137,7 +137,7 @@ func prune(dir string) {
 	_ = os.Remove(dir)
 }
 
-// trees maps each mounted tree to the path in it of a process.
+// trees maps the mount point of each tree to the path of a process in it.
 func (c Cgroups) trees(pid string) (map[string]string, error) {
 	raw, err := os.ReadFile(filepath.Join(c.Root, "/proc", pid, "cgroup"))
 	if err != nil {
@@ -161,9 +161,10 @@ func (c Cgroups) trees(pid string) (map[string]string, error) {
 	return trees, nil
 }
 
-// mount is where the tree with these controllers is mounted, or "" when it is
-// not: the kernel names trees that only another mount namespace has. No
-// controllers are the v2 tree, which lies at the top where it is alone.
+// mount returns the mount point of the tree with these controllers. It returns "" if
+// the tree is not mounted here, since the kernel also lists trees of other mount
+// namespaces. "" as controllers means the v2 tree, which is mounted at the top if
+// there is no other.
 func (c Cgroups) mount(controllers string) string {
 	base, unified := filepath.Join(c.Root, cgroupMount), c.Unified()
 	if unified && controllers == "" {
@@ -173,13 +174,13 @@ func (c Cgroups) mount(controllers string) string {
 	if controllers != "" {
 		dir = filepath.Join(base, strings.TrimPrefix(controllers, "name="))
 	}
-	if _, err := os.Stat(dir); unified || err != nil { //nolint:gosec // the kernel or the unit's author names the trees
+	if _, err := os.Stat(dir); unified || err != nil { //nolint:gosec // the name comes from the kernel or the unit's author
 		return ""
 	}
 	return dir
 }
 
-// tracks says whether systemd follows processes in the tree at mount.
+// tracks says whether systemd tracks processes in the tree at mount.
 func tracks(mount string) bool {
 	switch filepath.Base(mount) {
 	case "systemd", "unified", "cgroup":
@@ -188,8 +189,8 @@ func tracks(mount string) bool {
 	return false
 }
 
-// tracking returns the path in the tree in which systemd follows processes:
-// name=systemd where it is mounted, else the v2 tree.
+// tracking returns the path in the tree in which systemd tracks processes:
+// name=systemd if it is mounted, otherwise the v2 tree.
 func tracking(trees map[string]string) string {
 	var unified string
 	for mount, path := range trees {

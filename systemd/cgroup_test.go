@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// host makes the parts of a host's file tree that tell where a process lies.
+// host makes the files that say in which cgroups a process is.
 func host(t *testing.T, cgroup string, mounts ...string) Cgroups {
 	t.Helper()
 	root := t.TempDir()
@@ -37,14 +37,14 @@ const hybrid = `12:pids:/system.slice/web.service
 0::/system.slice/web.service
 `
 
-// v2AmongV1 is what the kernel says where the v2 tree alone is mounted, but
-// controllers are bound to v1 trees elsewhere.
+// v2AmongV1 is a process's cgroups if only the v2 tree is mounted, but controllers are
+// bound to v1 trees elsewhere.
 const v2AmongV1 = `4:memory:/
 1:name=systemd:/
 0::/system.slice/web.service
 `
 
-// mountsOf is what is mounted on a host that says so of a process.
+// mountsOf returns the mounts of a host with these cgroups of a process.
 func mountsOf(cgroup string) []string {
 	if strings.Contains(cgroup, "pids:") {
 		return []string{"systemd/x", "unified/x", "memory/x", "pids/x"}
@@ -80,7 +80,7 @@ func TestHolds(t *testing.T) {
 	}{
 		{"below", "0::/system.slice/web.service/container\n", true},
 		{"in the unit itself", "0::/system.slice/web.service\n", false},
-		{"beside", "0::/system.slice/web.service-other/container\n", false},
+		{"next to the unit", "0::/system.slice/web.service-other/container\n", false},
 		{"docker's scope", "0::/system.slice/docker-0123.scope\n", false},
 		{"hybrid", strings.ReplaceAll(hybrid, "web.service", "web.service/container"), true},
 	}
@@ -115,7 +115,7 @@ func TestMounted(t *testing.T) {
 		}
 	}
 	if v2.Mounted("memory") {
-		t.Error("v2 has a tree of its own for memory, want none")
+		t.Error("Mounted(memory) = true on v2, want false")
 	}
 }
 
@@ -127,7 +127,7 @@ func TestEnterLeaf(t *testing.T) {
 	}{
 		{"v2", "0::/system.slice/web.service\n", []string{"cgroup.controllers"}, []string{""}},
 		{"v2, done by systemd", "0::/system.slice/web.service/supervisor\n", []string{"cgroup.controllers"}, nil},
-		// The trees with controllers are left: there is no rule against it on v1.
+		// In v1 trees with controllers, the process stays, since v1 has no such rule.
 		{"hybrid", hybrid, []string{"systemd/x", "unified/x", "memory/x"}, []string{"systemd", "unified"}},
 	}
 	for _, test := range tests {
@@ -150,7 +150,7 @@ func TestEnterLeaf(t *testing.T) {
 	}
 }
 
-// Only a unit's cgroup is pruned, with all below it.
+// Prune removes only a unit's cgroup and those below it.
 func TestPrune(t *testing.T) {
 	c := host(t, hybrid, "systemd/cgroup.procs", "memory/cgroup.procs")
 	leaf := filepath.Join(c.Root, cgroupMount, "memory/system.slice/web.service/container/nested")
@@ -160,12 +160,12 @@ func TestPrune(t *testing.T) {
 	for _, path := range []string{"", "/", "/system.slice"} {
 		c.Prune(path)
 		if _, err := os.Stat(leaf); err != nil {
-			t.Fatalf("Prune(%q) removed what is no unit's", path)
+			t.Fatalf("Prune(%q) removed a cgroup that is not a unit's", path)
 		}
 	}
 	c.Prune("/system.slice/web.service")
 	if _, err := os.Stat(filepath.Join(c.Root, cgroupMount, "memory/system.slice/web.service")); err == nil {
-		t.Error("the unit's cgroup is left")
+		t.Error("the unit's cgroup still exists")
 	}
 	if _, err := os.Stat(filepath.Join(c.Root, cgroupMount, "memory/system.slice")); err != nil {
 		t.Error("the slice's cgroup is gone")

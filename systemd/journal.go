@@ -14,10 +14,10 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// NewLogger returns a logger that writes native journal entries where standard
-// error is the journal, and lines to stderr elsewhere. Each field of an entry
-// is a journal field of its own (upper case, systemd.journal-fields(7)) and
-// stands in the message too, for journalctl shows only that.
+// NewLogger returns a logger that writes native journal entries if standard error is
+// the journal, and lines to stderr otherwise. Each field of an entry becomes a
+// journal field (in upper case, systemd.journal-fields(7)). It is also part of the
+// message, because journalctl shows only the message.
 func NewLogger(identifier string, debug bool, stderr io.Writer) *zap.Logger {
 	level := zapcore.InfoLevel
 	if debug {
@@ -30,7 +30,7 @@ func NewLogger(identifier string, debug bool, stderr io.Writer) *zap.Logger {
 	return zap.New(&core{LevelEnabler: level, write: write})
 }
 
-// writer puts out one entry.
+// writer writes one entry.
 type writer func(level zapcore.Level, message string, vars map[string]string) error
 
 func toJournal(identifier string) writer {
@@ -55,7 +55,7 @@ func toLines(identifier string, w io.Writer) writer {
 	}
 }
 
-// core is a zap core that renders an entry once, for people and for journald.
+// core is a zap core that renders an entry both as text and as journal fields.
 type core struct {
 	zapcore.LevelEnabler
 
@@ -93,7 +93,7 @@ func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 
 func (c *core) Sync() error { return nil }
 
-// fieldText renders one field as zap's own encoders would.
+// fieldText renders one field like zap's own encoders.
 func fieldText(field zapcore.Field) string {
 	encoder := zapcore.NewMapObjectEncoder()
 	field.AddTo(encoder)

@@ -10,25 +10,26 @@ import (
 	"strings"
 )
 
-// Memory is what the kernel says of the memory of one cgroup.
+// Memory is the memory accounting of one cgroup.
 type Memory struct {
-	// Path is the cgroup's ("/system.slice/web.service").
+	// Path is the path of the cgroup ("/system.slice/web.service").
 	Path string
-	// Limit is the most that its processes may use, in bytes; 0 for no limit.
+	// Limit is the memory limit in bytes, 0 for no limit.
 	Limit int64
-	// Hits is how often the limit was reached: on cgroup v2 so that a process
-	// had to be killed, on v1 (failcnt) also where other pages could be freed.
+	// Hits is how often the limit was reached. On cgroup v2 it counts the times when a
+	// process had to be killed, on v1 (failcnt) also the times when the kernel could
+	// free pages.
 	Hits int64
-	// HitsBelow is Hits of the cgroup and all below it, those that are gone
-	// included. v2 alone has it.
+	// HitsBelow is Hits of the cgroup and all cgroups below it, including removed
+	// ones. It is 0 on v1.
 	HitsBelow int64
-	// Killed counts the processes of the cgroup that were killed for want of
-	// memory, be it the host's; on v2 also those of the cgroups below it.
+	// Killed is the number of the cgroup's processes that the kernel killed because the
+	// cgroup or the host was out of memory. On v2 it includes the cgroups below.
 	Killed int64
 }
 
-// Memory describes a cgroup and those above it, the lowest first. It is empty
-// where the host accounts for no memory, and lacks cgroups that are not there.
+// Memory returns the accounting of a cgroup and of those above it, the lowest first. It
+// skips cgroups that do not exist, and is empty without memory accounting.
 func (c Cgroups) Memory(cgroup string) []Memory {
 	base, read := filepath.Join(c.Root, cgroupMount), memoryV2
 	if v1 := filepath.Join(base, "memory"); isDir(v1) {
@@ -44,7 +45,7 @@ func (c Cgroups) Memory(cgroup string) []Memory {
 	return levels
 }
 
-// memoryV2 reads the files that cgroup-v2.rst of the kernel describes.
+// memoryV2 reads the files of cgroup v2 (the kernel's cgroup-v2.rst).
 func memoryV2(dir string) (Memory, bool) {
 	limit, err := os.ReadFile(filepath.Join(dir, "memory.max"))
 	if err != nil {
@@ -54,9 +55,9 @@ func memoryV2(dir string) (Memory, bool) {
 	return Memory{Limit: number(limit), Hits: own["oom"], HitsBelow: all["oom"], Killed: all["oom_kill"]}, true
 }
 
-// memoryV1 reads the files of cgroup v1 (memory.rst), where no counter includes
-// those below. Where the limit on memory and swap together is the same as the
-// one on memory, Linux 6.18 counts no hits of either: the peak shows one.
+// memoryV1 reads the files of cgroup v1 (memory.rst), whose counters do not include the
+// cgroups below. If the limit on memory plus swap equals the limit on memory, Linux
+// 6.18 counts hits of neither. Then the peak usage shows that the limit was reached.
 func memoryV1(dir string) (Memory, bool) {
 	limit, err := os.ReadFile(filepath.Join(dir, "memory.limit_in_bytes"))
 	if err != nil {
@@ -76,20 +77,20 @@ func memoryV1(dir string) (Memory, bool) {
 
 // counters reads lines of "NAME NUMBER".
 func counters(dir, file string) map[string]int64 {
-	found := map[string]int64{}
+	values := map[string]int64{}
 	raw, err := os.ReadFile(filepath.Join(dir, file))
 	if err != nil {
-		return found
+		return values
 	}
 	for line := range strings.Lines(string(raw)) {
 		name, value, _ := strings.Cut(line, " ")
-		found[name] = number([]byte(value))
+		values[name] = number([]byte(value))
 	}
-	return found
+	return values
 }
 
-// number is 0 for "max", and for what v1 has in its place: the largest number
-// of whole pages.
+// number parses a number. It returns 0 for "max" and for v1's equivalent, the largest
+// number of whole pages.
 func number(raw []byte) int64 {
 	n, err := strconv.ParseInt(string(bytes.TrimSpace(raw)), 10, 64)
 	const largestPage = 64 << 10

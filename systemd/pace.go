@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// statusInterval is how often systemd gets a STATUS= at most: each is a signal
-// to everyone on the bus who listens.
+// statusInterval is the minimum time between two STATUS=. Each causes a signal to all
+// listeners on the bus.
 const statusInterval = time.Second
 
-// Paced is a [Notifier] that may be told a status as often as it changes. The
-// last one always gets through, and none that something else has overtaken.
+// Paced is a [Notifier] that limits the rate of status texts. It always sends the last
+// text, and never sends a text that is older than another notification.
 type Paced struct {
 	Notifier
 
 	mu sync.Mutex
-	// sentAt is when systemd got a status last, waiting the one that it is to
-	// get next, and timer when; nil where none waits.
+	// sentAt is when the last status was sent. waiting is the next one, and timer sends
+	// it; timer is nil if none is waiting.
 	sentAt  time.Time
 	waiting string
 	timer   *time.Timer
 }
 
-// Status is [Notifier.Status], now or soon.
+// Status is [Notifier.Status], at once or after a moment.
 func (p *Paced) Status(status string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -42,7 +42,7 @@ func (p *Paced) due() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.timer == nil {
-		return // overtaken
+		return // another notification was sent instead
 	}
 	p.timer, p.sentAt = nil, time.Now()
 	p.Notifier.Status(p.waiting)
@@ -62,7 +62,8 @@ func (p *Paced) Reloading(status string) { p.overtake(func() { p.Notifier.Reload
 // Stopping is [Notifier.Stopping].
 func (p *Paced) Stopping(status string) { p.overtake(func() { p.Notifier.Stopping(status) }) }
 
-// overtake sends something with a status of its own, at once.
+// overtake sends at once a notification with a status of its own, instead of the
+// waiting one.
 func (p *Paced) overtake(send func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +75,7 @@ func (p *Paced) overtake(send func()) {
 	send()
 }
 
-// Flush sends the status that waits, if any: the process is about to end.
+// Flush sends the waiting status, if any. The process is about to end.
 func (p *Paced) Flush() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A status that changes all the time is told once a second, and the last one
-// always; what says more goes out at once, and after it nothing older.
-func TestPaced(t *testing.T) {
+// Paced sends a status at most once a second and always sends the last one. Other
+// notifications are sent at once, and no older status follows.
+func TestPacedLimitsStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var got []string
@@ -40,10 +40,10 @@ func TestPaced(t *testing.T) {
 			"2h0m2.475s RELOADING=1\n" + Monotonic() + "\nSTATUS=reloading", "2h0m2.475s STOPPING=1\nSTATUS=stopping",
 			"2h0m2.475s STATUS=last",
 		}
-		// The monotonic clock is the kernel's.
+		// The monotonic clock cannot be faked.
 		want[6], got[6] = want[6][:27], got[6][:27]
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("systemd was told (-want +got):\n%s", diff)
+			t.Errorf("notifications (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -54,6 +54,6 @@ func TestPassAndWatchdog(t *testing.T) {
 	n.Watchdog()
 	n.Pass("READY=1", "ERRNO=2")
 	if diff := cmp.Diff([]string{"WATCHDOG=1", "READY=1\nERRNO=2"}, got); diff != "" {
-		t.Errorf("systemd was told (-want +got):\n%s", diff)
+		t.Errorf("notifications (-want +got):\n%s", diff)
 	}
 }

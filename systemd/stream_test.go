@@ -15,7 +15,7 @@ import (
 
 const streamHeader = "web\nweb.service\n3\n1\n0\n0\n0\n"
 
-// fakeJournal listens where a stream goes.
+// fakeJournal listens on a stream's socket.
 func fakeJournal(t *testing.T, socket string) *net.UnixListener {
 	t.Helper()
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
@@ -26,7 +26,7 @@ func fakeJournal(t *testing.T, socket string) *net.UnixListener {
 	return listener
 }
 
-// accepted is the next stream, of which the header was read.
+// accepted returns the next stream after reading its header.
 func accepted(t *testing.T, journal *net.UnixListener) net.Conn {
 	t.Helper()
 	if err := journal.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
@@ -43,7 +43,7 @@ func accepted(t *testing.T, journal *net.UnixListener) net.Conn {
 	return conn
 }
 
-func TestStream(t *testing.T) {
+func TestStreamWritesLines(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "stdout")
 	listener := fakeJournal(t, socket)
 	s := newStream(socket, "web", "web.service", journal.PriErr)
@@ -60,7 +60,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// When the journal drops a stream, what it has not taken goes to the next.
+// If the journal closes a stream, the rest goes to the next one.
 func TestStreamReconnects(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "stdout")
 	listener := fakeJournal(t, socket)
@@ -74,7 +74,7 @@ func TestStreamReconnects(t *testing.T) {
 		_, err := s.Write([]byte(want.String()))
 		wrote <- err
 	}()
-	// The first one takes some and goes, and what lies in its socket with it.
+	// The first journal reads a part and ends. Data in its socket is lost.
 	first := accepted(t, listener)
 	taken := make([]byte, 4096)
 	if _, err := io.ReadFull(first, taken); err != nil {
@@ -97,8 +97,7 @@ func TestStreamReconnects(t *testing.T) {
 	}
 }
 
-// While there is no journal a stream waits, then drops what comes, until there
-// is one again.
+// Without a journal, a stream waits, then drops lines until a journal runs again.
 func TestStreamWithoutJournal(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "stdout")
 	s := newStream(socket, "web", "web.service", journal.PriErr)
@@ -114,11 +113,11 @@ func TestStreamWithoutJournal(t *testing.T) {
 	conn := accepted(t, listener)
 	_ = s.conn.Close()
 	if got, _ := io.ReadAll(conn); string(got) != "kept\n" {
-		t.Errorf("the journal got %q, want what was written since it is there", got)
+		t.Errorf("the journal got %q, want the lines since it runs", got)
 	}
 }
 
-// A journal that comes in time gets everything.
+// A journal that starts in time receives all lines.
 func TestStreamAwaitsJournal(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "stdout")
 	s := newStream(socket, "web", "web.service", journal.PriErr)

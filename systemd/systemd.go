@@ -1,7 +1,6 @@
-// Package systemd is systemd as this project uses it: units over D-Bus, the
-// notify socket, the cgroup tree, the journal and sockets that were passed in.
-// It is the only package that imports go-systemd and godbus. It knows nothing
-// of Docker or of containers.
+// Package systemd is the interface to systemd: units over D-Bus, the notify socket, the
+// cgroup tree, the journal and socket activation. No other package imports
+// go-systemd and godbus. It knows nothing of Docker or containers.
 package systemd
 
 import (
@@ -17,22 +16,22 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 )
 
-// callTimeout bounds one D-Bus call; systemd answers within milliseconds
-// unless it is reloading a great many units.
+// callTimeout bounds one D-Bus call. systemd answers within milliseconds, unless it is
+// reloading very many units.
 const callTimeout = 25 * time.Second
 
 // ErrNoUnit means that systemd has no unit of that name.
 var ErrNoUnit = errors.New("no such unit")
 
-// Manager asks systemd to start, stop and describe units. It connects when it
-// is first used, and again when the connection was lost (systemd's
-// daemon-reexec ends private ones). It is safe for concurrent use.
+// Manager starts, stops and inspects units. It connects on first use, and again after
+// the connection was lost (daemon-reexec closes private ones). It is safe for
+// concurrent use.
 type Manager struct {
 	mu   sync.Mutex
 	conn *dbus.Conn
 }
 
-// Close ends the connection.
+// Close closes the connection.
 func (m *Manager) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -57,17 +56,17 @@ func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
 	return conn, nil
 }
 
-// Start asks for the unit to be started and does not wait for it. It forgets
-// an earlier failure first, so that a start limit does not stand in the way.
+// Start starts the unit and does not wait for it. It resets an earlier failure, so
+// that a start limit does not prevent the start.
 func (m *Manager) Start(ctx context.Context, name string) error {
 	return m.job(ctx, "start", name, func(ctx context.Context, conn *dbus.Conn) (int, error) {
-		// An error here says that the unit is not loaded: then it has not failed.
+		// An error means that the unit is not loaded, so it has no failure to reset.
 		_ = conn.ResetFailedUnitContext(ctx, name)
 		return conn.StartUnitContext(ctx, name, "replace", nil)
 	})
 }
 
-// Restart asks for the unit to be restarted and does not wait for it.
+// Restart restarts the unit and does not wait for it.
 func (m *Manager) Restart(ctx context.Context, name string) error {
 	return m.job(ctx, "restart", name, func(ctx context.Context, conn *dbus.Conn) (int, error) {
 		return conn.RestartUnitContext(ctx, name, "replace", nil)
@@ -87,14 +86,14 @@ func (m *Manager) job(ctx context.Context, verb, name string, ask func(context.C
 	return nil
 }
 
-// Stop stops the unit and returns when it is stopped, or when ctx ends. The
-// error is [ErrNoUnit] when there is none.
+// Stop stops the unit and returns when it is stopped, or when ctx ends. The error is
+// [ErrNoUnit] if the unit does not exist.
 func (m *Manager) Stop(ctx context.Context, name string) error {
 	return m.await(ctx, "stop", name, (*dbus.Conn).StopUnitContext)
 }
 
-// ReloadUnit reloads the unit and returns when it has done so. The error is
-// [ErrNoUnit] when there is none.
+// ReloadUnit reloads the unit and returns when the reload is done. The error is
+// [ErrNoUnit] if the unit does not exist.
 func (m *Manager) ReloadUnit(ctx context.Context, name string) error {
 	return m.await(ctx, "reload", name, (*dbus.Conn).ReloadUnitContext)
 }
@@ -115,7 +114,7 @@ func (m *Manager) await(ctx context.Context, verb, name string, call unitCall) e
 		return fmt.Errorf("%s %s: %w", verb, name, ctx.Err())
 	case r := <-result:
 		if r != "done" {
-			return fmt.Errorf("%s %s: the job ended as %q (see: systemctl status %s)", verb, name, r, name)
+			return fmt.Errorf("%s %s: the job ended with result %q (see: systemctl status %s)", verb, name, r, name)
 		}
 		return nil
 	}
@@ -135,41 +134,41 @@ func (m *Manager) Reload(ctx context.Context) error {
 	return nil
 }
 
-// Unit is what systemd says of a service.
+// Unit is the state of a service.
 type Unit struct {
 	Name string
-	// LoadState, ActiveState and SubState are systemd's words.
+	// LoadState, ActiveState and SubState are the properties of these names.
 	LoadState, ActiveState, SubState string
 	// Result is "success", "exit-code", "timeout", ...
 	Result string
-	// StatusText is what the service said last with STATUS=.
+	// StatusText is the last STATUS= of the service.
 	StatusText string
-	// Since is when the unit entered the state that it is in; zero when it
-	// was never started.
+	// Since is when the unit entered its current state, zero if it was never
+	// started.
 	Since time.Time
-	// LeftActive is when the unit was last active and began to stop, or failed;
-	// zero when it never was. A reload leaves it alone.
+	// LeftActive is when the unit last left the state active, to stop or because it
+	// failed; zero if it never did. A reload does not change it.
 	LeftActive time.Time
-	// Restarts is how often systemd restarted the service by itself.
+	// Restarts is the number of automatic restarts (NRestarts).
 	Restarts int
-	// ExitStatus is how the main process ended last.
+	// ExitStatus is the last exit status of the main process.
 	ExitStatus int
-	// TimeoutStart and TimeoutStop are TimeoutStartUSec= and TimeoutStopUSec=;
-	// 0 when there is no limit.
+	// TimeoutStart and TimeoutStop are TimeoutStartUSec and TimeoutStopUSec, 0 for no
+	// limit.
 	TimeoutStart, TimeoutStop time.Duration
-	// Delegate says whether the unit's cgroup is the service's own.
+	// Delegate says whether the unit's cgroup is delegated to the service.
 	Delegate bool
-	// KillMode is whom systemd sends its signals when it stops the unit:
-	// "control-group", "mixed", "process" or "none".
+	// KillMode says which processes get systemd's signals at a stop: "control-group",
+	// "mixed", "process" or "none".
 	KillMode string
-	// DevicePolicy is which devices systemd lets the unit's processes open:
-	// "auto" is all, unless DeviceAllow= names some.
+	// DevicePolicy says which devices the unit's processes may open: "auto" means all,
+	// unless DeviceAllow= is set.
 	DevicePolicy string
-	// Job says whether a job for the unit is waiting or running.
+	// Job says whether the unit has a waiting or running job.
 	Job bool
 }
 
-// Active says whether the unit is up or on its way up.
+// Active says whether the unit is active or starting.
 func (u Unit) Active() bool {
 	switch u.ActiveState {
 	case "active", "activating", "reloading", "refreshing":
@@ -178,17 +177,17 @@ func (u Unit) Active() bool {
 	return false
 }
 
-// Unit describes a service, also one that is not loaded.
+// Unit returns the state of a service. The service need not be loaded.
 func (m *Manager) Unit(ctx context.Context, name string) (Unit, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	conn, err := m.connect(ctx)
 	if err != nil {
-		return Unit{}, fmt.Errorf("ask for %s: %w", name, err)
+		return Unit{}, fmt.Errorf("get the properties of %s: %w", name, err)
 	}
 	properties, err := conn.GetAllPropertiesContext(ctx, name)
 	if err != nil {
-		return Unit{}, fmt.Errorf("ask for %s: %w", name, translate(err))
+		return Unit{}, fmt.Errorf("get the properties of %s: %w", name, translate(err))
 	}
 	return unitFrom(name, properties), nil
 }
@@ -219,7 +218,7 @@ func unitFrom(name string, properties map[string]any) Unit {
 	return u
 }
 
-// moment is a point in time; zero for one that never came.
+// moment returns a point in time, zero if it never came.
 func moment(properties map[string]any, key string) time.Time {
 	usec, _ := properties[key].(uint64)
 	if usec == 0 {
@@ -228,7 +227,7 @@ func moment(properties map[string]any, key string) time.Time {
 	return time.UnixMicro(int64(usec)) //nolint:gosec // microseconds since 1970 fit
 }
 
-// span is a time in microseconds; 0 for USEC_INFINITY, the largest uint64.
+// span returns a duration, 0 for USEC_INFINITY, the largest uint64.
 func span(properties map[string]any, key string) time.Duration {
 	if usec, _ := properties[key].(uint64); usec < 1<<62/1000 {
 		return time.Duration(usec) * time.Microsecond
@@ -241,15 +240,15 @@ func text(properties map[string]any, key string) string {
 	return s
 }
 
-// Units lists the loaded units whose name matches a pattern such as
-// "dockhost@*.service" and that are not inactive.
+// Units lists the loaded units that match a pattern such as "dockhost@*.service" and
+// are not inactive.
 func (m *Manager) Units(ctx context.Context, pattern string) ([]string, error) {
 	return m.list(ctx, pattern, func(unit dbus.UnitStatus) bool { return unit.ActiveState != "inactive" })
 }
 
-// Loaded lists the units whose name matches a pattern and whose files systemd
-// has read: a change of these needs a [Manager.Reload]. Others it reads when
-// they are first asked for, with what lies on the disk by then.
+// Loaded lists the loaded units that match a pattern. Only their files need a
+// [Manager.Reload] after a change. systemd reads the files of other units when they
+// are first used.
 func (m *Manager) Loaded(ctx context.Context, pattern string) ([]string, error) {
 	return m.list(ctx, pattern, func(dbus.UnitStatus) bool { return true })
 }
@@ -261,12 +260,12 @@ func (m *Manager) list(ctx context.Context, pattern string, wanted func(dbus.Uni
 	if err != nil {
 		return nil, fmt.Errorf("list units: %w", err)
 	}
-	found, err := conn.ListUnitsByPatternsContext(ctx, nil, []string{pattern})
+	units, err := conn.ListUnitsByPatternsContext(ctx, nil, []string{pattern})
 	if err != nil {
 		return nil, fmt.Errorf("list units: %w", translate(err))
 	}
 	var names []string
-	for _, unit := range found {
+	for _, unit := range units {
 		if wanted(unit) {
 			names = append(names, unit.Name)
 		}
@@ -282,16 +281,16 @@ func translate(err error) error {
 	return err
 }
 
-// Version is systemd's major version.
+// Version returns systemd's major version.
 func (m *Manager) Version(ctx context.Context) (int, error) {
 	conn, err := m.connect(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("ask for systemd's version: %w", err)
+		return 0, fmt.Errorf("get systemd's version: %w", err)
 	}
 	// The property comes as a D-Bus literal: "257.9-1~deb13u1" in quotes.
 	property, err := conn.GetManagerProperty("Version")
 	if err != nil {
-		return 0, fmt.Errorf("ask for systemd's version: %w", translate(err))
+		return 0, fmt.Errorf("get systemd's version: %w", translate(err))
 	}
 	digits := strings.TrimLeft(property, `"`)
 	if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
@@ -299,7 +298,7 @@ func (m *Manager) Version(ctx context.Context) (int, error) {
 	}
 	version, err := strconv.Atoi(digits)
 	if err != nil {
-		return 0, fmt.Errorf("ask for systemd's version: %q is none", property)
+		return 0, fmt.Errorf("get systemd's version: %q is not a version", property)
 	}
 	return version, nil
 }

@@ -14,13 +14,13 @@ const (
 	properties = "org.freedesktop.DBus.Properties"
 )
 
-// Watch returns a channel that gets a word when something about a unit has
-// changed: its state, what it says of itself with STATUS=. Several changes that
-// were not looked at are one. The channel is closed when ctx ends, or the
-// connection to the bus. What changed before the return is not told.
+// Watch returns a channel that receives a value when a property of a unit changes, such
+// as its state or its STATUS=. Changes that were not received yet are merged into one
+// value. The channel is closed when ctx ends or the connection to the bus is lost.
+// Changes before Watch returns are not reported.
 func (m *Manager) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
-	// A connection of its own, which ends with the watching, gets no signals
-	// that another watcher asked for.
+	// Each watch has a connection of its own, so that it does not receive the signals
+	// of other watches.
 	bus, err := godbus.ConnectSystemBus()
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", name, err)
@@ -53,8 +53,8 @@ func (m *Manager) Watch(ctx context.Context, name string) (<-chan struct{}, erro
 	return changes, nil
 }
 
-// subscribe asks for the signals of one unit. systemd sends signals only while
-// there is somebody who subscribed.
+// subscribe requests the signals of one unit. systemd sends signals only while it has
+// subscribers.
 func subscribe(ctx context.Context, bus *godbus.Conn, unit string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -12,11 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// App is the image of the test application (test/app), as far as its command
-// line goes.
+// App is the image of the test application (test/app) with its command line.
 func App() Image { return Image{Run: runApp, Exec: execApp, Healthcheck: true} }
 
-// app is the application's command line.
+// app holds the flags of the command line.
 type app struct {
 	readyAfter, exitAfter    time.Duration
 	exitCode, logRate        int
@@ -47,7 +46,7 @@ func runApp(ctx context.Context, p *Process) int {
 	return a.wait(ctx, p)
 }
 
-// execApp is the application as a command in its container.
+// execApp runs the application as a command in its container.
 func execApp(p *Process, command []string, out io.Writer) int {
 	switch {
 	case len(command) < 2 || command[0] != "/app":
@@ -109,7 +108,7 @@ func (a app) writeLines(ctx context.Context, p *Process) {
 	}
 }
 
-// check is the Engine's health check of the application.
+// check makes the Engine's health checks of the application.
 func (a app) check(ctx context.Context, p *Process) {
 	if !p.Checked {
 		return

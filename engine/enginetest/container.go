@@ -23,7 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// box is a container.
+// box is a container of the fake.
 type box struct {
 	id, name string
 	config   *container.Config
@@ -33,19 +33,19 @@ type box struct {
 	attached []net.Conn
 	signals  chan os.Signal
 	kill     context.CancelFunc
-	// next is closed when the container ends next, gone when it is removed.
+	// next is closed at the container's next exit, gone when it is removed.
 	next, gone chan struct{}
 	removing   bool
-	// process is the one of this run.
+	// process is the process of the current run.
 	process *Process
 	log     *journal
-	// pipe is what it wrote and the Engine did not read yet. Who has writing may
-	// write to it, and read from it.
+	// pipe has the output that the Engine has not read yet. writing serializes its
+	// writer and its reader.
 	pipe    []piped
 	writing sync.Mutex
 }
 
-// withBox finds the container, by id or name.
+// withBox calls serve with the container that the path names by id or name.
 func (s *Server) withBox(serve func(http.ResponseWriter, *http.Request, *box)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		b := s.find(r.PathValue("id"))
@@ -63,7 +63,7 @@ func (s *Server) find(id string) *box {
 	return s.lookup(id)
 }
 
-// lookup is find for who has the lock.
+// lookup is find for callers that hold the lock.
 func (s *Server) lookup(id string) *box {
 	if b := s.boxes[id]; b != nil {
 		return b
@@ -82,8 +82,7 @@ func (s *Server) all() []*box {
 	return slices.Collect(maps.Values(s.boxes))
 }
 
-// serveCreate checks in moby's order: the host configuration, the image, the
-// name.
+// serveCreate checks the request in moby's order: host configuration, image, name.
 func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request) {
 	var request container.CreateRequest
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
@@ -106,8 +105,8 @@ func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusConflict, "Conflict. The container name %q is already in use by container %q.", "/"+name, s.lookup(name).id)
 		return
 	}
-	s.made++
-	id := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "container %d", s.made)))
+	s.created++
+	id := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "container %d", s.created)))
 	s.boxes[id] = &box{
 		id: id, name: name, config: request.Config, host: request.HostConfig, image: image,
 		state: container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}), log: newJournal(),
@@ -152,7 +151,7 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, list)
 }
 
-// sentence is what a list says of a container's state.
+// sentence returns a list's text for a container's state.
 func sentence(state container.State) string {
 	at, err := time.Parse(time.RFC3339Nano, state.FinishedAt)
 	if state.Running || err != nil {
@@ -174,7 +173,7 @@ func (s *Server) serveStart(w http.ResponseWriter, _ *http.Request, b *box) {
 		return
 	}
 	if code := unusable(b.config.Entrypoint); code != 0 {
-		b.state.ExitCode, b.state.Error = code, fmt.Sprintf("exec: %q: no use", b.config.Entrypoint[0])
+		b.state.ExitCode, b.state.Error = code, fmt.Sprintf("exec: %q: cannot be run", b.config.Entrypoint[0])
 		refuse(w, http.StatusBadRequest, "%s", b.state.Error)
 		return
 	}
@@ -182,7 +181,7 @@ func (s *Server) serveStart(w http.ResponseWriter, _ *http.Request, b *box) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// unusable is moby's exit code for a command that cannot be run, else 0.
+// unusable returns moby's exit code for a command that cannot be run, otherwise 0.
 func unusable(command []string) int {
 	switch {
 	case len(command) == 0:
@@ -195,8 +194,8 @@ func unusable(command []string) int {
 	return 0
 }
 
-// Restart does what docker restart does. From the stop on nobody else gets at
-// the container until it runs again.
+// Restart restarts a container as docker restart does. After the stop, no other client
+// can change the container until it runs again.
 func (s *Server) Restart(name string) {
 	b := s.find(name)
 	if ended, running := s.signal(b, unix.SIGTERM); running {
@@ -209,8 +208,7 @@ func (s *Server) Restart(name string) {
 	s.emit(b, events.ActionRestart)
 }
 
-// serveStop sends the container's stop signal and, when the time is up,
-// SIGKILL.
+// serveStop sends the container's stop signal and, after the timeout, SIGKILL.
 func (s *Server) serveStop(w http.ResponseWriter, r *http.Request, b *box) {
 	seconds, err := strconv.Atoi(r.URL.Query().Get("t"))
 	if err != nil {
@@ -252,7 +250,7 @@ func (s *Server) serveKill(w http.ResponseWriter, r *http.Request, b *box) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// signalNamed takes "HUP", "SIGHUP" and "1".
+// signalNamed parses "HUP", "SIGHUP" and "1".
 func signalNamed(name string) unix.Signal {
 	if number, err := strconv.Atoi(name); err == nil {
 		return unix.Signal(number)
@@ -307,58 +305,4 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request, b *box) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_ = json.NewEncoder(w).Encode(container.WaitResponse{StatusCode: int64(b.state.ExitCode)})
-}
-
-// emit tells who listens of something that happened. The caller has the lock.
-func (s *Server) emit(b *box, action events.Action, attributes ...string) {
-	m := events.Message{Type: events.ContainerEventType, Action: action, Actor: events.Actor{ID: b.id, Attributes: map[string]string{"name": b.name, "image": b.config.Image}}}
-	m.TimeNano = time.Now().UnixNano()
-	for i := 0; i+1 < len(attributes); i += 2 {
-		m.Actor.Attributes[attributes[i]] = attributes[i+1]
-	}
-	for listener, wants := range s.watchers {
-		if wants(m) {
-			listener <- m
-		}
-	}
-}
-
-func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
-	wanted, err := filters.FromJSON(r.URL.Query().Get("filters"))
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	listener := make(chan events.Message, 1024) // more than any test causes
-	s.mu.Lock()
-	s.watchers[listener] = func(m events.Message) bool {
-		return wanted.ExactMatch("type", string(m.Type)) && matchEvent(wanted, string(m.Action)) &&
-			(wanted.ExactMatch("container", m.Actor.ID) || wanted.ExactMatch("container", m.Actor.Attributes["name"]))
-	}
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.watchers, listener)
-	}()
-	flush(w)
-	out := json.NewEncoder(w)
-	for {
-		select {
-		case m := <-listener:
-			_ = out.Encode(m)
-			flush(w)
-		case <-r.Context().Done():
-			return
-		}
-	}
-}
-
-// matchEvent matches prefixes where health_status is asked for, and whole
-// words else: moby's daemon/events/filter.go.
-func matchEvent(wanted filters.Args, action string) bool {
-	if wanted.ExactMatch("event", "health_status") {
-		return wanted.FuzzyMatch("event", action)
-	}
-	return wanted.ExactMatch("event", action)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
-// exec is a command that is run in a container.
+// exec is a command in a container.
 type exec struct {
 	box     *box
 	command []string

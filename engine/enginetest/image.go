@@ -18,38 +18,38 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// Image is what containers are made of.
+// Image is an image of the fake.
 type Image struct {
-	// Run is the program. It returns the exit status, and must return when
-	// ctx ends, which is SIGKILL.
+	// Run is the program. It returns the exit status. It must return when ctx ends,
+	// which stands for SIGKILL.
 	Run func(ctx context.Context, p *Process) int
-	// Exec is a command that is run in a container, nil where there is none. It
-	// returns the exit status.
+	// Exec runs a command in a container and returns the exit status. It may be
+	// nil.
 	Exec func(p *Process, command []string, out io.Writer) int
-	// Healthcheck says that the image has one; Run tells the outcome.
+	// Healthcheck says that the image has a health check. Run reports its results.
 	Healthcheck bool
-	// Pid is what inspect says of the process, 1 when it is 0.
+	// Pid is the process ID that inspect returns, 1 if it is 0.
 	Pid int
-	// Networks are what inspect says of the container's networks.
+	// Networks are the container's networks that inspect returns.
 	Networks map[string]*network.EndpointSettings
-	// Size is what a list says of it, Undeletable why it cannot be removed.
+	// Size is the size in a list. Undeletable is the error of its removal.
 	Size        int64
 	Undeletable string
-	// StartError is why no container of this image can be started.
+	// StartError is the error of each start of its containers.
 	StartError string
 
-	// Login is what the registry asks for, the zero value for nothing.
+	// Login is the login that the registry requires, the zero value for none.
 	Login engine.Login
-	// Broken has a pull fail, and Stalling has it hang, half way.
+	// Broken makes a pull fail half way, Stalling makes it hang there.
 	Broken, Stalling bool
-	// Pace is how long a pull is silent before each of the last nine parts.
+	// Pace is how long a pull pauses before each of the last nine parts.
 	Pace time.Duration
 }
 
-// digestOf is the registry's digest of an image.
+// digestOf returns the registry's digest of an image.
 func digestOf(ref string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(normal(ref)))) }
 
-// normal is the reference in full, with its tag.
+// normal returns the full reference with its tag.
 func normal(ref string) string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
@@ -58,7 +58,7 @@ func normal(ref string) string {
 	return reference.TagNameOnly(named).String()
 }
 
-// imageID is the same for the same image, wherever it is.
+// imageID returns the ID of an image.
 func imageID(ref string) string {
 	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte("image "+normal(ref))))
 }
@@ -79,8 +79,8 @@ func (s *Server) serveImage(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"Id": imageID(ref), "Config": config, "RepoDigests": []string{repoDigest(ref)}})
 }
 
-// servePull answers with an error until the manifest is known, and then with a
-// stream, as moby does.
+// servePull answers as moby does: errors before the manifest is known are responses,
+// later ones are part of the stream.
 func (s *Server) servePull(w http.ResponseWriter, r *http.Request) {
 	ref := r.URL.Query().Get("fromImage") + ":" + r.URL.Query().Get("tag")
 	s.mu.Lock()
@@ -112,7 +112,7 @@ func (s *Server) servePull(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for part := int64(2); part <= 10 && image.Pace > 0; part++ {
-		time.Sleep(image.Pace) //nolint:forbidigo // whoever goes away meanwhile is not waited for
+		time.Sleep(image.Pace) //nolint:forbidigo // a client that disconnects does not matter
 		_ = out.Encode(jsonmessage.JSONMessage{ID: "aaaa", Status: "Downloading", Progress: &jsonmessage.JSONProgress{Current: 10 * part, Total: 100}})
 		flush(w)
 	}
@@ -124,7 +124,7 @@ func (s *Server) servePull(w http.ResponseWriter, r *http.Request) {
 
 func sameLogin(a, b engine.Login) bool { return a.Username == b.Username && a.Password == b.Password }
 
-// halfWay is the beginning of a pull: one layer is there, the other arrives.
+// halfWay is the beginning of a pull: one layer exists, the other one is arriving.
 func halfWay(tag string) []jsonmessage.JSONMessage {
 	return []jsonmessage.JSONMessage{
 		{ID: tag, Status: "Pulling from somewhere"},

@@ -11,44 +11,44 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
-// pieceSize is how long a message of a log may be: a longer line is several
-// (moby's daemon/logger/copier.go).
+// pieceSize is the maximum length of a log message. A longer line becomes several
+// messages (moby's daemon/logger/copier.go).
 const pieceSize = 16 << 10
 
 // journal is a container's log.
 type journal struct {
 	mu       sync.Mutex
 	messages []message
-	// begun is what came of each stream after its last message, by stream.
-	begun map[stdcopy.StdType]*begun
-	// more is closed when there is another message, or the log is at its end.
+	// partial has the output after the last message, by stream.
+	partial map[stdcopy.StdType]*partialLine
+	// more is closed when another message arrives or the log ends.
 	more  chan struct{}
 	ended bool
 }
 
-// message is a line, or a piece of one.
+// message is a line or a piece of a line.
 type message struct {
 	kind stdcopy.StdType
 	at   time.Time
 	text []byte
 }
 
-// begun is a line that has not ended. since is the time of its first piece,
-// once one was logged.
-type begun struct {
+// partialLine is a line that has not ended. since is the time of its first piece, or
+// zero before that is logged.
+type partialLine struct {
 	text  []byte
 	since time.Time
 }
 
 func newJournal() *journal {
-	return &journal{begun: map[stdcopy.StdType]*begun{stdcopy.Stdout: {}, stdcopy.Stderr: {}}, more: make(chan struct{})}
+	return &journal{partial: map[stdcopy.StdType]*partialLine{stdcopy.Stdout: {}, stdcopy.Stderr: {}}, more: make(chan struct{})}
 }
 
-// write logs what a stream brings.
+// write logs the output of a stream.
 func (j *journal) write(kind stdcopy.StdType, text []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	b := j.begun[kind]
+	b := j.partial[kind]
 	b.text = append(b.text, text...)
 	for {
 		end := bytes.IndexByte(b.text, '\n') + 1
@@ -66,7 +66,7 @@ func (j *journal) write(kind stdcopy.StdType, text []byte) {
 	}
 }
 
-func (b *begun) stamp() time.Time {
+func (b *partialLine) stamp() time.Time {
 	if !b.since.IsZero() {
 		return b.since
 	}
@@ -79,37 +79,37 @@ func (j *journal) add(kind stdcopy.StdType, at time.Time, text []byte) {
 	j.more = make(chan struct{})
 }
 
-// end logs the lines that did not end.
+// end logs the unfinished lines and ends the log.
 func (j *journal) end() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for kind, b := range j.begun {
+	for kind, b := range j.partial {
 		if len(b.text) > 0 {
 			j.add(kind, b.stamp(), b.text)
 		}
 	}
-	j.begun = map[stdcopy.StdType]*begun{stdcopy.Stdout: {}, stdcopy.Stderr: {}}
+	j.partial = map[stdcopy.StdType]*partialLine{stdcopy.Stdout: {}, stdcopy.Stderr: {}}
 	j.ended = true
 	close(j.more)
 	j.more = make(chan struct{})
 }
 
-// begin is a new run of the container.
+// begin begins the log of a new run.
 func (j *journal) begin() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.ended = false
 }
 
-// forget loses the lines that did not end, as an Engine that is killed does.
+// forget loses the unfinished lines, as an Engine does when it is killed.
 func (j *journal) forget() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.begun = map[stdcopy.StdType]*begun{stdcopy.Stdout: {}, stdcopy.Stderr: {}}
+	j.partial = map[stdcopy.StdType]*partialLine{stdcopy.Stdout: {}, stdcopy.Stderr: {}}
 }
 
-// from returns the messages from the nth on, and a channel that is closed when
-// there are more; nil at the end.
+// from returns the messages from the nth on, and a channel that is closed when more
+// arrive. The channel is nil at the end of the log.
 func (j *journal) from(n int) ([]message, <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -119,7 +119,7 @@ func (j *journal) from(n int) ([]message, <-chan struct{}) {
 	return j.messages[n:], j.more
 }
 
-// serveLogs gives one message in a frame, or without frames when there is a
+// serveLogs writes each message in a frame, or without frames for a container with a
 // terminal (moby's api/server/httputils/write_log_stream.go).
 func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request, b *box) {
 	if b.host.LogConfig.Type == "none" {
@@ -176,7 +176,7 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request, b *box) {
 	}
 }
 
-// unixTime is a time as clients send it: seconds and nanoseconds.
+// unixTime parses a time in the clients' form: seconds and nanoseconds.
 func unixTime(text string) time.Time {
 	seconds, nanos, _ := bytes.Cut([]byte(text), []byte("."))
 	s, err := strconv.ParseInt(string(seconds), 10, 64)

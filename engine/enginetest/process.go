@@ -22,13 +22,13 @@ const (
 	exitKilled = 128 + int(sigkill)
 )
 
-// Process is a container's first process, as its program sees it.
+// Process is a container's first process.
 type Process struct {
-	// Config and HostConfig are what the container was made with.
+	// Config and HostConfig are the container's configuration.
 	Config         *container.Config
 	HostConfig     *container.HostConfig
 	Stdout, Stderr io.Writer
-	// Signals gets each signal but SIGKILL, which ends the program's ctx.
+	// Signals receives all signals except SIGKILL, which ends the program's ctx.
 	Signals <-chan os.Signal
 	// Checked says that the container has a health check.
 	Checked bool
@@ -38,15 +38,15 @@ type Process struct {
 	reloads atomic.Int64
 }
 
-// Reloaded counts how often the program was told to reload.
+// Reloaded counts a reload of the program and returns the number of reloads.
 func (p *Process) Reloaded() int64 { return p.reloads.Add(1) }
 
-// Health tells the outcome of a health check, and what it printed.
+// Health reports the result of a health check and its output.
 func (p *Process) Health(status container.HealthStatus, output string) {
 	p.HealthStreak(status, 0, output)
 }
 
-// HealthStreak is Health after so many checks that failed.
+// HealthStreak is Health with a number of consecutive failures.
 func (p *Process) HealthStreak(status container.HealthStatus, failures int, output string) {
 	s := p.server
 	s.mu.Lock()
@@ -63,14 +63,14 @@ func (p *Process) HealthStreak(status container.HealthStatus, failures int, outp
 	}
 }
 
-// OutOfMemory makes what follows the kernel's doing.
+// OutOfMemory marks the container as killed by the kernel for lack of memory.
 func (p *Process) OutOfMemory() {
 	p.server.mu.Lock()
 	defer p.server.mu.Unlock()
 	p.box.state.OOMKilled = true
 }
 
-// run starts the program. The caller has the lock.
+// run starts the program. The caller holds the lock.
 func (s *Server) run(b *box) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b.kill, b.signals = cancel, make(chan os.Signal, 8)
@@ -97,7 +97,7 @@ func (s *Server) run(b *box) {
 	})
 }
 
-// ended is the end of a run: its output ends, and whoever waits is told.
+// ended ends a run: it closes the output, sends the event and releases waiters.
 func (s *Server) ended(b *box, code int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,8 +116,8 @@ func (s *Server) ended(b *box, code int) {
 	b.next = make(chan struct{})
 }
 
-// signal sends a signal to a container that runs. It returns false when it
-// does not run, and the channel that is closed when this run has ended.
+// signal sends a signal to a container. It returns a channel that is closed at the end
+// of this run, and whether the container runs.
 func (s *Server) signal(b *box, sig unix.Signal) (<-chan struct{}, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,10 +129,10 @@ func (s *Server) signal(b *box, sig unix.Signal) (<-chan struct{}, bool) {
 	} else {
 		select {
 		case b.signals <- sig:
-		default: // nobody listens
+		default: // the program does not receive signals
 		}
 	}
-	// moby says so after the signal: daemon/kill.go, killWithSignal.
+	// moby sends the event after the signal: daemon/kill.go, killWithSignal.
 	s.emit(b, "kill", "signal", strconv.Itoa(int(sig)))
 	return b.next, true
 }
@@ -144,30 +144,30 @@ type output struct {
 	kind   stdcopy.StdType
 }
 
-// Write brings what the program writes to the Engine, or has it wait in the
-// pipe while there is none.
+// Write passes the program's output to the Engine. While the Engine is down, the output
+// waits in the pipe.
 func (o output) Write(text []byte) (int, error) {
 	o.box.writing.Lock()
 	defer o.box.writing.Unlock()
-	wrote := piped{o.kind, bytes.Clone(text)}
+	out := piped{o.kind, bytes.Clone(text)}
 	if o.box.config.Tty {
-		wrote = piped{stdcopy.Stdout, bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))}
+		out = piped{stdcopy.Stdout, bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))}
 	}
 	o.server.mu.Lock()
-	o.box.pipe = append(o.box.pipe, wrote)
+	o.box.pipe = append(o.box.pipe, out)
 	o.server.mu.Unlock()
 	o.server.pump(o.box)
 	return len(text), nil
 }
 
-// piped is what a program wrote and the Engine did not read yet.
+// piped is output that the Engine has not read yet.
 type piped struct {
 	kind stdcopy.StdType
 	text []byte
 }
 
-// pump gives a container's log, and who is attached, what its program wrote.
-// The caller has the lock for writing.
+// pump writes a container's output to its log and to attached clients. The caller
+// holds the container's writing lock.
 func (s *Server) pump(b *box) {
 	s.mu.Lock()
 	if s.down {
@@ -188,7 +188,7 @@ func (s *Server) pump(b *box) {
 				to = stdcopy.NewStdWriter(conn, p.kind)
 			}
 			if attached {
-				_, _ = to.Write(p.text) // who went away misses it
+				_, _ = to.Write(p.text) // a client that disconnected misses it
 			}
 		}
 	}

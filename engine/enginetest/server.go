@@ -1,7 +1,6 @@
-// Package enginetest is a Docker Engine for tests: [Server] is a small one
-// that keeps its state in memory and runs Go functions as containers, and
-// [RunSuite] holds it to what a real Engine does. Nothing but tests may import
-// it.
+// Package enginetest is a fake Docker Engine for tests. [Server] keeps its state in
+// memory and runs Go functions as containers. [RunSuite] is a test suite that both
+// the fake and real Engines pass. Only tests may import the package.
 package enginetest
 
 import (
@@ -24,11 +23,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// apiVersion is what the fake says that it speaks.
+// apiVersion is the API version of the fake.
 const apiVersion = "1.45"
 
-// Server is an Engine on a unix socket. Its containers are functions, and go
-// on while it is down, as under live-restore.
+// Server is an Engine on a unix socket. Its containers are functions, which keep
+// running while it is down, as with live-restore.
 type Server struct {
 	tb       testing.TB
 	socket   string
@@ -43,22 +42,21 @@ type Server struct {
 	trouble  string
 	cut      int
 	down     bool
-	// holdsLog and holdsAttached say that what programs write goes no further
-	// than into the Engine's memory, on its way to their logs or to who is
-	// attached.
+	// holdsLog and holdsAttached say that output stays in the Engine's memory and
+	// does not reach logs or attached clients.
 	holdsLog, holdsAttached bool
 	trusted                 []string // registries without a certificate
 	restores                bool
 	runtimes                map[string]string
 	boxes                   map[string]*box
 	execs                   map[string]*exec
-	made                    int
+	created                 int
 	hijacked                map[net.Conn]bool
 	watchers                map[chan events.Message]func(events.Message) bool
 }
 
-// NewServer returns an Engine that is up and has no image. It ends with the
-// test, and its containers with it.
+// NewServer returns an Engine that is up and has no image. It and its containers end
+// with the test.
 func NewServer(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{
@@ -84,12 +82,12 @@ func NewServer(tb testing.TB) *Server {
 	return s
 }
 
-// Address is where the Engine is, as DOCKER_HOST has it.
+// Address returns the Engine's address in the form of DOCKER_HOST.
 func (s *Server) Address() string { return "unix://" + s.socket }
 
-// Up has the Engine answer.
+// Up starts the Engine.
 func (s *Server) Up() {
-	listener, err := net.Listen("unix", s.socket) //nolint:noctx // a local socket is there at once
+	listener, err := net.Listen("unix", s.socket) //nolint:noctx // a local socket does not block
 	if err != nil {
 		s.tb.Fatalf("listen as Docker: %v", err)
 	}
@@ -108,7 +106,7 @@ func (s *Server) Up() {
 	}()
 }
 
-// restore reads what a container wrote while the Engine was down.
+// restore reads the output that a container wrote while the Engine was down.
 func (s *Server) restore(b *box) {
 	b.writing.Lock()
 	defer b.writing.Unlock()
@@ -120,7 +118,7 @@ func (s *Server) restore(b *box) {
 	}
 }
 
-// Down ends every connection and has nobody answer, until Up.
+// Down closes every connection and accepts none until Up.
 func (s *Server) Down() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,16 +134,16 @@ func (s *Server) Down() {
 	}
 }
 
-// Hold has what programs write from now on stay in the Engine's memory, on its
-// way to their logs, or to who is attached: Down loses it.
+// Hold keeps future output in the Engine's memory, from logs, from attached clients or
+// both. Down loses this output.
 func (s *Server) Hold(log, attached bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holdsLog, s.holdsAttached = log, attached
 }
 
-// Leave is Down without live-restore: the Engine takes no new requests, stops
-// its containers, tells who listens, and is gone.
+// Leave shuts the Engine down as without live-restore: it accepts no new requests,
+// stops its containers and sends their events.
 func (s *Server) Leave() {
 	s.mu.Lock()
 	s.http.SetKeepAlivesEnabled(false)
@@ -162,21 +160,21 @@ func (s *Server) Leave() {
 	}
 }
 
-// AddImage gives the host an image.
+// AddImage adds an image to the host.
 func (s *Server) AddImage(ref string, image Image) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.images[normal(ref)] = image
 }
 
-// Publish gives the registry an image.
+// Publish adds an image to the registry.
 func (s *Server) Publish(ref string, image Image) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.registry[normal(ref)] = image
 }
 
-// FailPulls has each pull fail with this error, until it is "".
+// FailPulls makes each pull fail with this error, until it is called with "".
 func (s *Server) FailPulls(trouble string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,29 +188,28 @@ func (s *Server) AddRuntime(name, path string) {
 	s.runtimes[name] = path
 }
 
-// Trust has a registry need no certificate that is trusted.
+// Trust makes a registry insecure: it needs no trusted certificate.
 func (s *Server) Trust(host string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trusted = append(s.trusted, host)
 }
 
-// RemoveRuntime has an OCI runtime unregistered.
+// RemoveRuntime unregisters an OCI runtime.
 func (s *Server) RemoveRuntime(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.runtimes, name)
 }
 
-// LiveRestore says whether the Engine is set up to leave its containers alone
-// when it goes. It is unless it was told.
+// LiveRestore sets whether the Engine reports live-restore. The default is true.
 func (s *Server) LiveRestore(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.restores = on
 }
 
-// FailOutput has the next n requests for a container's output cut off.
+// FailOutput closes the connection of the next n requests for a container's output.
 func (s *Server) FailOutput(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -229,8 +226,8 @@ func (s *Server) Kill(name string, sig unix.Signal) {
 	s.signal(b, sig)
 }
 
-// Pause tells who listens that someone paused a container, or let it go on. Its
-// program goes on in any case.
+// Pause sends the event that a container was paused or unpaused. Its program keeps
+// running in either case.
 func (s *Server) Pause(name string, paused bool) {
 	b := s.find(name)
 	s.mu.Lock()
@@ -243,7 +240,7 @@ func (s *Server) Pause(name string, paused bool) {
 	s.emit(b, action)
 }
 
-// Forget ends a container, and the Engine knows nothing of it any more.
+// Forget kills a container and removes it without an event.
 func (s *Server) Forget(name string) {
 	b := s.find(name)
 	s.signal(b, sigkill)
@@ -252,8 +249,8 @@ func (s *Server) Forget(name string) {
 	delete(s.boxes, b.id)
 }
 
-// routes is the Engine's API, as far as dockhost uses it, with and without the
-// version that clients put before each path.
+// routes returns the part of the Engine's API that dockhost uses, with and without
+// the version in the path.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_ping", func(w http.ResponseWriter, _ *http.Request) {
@@ -301,7 +298,7 @@ func (s *Server) serveInfo(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, info)
 }
 
-// answer writes a JSON body.
+// answer writes a response with a JSON body.
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -313,5 +310,5 @@ func refuse(w http.ResponseWriter, status int, format string, args ...any) {
 	answer(w, status, map[string]string{"message": fmt.Sprintf(format, args...)})
 }
 
-// flush sends what was written so far.
+// flush sends the response written so far.
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }

@@ -26,7 +26,7 @@ func (s *Server) Images() []string {
 	return refs
 }
 
-// Calls returns how many requests the Engine has had so far.
+// Calls returns the number of requests so far.
 func (s *Server) Calls() int { return int(s.calls.Load()) }
 
 func (s *Server) serveImages(w http.ResponseWriter, _ *http.Request) {
@@ -42,8 +42,8 @@ func (s *Server) serveImages(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, list)
 }
 
-// serveRemoveImage refuses what a container was made of, running or not, as moby
-// does unless it is forced.
+// serveRemoveImage rejects the removal of an image that a container uses, running or
+// not, as moby does without force.
 func (s *Server) serveRemoveImage(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +80,7 @@ func (s *Server) routesOfStore(mux *http.ServeMux) {
 	}
 }
 
-// repoDigest is the digest of an image in its repository.
+// repoDigest returns the digest of an image in its repository.
 func repoDigest(ref string) string {
 	repository, _, _ := strings.Cut(normal(ref), "@")
 	repository = repository[:strings.LastIndex(repository, ":")]

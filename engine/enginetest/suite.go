@@ -10,36 +10,35 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// Host is an Engine and the images that the suite works with. Its registry is
-// reached as the references say.
+// Host is an Engine with the images for the suite.
 type Host struct {
-	// Address is the Engine's, as DOCKER_HOST has it.
+	// Address is the Engine's address in the form of DOCKER_HOST.
 	Address string
-	// App is an image of test/app that the host has.
+	// App is an image of test/app on the host.
 	App string
-	// Private is an image that the host does not have, and that Registry
-	// gives who comes with Login.
+	// Private is an image that is not on the host. Registry requires Login for
+	// it.
 	Private, Registry string
 	Login             engine.Login
-	// Absent is an image that its registry does not have.
+	// Absent is an image that does not exist in its registry.
 	Absent string
-	// Broken is an image whose layers cannot be fetched, Stalling one of
-	// which no more than a part comes.
+	// Broken is an image whose layers cannot be downloaded. The download of Stalling
+	// stops half way.
 	Broken, Stalling string
 }
 
-// patience is how long the suite waits for what should happen at once.
+// patience is how long the suite waits for an event that should happen at once.
 const patience = 30 * time.Second
 
-// suite is one test of the suite.
+// suite is the context of one test of the suite.
 type suite struct {
 	*testing.T
 	host   Host
 	engine *engine.Client
 }
 
-// RunSuite holds an Engine, and [engine.Client] with it, to what the rest of
-// the project relies on. newHost is called for each test.
+// RunSuite tests that an Engine and [engine.Client] behave as the rest of the project
+// expects. It calls newHost for each test.
 func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 	t.Helper()
 	tests := []struct {
@@ -57,7 +56,7 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 		{"info", (*suite).info},
 		{"output", (*suite).output},
 		{"terminal", (*suite).terminal},
-		{"output that nobody wants", (*suite).outputUnwanted},
+		{"output without writers", (*suite).outputUnwanted},
 		{"output that cannot be written", (*suite).outputUnwritable},
 		{"lost output", (*suite).lostOutput},
 		{"lost output of a terminal", (*suite).lostTerminal},
@@ -68,7 +67,7 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 		{"stop", (*suite).stop},
 		{"stop signal", (*suite).stopSignal},
 		{"stop kills", (*suite).stopKills},
-		{"stop of nothing", (*suite).stopOfNothing},
+		{"stop without a process", (*suite).stopOfNothing},
 		{"health", (*suite).health},
 		{"kill", (*suite).kill},
 		{"exec", (*suite).exec},
@@ -76,7 +75,7 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 		{"remove", (*suite).remove},
 		{"remove twice", (*suite).removeTwice},
 		{"start refused", (*suite).startRefused},
-		{"told", (*suite).told},
+		{"events of a stop", (*suite).eventsOfStop},
 		{"list", (*suite).list},
 		{"events end", (*suite).eventsEnd},
 		{"store", (*suite).store},
@@ -92,7 +91,7 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 	}
 }
 
-// with returns the suite with a client that has this login.
+// with returns the suite with a client that uses this login.
 func (s *suite) with(login engine.Login) *suite {
 	s.Helper()
 	var logins []engine.LoginFile
@@ -107,8 +106,8 @@ func (s *suite) with(login engine.Login) *suite {
 	return &suite{T: s.T, host: s.host, engine: client}
 }
 
-// ConfigDir returns a directory with a Docker config.json that holds these
-// logins, by registry.
+// ConfigDir returns a directory with a Docker config.json that has these logins, by
+// registry.
 func ConfigDir(tb testing.TB, logins map[string]engine.Login) string {
 	tb.Helper()
 	var file bytes.Buffer

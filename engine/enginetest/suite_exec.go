@@ -7,7 +7,7 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// kill sends signals, by any of their names, and hears of it.
+// kill sends a signal by each of its names and checks the events.
 func (s *suite) kill() {
 	m := s.run("-log-rate", "100")
 	s.logging(m)
@@ -43,7 +43,7 @@ func (s *suite) exec() {
 	for _, test := range tests {
 		var out strings.Builder
 		code, err := s.engine.Exec(s.Context(), m.id, test.command, &out)
-		// Docker 20.10 says 126 of a program that is not there.
+		// Docker 20.10 returns 126 for a program that does not exist.
 		missing := test.code == 127 && code == 126
 		if err != nil || (code != test.code && !missing) || !strings.Contains(out.String(), test.output) {
 			s.Errorf("Exec(%q) = %d, %v and %q, want %d and %q", test.command, code, err, out.String(), test.code, test.output)

@@ -23,7 +23,7 @@ func (s *suite) images() {
 	}
 }
 
-// request is a pull that would show a stall within a second.
+// request is a pull with a stall timeout of a second.
 func request(ref string) engine.PullRequest {
 	return engine.PullRequest{Ref: ref, StallTimeout: time.Second}
 }
@@ -32,23 +32,23 @@ func (s *suite) pull() {
 	if _, err := s.engine.Image(s.Context(), s.host.Private); !errors.Is(err, engine.ErrNotFound) {
 		s.Fatalf("Image(%q) before the pull = %v, want ErrNotFound", s.host.Private, err)
 	}
-	var told []engine.Progress
+	var progress []engine.Progress
 	req := engine.PullRequest{Ref: s.host.Private, StallTimeout: patience}
-	if err := s.engine.Pull(s.Context(), req, func(p engine.Progress) { told = append(told, p) }); err != nil {
+	if err := s.engine.Pull(s.Context(), req, func(p engine.Progress) { progress = append(progress, p) }); err != nil {
 		s.Fatalf("Pull(%q) = %v", s.host.Private, err)
 	}
-	if n := len(told); n == 0 || told[n-1].Layers == 0 || told[n-1].LayersDone != told[n-1].Layers || told[n-1].BytesDone != told[n-1].Bytes {
-		s.Errorf("Pull(%q) told of %+v, want all layers in the end", s.host.Private, told)
+	if n := len(progress); n == 0 || progress[n-1].Layers == 0 || progress[n-1].LayersDone != progress[n-1].Layers || progress[n-1].BytesDone != progress[n-1].Bytes {
+		s.Errorf("Pull(%q) reported %+v, want all layers at the end", s.host.Private, progress)
 	}
-	if !slices.IsSortedFunc(told, func(a, b engine.Progress) int { return a.LayersDone - b.LayersDone }) {
-		s.Errorf("Pull(%q) told of %+v, want ever more layers", s.host.Private, told)
+	if !slices.IsSortedFunc(progress, func(a, b engine.Progress) int { return a.LayersDone - b.LayersDone }) {
+		s.Errorf("Pull(%q) reported %+v, want a growing number of layers", s.host.Private, progress)
 	}
 	if image, err := s.engine.Image(s.Context(), s.host.Private); err != nil || !strings.HasPrefix(image.Digest, "sha256:") || image.Digest == image.ID {
 		s.Errorf("Image(%q) after the pull = %+v, %v, want the registry's digest", s.host.Private, image, err)
 	}
 }
 
-// pullFails pulls, and returns the error, without which the test ends.
+// pullFails pulls and returns the error. The test fails without one.
 func (s *suite) pullFails(ctx context.Context, ref string) error {
 	s.Helper()
 	err := s.engine.Pull(ctx, request(ref), func(engine.Progress) {})
@@ -80,7 +80,7 @@ func (s *suite) pullAbsent() {
 	}
 }
 
-// pullBroken fails after the Engine has answered that all is well.
+// pullBroken checks an error after the Engine has answered with a success.
 func (s *suite) pullBroken() {
 	err := s.pullFails(s.Context(), s.host.Broken)
 	if errors.Is(err, engine.ErrStalled) || errors.Is(err, engine.ErrUnreachable) {
@@ -101,7 +101,7 @@ func (s *suite) pullCancelled() {
 	ctx, cancel := context.WithTimeout(s.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := s.pullFails(ctx, s.host.Stalling); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrStalled) {
-		s.Errorf("Pull(%q) = %v, want the reason for which ctx ended", s.host.Stalling, err)
+		s.Errorf("Pull(%q) = %v, want the reason why ctx ended", s.host.Stalling, err)
 	}
 }
 
@@ -115,7 +115,7 @@ func (s *suite) info() {
 	}
 }
 
-// unreachable asks a socket behind which nobody is.
+// unreachable calls the client without an Engine.
 func (s *suite) unreachable() {
 	client, err := engine.New(engine.Options{Host: "unix://" + s.TempDir() + "/docker.sock"})
 	if err != nil {
@@ -149,6 +149,6 @@ func (s *suite) unreachable() {
 		}
 	}
 	if _, open := <-client.Events(s.Context(), "x", "stop"); open {
-		s.Errorf("Events() told of something")
+		s.Errorf("Events() sent an event")
 	}
 }

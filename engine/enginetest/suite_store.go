@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,12 +12,12 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// store lists images and containers.
+// store checks lists of images and containers.
 func (s *suite) store() {
 	images, err := s.engine.Images(s.Context(), false)
 	i := slices.IndexFunc(images, func(image engine.StoredImage) bool { return slices.Contains(image.Tags, s.host.App) })
 	if err != nil || i < 0 {
-		s.Fatalf("Images() = %+v, %v, want %s among them", images, err, s.host.App)
+		s.Fatalf("Images() = %+v, %v, want them to contain %s", images, err, s.host.App)
 	}
 	if app := images[i]; !strings.HasPrefix(app.ID, "sha256:") || app.Size <= 0 || app.Created.IsZero() {
 		s.Errorf("Images() has %+v, want an id, a size and a time", app)
@@ -27,17 +28,17 @@ func (s *suite) store() {
 	if c := s.listed(runs.id); c.Ended || c.ImageID != images[i].ID || c.Labels["enginetest"] != "store" || !strings.HasPrefix(c.Name, "enginetest-") {
 		s.Errorf("Containers() has %+v, want it running, of %s", c, images[i].ID)
 	}
-	// A list may lag behind whoever waits for the end.
+	// A list may show the exit later than Wait.
 	for deadline := time.Now().Add(patience); !s.listed(ended.id).Ended; {
 		if time.Now().After(deadline) {
 			s.Fatalf("Containers() has %+v, want it ended", s.listed(ended.id))
 		}
 	}
 	if c := s.listed(ended.id); c.EndedFor > 2*patience {
-		s.Errorf("Containers() has %+v, want it ended just now", c)
+		s.Errorf("Containers() has %+v, want a recent exit", c)
 	}
 	if err := s.engine.RemoveEnded(s.Context(), runs.id); !errors.Is(err, engine.ErrConflict) {
-		s.Errorf("RemoveEnded() of a container that runs = %v, want ErrConflict", err)
+		s.Errorf("RemoveEnded() of a running container = %v, want ErrConflict", err)
 	}
 	if err := s.engine.RemoveEnded(s.Context(), ended.id); err != nil {
 		s.Errorf("RemoveEnded() = %v", err)
@@ -56,18 +57,36 @@ func (s *suite) store() {
 	}
 }
 
-// listed is what a list says of a container.
+// listed returns a container from the list.
 func (s *suite) listed(id string) engine.StoredContainer {
 	s.Helper()
 	containers, err := s.engine.Containers(s.Context())
 	i := slices.IndexFunc(containers, func(c engine.StoredContainer) bool { return c.ID == id })
 	if err != nil || i < 0 {
-		s.Fatalf("Containers() = %+v, %v, want %s among them", containers, err, id)
+		s.Fatalf("Containers() = %+v, %v, want them to contain %s", containers, err, id)
 	}
 	return containers[i]
 }
 
-// removeImage keeps an image that a container was made of, running or not.
+func (s *suite) list() {
+	mark := fmt.Sprint(time.Now().UnixNano())
+	labels := map[string]string{"enginetest": mark}
+	runs := s.start(container.Config{Labels: labels})
+	rests := s.create(container.Config{Labels: labels})
+	s.create(container.Config{Labels: map[string]string{"enginetest": mark + "-other"}})
+	found, err := s.engine.ListByLabel(s.Context(), "enginetest", mark)
+	if err != nil || len(found) != 2 {
+		s.Fatalf("ListByLabel() = %+v, %v, want two containers", found, err)
+	}
+	for _, c := range found {
+		want := map[string]string{runs.id: container.StateRunning, rests: container.StateCreated}[c.ID]
+		if c.Status != want || c.Running != (c.ID == runs.id) || c.Labels["enginetest"] != mark || !strings.HasPrefix(c.Name, "enginetest-") {
+			s.Errorf("ListByLabel() has %+v, want it %s", c, want)
+		}
+	}
+}
+
+// removeImage checks that an image that a container uses is kept.
 func (s *suite) removeImage() {
 	if err := s.engine.Pull(s.Context(), engine.PullRequest{Ref: s.host.Private, StallTimeout: patience}, func(engine.Progress) {}); err != nil {
 		s.Fatal(err)
@@ -83,30 +102,12 @@ func (s *suite) removeImage() {
 	if image, err = s.engine.Image(s.Context(), s.host.Private); err != nil {
 		s.Fatal(err)
 	}
-	for range 2 { // the second time there is none
+	for range 2 { // the second time the image does not exist
 		if err := s.engine.RemoveImage(s.Context(), image.ID); err != nil {
 			s.Errorf("RemoveImage() = %v", err)
 		}
 	}
 	if _, err := s.engine.Image(s.Context(), s.host.Private); !errors.Is(err, engine.ErrNotFound) {
 		s.Errorf("Image(%q) = %v, want ErrNotFound", s.host.Private, err)
-	}
-}
-
-// uses are told when containers start and end, with the image.
-func (s *suite) uses() {
-	before := time.Now().Add(-time.Second)
-	told := s.engine.Uses(s.Context(), time.Time{})
-	s.ends(s.run("-exit-after", "10ms", "-exit-code", "0"), 0)
-	deadline := time.After(patience)
-	for {
-		select {
-		case use := <-told:
-			if use.Image == s.host.App && use.At.After(before) {
-				return
-			}
-		case <-deadline:
-			s.Fatalf("Uses() did not tell of %s within %s", s.host.App, patience)
-		}
 	}
 }

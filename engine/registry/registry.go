@@ -1,5 +1,6 @@
-// Package registry asks an image's registry how large the image is, before the
-// Engine pulls it: the Engine's API tells sizes of what has begun to arrive.
+// Package registry asks an image's registry for the image's size before the Engine
+// pulls it. The Engine's API reports sizes only during the pull. It downloads no
+// layers and changes nothing.
 package registry
 
 import (
@@ -24,22 +25,23 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// timeout bounds the asking, of mirrors and all.
+// timeout bounds all requests for one image, including those to mirrors.
 const timeout = 10 * time.Second
 
-// Registries asks as the Engine would: its mirrors first, by its proxies, with
-// its certificates (/etc/docker/certs.d), and as who its client logs in.
+// Registries queries registries in the same way as the Engine: mirrors first, through
+// the Engine's proxies, with its certificates (/etc/docker/certs.d) and the logins
+// of its client.
 type Registries struct {
 	Engine *engine.Client
 }
 
-// Download returns how many bytes a pull of an image would download: the
-// compressed layers that the Engine has not got. Platform is
-// "os/arch[/variant]", or "" for this host's.
+// Download returns how many bytes a pull of an image would download: the size of the
+// compressed layers that the Engine lacks. platform is "os/arch[/variant]", or "" for
+// this host's.
 func (r Registries) Download(ctx context.Context, ref, platform string) (int64, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return 0, fmt.Errorf("ask how large %q is: %w", ref, err)
+		return 0, fmt.Errorf("ask the registry for the size of %q: %w", ref, err)
 	}
 	named = reference.TagNameOnly(named)
 	info, err := r.Engine.Info(ctx)
@@ -48,30 +50,30 @@ func (r Registries) Download(ctx context.Context, ref, platform string) (int64, 
 	}
 	image, err := r.ask(ctx, named, platform, info)
 	if err != nil {
-		return 0, fmt.Errorf("ask how large %q is: %w", ref, err)
+		return 0, fmt.Errorf("ask the registry for the size of %q: %w", ref, err)
 	}
 	return image.missing(engine.NewLayerFiles(info)), nil
 }
 
-// image is what a registry says of one: the layers from the lowest.
+// image has the layers of an image in a registry, from the lowest.
 type image struct {
 	sizes   []int64
 	diffIDs []string
 }
 
-// missing is the size of the layers that are not among those files.
+// missing returns the size of the layers that the Engine lacks.
 func (i image) missing(files *engine.LayerFiles) (sum int64) {
-	here := 0
+	present := 0
 	if files != nil && len(i.diffIDs) == len(i.sizes) {
-		here = files.Has(i.diffIDs)
+		present = files.Has(i.diffIDs)
 	}
-	for _, size := range i.sizes[here:] {
+	for _, size := range i.sizes[present:] {
 		sum += size
 	}
 	return sum
 }
 
-// ask takes the answer of the first that has one.
+// ask returns the answer of the first endpoint that has the image.
 func (r Registries) ask(ctx context.Context, named reference.Named, platform string, info engine.Info) (image, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -97,9 +99,9 @@ func (r Registries) ask(ctx context.Context, named reference.Named, platform str
 		if endpoint.Mirror {
 			auth = authn.Anonymous // the login is for another host
 		}
-		found, err := askOne(ctx, endpoint, named, platform, info, auth)
+		answer, err := askOne(ctx, endpoint, named, platform, info, auth)
 		if err == nil {
-			return found, nil
+			return answer, nil
 		}
 		errs = append(errs, err)
 	}
@@ -112,10 +114,10 @@ func askOne(ctx context.Context, endpoint docker.APIEndpoint, named reference.Na
 		return image{}, err
 	}
 	proxy := httpproxy.Config{HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy}
-	by := proxy.ProxyFunc()
+	proxyFor := proxy.ProxyFunc()
 	transport := &http.Transport{
 		TLSClientConfig: endpoint.TLSConfig, DisableKeepAlives: true, TLSHandshakeTimeout: timeout,
-		Proxy:       func(r *http.Request) (*url.URL, error) { return by(r.URL) },
+		Proxy:       func(r *http.Request) (*url.URL, error) { return proxyFor(r.URL) },
 		DialContext: (&net.Dialer{Timeout: timeout / 3}).DialContext,
 	}
 	options := []remote.Option{
@@ -127,15 +129,15 @@ func askOne(ctx context.Context, endpoint docker.APIEndpoint, named reference.Na
 		return image{}, err
 	}
 	options = append(options, remote.WithPlatform(*wanted))
-	found, err := remote.Image(ref, options...)
+	remoteImage, err := remote.Image(ref, options...)
 	if err != nil {
 		return image{}, err
 	}
-	manifest, err := found.Manifest()
+	manifest, err := remoteImage.Manifest()
 	if err != nil {
 		return image{}, err
 	}
-	config, err := found.ConfigFile()
+	config, err := remoteImage.ConfigFile()
 	if err != nil {
 		return image{}, err
 	}
@@ -149,7 +151,7 @@ func askOne(ctx context.Context, endpoint docker.APIEndpoint, named reference.Na
 	return i, nil
 }
 
-// referenceAt is the image as that endpoint has it.
+// referenceAt returns the image's reference at an endpoint.
 func referenceAt(at *url.URL, named reference.Named) (name.Reference, error) {
 	options := []name.Option{name.StrictValidation}
 	if at.Scheme == "http" {

@@ -2,7 +2,7 @@ package registry
 
 import (
 	"io"
-	"log" //nolint:depguard // the fake wants one
+	"log" //nolint:depguard // the fake requires one
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,7 +25,7 @@ import (
 
 const username, password = "deploy", "s3cret"
 
-// rig is an Engine, and a registry with TLS that wants a login.
+// rig is an Engine and a registry with TLS that requires a login.
 type rig struct {
 	*testing.T
 	host  string
@@ -87,7 +87,7 @@ func (r *rig) reference(tag string) name.Tag {
 	return ref
 }
 
-// size is that of all layers from the first on.
+// size returns the size of all layers from first on.
 func (r *rig) size(first int) (sum int64) {
 	r.Helper()
 	manifest, err := r.image.Manifest()
@@ -118,14 +118,14 @@ func TestDownload(t *testing.T) {
 	r.wants(r.host+"/app@"+digest.String(), "", r.size(0))
 }
 
-// What the Engine has already is not downloaded.
-func TestDownloadOfTheRest(t *testing.T) {
+// Layers that the Engine has already do not count.
+func TestDownloadSkipsExistingLayers(t *testing.T) {
 	r := newRig(t)
 	config, err := r.image.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain := strings.TrimPrefix(config.RootFS.DiffIDs[0].String(), "sha256:") // the lowest layer's is its own digest
+	chain := strings.TrimPrefix(config.RootFS.DiffIDs[0].String(), "sha256:") // the lowest layer's chain ID is its digest
 	dir := filepath.Join(r.root, "image", "layerdb", "sha256", chain)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestDownloadOfTheRest(t *testing.T) {
 	r.wants(r.host+"/app:one", "", r.size(1))
 }
 
-func TestDownloadNotKnown(t *testing.T) {
+func TestDownloadFailsForUnknownImage(t *testing.T) {
 	r := newRig(t)
 	for ref, platform := range map[string]string{
 		r.host + "/app:none":   "",

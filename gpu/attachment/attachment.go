@@ -1,6 +1,7 @@
-// Package attachment is what a supervisor asks of `dockhost gpu attach`, which
-// it starts for a container that asks for GPUs, and what it is answered. The
-// libraries that the answer takes are so in no process that stays.
+// Package attachment has the questions that a supervisor asks `dockhost gpu attach`
+// and `dockhost gpu check`, and the answers. A supervisor starts these commands for
+// a container with GPUs. They run in processes of their own, so that the CDI
+// libraries never stay resident.
 package attachment
 
 import (
@@ -12,48 +13,49 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// Question is what a container asks for.
+// Question asks for the devices that a container needs.
 type Question struct {
-	// Unit is the container's systemd unit; "" where it runs in none.
+	// Unit is the container's systemd unit, "" without one.
 	Unit string `json:"unit"`
-	// Container is the name of an assigned container, "" for another one.
-	Container string    `json:"container"`
-	GPU       *spec.GPU `json:"gpu"`
+	// Container is the name of an assigned container, "" for any other.
+	Container string         `json:"container"`
+	GPU       *spec.GPUNeeds `json:"gpu"`
 }
 
-// Attachment is what makes devices the container's.
+// Attachment has the changes that give a container its devices.
 type Attachment struct {
 	// Devices are the qualified names of the CDI devices.
 	Devices []string `json:"devices"`
-	// GPUs are the UUIDs of the GPUs and MIG instances among them, as far as
-	// they are known.
+	// GPUs are the UUIDs of the GPUs and MIG instances among them that are
+	// known.
 	GPUs []string `json:"gpus"`
-	// Buses are where they are on the PCI bus ("0000:01:00.0").
+	// Buses are their addresses on the PCI bus ("0000:01:00.0").
 	Buses []string `json:"buses"`
-	// Edits is what is merged into the container's OCI configuration, as
-	// [github.com/dockhost/dockhost/supervisor/placement.Placement] has it.
+	// Edits is merged into the container's OCI configuration, like the field of
+	// [github.com/dockhost/dockhost/supervisor/placement.Placement].
 	Edits json.RawMessage `json:"edits"`
 }
 
-// Message is one part of the answer. One of the fields is set.
+// Message is one part of the answer. Exactly one field is set.
 type Message struct {
-	// Status is what is being done.
+	// Status says what is being done.
 	Status string `json:"status,omitempty"`
-	// Warning is what somebody should see to, and no reason to refuse.
+	// Warning is a problem that an administrator should solve, but that does not
+	// stop the container.
 	Warning string `json:"warning,omitempty"`
-	// Attachment is the answer, the last message.
+	// Attachment is the last message of a success.
 	Attachment *Attachment `json:"attachment,omitempty"`
-	// Refusal is why there is none, the last message too.
+	// Refusal is the last message of a failure, with its reason.
 	Refusal string `json:"refusal,omitempty"`
 }
 
-// Refusal is an error that the answer gives as the reason why the devices
-// cannot be had. It may pass.
+// Refusal is the error of an answer without an attachment: why the container
+// cannot have the devices. It may be temporary.
 type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
 
-// Read returns the answer. tell gets each message before it.
+// Read returns the attachment or a [Refusal]. tell receives the messages before it.
 func Read(answer io.Reader, tell func(Message)) (Attachment, error) {
 	decoder := json.NewDecoder(answer)
 	for {

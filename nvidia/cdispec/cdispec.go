@@ -1,6 +1,6 @@
-// Package cdispec has the host's GPUs described by the Container Device Interface:
-// finds a description that still holds or has one made, and resolves names of
-// devices to what a container needs.
+// Package cdispec owns the CDI spec (Container Device Interface) of the host's NVIDIA
+// GPUs. It finds a spec that matches the host or has one generated, and resolves
+// device names to the edits that a container needs.
 package cdispec
 
 import (
@@ -12,67 +12,67 @@ import (
 	"github.com/dockhost/dockhost/nvidia"
 )
 
-// Kind is what NVIDIA's GPUs are called.
+// Kind is the CDI kind of NVIDIA's GPUs.
 const Kind = "nvidia.com/gpu"
 
-// Published is where a description is put that was made here. NVIDIA's own
-// nvidia-cdi-refresh.service writes the same file: whoever comes last is right,
-// and no device is ever described twice, which Docker would refuse.
+// Published is the path of a spec that was generated here. NVIDIA's
+// nvidia-cdi-refresh.service writes the same file. So the newest spec applies, and
+// no device is described twice, which Docker would refuse.
 const Published = "/run/cdi/nvidia.yaml"
 
-// Annotations of a description that was made here.
+// Annotations of a spec that was generated here.
 const (
 	annotationBy          = "dockhost.dev/made-by"
 	annotationFingerprint = "dockhost.dev/fingerprint"
 )
 
-// ErrNoGenerator is returned where no description holds and nothing on the host
-// can make one.
-var ErrNoGenerator = errors.New("nothing here can describe the GPUs to a container " +
+// ErrNoGenerator means that no spec matches the host and no program on it can
+// generate one.
+var ErrNoGenerator = errors.New("no program on this host can describe the GPUs to a container " +
 	"(install dockhost-nvidia, or NVIDIA's nvidia-container-toolkit)")
 
-// Source is a description of the host's GPUs, and where it is from.
+// Source is a spec of the host's GPUs and its origin.
 type Source struct {
 	Path  string  `json:"path"`            // /run/cdi/nvidia.yaml
-	By    By      `json:"by"`              // who made it
-	Stale []Stale `json:"stale,omitempty"` // others, which were passed over
+	By    By      `json:"by"`              // what made it
+	Stale []Stale `json:"stale,omitempty"` // specs that do not match the host
 
 	spec      *specs.Spec
 	host      host
 	inventory *nvidia.Inventory
 }
 
-// By is who made a description.
+// By names what made a spec.
 type By string
 
-// Who makes them.
+// What makes specs.
 const (
-	ByHost     By = "host"            // it was there: an administrator's, or nvidia-cdi-refresh.service's
-	ByCTK      By = "nvidia-ctk"      // NVIDIA's container toolkit, asked by us
-	ByDockhost By = "dockhost-nvidia" // ours
+	ByHost     By = "host"            // existed before: made by an administrator or nvidia-cdi-refresh.service
+	ByCTK      By = "nvidia-ctk"      // NVIDIA's container toolkit, started by dockhost
+	ByDockhost By = "dockhost-nvidia" // dockhost's own generator
 )
 
-// Stale is a description that does not fit the host.
+// Stale is a spec that does not match the host.
 type Stale struct {
 	Path string `json:"path"`
-	Why  string `json:"why"` // "it is for driver 535.54.03, and 550.54.15 runs"
+	Why  string `json:"why"` // "it is for driver 535.54.03, but 550.54.15 is loaded"
 }
 
-// Options are where to look.
+// Options are the paths to use.
 type Options struct {
 	Root  string // "/" on a host
-	State string // directory, within Root, that keeps what was made: /var/lib/dockhost/nvidia
-	// Generator is our own generator's path within Root, "" for where the
-	// package has it: /usr/libexec/dockhost/dockhost-nvidia.
+	State string // directory within Root that keeps generated specs: /var/lib/dockhost/nvidia
+	// Generator is the path of dockhost's generator within Root, "" for
+	// /usr/libexec/dockhost/dockhost-nvidia.
 	Generator string
 }
 
-// Find returns the description that holds for the inventory, and makes none:
-// nil, with those passed over, where there is none.
+// Find returns the spec that matches the inventory, or nil, and the specs that do not
+// match. It generates none.
 func Find(i *nvidia.Inventory, o Options) (*Source, []Stale) {
 	h := host{o.Root}
 	var stale []Stale
-	for _, path := range h.descriptions() {
+	for _, path := range h.specFiles() {
 		spec, err := h.read(path)
 		if err != nil {
 			stale = append(stale, Stale{path, err.Error()})
@@ -94,14 +94,14 @@ func Find(i *nvidia.Inventory, o Options) (*Source, []Stale) {
 	return nil, stale
 }
 
-// Ensure returns what Find does, and otherwise puts a description into
-// /run/cdi, where Docker and Podman find it, too: the one that was made for the
-// same inventory before, or a new one. It returns ErrNoGenerator where there is
-// nothing to make it with.
+// Ensure returns the result of Find. If that is nil, Ensure publishes a spec in
+// /run/cdi, where Docker and Podman find it, too: the one that was generated
+// earlier for the same inventory, or a new one. It returns [ErrNoGenerator] if no
+// program can generate one.
 func Ensure(ctx context.Context, i *nvidia.Inventory, o Options) (*Source, error) {
-	found, stale := Find(i, o)
-	if found != nil {
-		return found, nil
+	source, stale := Find(i, o)
+	if source != nil {
+		return source, nil
 	}
 	h := host{o.Root}
 	spec := h.kept(i, o)
@@ -121,7 +121,8 @@ func Ensure(ctx context.Context, i *nvidia.Inventory, o Options) (*Source, error
 	return &Source{Path: Published, By: by, Stale: stale, spec: spec, host: h, inventory: i}, nil
 }
 
-// Devices are the names that Edits takes, without the kind: 0, 0:1, GPU-..., all.
+// Devices returns the names of the spec's devices, without the kind: 0, 0:1, GPU-...,
+// all. [Source.Edits] takes them.
 func (s *Source) Devices() []string {
 	names := make([]string, 0, len(s.spec.Devices))
 	for _, device := range s.spec.Devices {

@@ -19,8 +19,8 @@ import (
 
 const library = "/usr/lib/x86_64-linux-gnu/libcuda.so."
 
-// machine is a root with a host's GPUs. Its device nodes are plain files,
-// which a test may make without root.
+// machine is the file tree of a host with GPUs. Its device nodes are plain files,
+// which a test can make without root.
 type machine struct {
 	t    testing.TB
 	root string
@@ -59,7 +59,7 @@ func (m *machine) write(path, text string) {
 	}
 }
 
-// describe is a description of the inventory, for a driver.
+// describe returns a spec of the inventory for a driver version.
 func describe(i *nvidia.Inventory, driver string) *specs.Spec {
 	spec := &specs.Spec{Version: "0.5.0", Kind: cdispec.Kind}
 	for _, g := range i.GPUs {
@@ -89,17 +89,17 @@ func text(tb testing.TB, spec *specs.Spec) string {
 	return string(raw)
 }
 
-func TestFindTakesWhatHolds(t *testing.T) {
+func TestFindReturnsMatchingSpec(t *testing.T) {
 	m, i := newMachine(t, standin.MIG())
 	m.write("/etc/cdi/nvidia.yaml", text(t, describe(i, i.Driver.Version)))
 	m.write("/etc/cdi/other.json", `{"kind": "example.com/net", "devices": []}`)
 	found, stale := cdispec.Find(i, cdispec.Options{Root: m.root})
 	if found == nil || found.Path != "/etc/cdi/nvidia.yaml" || found.By != cdispec.ByHost {
-		t.Errorf("Find() = %+v, %v, want the administrator's", found, stale)
+		t.Errorf("Find() = %+v, %v, want the administrator's spec", found, stale)
 	}
 }
 
-func TestFindPassesOver(t *testing.T) {
+func TestFindReportsStaleSpec(t *testing.T) {
 	m, i := newMachine(t, standin.MIG())
 	tests := map[string]struct {
 		change func(*specs.Spec)
@@ -107,17 +107,17 @@ func TestFindPassesOver(t *testing.T) {
 	}{
 		"driver": {
 			func(s *specs.Spec) { s.ContainerEdits.Mounts[0].HostPath = library + "535.54.03" },
-			"it is for driver 535.54.03, and 550.54.15 runs",
+			"it is for driver 535.54.03, but 550.54.15 is loaded",
 		},
 		"MIG": {func(s *specs.Spec) {
 			edits := &s.Devices[0].ContainerEdits
 			edits.DeviceNodes = edits.DeviceNodes[:len(edits.DeviceNodes)-1]
-		}, "nvidia-cap23, of the MIG device 0:2"},
+		}, "nvidia-cap23 (MIG device 0:2)"},
 		"GPU":  {func(s *specs.Spec) { s.Devices[0].ContainerEdits.DeviceNodes[0].Path = "/dev/nvidia-uvm" }, "it lacks /dev/nvidia0"},
-		"node": {func(s *specs.Spec) { s.Devices[0].ContainerEdits.DeviceNodes[0].Path = "/dev/nvidia7" }, "/dev/nvidia7, which is not there"},
+		"node": {func(s *specs.Spec) { s.Devices[0].ContainerEdits.DeviceNodes[0].Path = "/dev/nvidia7" }, "/dev/nvidia7, which does not exist"},
 		"hook": {
 			func(s *specs.Spec) { s.ContainerEdits.Hooks = []*specs.Hook{{Path: "/usr/bin/nvidia-cdi-hook"}} },
-			"its hook /usr/bin/nvidia-cdi-hook is not there",
+			"its hook /usr/bin/nvidia-cdi-hook does not exist",
 		},
 	}
 	for name, test := range tests {
@@ -155,14 +155,14 @@ func TestEnsureGeneratesOnce(t *testing.T) {
 	if err != nil || source.By != cdispec.ByDockhost || source.Path != cdispec.Published {
 		t.Fatalf("Ensure() = %+v, %v, want one by dockhost-nvidia", source, err)
 	}
-	// A boot leaves /run empty.
+	// /run is empty after a boot.
 	if err := os.RemoveAll(m.root + "/run"); err != nil {
 		t.Fatal(err)
 	}
 	if source, err = cdispec.Ensure(t.Context(), i, o); err != nil || source.By != cdispec.ByDockhost || calls() != 1 {
-		t.Errorf("Ensure() after a boot = %+v, %v, after %d calls, want what was kept", source, err, calls())
+		t.Errorf("Ensure() after a boot = %+v, %v, after %d calls, want the kept spec", source, err, calls())
 	}
-	// Another driver: NVIDIA's own program is asked first, and what it prints must fit.
+	// With another driver, NVIDIA's program is used first, and its spec must match.
 	h := standin.One()
 	h.Driver, h.Libraries = "560.35.03", "560.35.03"
 	if err := os.RemoveAll(m.root + "/sys"); err != nil { // the links in it
@@ -199,18 +199,18 @@ func TestEdits(t *testing.T) {
 		t.Errorf("nodes = %q, want %q", nodes, want)
 	}
 	if len(edits.Mounts) != 1 {
-		t.Errorf("mounts = %v, want the common one, once", edits.Mounts)
+		t.Errorf("mounts = %v, want the common mount once", edits.Mounts)
 	}
 	if _, err := source.Edits("8"); err == nil || !strings.Contains(err.Error(), `no GPU "8"`) {
-		t.Errorf("Edits(8) = %v, want an error that says which there are", err)
+		t.Errorf("Edits(8) = %v, want an error that lists the known names", err)
 	}
 }
 
-// BenchmarkBoot is what a boot spends on eight GPUs that are as they were:
-// discovery, and a description with as many files as a driver has.
+// BenchmarkBoot measures the work at boot for eight unchanged GPUs: discovery, and a
+// spec with as many files as a driver has.
 func BenchmarkBoot(b *testing.B) {
 	h := standin.Eight()
-	h.OwnNodes = true // what is made here cannot be a device without root
+	h.OwnNodes = true // a test without root cannot make devices
 	m, i := newMachine(b, h)
 	spec := describe(i, i.Driver.Version)
 	for n := range 60 {

@@ -14,10 +14,10 @@ import (
 	"github.com/dockhost/dockhost/nvidia"
 )
 
-// maxDescription bounds a description: NVIDIA's of a big host has some 200 KiB.
-const maxDescription = 8 << 20
+// maxSpec bounds a spec. The spec of a big host has about 200 KiB.
+const maxSpec = 8 << 20
 
-// host reads files below a root.
+// host reads files below a root directory.
 type host struct{ root string }
 
 func (h host) path(path string) string { return filepath.Join(h.root, path) }
@@ -27,9 +27,9 @@ func (h host) exists(path string) bool {
 	return err == nil
 }
 
-// descriptions are the files of the directories of CDI. The first is the one
-// that Docker prefers, too.
-func (h host) descriptions() []string {
+// specFiles returns the files in CDI's directories. As in Docker, the first one takes
+// precedence.
+func (h host) specFiles() []string {
 	var paths []string
 	for _, dir := range []string{"/run/cdi", "/etc/cdi"} {
 		entries, _ := os.ReadDir(h.path(dir))
@@ -47,8 +47,8 @@ func (h host) read(path string) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxDescription {
-		return nil, fmt.Errorf("it has more than %d bytes", maxDescription)
+	if info.Size() > maxSpec {
+		return nil, fmt.Errorf("it is larger than %d bytes", maxSpec)
 	}
 	raw, err := os.ReadFile(h.path(path))
 	if err != nil {
@@ -57,19 +57,19 @@ func (h host) read(path string) (*specs.Spec, error) {
 	return parse(raw)
 }
 
-// parse reads a description; JSON is YAML, too.
+// parse reads a spec in YAML or JSON, which is YAML, too.
 func parse(raw []byte) (*specs.Spec, error) {
 	spec := &specs.Spec{}
 	if err := yaml.Unmarshal(raw, spec); err != nil {
-		return nil, fmt.Errorf("it is no description of CDI: %w", err)
+		return nil, fmt.Errorf("it is not a CDI spec: %w", err)
 	}
 	return spec, nil
 }
 
-// driverFile is a file of the driver's that has its version in its name.
+// driverFile matches a file of the driver whose name contains the version.
 var driverFile = regexp.MustCompile(`/lib(?:cuda|nvidia-ml)\.so\.(\d+(?:\.\d+)+)$`)
 
-// check says why the description does not fit the host, "" where it does.
+// check says why the spec does not match the host, "" if it does.
 func (h host) check(spec *specs.Spec, i *nvidia.Inventory) string {
 	var nodes []string
 	for _, edits := range allEdits(spec) {
@@ -81,19 +81,19 @@ func (h host) check(spec *specs.Spec, i *nvidia.Inventory) string {
 		}
 	}
 	if len(spec.Devices) == 0 {
-		return "it has no device"
+		return "it has no devices"
 	}
 	for _, g := range i.GPUs {
 		if !g.Usable() {
 			continue
 		}
 		if path := fmt.Sprintf("/dev/nvidia%d", g.Minor); !slices.Contains(nodes, path) {
-			return fmt.Sprintf("it lacks %s, GPU %d", path, g.Index)
+			return fmt.Sprintf("it lacks %s (GPU %d)", path, g.Index)
 		}
 		for _, m := range g.MIG {
 			for _, minor := range m.Caps {
 				if path := fmt.Sprintf("/dev/nvidia-caps/nvidia-cap%d", minor); !slices.Contains(nodes, path) {
-					return fmt.Sprintf("it lacks %s, of the MIG device %s", path, m.Name)
+					return fmt.Sprintf("it lacks %s (MIG device %s)", path, m.Name)
 				}
 			}
 		}
@@ -104,28 +104,28 @@ func (h host) check(spec *specs.Spec, i *nvidia.Inventory) string {
 func (h host) checkEdits(edits *specs.ContainerEdits, driver string) string {
 	for _, mount := range edits.Mounts {
 		if match := driverFile.FindStringSubmatch(mount.HostPath); match != nil && match[1] != driver {
-			return fmt.Sprintf("it is for driver %s, and %s runs", match[1], driver)
+			return fmt.Sprintf("it is for driver %s, but %s is loaded", match[1], driver)
 		}
 	}
 	for _, mount := range edits.Mounts {
 		if strings.HasPrefix(mount.HostPath, "/") && !h.exists(mount.HostPath) {
-			return fmt.Sprintf("it has %s, which is not there", mount.HostPath)
+			return fmt.Sprintf("it contains %s, which does not exist", mount.HostPath)
 		}
 	}
 	for _, node := range edits.DeviceNodes {
 		if path := hostPath(node); !h.exists(path) {
-			return fmt.Sprintf("it has %s, which is not there", path)
+			return fmt.Sprintf("it contains %s, which does not exist", path)
 		}
 	}
 	for _, hook := range edits.Hooks {
 		if !h.exists(hook.Path) {
-			return fmt.Sprintf("its hook %s is not there", hook.Path)
+			return fmt.Sprintf("its hook %s does not exist", hook.Path)
 		}
 	}
 	return ""
 }
 
-// allEdits are the common ones and those of all devices.
+// allEdits returns the common edits and those of each device.
 func allEdits(spec *specs.Spec) []*specs.ContainerEdits {
 	edits := []*specs.ContainerEdits{&spec.ContainerEdits}
 	for n := range spec.Devices {

@@ -10,11 +10,10 @@ import (
 	specs "tags.cncf.io/container-device-interface/specs-go"
 )
 
-// Edits returns what the devices come to, merged: what the description has for
-// all containers, and then each device's own. Names are with the kind or
-// without: "nvidia.com/gpu=0", "0", "all", a UUID, and "0:1" for MIG. Device
-// nodes have type, numbers and mode filled in from the host's. A name that is
-// not there is an error that says which are.
+// Edits returns the merged edits for devices: those for all containers, then those
+// of each device. A name may include the kind: "nvidia.com/gpu=0", "0", "all", a
+// UUID, and "0:1" for MIG. Edits fills in type, numbers and mode of device nodes
+// from the host. For an unknown name, the error lists the known ones.
 func (s *Source) Edits(names ...string) (*specs.ContainerEdits, error) {
 	merged := &specs.ContainerEdits{}
 	add(merged, &s.spec.ContainerEdits)
@@ -35,8 +34,8 @@ func (s *Source) Edits(names ...string) (*specs.ContainerEdits, error) {
 	return merged, nil
 }
 
-// device finds one by its name. Descriptions of older toolkits have no names by
-// UUID: the inventory knows the index.
+// device finds a device by its name. Specs of older toolkits do not name devices by
+// UUID, so a UUID is also looked up as the index that the inventory has for it.
 func (s *Source) device(name string) (*specs.Device, error) {
 	short := strings.TrimPrefix(name, Kind+"=")
 	candidates := []string{short}
@@ -55,7 +54,7 @@ func (s *Source) device(name string) (*specs.Device, error) {
 	return nil, fmt.Errorf("no GPU %q in %s: it has %s", name, s.Path, strings.Join(s.Devices(), ", "))
 }
 
-// add merges edits; what two devices share comes once.
+// add merges edits. An entry that two devices share is added once.
 func add(to, from *specs.ContainerEdits) {
 	for _, env := range from.Env {
 		if !slices.Contains(to.Env, env) {
@@ -87,8 +86,8 @@ func add(to, from *specs.ContainerEdits) {
 	}
 }
 
-// fill completes a node with what the host's has. A description has no numbers
-// where they change with each boot.
+// fill completes a device node from the host's. A spec omits numbers that change with
+// each boot.
 func (h host) fill(node specs.DeviceNode) (*specs.DeviceNode, error) {
 	if node.Type != "" && node.Type != "p" && (node.Major != 0 || node.Minor != 0) {
 		return &node, nil
@@ -104,7 +103,7 @@ func (h host) fill(node specs.DeviceNode) (*specs.DeviceNode, error) {
 	case unix.S_IFBLK:
 		node.Type = "b"
 	default:
-		return nil, fmt.Errorf("device node %s of the GPUs: it is no device", path)
+		return nil, fmt.Errorf("device node %s of the GPUs: it is not a device", path)
 	}
 	node.Major, node.Minor = int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev))
 	if node.FileMode == nil {

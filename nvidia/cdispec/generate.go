@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// generateTimeout bounds a generator. It opens every GPU, and without
-	// persistence mode each takes seconds.
+	// generateTimeout bounds a generator. It opens every GPU, which takes seconds for
+	// each without persistence mode.
 	generateTimeout = 2 * time.Minute
 
 	defaultState     = "/var/lib/dockhost/nvidia"
@@ -28,41 +28,40 @@ const (
 	keptFile         = "cdi.json"
 )
 
-// generator is a program that prints a description.
+// generator is a program that prints a spec.
 type generator struct {
 	by   By
 	path string // within the root
 	args []string
 }
 
-// generators are those of this host, the one that is asked first in front.
+// generators returns the generators of this host, in the order of their use.
 func (h host) generators(o Options) []generator {
-	var found []generator
+	var generators []generator
 	for _, path := range []string{"/usr/bin/nvidia-ctk", "/usr/local/bin/nvidia-ctk"} {
 		if h.exists(path) {
-			found = append(found, generator{ByCTK, path, []string{"cdi", "generate", "--format=json"}})
+			generators = append(generators, generator{ByCTK, path, []string{"cdi", "generate", "--format=json"}})
 			break
 		}
 	}
-	ours := o.Generator
-	if ours == "" {
-		ours = defaultGenerator
+	own := o.Generator
+	if own == "" {
+		own = defaultGenerator
 	}
-	if h.exists(ours) {
-		found = append(found, generator{ByDockhost, ours, []string{"generate"}})
+	if h.exists(own) {
+		generators = append(generators, generator{ByDockhost, own, []string{"generate"}})
 	}
-	return found
+	return generators
 }
 
-// generate has the GPUs described by the first generator whose description
-// fits the host.
+// generate returns the spec of the first generator whose spec matches the host.
 func (h host) generate(ctx context.Context, i *nvidia.Inventory, o Options) (*specs.Spec, error) {
 	var failures []error
 	for _, g := range h.generators(o) {
 		spec, err := h.run(ctx, g)
 		if err == nil {
 			if why := h.check(spec, i); why != "" {
-				err = errors.New("what it describes is not this host: " + why)
+				err = errors.New("its spec does not match this host: " + why)
 			}
 		}
 		if err != nil {
@@ -87,29 +86,29 @@ func (h host) run(ctx context.Context, g generator) (*specs.Spec, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, h.path(g.path), g.args...)
 	cmd.WaitDelay = time.Second
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: %s", err, lastLine(said.String()))
+		return nil, fmt.Errorf("%w: %s", err, lastLine(stderr.String()))
 	}
-	spec, err := parse(out.Bytes())
+	spec, err := parse(stdout.Bytes())
 	if err != nil {
 		return nil, err
 	}
 	if spec.Kind != Kind {
-		return nil, fmt.Errorf("it printed no description of %s", Kind)
+		return nil, fmt.Errorf("it did not print a spec of %s", Kind)
 	}
-	// Annotations have been known since this version.
+	// The first version with annotations.
 	if spec.Version < "0.6.0" {
 		spec.Version = "0.6.0"
 	}
 	return spec, nil
 }
 
-// lastLine is where both generators say what was wrong.
+// lastLine returns the last line, in which both generators print their error.
 func lastLine(text string) string {
 	text = strings.TrimSpace(text)
 	return text[strings.LastIndexByte(text, '\n')+1:]
@@ -122,8 +121,9 @@ func (o Options) state() string {
 	return defaultState
 }
 
-// kept returns the description that was made before for the same inventory and
-// still fits: /run is empty after a boot, and a generator takes seconds.
+// kept returns the spec that was generated earlier for the same inventory, if it
+// still matches. It saves the seconds that a generator takes after each boot, when
+// /run is empty.
 func (h host) kept(i *nvidia.Inventory, o Options) *specs.Spec {
 	spec, err := h.read(filepath.Join(o.state(), keptFile))
 	if err != nil || spec.Kind != Kind || spec.Annotations[annotationFingerprint] != i.Fingerprint() {
@@ -146,7 +146,7 @@ func (h host) write(spec *specs.Spec, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(h.path(path)), 0o755); err != nil { //nolint:gosec // descriptions are for all to read
+	if err := os.MkdirAll(filepath.Dir(h.path(path)), 0o755); err != nil { //nolint:gosec // specs are world-readable
 		return err
 	}
 	return atomicfile.Write(h.path(path), append(raw, '\n'), 0o644)

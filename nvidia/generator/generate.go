@@ -16,17 +16,17 @@ import (
 	specs "tags.cncf.io/container-device-interface/specs-go"
 )
 
-// host is what is described, and whose program the hooks are.
+// host is the host to describe.
 type host struct {
 	root string         // "/" on a host
-	hook string         // path of this program
-	nvml nvml.Interface // nil for the driver's own library
+	hook string         // path of this program, which runs the hooks
+	nvml nvml.Interface // nil for the driver's library
 }
 
-// description is one for CDI.
+// description is a CDI spec.
 type description struct{ spec *specs.Spec }
 
-// generate asks NVML. Devices are called by index and by UUID, as by nvidia-ctk.
+// generate queries NVML. It names devices by index and by UUID, like nvidia-ctk.
 func generate(h host) (*description, error) {
 	logger := logrus.New()
 	logger.SetLevel(logrus.ErrorLevel)
@@ -43,7 +43,7 @@ func generate(h host) (*description, error) {
 		nvcdi.WithLogger(logger), nvcdi.WithMode(nvcdi.ModeNvml), nvcdi.WithDriverRoot(h.root),
 		nvcdi.WithDeviceNamers(index, uuid), nvcdi.WithMergedDeviceOptions(merged...),
 		nvcdi.WithNVIDIACDIHookPath(h.hook),
-		// It would dlopen one more library of the driver's, for nothing that is needed here.
+		// This feature would dlopen another library of the driver and is not needed.
 		nvcdi.WithFeatureFlags(nvcdi.FeatureDisableNvsandboxUtils),
 	}
 	if h.nvml != nil {
@@ -51,28 +51,28 @@ func generate(h host) (*description, error) {
 	}
 	library, err := nvcdi.New(options...)
 	if err != nil {
-		return nil, fmt.Errorf("ask NVML: %w", err)
+		return nil, fmt.Errorf("query NVML: %w", err)
 	}
-	made, err := library.GetSpec("all")
+	generated, err := library.GetSpec("all")
 	if err != nil {
-		return nil, fmt.Errorf("ask NVML: %w", err)
+		return nil, fmt.Errorf("query NVML: %w", err)
 	}
-	spec := made.Raw()
+	spec := generated.Raw()
 	if len(spec.Devices) == 0 {
-		return nil, errors.New("ask NVML: it knows no GPU")
+		return nil, errors.New("query NVML: it reports no GPU")
 	}
 	h.callHooks(spec)
 	return &description{spec}, nil
 }
 
-// callHooks puts the word "hook" into the calls of this program: the library
-// takes it to be NVIDIA's, whose hooks are its commands.
+// callHooks inserts the word "hook" into the hooks' command lines. The library writes
+// them for NVIDIA's program, where each hook is a command.
 func (h host) callHooks(spec *specs.Spec) {
 	edits := []*specs.ContainerEdits{&spec.ContainerEdits}
 	for n := range spec.Devices {
 		edits = append(edits, &spec.Devices[n].ContainerEdits)
 	}
-	done := map[*specs.Hook]bool{} // devices may share one
+	done := map[*specs.Hook]bool{} // devices may share a hook
 	for _, e := range edits {
 		for _, hook := range e.Hooks {
 			if hook.Path == h.hook && len(hook.Args) > 0 && !done[hook] {
@@ -89,7 +89,7 @@ func (d *description) print(out io.Writer) error {
 	return encoder.Encode(d.spec)
 }
 
-// save puts the finished file in place of another.
+// save replaces a file atomically.
 func (d *description) save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

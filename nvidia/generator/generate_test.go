@@ -14,9 +14,9 @@ import (
 	specs "tags.cncf.io/container-device-interface/specs-go"
 )
 
-const driver = "550.54.15" // what the mock says
+const driver = "550.54.15" // the mock's version
 
-// dgx is a tree of the driver's files, and an NVML with eight A100s.
+// dgx is a host with the driver's files and a mock of NVML with eight A100s.
 func dgx(t *testing.T) host {
 	t.Helper()
 	root := t.TempDir()
@@ -42,13 +42,13 @@ func dgx(t *testing.T) host {
 	return host{root: root, hook: "/usr/libexec/dockhost/dockhost-nvidia", nvml: server}
 }
 
-func TestGenerate(t *testing.T) {
-	made, err := generate(dgx(t))
+func TestGenerateDescribesEightGPUs(t *testing.T) {
+	generated, err := generate(dgx(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := made.print(&out); err != nil {
+	if err := generated.print(&out); err != nil {
 		t.Fatal(err)
 	}
 	var spec specs.Spec
@@ -64,11 +64,11 @@ func TestGenerate(t *testing.T) {
 	}
 	for _, want := range []string{"0", "7", "all"} {
 		if !slices.Contains(names, want) {
-			t.Errorf("devices = %q, want %s among them", names, want)
+			t.Errorf("devices = %q, want them to contain %s", names, want)
 		}
 	}
 	if len(spec.Devices) != 8+8+1 {
-		t.Errorf("devices = %q, want each of eight by index and UUID, and all", names)
+		t.Errorf("devices = %q, want eight by index, eight by UUID, and all", names)
 	}
 	for _, hook := range spec.ContainerEdits.Hooks {
 		if hook.Path != "/usr/libexec/dockhost/dockhost-nvidia" || hook.Args[1] != "hook" {

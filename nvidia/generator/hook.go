@@ -8,9 +8,9 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// hook runs NVIDIA's own: update-ldcache, create-symlinks, chmod and others. One
-// that it does not know is warned of and passed over, as NVIDIA's program does:
-// a description of a later toolkit keeps no container from starting.
+// hook runs one of NVIDIA's hooks: update-ldcache, create-symlinks, chmod and others.
+// Like NVIDIA's program, it warns of an unknown hook and ignores it, so that
+// containers start with the spec of a later toolkit.
 func hook(ctx context.Context, args []string) error {
 	logger := logrus.New()
 	command := commands.ConfigureCDIHookCommand(logger, &cli.Command{Name: hookName})

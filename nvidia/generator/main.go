@@ -1,8 +1,8 @@
-// Dockhost-nvidia describes the host's NVIDIA GPUs by the Container Device
-// Interface, and is the program of the description's hooks. It is NVIDIA's own
-// library and nothing else: a binary of its own, since that library needs cgo,
-// and a module of its own, so that the static programs and their tests need
-// neither a C compiler nor what NVIDIA's toolkit depends on.
+// Dockhost-nvidia generates the CDI spec (Container Device Interface) of the host's
+// NVIDIA GPUs and runs the spec's hooks. It only wraps NVIDIA's library. It is a
+// binary of its own because the library needs cgo. It is a module of its own, so that
+// the static programs and their tests need neither a C compiler nor the
+// dependencies of NVIDIA's toolkit.
 package main
 
 import (
@@ -21,16 +21,16 @@ import (
 var version = "devel"
 
 const usage = `usage:
-  dockhost-nvidia generate [--output FILE]   describe the GPUs, on the standard output or into FILE
-  dockhost-nvidia hook NAME [OPTION]...      what a description asks for as a container is made
+  dockhost-nvidia generate [--output FILE]   write a CDI spec of the GPUs to standard output or FILE
+  dockhost-nvidia hook NAME [OPTION]...      run a hook of the spec while a container is created
   dockhost-nvidia --version
 `
 
-// hookName is what NVIDIA calls its own program of the hooks; ours takes its
-// place under that name, too.
+// hookName is the name of NVIDIA's program for hooks. This program also works under
+// that name.
 const hookName = "nvidia-cdi-hook"
 
-var errUsage = errors.New("no such command")
+var errUsage = errors.New("unknown command")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -1,5 +1,5 @@
-// Package standin builds what the kernel and NVIDIA's driver show of a host's
-// GPUs, for tests: the texts below /proc and /sys, as they are on real hosts.
+// Package standin writes, for tests, the files below /proc and /sys in which the
+// kernel and NVIDIA's driver show a host's GPUs. Their texts are those of real hosts.
 package standin
 
 import (
@@ -9,41 +9,41 @@ import (
 	"strings"
 )
 
-// Host is what is to be seen.
+// Host describes the host to write.
 type Host struct {
 	Driver   string // version of the loaded module, "" for none
 	Open     bool   // NVIDIA's open kernel modules
 	Module   bool   // the running kernel has a module nvidia
 	GPUs     []GPU
 	Switches []string // bus ids of NVSwitches
-	// OwnNodes says that an administrator makes the device nodes.
+	// OwnNodes says that the administrator makes the device nodes.
 	OwnNodes bool
-	// Libraries is the version of the driver's libraries; "" for none. Their
-	// files are empty.
+	// Libraries is the version of the driver's libraries, "" for none. Their files
+	// are empty.
 	Libraries string
 	// NoUVM leaves nvidia-uvm out of /proc/devices.
 	NoUVM bool
 }
 
-// GPU is one on the PCI bus.
+// GPU is a GPU on the PCI bus.
 type GPU struct {
 	BusID    string
 	Device   string // 0x20b0
-	Model    string // "" for one that the driver did not take
-	UUID     string // "" for one that was not used yet
-	Bound    string // the kernel's driver; "" for none
+	Model    string // "" if the driver did not accept it
+	UUID     string // "" if it was not used yet
+	Bound    string // the kernel driver bound to it, "" for none
 	Minor    int
 	NUMANode int
 	Excluded bool
-	// MIG are the numbers of the compute instances in each GPU instance, by its
-	// number.
+	// MIG maps the number of each GPU instance to the numbers of its compute
+	// instances.
 	MIG map[int][]int
 }
 
 // Kernel is the release of the running kernel.
 const Kernel = "6.1.0-26-amd64"
 
-// One is a host with one GPU: a cloud's, with an NVIDIA T4.
+// One is a host with one GPU: a cloud instance with an NVIDIA T4.
 func One() Host {
 	return Host{
 		Driver: "550.54.15", Libraries: "550.54.15", Module: true,
@@ -54,8 +54,8 @@ func One() Host {
 	}
 }
 
-// Eight is a host with eight A100s and six NVSwitches, whose minors are not in
-// the order of the bus.
+// Eight is a host with eight A100s and six NVSwitches. The minor numbers of its GPUs
+// are not in the order of the bus.
 func Eight() Host {
 	h := Host{Driver: "535.183.01", Libraries: "535.183.01", Module: true}
 	for n, bus := range []string{"07", "0f", "47", "4e", "87", "90", "b7", "bd"} {
@@ -70,8 +70,8 @@ func Eight() Host {
 	return h
 }
 
-// MIG is a host with one A100 in two GPU instances, of which the second has two
-// compute instances.
+// MIG is a host with one A100 that is split into two GPU instances. The second one
+// has two compute instances.
 func MIG() Host {
 	h := Host{Driver: "550.54.15", Libraries: "550.54.15", Module: true, Open: true}
 	h.GPUs = []GPU{{
@@ -81,7 +81,7 @@ func MIG() Host {
 	return h
 }
 
-// Write builds the host below root.
+// Write writes the host's files below root.
 func (h Host) Write(root string) error {
 	w := writer{root: root}
 	w.write("/proc/sys/kernel/osrelease", Kernel+"\n")
@@ -137,7 +137,7 @@ func (w *writer) modules(nvidia bool) {
 	w.write("/lib/modules/"+Kernel+"/modules.dep", dep)
 }
 
-// bus writes sysfs's view, with a device that is nobody's business.
+// bus writes the devices of sysfs, and one device of another vendor.
 func (w *writer) bus(h Host) {
 	w.device("0000:00:00.0", "0x8086", "0x1237", "0x060000", "", -1)
 	for _, g := range h.GPUs {
@@ -214,7 +214,7 @@ func (w *writer) gpu(g GPU) {
 	w.write("/proc/driver/nvidia/gpus/"+g.BusID+"/information", text)
 }
 
-// mig writes a GPU's capabilities; a minor is the driver's own for each.
+// mig writes a GPU's capabilities, each with a minor number of its own.
 func (w *writer) mig(g GPU, n int) {
 	for gi, computes := range g.MIG {
 		dir := fmt.Sprintf("/proc/driver/nvidia/capabilities/gpu%d/mig/gi%d", g.Minor, gi)

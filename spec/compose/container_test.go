@@ -49,7 +49,7 @@ func TestContainer(t *testing.T) {
 			c.HostConfig.Devices = []container.DeviceMapping{{PathOnHost: "/dev/a", PathInContainer: "/dev/a", CgroupPermissions: "rwm"}}
 		}},
 		{"devices: [nvidia.com/gpu=0]", func(c *spec.Container) {
-			c.GPU = &spec.GPU{Requests: []spec.GPURequest{{Devices: []string{"nvidia.com/gpu=0"}}}}
+			c.GPU = &spec.GPUNeeds{Requests: []spec.GPURequest{{Devices: []string{"nvidia.com/gpu=0"}}}}
 		}},
 		{"dns: 1.1.1.1", func(c *spec.Container) { c.HostConfig.DNS = []string{"1.1.1.1"} }},
 		{"dns_opt: [ndots:1]", func(c *spec.Container) { c.HostConfig.DNSOptions = []string{"ndots:1"} }},
@@ -61,7 +61,7 @@ func TestContainer(t *testing.T) {
 		{"env_file: /a", func(c *spec.Container) { c.EnvFiles = []spec.EnvFile{{Path: "/a", Required: true}} }},
 		{"extra_hosts: [\"a:host-gateway\"]", func(c *spec.Container) { c.HostConfig.ExtraHosts = []string{"a:host-gateway"} }},
 		{"gpus: all", func(c *spec.Container) {
-			c.GPU = &spec.GPU{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
+			c.GPU = &spec.GPUNeeds{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}
 		}},
 		{"group_add: [7]", func(c *spec.Container) { c.HostConfig.GroupAdd = []string{"7"} }},
 		{"healthcheck: {disable: true}", func(c *spec.Container) { c.Config.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}} }},

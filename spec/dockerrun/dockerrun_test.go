@@ -95,10 +95,10 @@ func TestParse(t *testing.T) {
 		{"--rm --device /dev/null:/dev/x:r --device-cgroup-rule c~1:3~rwm --gpus all --device vendor.com/gpu=0 nginx", func(c *spec.Container) {
 			c.HostConfig.Devices = []container.DeviceMapping{{PathOnHost: "/dev/null", PathInContainer: "/dev/x", CgroupPermissions: "r"}}
 			c.HostConfig.DeviceCgroupRules = []string{"c 1:3 rwm"}
-			c.GPU = &spec.GPU{Requests: []spec.GPURequest{{Count: spec.AllGPUs}, {Devices: []string{"vendor.com/gpu=0"}}}}
+			c.GPU = &spec.GPUNeeds{Requests: []spec.GPURequest{{Count: spec.AllGPUs}, {Devices: []string{"vendor.com/gpu=0"}}}}
 		}},
 		{`--rm --gpus "device=0,GPU-0a",capabilities=utility --gpu-opt wait=2m --gpu-opt exclusive=true --gpu-opt check=1m --gpu-opt on_loss=restart nginx`, func(c *spec.Container) {
-			c.GPU = &spec.GPU{
+			c.GPU = &spec.GPUNeeds{
 				Requests: []spec.GPURequest{{Devices: []string{"0", "GPU-0a"}, Capabilities: []string{"utility"}}},
 				Wait:     2 * time.Minute, Exclusive: true, Check: time.Minute, OnLoss: spec.LossRestart,
 			}
@@ -111,7 +111,7 @@ func TestParse(t *testing.T) {
 		}},
 		{"--rm -e NVIDIA_VISIBLE_DEVICES=1,MIG-ab nginx", func(c *spec.Container) {
 			c.Config.Env = []string{"NVIDIA_VISIBLE_DEVICES=1,MIG-ab"}
-			c.GPU = &spec.GPU{Requests: []spec.GPURequest{{Devices: []string{"1", "MIG-ab"}}}}
+			c.GPU = &spec.GPUNeeds{Requests: []spec.GPURequest{{Devices: []string{"1", "MIG-ab"}}}}
 		}},
 		{"--rm -m 100m --cpus 1.5 --pids-limit 50 --ulimit nofile=64:128 --ulimit core=0 --memory-swappiness 10 --shm-size 1m nginx", func(c *spec.Container) {
 			r := &c.HostConfig.Resources

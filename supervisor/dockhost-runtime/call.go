@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// call is one command line of an OCI runtime, as much of it as matters here.
-// The flags of runc, crun and the others differ, so there is no table of
-// them: all arguments but one reach the real runtime as they came.
+// call is the part of an OCI runtime's command line that dockhost-runtime needs.
+// The flags of runc, crun and the others differ, so there is no table of them:
+// all arguments except --systemd-cgroup reach the real runtime unchanged.
 type call struct {
 	args []string
-	// command is args[at], or "" where there is none; the arguments before it
+	// command is args[at], "" if the call has no command. The arguments before it
 	// are the global ones.
 	command string
 	at      int
-	// id is the container's, or "" for a call that is about none of Docker's.
+	// id is the id of Docker's container; "" for a call about anything other.
 	id string
-	// bundle is "" for the current directory.
+	// bundle is the bundle's directory; "" means the current one.
 	bundle string
-	// log is the file that Docker's shim reads errors from, or "".
+	// log is the file from which Docker's shim reads errors; "" for none.
 	log string
 	// logFormat is "json" or "text".
 	logFormat string
@@ -40,14 +40,14 @@ func parseCall(args []string) call {
 	return c
 }
 
-// births tells whether the call makes the container's first process, in the
+// creates says whether the call creates the container's first process, in the
 // cgroup that the bundle's configuration names.
-func (c call) births() bool {
+func (c call) creates() bool {
 	return c.command == "create" || c.command == "restore" || c.command == "run"
 }
 
-// withoutSystemdCgroup returns the arguments without the global flag that has
-// systemd make the container's cgroup.
+// withoutSystemdCgroup returns the arguments without the global flag that makes
+// systemd create the container's cgroup.
 func (c call) withoutSystemdCgroup() []string {
 	global := slices.DeleteFunc(slices.Clone(c.args[:c.at]), func(arg string) bool {
 		name, isFlag := strings.CutPrefix(arg, "--systemd-cgroup")
@@ -56,8 +56,8 @@ func (c call) withoutSystemdCgroup() []string {
 	return append(global, c.args[c.at:]...)
 }
 
-// isCommand tells whether arg is one of the commands that Docker's shim, or
-// an operator, calls a runtime with.
+// isCommand says whether arg is a command with which Docker's shim, or an
+// operator, calls a runtime.
 func isCommand(arg string) bool {
 	switch arg {
 	case "checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause",
@@ -67,13 +67,13 @@ func isCommand(arg string) bool {
 	return false
 }
 
-// isID tells whether arg has the form of a Docker container's id.
+// isID says whether arg has the form of a Docker container's id.
 func isID(arg string) bool {
 	return len(arg) == 64 && strings.Trim(arg, "0123456789abcdef") == ""
 }
 
-// flagValue returns the value of the first flag in args that has one of the
-// names, written as --name VALUE or --name=VALUE, or "".
+// flagValue returns the value of the first flag in args with one of the names,
+// written as --name VALUE or --name=VALUE; "" if no flag has.
 func flagValue(args []string, names ...string) string {
 	for i, arg := range args {
 		flag, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")

@@ -17,13 +17,13 @@ func TestParseCall(t *testing.T) {
 		bundle  string
 		log     string
 		format  string
-		births  bool
+		creates bool
 	}{
-		"create":          {args: global + "--systemd-cgroup create --bundle /b --pid-file /b/init.pid " + id, command: "create", id: id, bundle: "/b", log: "/b/log.json", format: "json", births: true},
-		"create, console": {args: global + "create --bundle /b --pid-file /p --console-socket /c/pty.sock " + id, command: "create", id: id, bundle: "/b", log: "/b/log.json", format: "json", births: true},
-		"equals signs":    {args: "--log=/x --log-format=text create --bundle=/b " + id, command: "create", id: id, bundle: "/b", log: "/x", format: "text", births: true},
-		"short flag":      {args: "run -b /b " + id, command: "run", id: id, bundle: "/b", births: true},
-		"restore":         {args: global + "restore --image-path /i --bundle /b " + id, command: "restore", id: id, bundle: "/b", log: "/b/log.json", format: "json", births: true},
+		"create":          {args: global + "--systemd-cgroup create --bundle /b --pid-file /b/init.pid " + id, command: "create", id: id, bundle: "/b", log: "/b/log.json", format: "json", creates: true},
+		"create, console": {args: global + "create --bundle /b --pid-file /p --console-socket /c/pty.sock " + id, command: "create", id: id, bundle: "/b", log: "/b/log.json", format: "json", creates: true},
+		"equals signs":    {args: "--log=/x --log-format=text create --bundle=/b " + id, command: "create", id: id, bundle: "/b", log: "/x", format: "text", creates: true},
+		"short flag":      {args: "run -b /b " + id, command: "run", id: id, bundle: "/b", creates: true},
+		"restore":         {args: global + "restore --image-path /i --bundle /b " + id, command: "restore", id: id, bundle: "/b", log: "/b/log.json", format: "json", creates: true},
 		"start":           {args: global + "start " + id, command: "start", id: id, log: "/b/log.json", format: "json"},
 		"kill":            {args: global + "kill --all " + id + " 9", command: "kill", id: id, log: "/b/log.json", format: "json"},
 		"exec": {
@@ -37,16 +37,16 @@ func TestParseCall(t *testing.T) {
 		"list":                  {args: "list", command: "list"},
 		"version":               {args: "--version"},
 		"features":              {args: "features", command: "features"},
-		"another engine's name": {args: "create --bundle /b web", command: "create", bundle: "/b", births: true},
+		"another engine's name": {args: "create --bundle /b web", command: "create", bundle: "/b", creates: true},
 		"nothing":               {},
 		"flag without value":    {args: "--log", log: ""},
 		"upper case id":         {args: "start " + strings.ToUpper(id), command: "start"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := parseCall(strings.Fields(c.args))
-			if got.command != c.command || got.id != c.id || got.bundle != c.bundle || got.births() != c.births {
-				t.Errorf("parseCall(%q) = command %q, id %q, bundle %q, births %v, want %q, %q, %q, %v",
-					c.args, got.command, got.id, got.bundle, got.births(), c.command, c.id, c.bundle, c.births)
+			if got.command != c.command || got.id != c.id || got.bundle != c.bundle || got.creates() != c.creates {
+				t.Errorf("parseCall(%q) = command %q, id %q, bundle %q, creates %v, want %q, %q, %q, %v",
+					c.args, got.command, got.id, got.bundle, got.creates(), c.command, c.id, c.bundle, c.creates)
 			}
 			if got.log != c.log || got.logFormat != c.format {
 				t.Errorf("parseCall(%q) = log %q as %q, want %q as %q", c.args, got.log, got.logFormat, c.log, c.format)

@@ -13,17 +13,17 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-// cgroups is the directory below which the host's cgroup trees are mounted:
-// the one of v2 there, or those of v1 each in a directory of its own.
+// cgroups is the directory where the host's cgroup hierarchy of v2 is mounted, or
+// below which each hierarchy of v1 is.
 type cgroups string
 
-// unified tells whether there is one tree, that of v2.
+// unified says whether the host uses cgroup v2.
 func (c cgroups) unified() bool {
 	_, err := os.Stat(filepath.Join(string(c), "cgroup.controllers"))
 	return err == nil
 }
 
-// exist tells whether systemd has made this cgroup: on v1 in its own tree.
+// exist says whether systemd has created the cgroup; on v1 in its own hierarchy.
 func (c cgroups) exist(path string) bool {
 	tree := string(c)
 	if !c.unified() {
@@ -33,17 +33,17 @@ func (c cgroups) exist(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// vacate moves the processes that lie in the unit's own cgroup into a leaf:
-// v2 gives no controllers to the children of a cgroup with processes in it
-// (cgroups(7), "no internal processes" rule). A supervisor has done so for
-// itself where it may: it is root, or the unit has Delegate=yes.
+// vacate moves the processes in the unit's own cgroup into a leaf: on v2 the
+// children of a cgroup that contains processes get no controllers (cgroups(7), "no
+// internal processes" rule). A supervisor has already moved itself if it is
+// permitted to: as root, or with Delegate=yes in the unit.
 func (c cgroups) vacate(unit string) error {
 	if !c.unified() {
 		return nil
 	}
 	from := filepath.Join(string(c), unit)
 	leaf := filepath.Join(from, placement.SupervisorLeaf)
-	// A process may fork between the look and the move.
+	// A process may fork between the read and the move.
 	for range 100 {
 		raw, err := os.ReadFile(filepath.Join(from, "cgroup.procs"))
 		if err != nil {
@@ -53,7 +53,7 @@ func (c cgroups) vacate(unit string) error {
 		if len(pids) == 0 {
 			return nil
 		}
-		if err := os.MkdirAll(leaf, 0o755); err != nil { // #nosec G301 -- as systemd makes its own
+		if err := os.MkdirAll(leaf, 0o755); err != nil { // #nosec G301 -- the mode that systemd uses
 			return err
 		}
 		for _, pid := range pids {
@@ -65,14 +65,14 @@ func (c cgroups) vacate(unit string) error {
 	return fmt.Errorf("%s: processes are forked faster than they can be moved out of it", from)
 }
 
-// enter moves a process into a cgroup of the named v1 trees.
+// enter moves a process into a cgroup, in the v1 hierarchies of the controllers.
 func (c cgroups) enter(path string, pid int, controllers []string) error {
 	for _, tree := range c.named(controllers) {
 		if _, err := os.Stat(tree); err != nil {
 			return err
 		}
 		dir := filepath.Join(tree, path)
-		if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 G703 -- as systemd makes its own; from root's placement
+		if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 G703 -- the mode that systemd uses; from root's placement
 			return err
 		}
 		if err := inheritCpuset(tree, path); err != nil {
@@ -85,8 +85,8 @@ func (c cgroups) enter(path string, pid int, controllers []string) error {
 	return nil
 }
 
-// named are the directories of v1 trees. Beside its own, systemd has a v2 tree
-// without controllers on a hybrid host, in which it follows processes, too.
+// named returns the directories of v1 hierarchies. On a hybrid host, systemd also
+// tracks processes in a v2 hierarchy without controllers.
 func (c cgroups) named(controllers []string) []string {
 	var trees []string
 	for _, controller := range controllers {
@@ -99,8 +99,8 @@ func (c cgroups) named(controllers []string) []string {
 	return trees
 }
 
-// inheritCpuset gives the cgroups on the way down what their parents have: v1
-// makes them with neither CPUs nor memory nodes, and takes no process then
+// inheritCpuset copies the CPUs and memory nodes of each parent down to the
+// cgroup: v1 creates cgroups without any, and such a cgroup accepts no process
 // (cpuset(7)).
 func inheritCpuset(tree, path string) error {
 	at := tree
@@ -110,7 +110,7 @@ func inheritCpuset(tree, path string) error {
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 			own, err := os.ReadFile(filepath.Join(at, file)) // #nosec G304 -- a cgroup
 			if errors.Is(err, fs.ErrNotExist) {
-				return nil // another tree
+				return nil // another hierarchy
 			}
 			if err != nil {
 				return err
@@ -130,9 +130,9 @@ func inheritCpuset(tree, path string) error {
 	return nil
 }
 
-// prune removes what an OCI runtime, or enter, leaves in the v1 trees: the
-// container's cgroup, and the unit's where systemd has made none. A cgroup with
-// a process in it stays: the kernel refuses to remove it.
+// prune removes the cgroups that an OCI runtime, or enter, leaves in the v1
+// hierarchies: the container's, and the unit's where systemd has not created it.
+// The kernel refuses to remove a cgroup that contains a process.
 func (c cgroups) prune(path string) {
 	trees, err := filepath.Glob(filepath.Join(string(c), "*"))
 	if err != nil || c.unified() {
@@ -149,7 +149,7 @@ func (c cgroups) prune(path string) {
 	}
 }
 
-// move puts a process into a cgroup. One that has ended is no error.
+// move moves a process into a cgroup. A process that has ended is not an error.
 func move(dir, pid string) error {
 	err := writeControl(filepath.Join(dir, "cgroup.procs"), pid)
 	if errors.Is(err, syscall.ESRCH) {
@@ -158,8 +158,8 @@ func move(dir, pid string) error {
 	return err
 }
 
-// writeControl writes to a control file, which exists: O_CREATE would say
-// EACCES of a cgroup that is gone.
+// writeControl writes to an existing control file. O_CREATE would fail with EACCES
+// where the cgroup was removed.
 func writeControl(file, text string) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_TRUNC, 0) // #nosec G703 -- a cgroup, from root's placement
 	if err != nil {

@@ -7,8 +7,7 @@ import (
 	"fmt"
 )
 
-// cgroupsPath returns linux.cgroupsPath of an OCI configuration, or "" where
-// there is none.
+// cgroupsPath returns linux.cgroupsPath of an OCI configuration; "" if it has none.
 func cgroupsPath(config []byte) (string, error) {
 	var c struct {
 		Linux struct {
@@ -21,9 +20,9 @@ func cgroupsPath(config []byte) (string, error) {
 	return c.Linux.CgroupsPath, nil
 }
 
-// rewrite returns the OCI configuration with the edits and the cgroup path in
-// it. Whatever they do not name keeps its bytes: unknown members and numbers of
-// any size pass through.
+// rewrite returns the OCI configuration with the edits and the cgroup path merged
+// in. All other values keep their bytes, so that unknown members and numbers of
+// any size survive.
 func rewrite(config []byte, path string, edits ...json.RawMessage) ([]byte, error) {
 	for _, edit := range edits {
 		merged, err := merge("", config, edit)
@@ -78,7 +77,7 @@ func encode(value any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// called is how messages name the value at a path.
+// called returns how errors name the value at a path.
 func called(at string) string {
 	if at == "" {
 		return "the configuration"

@@ -14,7 +14,7 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func web() placement.Placement {
 	return placement.Placement{Unit: "dockhost@web.service", CgroupPath: "/system.slice/dockhost@web.service/container"}
@@ -93,10 +93,10 @@ func TestRewriteRefuses(t *testing.T) {
 		"no linux section":     {`{}`, ``, "linux is missing"},
 		"linux null":           {`{"linux":null}`, ``, "linux is null"},
 		"linux a string":       {`{"linux":"x"}`, ``, "linux is not an object"},
-		"mounts of other kind": {`{"linux":{},"mounts":{}}`, `{"mounts":[]}`, "cannot merge mounts: it is an object, and a list in the edits"},
-		"deep other kind":      {`{"linux":{"resources":1}}`, `{"linux":{"resources":{"devices":[]}}}`, "cannot merge linux.resources: it is a plain value, and an object in the edits"},
-		"edits a list":         {`{"linux":{}}`, `[]`, "cannot merge the configuration: it is an object, and a list in the edits"},
-		"empty with edits":     {``, `{}`, "cannot merge the configuration: it is null, and an object in the edits"},
+		"mounts of other kind": {`{"linux":{},"mounts":{}}`, `{"mounts":[]}`, "cannot merge mounts: it is an object, but a list in the edits"},
+		"deep other kind":      {`{"linux":{"resources":1}}`, `{"linux":{"resources":{"devices":[]}}}`, "cannot merge linux.resources: it is a plain value, but an object in the edits"},
+		"edits a list":         {`{"linux":{}}`, `[]`, "cannot merge the configuration: it is an object, but a list in the edits"},
+		"empty with edits":     {``, `{}`, "cannot merge the configuration: it is null, but an object in the edits"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := rewrite([]byte(c.config), web().CgroupPath, []byte(c.edits))
@@ -107,8 +107,8 @@ func TestRewriteRefuses(t *testing.T) {
 	}
 }
 
-// FuzzRewrite holds that a rewritten configuration is JSON, has the cgroup
-// path, and is otherwise the one that came in.
+// FuzzRewrite checks that a rewritten configuration is JSON, has the cgroup path,
+// and is otherwise unchanged.
 func FuzzRewrite(f *testing.F) {
 	f.Add(string(readTestdata(f, "config.json")), string(readTestdata(f, "edits.json")))
 	f.Add(`{"linux":{"cgroupsPath":""}}`, ``)

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// defaultRuntime is the runtime of a container without a placement, and of a
-// placement that names none. It is Docker's default, too.
+// defaultRuntime is the runtime of a container whose placement names no runtime,
+// or that has no placement. It is also Docker's default.
 const defaultRuntime = "runc"
 
-// fallbackPath is searched after PATH, which is containerd's: a service
-// manager other than systemd, or a hand-written unit, may have left it short.
+// fallbackPath is searched after PATH. PATH is containerd's, and another service
+// manager or a hand-written unit may have set it short.
 const fallbackPath = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/sbin:/bin"
 
-// find returns the file of the runtime that is called name, which is "" for
-// the default, an absolute path or a name in PATH.
+// find returns the file of a runtime. name is an absolute path, a name in PATH, or
+// "" for the default.
 func (p program) find(name string, env []string) (string, error) {
 	if name == "" {
 		name = defaultRuntime
@@ -36,8 +36,8 @@ func (p program) find(name string, env []string) (string, error) {
 	return file, nil
 }
 
-// isSelf tells whether file is the running program: to exec it would go on
-// for ever.
+// isSelf says whether file is the running program, which would execute itself
+// forever.
 func (p program) isSelf(file string) bool {
 	self, err := os.Stat(p.self)
 	if err != nil {
@@ -51,8 +51,8 @@ func callsItself(name string) error {
 	return fmt.Errorf("OCI runtime %q is dockhost itself: name the one that does the work, such as runc", name)
 }
 
-// lookUp is [os/exec.LookPath] for a given environment, without the packages
-// that os/exec brings along.
+// lookUp does what [os/exec.LookPath] does, for a given environment and without
+// the packages that os/exec imports.
 func lookUp(name string, env []string) (string, error) {
 	if filepath.IsAbs(name) {
 		if err := executable(name); err != nil {
@@ -73,8 +73,7 @@ func lookUp(name string, env []string) (string, error) {
 	return "", fmt.Errorf("cannot find OCI runtime %q in PATH (%s)", name, path)
 }
 
-// pathOf returns the last PATH in env, which is the one that counts for
-// [os.Getenv].
+// pathOf returns the last PATH in env, which is the one that [os.Getenv] returns.
 func pathOf(env []string) string {
 	path := ""
 	for _, entry := range env {

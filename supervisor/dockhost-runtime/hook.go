@@ -10,24 +10,24 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-// The program is also an OCI hook on cgroup v1, whose trees the real runtime
-// knows by one path alone, and does not clean up above it:
+// The program is also an OCI hook on cgroup v1. There the real runtime uses one
+// path for all hierarchies, and removes nothing above it:
 //
-//	dockhost-runtime enter CGROUP CONTROLLER...   moves the container's first process, before its program starts
-//	dockhost-runtime leave CGROUP                 removes the cgroups that are left when the container is gone
+//	dockhost-runtime enter CGROUP CONTROLLER...   moves the container's first process before its program starts
+//	dockhost-runtime leave CGROUP                 removes the empty cgroups after the container's end
 const (
 	hookEnter = "enter"
 	hookLeave = "leave"
 )
 
-// isHook tells whether a command line is a hook's. No OCI runtime has such a
-// command, and a shim's begins with global flags.
+// isHook says whether a command line is that of a hook. No OCI runtime has such
+// commands, and a shim's command line begins with global flags.
 func isHook(args []string) bool {
 	return len(args) > 1 && (args[0] == hookEnter || args[0] == hookLeave)
 }
 
-// hook does the work of a hook and returns the exit status. The runtime puts
-// stderr into its own error.
+// hook runs a hook and returns the exit status. The runtime includes stderr in its
+// own error.
 func (p program) hook(args []string, state io.Reader, stderr io.Writer) int {
 	if args[0] == hookLeave {
 		p.cgroups.prune(args[1])
@@ -40,7 +40,8 @@ func (p program) hook(args []string, state io.Reader, stderr io.Writer) int {
 	return 0
 }
 
-// enter reads the container's state, as the OCI runtime specification has it.
+// enter moves the container's first process. state is the container's state, in
+// the form of the OCI runtime specification.
 func (p program) enter(cgroup string, controllers []string, state io.Reader) error {
 	var container struct {
 		Pid int `json:"pid"`
@@ -54,8 +55,8 @@ func (p program) enter(cgroup string, controllers []string, state io.Reader) err
 	return p.cgroups.enter(cgroup, container.Pid, controllers)
 }
 
-// hooks returns the edits of the OCI configuration that have the real runtime
-// call this program; none on v2.
+// hooks returns the edits of the OCI configuration that make the real runtime call
+// this program; nil on v2, which needs no hooks.
 func (p program) hooks(place placement.Placement) (json.RawMessage, error) {
 	if p.cgroups.unified() {
 		return nil, nil

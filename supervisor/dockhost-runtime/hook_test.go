@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A container that lies in its unit in some of the v1 trees is made by the
-// real runtime in Docker's own place, and moved by a hook.
+// A container that is placed in its unit in some v1 hierarchies only is created in
+// Docker's own cgroup by the real runtime, and moved by a hook.
 func TestCreateInSomeTrees(t *testing.T) {
 	const hooks = `"hooks":{"createRuntime":[{"path":"@bin/self","args":["@bin/self","enter","/system.slice/dockhost@web.service/container","name=systemd","memory"]}],` +
 		`"poststop":[{"path":"@bin/self","args":["@bin/self","leave","/system.slice/dockhost@web.service/container"]}]}`
@@ -58,12 +58,12 @@ func TestEnter(t *testing.T) {
 	}
 	for tree, want := range map[string]string{"systemd": "42", "unified": "42", "memory": "42", "cpuset": "42", "pids": "7\n"} {
 		if got := h.read("cgroup/" + tree + leaf + "/cgroup.procs"); got != want {
-			t.Errorf("in %s lies %q, want %q", tree, got, want)
+			t.Errorf("%s contains process %q, want %q", tree, got, want)
 		}
 	}
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		if got := h.read("cgroup/cpuset" + leaf + "/" + file); got != "1-2\n" {
-			t.Errorf("%s = %q, want what the slice above has", file, got)
+			t.Errorf("%s = %q, want the slice's", file, got)
 		}
 	}
 }
@@ -83,8 +83,8 @@ func TestEnterFails(t *testing.T) {
 	}
 }
 
-// Whatever is left of the container goes, and of the unit where it is not
-// systemd's to remove.
+// The hook removes the container's cgroups, and the unit's where systemd has not
+// created them.
 func TestLeave(t *testing.T) {
 	h := newHost(t)
 	const unit = "/system.slice/web.service"
@@ -100,16 +100,16 @@ func TestLeave(t *testing.T) {
 		"systemd" + unit + "/container": false, "systemd" + unit: true,
 		"memory" + unit + "/container": false, "memory" + unit: true,
 		"pids" + unit: false, "pids/system.slice": true,
-		"other" + unit + "/container": true, // no cgroup tree
+		"other" + unit + "/container": true, // not a cgroup hierarchy
 	} {
 		if _, err := os.Stat(filepath.Join(h.path("cgroup"), path)); (err == nil) != want {
-			t.Errorf("%s is there: %v, want %v", path, err == nil, want)
+			t.Errorf("%s exists: %v, want %v", path, err == nil, want)
 		}
 	}
 }
 
-// Where the supervisor may not, the program moves what lies in the unit's own
-// cgroup. These processes never leave it, for there is no kernel to move them.
+// The program moves the processes in the unit's own cgroup where the supervisor is
+// not permitted to. In this test the processes stay, since no kernel moves them.
 func TestVacate(t *testing.T) {
 	h := newHost(t)
 	h.tree()
@@ -119,6 +119,6 @@ func TestVacate(t *testing.T) {
 	h.place(web())
 	h.wantError(h.run(create), "processes are forked faster than they can be moved out of it")
 	if got := h.read("cgroup" + web().UnitCgroup() + "/supervisor/cgroup.procs"); got != "42" {
-		t.Errorf("in the leaf lies %q, want process 42", got)
+		t.Errorf("the leaf contains process %q, want 42", got)
 	}
 }

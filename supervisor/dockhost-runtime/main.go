@@ -1,12 +1,12 @@
-// Command dockhost-runtime is the OCI runtime that Docker calls for a
-// container that dockhost supervises. It puts the container into the cgroup
-// that the supervisor chose (package placement), and then becomes the real
-// runtime: runc, crun or another. Docker's shim starts it four to five times
-// for each start of a container, so it imports the standard library and
-// package placement alone, starts no goroutine, and holds no state of its own.
+// Command dockhost-runtime is the OCI runtime that Docker calls for a container
+// that dockhost supervises. It puts the container into the cgroup that the
+// supervisor chose (package placement), and then executes the real runtime: runc,
+// crun or another. Docker's shim starts it four to five times for each start of a
+// container, so it imports only the standard library and package placement, starts
+// no goroutine, and keeps no state.
 //
-// It must never stand in the way of a container that dockhost does not
-// manage: such a call reaches runc with its arguments untouched.
+// It must never disturb a container that dockhost does not manage: such a call
+// reaches runc with its arguments unchanged.
 package main
 
 import (

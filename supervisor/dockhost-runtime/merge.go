@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// merge returns base with edit merged into it as package placement documents
-// it: objects member by member, lists by appending, but process.env by
-// name and mounts by destination; any other value is replaced. A null edit,
-// which is how Go encodes an absent list, changes nothing. at is the value's
-// path, "" for the whole configuration.
+// merge returns base with edit merged into it, by the rules of package placement:
+// objects are merged member by member and lists are appended, but process.env is
+// merged by name and mounts by destination. Any other value is replaced. A null
+// edit, which is how Go encodes a nil slice, changes nothing. at is the path of
+// the value, "" for the whole configuration.
 func merge(at string, base, edit json.RawMessage) (json.RawMessage, error) {
 	from, to := kindOf(edit), kindOf(base)
 	switch {
@@ -22,7 +22,7 @@ func merge(at string, base, edit json.RawMessage) (json.RawMessage, error) {
 	case to == kindNone && at != "":
 		return edit, nil
 	case from != to:
-		return nil, fmt.Errorf("cannot merge %s: it is %s, and %s in the edits", called(at), to, from)
+		return nil, fmt.Errorf("cannot merge %s: it is %s, but %s in the edits", called(at), to, from)
 	case from == kindObject:
 		return mergeObjects(at, base, edit)
 	case from == kindList:
@@ -76,9 +76,9 @@ func mergeLists(at string, base, edit json.RawMessage) (json.RawMessage, error) 
 	return encode(items)
 }
 
-// mergeKeyed puts each edit in the place of the first item with its key, so
-// that mounts keep their order, and drops the others that have it; an edit
-// with a key of its own, or none, goes to the end.
+// mergeKeyed replaces the first item with the key of an edit by that edit, so that
+// mounts keep their order, and drops further items with the key. An edit with a
+// new key, or without one, is appended.
 func mergeKeyed(items, edits []json.RawMessage, key func(json.RawMessage) string) []json.RawMessage {
 	for _, edit := range edits {
 		k := key(edit)
@@ -94,7 +94,8 @@ func mergeKeyed(items, edits []json.RawMessage, key func(json.RawMessage) string
 	return items
 }
 
-// variableName returns the name in a JSON string NAME=VALUE, or "".
+// variableName returns the name in a JSON string NAME=VALUE; "" for anything
+// other.
 func variableName(item json.RawMessage) string {
 	var variable string
 	if json.Unmarshal(item, &variable) != nil {
@@ -104,7 +105,7 @@ func variableName(item json.RawMessage) string {
 	return name
 }
 
-// destination returns where an OCI mount is mounted, or "".
+// destination returns the destination of an OCI mount; "" if it has none.
 func destination(item json.RawMessage) string {
 	var mount struct {
 		Destination string `json:"destination"`
@@ -115,7 +116,7 @@ func destination(item json.RawMessage) string {
 	return path.Clean(mount.Destination)
 }
 
-// kind is what a JSON value is, as far as a merge cares.
+// kind is the kind of a JSON value, as far as merge needs it.
 type kind string
 
 const (

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// report says why the program could not do its work, where runc would:
-// appended to the file that --log names, from which Docker's shim takes the
-// last error that it shows ("OCI runtime create failed: ..."), and on stderr.
+// report writes an error where runc would: to stderr, and to the end of the file
+// that --log names. Docker's shim shows the last error in that file ("OCI runtime
+// create failed: ...").
 func report(c call, err error, now time.Time, stderr io.Writer) {
 	_, _ = fmt.Fprintln(stderr, err)
 	if c.log == "" {
@@ -22,14 +22,14 @@ func report(c call, err error, now time.Time, stderr io.Writer) {
 	}
 }
 
-// logLine is one error as logrus, and so runc, writes it. The time must be
-// RFC 3339, or containerd's go-runc skips the whole log.
+// logLine formats an error as logrus does, which runc uses. The time must be RFC
+// 3339, or containerd's go-runc skips the whole log.
 func logLine(format, message string, now time.Time) string {
 	stamp := now.Format(time.RFC3339)
 	if format != "json" {
 		return "time=" + strconv.Quote(stamp) + " level=error msg=" + strconv.Quote(message) + "\n"
 	}
-	line, _ := json.Marshal(struct { // strings alone: it cannot fail
+	line, _ := json.Marshal(struct { // strings only: it cannot fail
 		Level   string `json:"level"`
 		Message string `json:"msg"`
 		Time    string `json:"time"`
@@ -38,7 +38,7 @@ func logLine(format, message string, now time.Time) string {
 }
 
 func appendFile(name, text string) error {
-	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) // #nosec G302 -- the mode that runc gives it
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) // #nosec G302 -- the mode that runc uses
 	if err != nil {
 		return err
 	}

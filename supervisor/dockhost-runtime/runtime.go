@@ -12,25 +12,26 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-// dockersOwn is where Docker's cgroupfs driver puts a container. One that lies
-// in its unit in some v1 trees alone is made there, also with the systemd
-// driver: a scope is gone as soon as systemd sees no process in it.
-const dockersOwn = "/docker/"
+// dockerCgroup is the cgroup in which Docker's cgroupfs driver creates containers.
+// A container that is placed in its unit in only some v1 hierarchies is created
+// there, even with the systemd driver: systemd removes a scope as soon as it sees
+// no process in it.
+const dockerCgroup = "/docker/"
 
-// program is dockhost-runtime with what it takes from the host.
+// program is dockhost-runtime with the paths that it uses on the host.
 type program struct {
 	// placements is the directory of the placements.
 	placements string
-	// cgroups is where the host's cgroup trees are mounted.
+	// cgroups is where the host's cgroup hierarchies are mounted.
 	cgroups cgroups
-	// self is a symbolic link to the program's own file.
+	// self is a symbolic link to the program's own executable.
 	self string
 	// exec replaces the process, as [syscall.Exec] does.
 	exec func(path string, argv, env []string) error
 }
 
-// run becomes the real runtime. It returns only where that is not possible,
-// with the exit status, after it has said why.
+// run executes the real runtime in its place. It returns an exit status only if
+// that is not possible, after it has reported why.
 func (p program) run(args, env []string, stderr io.Writer) int {
 	c := parseCall(args)
 	err := p.become(c, env)
@@ -41,7 +42,8 @@ func (p program) run(args, env []string, stderr io.Writer) int {
 	return 1
 }
 
-// become returns nil only where exec does, that is in a test.
+// become executes the real runtime. It returns nil only in a test, where exec
+// returns.
 func (p program) become(c call, env []string) error {
 	runtime, args, err := p.prepare(c)
 	if err != nil {
@@ -51,16 +53,16 @@ func (p program) become(c call, env []string) error {
 	if err != nil {
 		return err
 	}
-	// crun looks at the name that it was called by: the path is handed on as
-	// it was found, and not with its symbolic links resolved.
+	// crun depends on the name by which it is called: the path keeps its symbolic
+	// links.
 	if err := p.exec(file, append([]string{file}, args...), env); err != nil {
 		return fmt.Errorf("exec %s: %w", file, err)
 	}
 	return nil
 }
 
-// prepare returns the real runtime's name and arguments, and puts a container
-// that is about to be made into its place.
+// prepare returns the real runtime's name and arguments. If the call creates a
+// container, prepare places it first.
 func (p program) prepare(c call) (runtime string, args []string, err error) {
 	if c.id == "" {
 		return defaultRuntime, c.args, nil
@@ -70,22 +72,22 @@ func (p program) prepare(c call) (runtime string, args []string, err error) {
 	if !placed && !errors.Is(err, fs.ErrNotExist) {
 		return "", nil, err
 	}
-	if c.births() {
-		if err := p.birth(c, place, placed); err != nil {
+	if c.creates() {
+		if err := p.prepareBundle(c, place, placed); err != nil {
 			return "", nil, err
 		}
 	}
 	if !placed {
 		return defaultRuntime, c.args, nil
 	}
-	// The place is a path, and not the SLICE:PREFIX:NAME that a runtime asks
-	// of its caller when systemd is to make the cgroup.
+	// The placement is a path. With --systemd-cgroup a runtime would expect
+	// SLICE:PREFIX:NAME.
 	return place.Runtime, c.withoutSystemdCgroup(), nil
 }
 
-// birth rewrites the bundle's configuration for a container with a placement,
-// and refuses one that belongs to a unit which does not run.
-func (p program) birth(c call, place placement.Placement, placed bool) error {
+// prepareBundle rewrites the bundle's configuration for a container with a
+// placement. It refuses a container whose unit does not run.
+func (p program) prepareBundle(c call, place placement.Placement, placed bool) error {
 	file := filepath.Join(c.bundle, "config.json")
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -101,8 +103,8 @@ func (p program) birth(c call, place placement.Placement, placed bool) error {
 		}
 		return nil
 	}
-	// systemd removes the unit's cgroup when the unit has ended, and the real
-	// runtime would make it again, outside of any unit.
+	// systemd removes the unit's cgroup when the unit ends. The real runtime would
+	// create it again, outside any unit.
 	if !p.cgroups.exist(place.UnitCgroup()) {
 		return notRunning(place.Unit)
 	}
@@ -112,7 +114,7 @@ func (p program) birth(c call, place placement.Placement, placed bool) error {
 	return nil
 }
 
-// place makes room for the container in its unit, and puts its place into the
+// place makes room for the container in its unit, and writes its cgroup into the
 // configuration.
 func (p program) place(id, file string, config []byte, place placement.Placement) error {
 	if err := p.cgroups.vacate(place.UnitCgroup()); err != nil {
@@ -120,7 +122,7 @@ func (p program) place(id, file string, config []byte, place placement.Placement
 	}
 	path := place.CgroupPath
 	if len(place.Controllers) > 0 && !p.cgroups.unified() {
-		path = dockersOwn + id
+		path = dockerCgroup + id
 	}
 	hooks, err := p.hooks(place)
 	if err != nil {
@@ -137,8 +139,8 @@ func notRunning(unit string) error {
 	return fmt.Errorf("container belongs to %s, which is not running (start it with: systemctl start %s)", unit, unit)
 }
 
-// replaceFile puts content in the place of file, atomically and with the same
-// mode. It does not sync: a bundle lies on a tmpfs and dies with the host.
+// replaceFile replaces the content of file atomically and keeps its mode. It does
+// not sync: a bundle is on a tmpfs.
 func replaceFile(file string, content []byte) error {
 	info, err := os.Stat(file)
 	if err != nil {

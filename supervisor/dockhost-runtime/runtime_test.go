@@ -13,13 +13,13 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-// host is a directory tree with what the program looks at on a real host.
+// host is a directory tree with the files that the program reads on a real host.
 type host struct {
 	t      *testing.T
 	dir    string
 	env    []string
 	stderr strings.Builder
-	// ran is the command line that the program became.
+	// ran is the command line that the program executed.
 	ran []string
 	// execErr is what exec returns.
 	execErr error
@@ -81,7 +81,7 @@ func (h *host) place(p placement.Placement) {
 	}
 }
 
-// tree makes the host one of cgroup v2, or of v1 with these trees.
+// tree makes the host one of cgroup v2, or of v1 with these hierarchies.
 func (h *host) tree(v1 ...string) {
 	h.t.Helper()
 	if len(v1) == 0 {
@@ -93,7 +93,7 @@ func (h *host) tree(v1 ...string) {
 	}
 }
 
-// cgroup makes a cgroup in which these processes lie.
+// cgroup creates a cgroup with these processes.
 func (h *host) cgroup(path, procs string) {
 	h.t.Helper()
 	h.mkdir("cgroup/" + path)
@@ -114,7 +114,7 @@ func (h *host) run(args string) int {
 		self:       h.path("self"),
 		exec: func(path string, argv, env []string) error {
 			if path != argv[0] || !slices.Equal(env, h.env) {
-				h.t.Errorf("exec(%q, %q, %q), want the path as the first argument and the environment untouched", path, argv, env)
+				h.t.Errorf("exec(%q, %q, %q), want the path as the first argument and the environment unchanged", path, argv, env)
 			}
 			h.ran = argv
 			return h.execErr
@@ -123,7 +123,7 @@ func (h *host) run(args string) int {
 	return p.run(h.split(args), h.env, &h.stderr)
 }
 
-// split cuts a command line at blanks, with @ standing for the host's tree.
+// split splits a command line at blanks; @ stands for the host's directory.
 func (h *host) split(args string) []string {
 	return strings.Fields(strings.ReplaceAll(args, "@", h.dir+"/"))
 }
@@ -215,7 +215,7 @@ func TestCreateInPlace(t *testing.T) {
 				t.Errorf("config.json has mode %v, want 0640", info.Mode())
 			}
 			if left, _ := os.ReadDir(h.path("bundle")); len(left) != 1 {
-				t.Errorf("the bundle holds %v, want config.json alone", left)
+				t.Errorf("the bundle contains %v, want config.json only", left)
 			}
 		})
 	}

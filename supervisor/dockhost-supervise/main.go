@@ -1,7 +1,7 @@
-// Command dockhost-supervise runs one container within the systemd unit that
-// it is called from. It is what stays resident beside each container, so it is
-// a program of its own: without cobra, Compose and the docker command's flags,
-// each of which would cost every start time and every container memory.
+// Command dockhost-supervise runs one container in the systemd unit that calls
+// it. One process of it stays resident for each container. So it is a program of
+// its own, without cobra, Compose and the flags of the docker command, which
+// would take time at each start and memory for each container.
 package main
 
 import (
@@ -29,21 +29,21 @@ func main() {
 	os.Exit(run(os.Args))
 }
 
-// run is main with an exit status: the container's.
+// run returns the exit status: the container's.
 func run(args []string) int {
 	if len(args) != 2 {
 		fmt.Fprintf(os.Stderr, "usage: %s NAME|/DECLARATION\n", args[0])
 		return supervisor.ExitNotRun
 	}
-	// Before anything else: until then they would end the process.
+	// Before anything else: until then these signals end the process.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, supervisor.Signals(nil)...)
-	// It waits nearly always: a second processor would cost memory, and wakeups
-	// of threads that look for work, and gain nothing.
+	// The program nearly always waits. A second processor would take memory and wake
+	// up threads that look for work.
 	runtime.GOMAXPROCS(1)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	// Or a reader of the output that goes away would end the supervisor.
+	// Otherwise the supervisor would end when a reader of its output goes away.
 	signal.Ignore(syscall.SIGPIPE)
 	log := systemd.NewLogger("dockhost", os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
 	code, err := supervise(ctx, args[1], signals, log)
@@ -69,7 +69,7 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 	defer units.Close()
 	notify := &systemd.Paced{}
 	defer notify.Flush()
-	unit, _, _ := systemd.Cgroups{}.OwnUnit() // none outside systemd; Run asks again, and says why
+	unit, _, _ := systemd.Cgroups{}.OwnUnit() // "" outside a unit; Run reports the error
 	stdout, stderr := systemd.OutputStreams(cmp.Or(declared.Name, strings.TrimSuffix(unit, ".service")), unit)
 	return supervisor.New(supervisor.Options{
 		Container: declared,
@@ -86,7 +86,7 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 	}).Run(ctx)
 }
 
-// program is the path of dockhost: /usr/bin/dockhost beside
+// program returns the path of dockhost: /usr/bin/dockhost for
 // /usr/libexec/dockhost/dockhost-supervise, and likewise below /opt.
 func program() string {
 	own, err := os.Executable()
@@ -96,8 +96,8 @@ func program() string {
 	return filepath.Join(filepath.Dir(own), "../../bin/dockhost")
 }
 
-// declaration is what to run: an assigned container by its name, or whatever
-// is declared in a file, which `dockhost run` leaves open for this program.
+// declaration returns the container to run: an assigned one by its name, or the
+// one in a file, which `dockhost run` passes as an open file descriptor.
 func declaration(dir rundir.Dir, what string) (*spec.Container, error) {
 	if !strings.HasPrefix(what, "/") {
 		return dir.Container(what)

@@ -1,7 +1,7 @@
 // Package placement is what the supervisor tells dockhost-runtime about one
-// container: where it is born, which OCI runtime makes it, and what is merged
-// into its OCI configuration. It must import the standard library alone, since
-// the runtime is started several times for each start of a container.
+// container: its cgroup, its OCI runtime, and what to merge into its OCI
+// configuration. It imports the standard library only, since dockhost-runtime is
+// started several times for each start of a container.
 package placement
 
 import (
@@ -14,42 +14,41 @@ import (
 	"strings"
 )
 
-// Dir is where placements lie, one file for each container, named by its id.
-// It is root:docker 0770: who may speak to Docker may place a container.
+// Dir is the directory of the placements, one file for each container, named by
+// its id. It is root:docker 0770: members of docker may place containers.
 const Dir = "/run/dockhost/runtime"
 
-// SupervisorLeaf is the cgroup, below the unit's own, that is left to what
-// runs in the unit beside the container.
+// SupervisorLeaf is the cgroup below the unit's own for the unit's processes
+// outside the container.
 const SupervisorLeaf = "supervisor"
 
-// Placement is one container's place.
+// Placement is where one container is born, and how.
 type Placement struct {
 	// Unit is the systemd unit that the container belongs to.
 	Unit string `json:"unit"`
-	// CgroupPath is where the container is born, as linux.cgroupsPath of the
+	// CgroupPath is the container's cgroup, in the form of linux.cgroupsPath in the
 	// OCI runtime specification: absolute from the cgroup root, and below the
 	// unit's own cgroup.
 	CgroupPath string `json:"cgroup_path"`
 	// Controllers names the cgroup v1 hierarchies ("name=systemd", "memory") in
-	// which the container is put into CgroupPath, before its program starts; in
-	// the others it lies where Docker's cgroupfs driver puts its own. Empty is
-	// all of them, and what there is on v2.
+	// which the container is moved into CgroupPath before its program starts. In
+	// the others it stays in the cgroup of Docker's cgroupfs driver. Empty means
+	// all hierarchies, and the only one of v2.
 	Controllers []string `json:"controllers,omitempty"`
-	// Runtime is the OCI runtime that does the work, a name in PATH or an
-	// absolute path; "" is runc. It is the program, not the name that Docker
-	// has registered it by.
+	// Runtime is the program of the OCI runtime that does the work, a name in PATH
+	// or an absolute path; "" means runc. It is not the name under which the
+	// runtime is registered with Docker.
 	Runtime string `json:"runtime,omitempty"`
-	// Edits is an OCI runtime configuration that holds only what is to be
-	// merged into the container's own: objects are merged, lists are
-	// appended, process.env by name and mounts by destination; null changes
-	// nothing.
+	// Edits is an OCI runtime configuration to merge into the container's own:
+	// objects are merged, lists are appended, process.env is merged by name and
+	// mounts by destination; null changes nothing.
 	Edits json.RawMessage `json:"edits,omitempty"`
-	// Devices are the qualified names of the CDI devices that the edits give to
-	// the container, GPUs the UUIDs of the GPUs and MIG instances among them, as
-	// far as they are known. They are for others to read.
+	// Devices are the qualified names of the CDI devices that the edits add, GPUs
+	// the UUIDs of the GPUs and MIG instances among them, as far as they are known.
+	// dockhost-runtime does not use them; the agent reads them.
 	Devices []string `json:"devices,omitempty"`
 	GPUs    []string `json:"gpus,omitempty"`
-	// Exclusive says that no other container may have any of them.
+	// Exclusive says that no other container may use any of these GPUs.
 	Exclusive bool `json:"exclusive,omitempty"`
 }
 
@@ -57,8 +56,8 @@ type Placement struct {
 // cgroup root. It exists for as long as the unit runs.
 func (p Placement) UnitCgroup() string { return filepath.Dir(p.CgroupPath) }
 
-// validate says what a placement lacks: a runtime would take a relative
-// cgroup path as one below its own cgroup, and make it without complaint.
+// validate checks the placement: a runtime would create a relative cgroup path
+// below its own cgroup without an error.
 func (p Placement) validate() error {
 	if p.Unit == "" {
 		return errors.New("unit is empty")
@@ -74,30 +73,29 @@ func (p Placement) validate() error {
 	return nil
 }
 
-// HierarchyDir is the directory below /sys/fs/cgroup where the v1 hierarchy of
-// a controller is mounted ("memory", "cpu,cpuacct", "name=systemd").
+// HierarchyDir returns the directory below /sys/fs/cgroup where the v1 hierarchy
+// of a controller is mounted ("memory", "cpu,cpuacct", "name=systemd").
 func HierarchyDir(controller string) string { return strings.TrimPrefix(controller, "name=") }
 
-// markPrefix and markSuffix frame the unit's name in the CgroupParent of a
-// managed container. The suffix is what Docker's systemd cgroup driver asks
-// of a parent; neither driver creates such a cgroup, for dockhost-runtime
-// replaces the path that is made of it.
+// markPrefix and markSuffix enclose the unit's name in the CgroupParent of a
+// managed container. Docker's systemd cgroup driver requires the suffix. Neither
+// driver creates such a cgroup: dockhost-runtime replaces the path.
 const (
 	markPrefix = "/dockhost/"
 	markSuffix = ".slice"
 )
 
-// CgroupParent is the HostConfig.CgroupParent of a container that belongs to
-// unit. Docker keeps it across reboots, so that dockhost-runtime knows a
-// managed container, and its unit, also when there is no placement.
+// CgroupParent returns the HostConfig.CgroupParent of a container that belongs to
+// unit. Docker keeps it across reboots, so that dockhost-runtime recognizes a
+// managed container, and its unit, even without a placement.
 func CgroupParent(unit string) string {
 	return markPrefix + unit + markSuffix
 }
 
-// UnitOf returns the unit that a linux.cgroupsPath made by Docker from
-// CgroupParent belongs to, and false for a container that dockhost does not
-// manage. Docker writes PARENT:docker:ID with its systemd cgroup driver and
-// PARENT/ID with cgroupfs.
+// UnitOf returns the unit of a linux.cgroupsPath that Docker has built from
+// CgroupParent, and false for a container that dockhost does not manage. Docker
+// writes PARENT:docker:ID with its systemd cgroup driver and PARENT/ID with
+// cgroupfs.
 func UnitOf(cgroupsPath string) (string, bool) {
 	rest, found := strings.CutPrefix(cgroupsPath, markPrefix)
 	if !found {
@@ -111,7 +109,7 @@ func UnitOf(cgroupsPath string) (string, bool) {
 	return "", false
 }
 
-// Write stores the placement of the container id in dir, atomically.
+// Write writes the placement of the container id to dir, atomically.
 func Write(dir, id string, p Placement) error {
 	if err := p.validate(); err != nil {
 		return fmt.Errorf("write placement of %s: %w", id, err)
@@ -120,8 +118,8 @@ func Write(dir, id string, p Placement) error {
 	if err != nil {
 		return fmt.Errorf("write placement of %s: %w", id, err)
 	}
-	// Only the supervisor of this container writes here. What it leaves when it
-	// is killed in between goes with the placement.
+	// Only the supervisor of this container writes this file. If it is killed in
+	// between, Remove removes the temporary file.
 	tmp := unfinished(dir, id)
 	file, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -141,8 +139,8 @@ func Write(dir, id string, p Placement) error {
 	return nil
 }
 
-// OfUnit returns the ids of the containers that have a placement in the unit.
-// Files that are none it leaves out.
+// OfUnit returns the ids of the containers with a placement in the unit. It skips
+// files that are not placements.
 func OfUnit(dir, unit string) ([]string, error) {
 	all, err := All(dir)
 	var ids []string
@@ -155,8 +153,8 @@ func OfUnit(dir, unit string) ([]string, error) {
 	return ids, err
 }
 
-// All returns the placements of all containers by their ids. Files that are
-// none it leaves out.
+// All returns the placements of all containers by their ids. It skips files that
+// are not placements.
 func All(dir string) (map[string]Placement, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -175,8 +173,8 @@ func All(dir string) (map[string]Placement, error) {
 	return all, nil
 }
 
-// Read returns the placement of the container id. The error is
-// [os.ErrNotExist] when there is none.
+// Read returns the placement of the container id. The error is [os.ErrNotExist]
+// when the container has no placement.
 func Read(dir, id string) (Placement, error) {
 	raw, err := os.ReadFile(path(dir, id))
 	if err != nil {
@@ -192,7 +190,8 @@ func Read(dir, id string) (Placement, error) {
 	return p, nil
 }
 
-// Remove forgets the placement of the container id; none is no error.
+// Remove removes the placement of the container id. A missing one is not an
+// error.
 func Remove(dir, id string) error {
 	for _, file := range []string{unfinished(dir, id), path(dir, id)} {
 		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -202,6 +201,7 @@ func Remove(dir, id string) error {
 	return nil
 }
 
+// unfinished is the temporary file of [Write].
 func unfinished(dir, id string) string { return filepath.Join(dir, ".tmp-"+id) }
 
 func path(dir, id string) string { return filepath.Join(dir, id+".json") }

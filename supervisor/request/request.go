@@ -1,6 +1,6 @@
-// Package request is what the Engine is asked for on behalf of a container:
-// what was declared, and what makes the container its unit's. It is pure, for
-// the supervisor, which sends it, and for `dockhostctl render`, which shows it.
+// Package request builds the request that creates a container: its declaration,
+// and what ties the container to its unit. It touches nothing, since the
+// supervisor sends the request and `dockhostctl render` only shows it.
 package request
 
 import (
@@ -18,44 +18,46 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-// Labels of the containers that dockhost makes.
+// Labels of the containers that dockhost creates.
 const (
 	// LabelUnit names the systemd unit that the container belongs to.
 	LabelUnit = "dockhost.unit"
-	// LabelSupervisor identifies the process that made it.
+	// LabelSupervisor identifies the process that created it.
 	LabelSupervisor = "dockhost.supervisor"
-	// LabelConfigHash is the [spec.Container.Hash] it was made of.
+	// LabelConfigHash is the [spec.Container.Hash] of its declaration.
 	LabelConfigHash = "dockhost.config-hash"
 )
 
 const (
-	// NotifyTarget is where a container with notify: container finds the socket.
+	// NotifyTarget is the path of the notify socket in a container with notify:
+	// container.
 	NotifyTarget = "/run/dockhost/notify.sock"
-	// SocketPrefix and a pid are the name of that socket on the host, in the
-	// directory of placements.
+	// SocketPrefix and the supervisor's pid are the name of that socket on the host,
+	// in the directory of placements.
 	SocketPrefix = "notify-"
 )
 
-// Host is what of a request is known on the host alone.
+// Host is the part of a request that is known only on the host.
 type Host struct {
-	// Unit is the supervisor's systemd unit, "" where it runs in none.
+	// Unit is the supervisor's systemd unit; "" if it does not run in one.
 	Unit string
-	// Supervisor identifies the supervisor.
+	// Supervisor identifies the supervisor's process.
 	Supervisor string
 	// ConfigHash is the container's hash.
 	ConfigHash string
 	// FileEnv are the variables of the container's env files: NAME=VALUE.
 	FileEnv []string
-	// NotifySocket is the socket that the container speaks to, "" for none.
+	// NotifySocket is the path of the notify socket on the host; "" for none.
 	NotifySocket string
-	// Watchdog is how often it is to do so, 0 where nobody waits for it.
+	// Watchdog is the unit's WatchdogSec=, which the container then has to meet; 0
+	// for none.
 	Watchdog time.Duration
 }
 
-// Make returns the request. It changes nothing of the container.
+// Make returns the request. It does not change c.
 func Make(c *spec.Container, h Host) engine.CreateRequest {
 	config, host := *c.Config, *c.HostConfig
-	// The declared variables come last and win, as Compose has it.
+	// The declared variables come last and win, as in Compose.
 	config.Env = append(slices.Clone(h.FileEnv), config.Env...)
 	config.Labels = maps.Clone(config.Labels)
 	if config.Labels == nil {
@@ -78,7 +80,7 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	}
 }
 
-// addSocket gives the container what sd_notify(3) looks for.
+// addSocket gives the container the socket and the variables of sd_notify(3).
 func addSocket(config *container.Config, host *container.HostConfig, h Host) {
 	config.Env = slices.DeleteFunc(config.Env, func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")

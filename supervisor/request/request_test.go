@@ -47,7 +47,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// Outside of a unit the container is Docker's own business.
+// Outside a unit Docker chooses the container's cgroup and runtime.
 func TestMakeWithoutUnit(t *testing.T) {
 	got := Make(declared(), Host{Supervisor: "me"})
 	if got.HostConfig.Runtime != "crun" || got.HostConfig.CgroupParent != "" || got.Config.Labels[LabelUnit] != "" {

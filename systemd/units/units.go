@@ -1,12 +1,12 @@
-// Package units holds dockhost's unit files, and the one that programs show.
+// Package units has dockhost's unit files and embeds the one that programs show.
 package units
 
 import _ "embed"
 
-// Container is the text of the unit of one container, dockhost@.service.
+// Container is the text of dockhost@.service, the unit of a container.
 //
 //go:embed dockhost@.service
 var Container string
 
-// ContainerPath is where a package installs that unit.
+// ContainerPath is the path at which packages install that unit.
 const ContainerPath = "/usr/lib/systemd/system/dockhost@.service"

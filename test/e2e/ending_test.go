@@ -495,7 +495,7 @@ func TestCommandNotRun(t *testing.T) {
 	}
 }
 
-// Who is killed for want of memory is told which limit it was, and how much.
+// A container that is killed for its memory use fails with the limit that it reached.
 func TestOutOfMemory(t *testing.T) {
 	tests := []struct {
 		name string
@@ -515,7 +515,7 @@ func TestOutOfMemory(t *testing.T) {
 			h.ready("app")
 			h.run("curl -s -X POST 'localhost:8080/eat?mb=150' || true")
 			h.unitFails("137")
-			h.saysWhy("container was killed for want of memory (exit code 137): " + test.why)
+			h.saysWhy("container was killed: out of memory (exit code 137): " + test.why)
 			h.stopsFailed()
 		})
 	}

@@ -170,8 +170,8 @@ func TestGPURefused(t *testing.T) {
 	}
 	refused("gpus: all", "there-is-none", "this host has no NVIDIA GPU (choose a machine with one, or remove gpus)")
 	h.driver()
-	refused("gpus: [{count: 3}]", "there-is-none", "3 GPUs are asked for, and this host has 2")
-	refused(`gpus: [{device_ids: ["5"]}]`, "there-is-none", "GPU 5 is asked for, and this host has GPUs 0 and 1")
+	refused("gpus: [{count: 3}]", "there-is-none", "3 GPUs are requested, but this host has 2")
+	refused(`gpus: [{device_ids: ["5"]}]`, "there-is-none", "GPU 5 is requested, but this host has GPUs 0 and 1")
 }
 
 // A container may wait for its GPU, and takes it when it comes.
@@ -206,7 +206,7 @@ func TestGPUExclusive(t *testing.T) {
 	h.ready("split")
 	h.eventually("the taker is refused", func() error {
 		c, err := h.container("taker")
-		if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, "GPU 0 is asked for by dockhost@mine.service, too, and that one is to have it alone")) {
+		if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, "GPU 0 is also claimed by dockhost@mine.service, and that unit needs it exclusively")) {
 			err = fmt.Errorf("it is %+v", c)
 		}
 		return err

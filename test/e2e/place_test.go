@@ -406,7 +406,7 @@ func TestSomeTrees(t *testing.T) {
 			const unit, in = "trees.service", "/system.slice/trees.service/container"
 			if h.unified() {
 				h.inPlace("trees", unit)
-				if log := h.said(unit); strings.Count(log, "one cgroup tree") != 1 {
+				if log := h.said(unit); strings.Count(log, "one cgroup hierarchy") != 1 {
 					t.Errorf("the journal does not say once that there is one tree: %s", log)
 				}
 				h.wentClean("trees", unit)

@@ -231,7 +231,7 @@ func TestRunNameTaken(t *testing.T) {
 	}
 	h.run("systemctl stop one; docker run -d --name app localhost:5000/app:1")
 	h.try("timeout 60 systemctl start two")
-	if said := h.journal("two.service"); !strings.Contains(said, `a container named "app" exists that dockhost did not make (remove it: docker rm -f app)`) {
+	if said := h.journal("two.service"); !strings.Contains(said, `a container named "app" exists that dockhost did not create (remove it: docker rm -f app)`) {
 		t.Errorf("the second unit says %s", said)
 	}
 }

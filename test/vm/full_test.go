@@ -63,7 +63,7 @@ func (m *machine) eats(why string) {
 		return m.serves("1")
 	})
 	journal := m.run("journalctl --no-pager -o cat -u dockhost@app.service _SYSTEMD_INVOCATION_ID=" + invocation)
-	if want := "container was killed for want of memory (exit code 137): " + why; !strings.Contains(journal, want) {
+	if want := "container was killed: out of memory (exit code 137): " + why; !strings.Contains(journal, want) {
 		m.Errorf("the journal does not say %q:\n%s", want, journal)
 	}
 }

@@ -113,7 +113,7 @@ func TestContainer(t *testing.T) {
 		}
 	}
 	attached, err := gpu.Attach(t.Context(), gpu.Machine{Root: "/"},
-		&spec.GPU{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}, nil, func(m attachment.Message) { t.Log(m.Status + m.Warning) })
+		&spec.GPUNeeds{Requests: []spec.GPURequest{{Count: spec.AllGPUs}}}, nil, func(m attachment.Message) { t.Log(m.Status + m.Warning) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Info describes the Engine.
+type Info struct {
+	// Version is the Engine's version ("26.1.5+dfsg1").
+	Version string
+	// Root is the directory of its images and containers, usually "/var/lib/docker".
+	Root string
+	// Driver is the storage driver, such as overlay2. Snapshotter says that images
+	// are in containerd's image store and that Driver is a snapshotter.
+	Driver      string
+	Snapshotter bool
+	// LiveRestore says whether containers keep running while the Engine is down.
+	LiveRestore bool
+	// Runtimes maps the name of each registered OCI runtime to its path.
+	Runtimes map[string]string
+	// Mirrors are the mirrors of Docker Hub. InsecureRegistries are hosts and networks
+	// whose registries need no certificate. The others are the Engine's proxy
+	// settings; passwords in them are masked.
+	Mirrors, InsecureRegistries    []string
+	HTTPProxy, HTTPSProxy, NoProxy string
+}
+
+// Info returns the Engine's version and configuration.
+func (c *Client) Info(ctx context.Context) (Info, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	info, err := c.api.Info(ctx)
+	if err != nil {
+		return Info{}, fmt.Errorf("ask Docker for its configuration: %w", translate(err))
+	}
+	runtimes := make(map[string]string, len(info.Runtimes))
+	for name, runtime := range info.Runtimes {
+		runtimes[name] = runtime.Path
+	}
+	var mirrors, insecure []string
+	if registries := info.RegistryConfig; registries != nil {
+		mirrors = registries.Mirrors
+		for _, network := range registries.InsecureRegistryCIDRs {
+			insecure = append(insecure, network.String())
+		}
+		for host, index := range registries.IndexConfigs {
+			if !index.Secure {
+				insecure = append(insecure, host)
+			}
+		}
+	}
+	return Info{
+		Mirrors: mirrors, InsecureRegistries: insecure,
+		HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy,
+		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes,
+		Driver: info.Driver, Snapshotter: slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}),
+	}, nil
+}
+
+// Runtimes maps the name of each OCI runtime that is registered with the Engine to
+// its path.
+func (c *Client) Runtimes(ctx context.Context) (map[string]string, error) {
+	info, err := c.Info(ctx)
+	return info.Runtimes, err
+}

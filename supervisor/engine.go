@@ -1,0 +1,77 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/backoff"
+)
+
+// dockerEngine is what the supervisor calls on Docker Engine; each of its parts
+// takes the part of it that it needs. [engine.Client] implements it.
+type dockerEngine interface {
+	pinger
+	imageSource
+	containerMaker
+	containerRunner
+	containerWatcher
+	outputSource
+	CloseIdle()
+}
+
+// pinger says whether the Engine answers, and where it listens.
+type pinger interface {
+	Ping(ctx context.Context) error
+	Host() string
+}
+
+// inspector describes a container.
+type inspector interface {
+	Inspect(ctx context.Context, id string) (engine.Container, error)
+}
+
+// containerRunner acts on a container that was created.
+type containerRunner interface {
+	Start(ctx context.Context, id string) error
+	stopEngine
+	reloadEngine
+}
+
+// containerWatcher tells what happens to a container.
+type containerWatcher interface {
+	inspector
+	eventSource
+	Wait(ctx context.Context, id string) <-chan engine.Exit
+	WaitEnded(ctx context.Context, id string) <-chan engine.Exit
+	Info(ctx context.Context) (engine.Info, error)
+}
+
+// eventSource sends the named events of a container. It closes the channel when
+// the Engine goes away.
+type eventSource interface {
+	Events(ctx context.Context, id string, actions ...string) <-chan engine.Event
+}
+
+// awaitEngine returns nil once the Engine answers, and an error when ctx ends
+// before.
+func awaitEngine(ctx context.Context, docker pinger, report *reporter) error {
+	tries := backoff.Backoff{Next: 100 * time.Millisecond, Cap: 5 * time.Second}
+	for {
+		err := docker.Ping(ctx)
+		if err == nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		waitErr := tries.Wait(ctx, func(d time.Duration) {
+			report.notify.ExtendTimeout(d + timeoutMargin)
+			report.notify.Status(fmt.Sprintf("waiting for Docker at %s: %s", docker.Host(), firstLine(err.Error())))
+		})
+		report.trouble("docker does not answer, trying again",
+			fmt.Errorf("wait for Docker at %s (is docker.service running?): %w", docker.Host(), err))
+		if waitErr != nil {
+			return waitErr
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// endingFor bounds how long a process may take between leaving its cgroup and
+// its end.
+const endingFor = time.Second
+
+// The exit statuses of docker run for a command that could not be run.
+const (
+	exitNotInvoked = 126
+	exitNotFound   = 127
+)
+
+// launcher starts the container and checks that it was born in the unit.
+type launcher struct {
+	engine    launchEngine
+	container *spec.Container
+	unit      *unit
+}
+
+// launchEngine starts containers.
+type launchEngine interface {
+	inspector
+	Start(ctx context.Context, id string) error
+}
+
+// start starts the container; nil means that it runs.
+func (l *launcher) start(ctx context.Context, id string) *ending {
+	if err := l.engine.Start(ctx, id); err != nil {
+		return &ending{code: l.statusOf(ctx, id), err: l.explain(ctx, err)}
+	}
+	return nil
+}
+
+// statusOf returns the exit status for a container that could not be started.
+// Its exit code says whether the command was to blame.
+func (l *launcher) statusOf(ctx context.Context, id string) int {
+	container, err := l.engine.Inspect(ctx, id)
+	if err == nil && (container.ExitCode == exitNotInvoked || container.ExitCode == exitNotFound) {
+		return container.ExitCode
+	}
+	return ExitNotRun
+}
+
+// explain adds the port that another program uses to the Engine's error.
+func (l *launcher) explain(ctx context.Context, err error) error {
+	for _, port := range engine.HostPorts(l.container.HostConfig.PortBindings) {
+		if port.InUse(ctx) {
+			return fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
+		}
+	}
+	return err
+}
+
+// adopt finds the first process of a container that was started, checks its
+// place and writes its pid file.
+func (l *launcher) adopt(ctx context.Context, c *running) error {
+	if err := l.verifyPlace(ctx, c); err != nil {
+		return err
+	}
+	return writePIDFile(l.container, c.process.id())
+}
+
+// verifyPlace opens the container's process, unless it has ended already, and
+// checks that it was born in the unit's cgroup, where there is a unit.
+func (l *launcher) verifyPlace(ctx context.Context, c *running) error {
+	container, err := l.engine.Inspect(ctx, c.id)
+	if err != nil {
+		return err
+	}
+	c.stopSignal = stopSignal(container.StopSignal)
+	if container.Pid == 0 {
+		return nil
+	}
+	// Opened first and checked afterwards: if another process had the pid by now,
+	// it would not be in the unit.
+	p, err := openProcess(container.Pid)
+	if err != nil {
+		return nil //nolint:nilerr // it has ended in between: Docker reports its exit
+	}
+	c.process, c.gone = p, p.ended()
+	if l.unit.cgroup == "" {
+		return nil
+	}
+	holds, cgroup, err := l.unit.cgroups.Holds(l.unit.cgroup, container.Pid, l.unit.controllers...)
+	if err != nil {
+		return nil //nolint:nilerr // as above
+	}
+	if !holds && (cgroup != "/" || !isEnding(ctx, c.gone)) {
+		return fmt.Errorf("container was born in cgroup %q and not below %q, so it was stopped (is the runtime right? run: dockhost setup --check)", cgroup, l.unit.cgroup)
+	}
+	return nil
+}
+
+// isEnding says whether a process in the root cgroup is about to end: on cgroup
+// v1 the kernel moves it there a moment before its end.
+func isEnding(ctx context.Context, gone <-chan struct{}) bool {
+	timer := time.NewTimer(endingFor)
+	defer timer.Stop()
+	select {
+	case <-gone:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}

@@ -1,0 +1,58 @@
+package supervisor
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseMessage(t *testing.T) {
+	text := func(s string) *string { return &s }
+	tests := []struct {
+		text string
+		want message
+	}{
+		{"", message{}},
+		{"READY=1", message{ready: true}},
+		{"READY=0", message{}},
+		{"READY=1\nSTATUS=serving\n", message{ready: true, status: text("serving")}},
+		{"STATUS=", message{status: text("")}},
+		{"STATUS=a\x1b[2J=b\tc\xff", message{status: text("a [2J=b c�")}},
+		{"STATUS=" + strings.Repeat("ä", 300), message{status: text(strings.Repeat("ä", 256) + "...")}},
+		{"WATCHDOG=1", message{pass: []string{"WATCHDOG=1"}}},
+		{"WATCHDOG=trigger\nWATCHDOG=2", message{pass: []string{"WATCHDOG=trigger"}}},
+		{"ERRNO=2\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=5\nWATCHDOG_USEC=7", message{pass: []string{"ERRNO=2", "STOPPING=1", "EXTEND_TIMEOUT_USEC=5", "WATCHDOG_USEC=7"}}},
+		{"ERRNO=-2\nEXTEND_TIMEOUT_USEC=x\nSTOPPING=yes", message{}},
+		{"RELOADING=1\nMONOTONIC_USEC=123", message{reloading: true, pass: []string{"RELOADING=1", "MONOTONIC_USEC=123"}}},
+		{"MAINPID=1\nMAINPIDFDID=2\nFDSTORE=1\nFDNAME=a\nFDPOLL=0\nBARRIER=1\nNOTIFYACCESS=all\nX_OWN=1\nnonsense", message{}},
+	}
+	for _, test := range tests {
+		if diff := cmp.Diff(test.want, parseMessage(test.text), cmp.AllowUnexported(message{})); diff != "" {
+			t.Errorf("parseMessage(%q) (-want +got):\n%s", test.text, diff)
+		}
+	}
+	if got := parseMessage("RELOADING=1\nMONOTONIC_USEC=soon").pass; len(got) != 2 || !strings.HasPrefix(got[1], "MONOTONIC_USEC=") || got[1] == "MONOTONIC_USEC=soon" {
+		t.Errorf("a reload without a time is passed on as %q, want the supervisor's time", got)
+	}
+}
+
+func FuzzParseMessage(f *testing.F) {
+	for _, text := range []string{"READY=1\nSTATUS=x", "RELOADING=1\nMONOTONIC_USEC=1", "=\n=", "STATUS=\x00\x1b"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m := parseMessage(text)
+		if m.status != nil && (strings.ContainsFunc(*m.status, func(r rune) bool { return r < ' ' || r == 0x7f }) || len([]rune(*m.status)) > maxText+3) {
+			t.Errorf("parseMessage(%q) has status %q", text, *m.status)
+		}
+		known := []string{"WATCHDOG", "WATCHDOG_USEC", "EXTEND_TIMEOUT_USEC", "ERRNO", "STOPPING", "RELOADING", "MONOTONIC_USEC"}
+		for _, line := range m.pass {
+			name, _, _ := strings.Cut(line, "=")
+			if strings.Contains(line, "\n") || !slices.Contains(known, name) {
+				t.Errorf("parseMessage(%q) passes %q on", text, line)
+			}
+		}
+	})
+}

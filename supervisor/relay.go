@@ -1,0 +1,132 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// outputSource reads a container's output.
+type outputSource interface {
+	inspector
+	Attach(ctx context.Context, id string, out engine.Output) (*engine.Relay, error)
+	Follow(ctx context.Context, id string, r *engine.Relay) error
+}
+
+// relay copies a container's output to the supervisor's.
+type relay struct {
+	engine    outputSource
+	container *spec.Container
+	// stdout and stderr get the container's streams.
+	stdout, stderr io.Writer
+	log            *zap.Logger
+}
+
+// output is one container's output on its way. It is read from an attached
+// connection, which is opened before the start, and after Docker was away from
+// the container's log.
+type output struct {
+	relay *engine.Relay
+	// unreadable says that the container has no log, which was logged.
+	unreadable bool
+	cancel     context.CancelFunc
+	done       <-chan struct{}
+}
+
+// Done is closed when the last byte was relayed.
+func (o *output) Done() <-chan struct{} { return o.done }
+
+// Close ends the relay. It does not wait for a write that is under way.
+func (o *output) Close() { o.cancel() }
+
+// attach begins to relay the streams that the container's declaration asks for.
+func (r *relay) attach(ctx context.Context, id string) (*output, error) {
+	out := engine.Output{Stdout: r.stdout, Stderr: r.stderr, TTY: r.container.Config.Tty, Trouble: func(err error) {
+		r.log.Error("output is lost", zap.Error(err))
+	}}
+	if run := r.container.Run; run != nil {
+		if run.Quiet || !run.Stdout {
+			out.Stdout = nil
+		}
+		if run.Quiet || !run.Stderr {
+			out.Stderr = nil
+		}
+	}
+	attached, err := r.engine.Attach(ctx, id, out)
+	if err != nil {
+		return nil, err
+	}
+	return &output{relay: attached, cancel: attached.Close, done: attached.Done()}, nil
+}
+
+// resume continues where an output ended whose connection was lost.
+func (r *relay) resume(ctx context.Context, id string, lost *output) *output {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	o := &output{cancel: cancel, done: done}
+	lost.Close()
+	go func() {
+		defer close(done)
+		<-lost.done // its last write may be under way
+		o.relay, o.unreadable = lost.relay, lost.unreadable
+		r.followLog(ctx, id, o)
+	}()
+	return o
+}
+
+// followLog relays the log until the container has ended. It retries every
+// error.
+func (r *relay) followLog(ctx context.Context, id string, o *output) {
+	tries := backoff.Backoff{Next: 100 * time.Millisecond, Cap: 5 * time.Second}
+	for last := false; ; {
+		err := r.engine.Follow(ctx, id, o.relay)
+		switch {
+		case ctx.Err() != nil, errors.Is(err, engine.ErrNotFound), err == nil && last:
+			return
+		case errors.Is(err, engine.ErrUnreadable):
+			r.attachAgain(ctx, id, o, err)
+			return
+		case err == nil:
+			// The log ends with the container. It is read once more, since its last
+			// lines may have been written after that.
+			container, err := r.engine.Inspect(ctx, id)
+			if last = err == nil && !container.Running; last {
+				continue
+			}
+		default:
+			r.log.Debug("log not followed", zap.Error(err))
+		}
+		if tries.Wait(ctx, nil) != nil {
+			return
+		}
+	}
+}
+
+// attachAgain relays the output of a container without a log.
+func (r *relay) attachAgain(ctx context.Context, id string, o *output, cause error) {
+	if !o.unreadable {
+		o.unreadable = true
+		r.log.Warn("what the container printed while Docker was away is lost", zap.Error(cause))
+	}
+	attached, err := r.engine.Attach(ctx, id, o.relay.Output())
+	if err != nil {
+		r.log.Warn("output is not relayed", zap.Error(err))
+		return
+	}
+	o.relay = attached
+	defer attached.Close()
+	select {
+	case <-attached.Done():
+	case <-ctx.Done():
+		// A write that is under way must end before the next output begins.
+		attached.Close()
+		<-attached.Done()
+	}
+}

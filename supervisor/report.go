@@ -1,0 +1,248 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// timeoutLag is how much earlier systemd's start timeout may end than readyBy:
+// systemd began to count earlier.
+const timeoutLag = time.Second
+
+// notifier sends systemd the state of the service (sd_notify(3)). Its methods
+// may be called by several goroutines at a time.
+type notifier interface {
+	Ready(status string)
+	// HandOver says READY=1 and names another main process.
+	HandOver(pid int, status string)
+	Status(status string)
+	Stopping(status string)
+	Reloading(status string)
+	ExtendTimeout(d time.Duration)
+	Watchdog()
+	// Pass sends assignments of the container as they are.
+	Pass(assignments ...string)
+}
+
+// reporter tells systemd and the state file in the run directory about the
+// container. All but notify belongs to the goroutine of [Supervisor.Run].
+type reporter struct {
+	container *spec.Container
+	dir       rundir.Dir
+	notify    notifier
+	log       *zap.Logger
+	life      *lifecycle
+	state     rundir.State
+	condition condition
+	// readiness is set before the container is created.
+	readiness readiness
+	// becameReady is closed when the container has become ready.
+	becameReady chan struct{}
+	// pid is the container's first process, once it runs.
+	pid int
+	// readyBy is when systemd's start timeout ends; zero where it has no limit.
+	readyBy time.Time
+}
+
+// condition is what is wrong with a container that runs.
+type condition struct {
+	// ill is why the watchdog is not fed; nil while the container is well or the
+	// unit has no watchdog.
+	ill error
+	// watchdog is how long systemd waits before it ends an ill container.
+	watchdog time.Duration
+	// reloadFailed says that the last reload failed.
+	reloadFailed bool
+}
+
+// newReporter returns a reporter with the lifecycle that it reports about.
+func newReporter(o Options) *reporter {
+	r := &reporter{
+		container: o.Container, dir: o.Dir, notify: o.Notify, log: o.Log,
+		condition: condition{watchdog: o.Watchdog}, becameReady: make(chan struct{}),
+	}
+	if o.Container.Notify == spec.NotifyOff {
+		r.notify = silence{}
+	}
+	r.life = &lifecycle{phase: phaseWaiting, changed: r.phaseChanged}
+	return r
+}
+
+// begin writes the first state. The error of the last run stays in it until the
+// container is ready.
+func (r *reporter) begin() {
+	r.state = rundir.State{
+		Phase: string(r.life.phase), Since: time.Now(),
+		ConfigHash: r.container.Hash(), Image: r.container.Image, Restart: r.container.Restart,
+	}
+	if before, err := r.dir.State(r.container.Name); err == nil {
+		r.state.LastError = before.LastError
+	}
+	r.save()
+}
+
+// phaseChanged writes each change of the phase to the journal and the state
+// file, and sends it to systemd.
+func (r *reporter) phaseChanged(from, to phase) {
+	r.log.Debug("phase changed", zap.String("from", string(from)), zap.String("to", string(to)))
+	r.state.Phase, r.state.Since = string(to), time.Now()
+	r.state.Ready = to == phaseRunning
+	if to == phaseUnready && r.container.Notify.AtOnce() {
+		return // it is ready within microseconds
+	}
+	if to == phaseRunning && !r.state.Cached {
+		r.state.LastError = nil
+	}
+	r.save() // first: a program that reacts to systemd reads the rest in the file
+	switch to {
+	case phaseRunning:
+		r.ready()
+	case phaseStopping:
+		r.notify.Stopping("stopping")
+	case phaseUnready:
+		r.notify.Status(r.status())
+	case phaseCreating, phaseStarting:
+		r.notify.Status(string(to) + " " + r.container.Image)
+	case phaseWaiting, phasePulling, phaseEnded:
+	}
+}
+
+// ready tells systemd that the container is ready. A container that detaches
+// becomes systemd's own main process.
+func (r *reporter) ready() {
+	select {
+	case <-r.becameReady: // and was restarted since
+	default:
+		close(r.becameReady)
+	}
+	if detaches(r.container) {
+		r.notify.HandOver(r.pid, r.status())
+		r.log.Warn("leaving the container to systemd, which will not learn its exit status", zap.Int("pid", r.pid))
+	} else {
+		r.notify.Ready(r.status())
+	}
+	r.log.Info("container is ready", zap.String("image", r.container.Image), zap.String("container_id", r.state.ContainerID))
+}
+
+// allowReadiness extends the start timeout by the unit's whole start timeout,
+// however long the pull before took.
+func (r *reporter) allowReadiness(ctx context.Context, u *unit) {
+	if properties, err := u.read(ctx); err == nil && properties.TimeoutStart > 0 {
+		r.notify.ExtendTimeout(properties.TimeoutStart)
+		r.readyBy = time.Now().Add(properties.TimeoutStart)
+	}
+}
+
+// noteStartTimeout records what the container waited for, if systemd stops it
+// because it did not become ready in time.
+func (r *reporter) noteStartTimeout() {
+	if r.life.phase == phaseUnready && !r.readyBy.IsZero() && time.Until(r.readyBy) < timeoutLag {
+		r.trouble("container was not ready in time",
+			fmt.Errorf("not ready within the unit's start timeout, waiting for %s", r.readiness.waitsFor()))
+	}
+}
+
+// status is the sentence that `systemctl status` shows of a running container.
+func (r *reporter) status() string {
+	if r.life.phase == phaseUnready {
+		return "running, waiting for " + r.readiness.waitsFor()
+	}
+	status := "running " + r.container.Image
+	if r.state.Cached {
+		status += " (cached: the registry could not be asked)"
+	}
+	switch {
+	case r.condition.ill != nil:
+		status += fmt.Sprintf(", but %v: systemd ends it after %s without a sign of life", r.condition.ill, r.condition.watchdog)
+	case r.condition.reloadFailed && r.state.LastError != nil:
+		status += ", but could not " + firstLine(r.state.LastError.Message)
+	}
+	if r.state.GPU != "" {
+		status += ", but it lost a GPU: " + r.state.GPU
+	}
+	if text := r.readiness.says(); text != "" {
+		status += ": " + text
+	}
+	return status
+}
+
+// showUnready shows what an unready container waits for.
+func (r *reporter) showUnready() {
+	if r.life.phase == phaseUnready {
+		r.notify.Status(r.status())
+	}
+}
+
+// showRunning shows the status of a container that is ready.
+func (r *reporter) showRunning() {
+	if r.life.phase == phaseRunning {
+		r.notify.Status(r.status())
+	}
+}
+
+// showSaid shows what a container says about itself, also while it stops.
+func (r *reporter) showSaid() {
+	switch r.life.phase {
+	case phaseUnready, phaseRunning:
+		r.notify.Status(r.status())
+	case phaseStopping:
+		r.notify.Status("stopping: " + r.readiness.says())
+	case phaseWaiting, phasePulling, phaseCreating, phaseStarting, phaseEnded:
+	}
+}
+
+// trouble reports an error after which the supervisor continues. It logs the
+// error once, however often it comes in a row.
+func (r *reporter) trouble(message string, err error) {
+	if last := r.state.LastError; last == nil || last.Message != err.Error() {
+		r.log.Warn(message, zap.Error(err))
+	}
+	r.recordFailure(err, r.state.ConfigHash)
+}
+
+// failed reports the error that ends the supervisor.
+func (r *reporter) failed(err error) {
+	r.recordFailure(err, r.state.ConfigHash)
+	r.notify.Status(firstLine(err.Error()))
+}
+
+// recordFailure writes an error to the state file. configHash names the
+// configuration that failed, "" where that is not to blame.
+func (r *reporter) recordFailure(err error, configHash string) {
+	r.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error(), ConfigHash: configHash}
+	r.save()
+}
+
+// gpuLost records which GPU the container lost; "" means that all are well. It
+// returns false when that was known.
+func (r *reporter) gpuLost(lost string) bool {
+	if r.state.GPU == lost {
+		return false
+	}
+	r.state.GPU = lost
+	r.save()
+	return true
+}
+
+// save writes the state file of an assigned container. `dockhost run` has none:
+// its state is the unit's.
+func (r *reporter) save() {
+	if r.container.Run != nil {
+		return
+	}
+	if err := r.dir.WriteState(r.container.Name, r.state); err != nil {
+		r.log.Warn("state not written", zap.Error(err))
+	}
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
