@@ -96,7 +96,10 @@ func NameVolumes(config *container.Config, host *container.HostConfig, paths []s
 		if volume == "" {
 			continue
 		}
-		named := mount.Mount{Type: mount.TypeVolume, Source: volume, Target: target, VolumeOptions: &mount.VolumeOptions{Labels: labels(target)}}
+		named := mount.Mount{Type: mount.TypeVolume, Source: volume, Target: target}
+		if l := labels(target); len(l) > 0 {
+			named.VolumeOptions = &mount.VolumeOptions{Labels: l}
+		}
 		i := slices.IndexFunc(newHost.Mounts, func(m mount.Mount) bool { return isAnonymous(m) && path.Clean(m.Target) == target })
 		if i < 0 {
 			newHost.Mounts = append(newHost.Mounts, named)
@@ -111,6 +114,9 @@ func NameVolumes(config *container.Config, host *container.HostConfig, paths []s
 // withName returns a declared mount with the name and the labels of another one.
 func withName(declared, named mount.Mount) mount.Mount {
 	declared.Source = named.Source
+	if named.VolumeOptions == nil {
+		return declared
+	}
 	options := mount.VolumeOptions{}
 	if declared.VolumeOptions != nil {
 		options = *declared.VolumeOptions
