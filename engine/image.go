@@ -21,6 +21,8 @@ type Image struct {
 	Digest string
 	// Healthcheck says whether the image defines a HEALTHCHECK.
 	Healthcheck bool
+	// Volumes are the paths of the image's VOLUME, sorted.
+	Volumes []string
 }
 
 // Image returns the image with a reference. The error is [ErrNotFound] if the host
@@ -36,7 +38,7 @@ func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
 }
 
 func imageFrom(ref string, response image.InspectResponse) Image {
-	img := Image{ID: response.ID, Digest: repoDigest(ref, response.RepoDigests, response.ID)}
+	img := Image{ID: response.ID, Digest: repoDigest(ref, response.RepoDigests, response.ID), Volumes: imageVolumes(response)}
 	if response.Config != nil && response.Config.Healthcheck != nil {
 		test := response.Config.Healthcheck.Test
 		img.Healthcheck = len(test) > 0 && test[0] != "NONE"

@@ -24,6 +24,7 @@ type containerMaker interface {
 	inspector
 	Create(ctx context.Context, req engine.CreateRequest) (string, []string, error)
 	Remove(ctx context.Context, id string) error
+	RemoveWithVolumes(ctx context.Context, id string) error
 	ListByLabel(ctx context.Context, label, value string) ([]engine.Container, error)
 	Runtimes(ctx context.Context) (map[string]string, error)
 }
@@ -37,6 +38,9 @@ type maker struct {
 	dir       rundir.Dir
 	report    *reporter
 	log       *zap.Logger
+	// keptVolumes are the anonymous volumes of the container that is replaced, by
+	// path.
+	keptVolumes map[string]string
 }
 
 // creation is what a container is created from, besides its declaration.
@@ -61,33 +65,41 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		return created{}, err
 	}
 	m.report.state.Digest = c.image.Digest
-	req, err := m.request(c.host)
-	if err != nil {
-		return created{}, err
-	}
+	c.host.ImageVolumes = c.image.Volumes
 	if m.container.Name == "" {
 		if err := m.removeNameless(ctx); err != nil {
 			return created{}, err
 		}
 	}
-	id, warnings, err := m.engine.Create(ctx, req)
+	made, err := m.createOnce(ctx, c.host)
 	if errors.Is(err, engine.ErrConflict) {
 		if err := m.freeName(ctx); err != nil {
 			return created{}, err
 		}
-		id, warnings, err = m.engine.Create(ctx, req)
+		made, err = m.createOnce(ctx, c.host)
 	}
 	if err != nil {
 		return created{}, err
 	}
+	m.report.state.ContainerID = made.id
+	if err := errors.Join(m.place(ctx, made.id, c.gpus), writeCIDFile(m.container, made.id)); err != nil {
+		return created{}, errors.Join(err, m.remove(ctx, made.id))
+	}
+	return made, nil
+}
+
+// createOnce asks the Engine for the container. The error is [engine.ErrConflict] if
+// the name is taken.
+func (m *maker) createOnce(ctx context.Context, host request.Host) (created, error) {
+	req, err := m.request(host)
+	if err != nil {
+		return created{}, err
+	}
+	id, warnings, err := m.engine.Create(ctx, req)
 	for _, warning := range warnings {
 		m.log.Warn("docker warns", zap.String("warning", warning))
 	}
-	m.report.state.ContainerID = id
-	if err := errors.Join(m.place(ctx, id, c.gpus), writeCIDFile(m.container, id)); err != nil {
-		return created{}, errors.Join(err, m.engine.Remove(ctx, id))
-	}
-	return created{id: id, env: req.Config.Env}, nil
+	return created{id: id, env: req.Config.Env}, err
 }
 
 // request returns the request to the Engine.
@@ -100,6 +112,7 @@ func (m *maker) request(host request.Host) (engine.CreateRequest, error) {
 	host.Supervisor = self(m.unit.cgroups.Root)
 	host.ConfigHash = m.report.state.ConfigHash
 	host.FileEnv = env
+	host.KeptVolumes = m.keptVolumes
 	return request.Make(m.container, host), nil
 }
 
@@ -181,6 +194,15 @@ func (m *maker) runtimeProgram(ctx context.Context) (string, error) {
 	return name, nil
 }
 
+// remove removes a container of this unit. Only `dockhost run --rm` removes its
+// anonymous volumes, as `docker run --rm` does.
+func (m *maker) remove(ctx context.Context, id string) error {
+	if m.container.Run != nil && !keeps(m.container) {
+		return m.engine.RemoveWithVolumes(ctx, id)
+	}
+	return m.engine.Remove(ctx, id)
+}
+
 // discard removes the container, unless it is kept, with its placement and id
 // files. bounded limits the time, for a Docker that may not answer.
 func (m *maker) discard(ctx context.Context, id string, bounded bool) {
@@ -193,7 +215,7 @@ func (m *maker) discard(ctx context.Context, id string, bounded bool) {
 		defer cancel()
 	}
 	if !keeps(m.container) {
-		if err := m.engine.Remove(ctx, id); err != nil {
+		if err := m.remove(ctx, id); err != nil {
 			m.log.Warn("container not removed, the next start will", zap.Error(err))
 			return
 		}

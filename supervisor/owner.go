@@ -56,6 +56,13 @@ func (m *maker) removeNameless(ctx context.Context) error {
 		if supervises(m.unit.cgroups.Root, container.Labels[request.LabelSupervisor]) {
 			continue // another command of this unit
 		}
+		container, err := m.engine.Inspect(ctx, container.ID) // a list lacks the volumes
+		if errors.Is(err, engine.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
 		if err := m.removeLeftover(ctx, container); err != nil {
 			return err
 		}
@@ -63,9 +70,14 @@ func (m *maker) removeNameless(ctx context.Context) error {
 	return nil
 }
 
+// removeLeftover removes a container that this unit left. The next one continues with
+// its anonymous volumes if it replaces it.
 func (m *maker) removeLeftover(ctx context.Context, leftover engine.Container) error {
 	m.log.Info("removing leftover container", zap.String("container_id", leftover.ID))
-	if err := m.engine.Remove(ctx, leftover.ID); err != nil {
+	if keeps(m.container) && (leftover.Name == m.container.Name || m.container.Name == "") {
+		m.keptVolumes = leftover.Volumes
+	}
+	if err := m.remove(ctx, leftover.ID); err != nil {
 		return err
 	}
 	return placement.Remove(m.dir.RuntimeDir(), leftover.ID)

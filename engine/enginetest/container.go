@@ -29,6 +29,7 @@ type box struct {
 	config   *container.Config
 	host     *container.HostConfig
 	image    Image
+	mounts   []container.MountPoint
 	state    container.State
 	attached []net.Conn
 	signals  chan os.Signal
@@ -109,7 +110,8 @@ func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request) {
 	id := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "container %d", s.created)))
 	s.boxes[id] = &box{
 		id: id, name: name, config: request.Config, host: request.HostConfig, image: image,
-		state: container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}), log: newJournal(),
+		mounts: s.mountVolumes(id, request.Config, request.HostConfig, image),
+		state:  container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}), log: newJournal(),
 	}
 	answer(w, http.StatusCreated, container.CreateResponse{ID: id, Warnings: []string{}})
 }
@@ -125,6 +127,7 @@ func (s *Server) serveInspect(w http.ResponseWriter, _ *http.Request, b *box) {
 		ContainerJSONBase: &container.ContainerJSONBase{
 			ID: b.id, Name: "/" + b.name, Image: imageID(b.config.Image), State: &state, HostConfig: b.host,
 		},
+		Mounts:          b.mounts,
 		Config:          b.config,
 		NetworkSettings: &container.NetworkSettings{Networks: b.image.Networks},
 	})
@@ -280,6 +283,9 @@ func (s *Server) serveRemove(w http.ResponseWriter, r *http.Request, b *box) {
 		return
 	}
 	delete(s.boxes, b.id)
+	if volumes, _ := strconv.ParseBool(r.URL.Query().Get("v")); volumes {
+		s.unmountVolumes(b)
+	}
 	close(b.gone)
 	s.emit(b, events.ActionDestroy)
 	w.WriteHeader(http.StatusNoContent)

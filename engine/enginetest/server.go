@@ -39,9 +39,11 @@ type Server struct {
 	listener net.Listener
 	images   map[string]Image
 	registry map[string]Image
-	trouble  string
-	cut      int
-	down     bool
+	// volumes are the labels of the volumes, by name.
+	volumes map[string]map[string]string
+	trouble string
+	cut     int
+	down    bool
 	// holdsLog and holdsAttached say that output stays in the Engine's memory and
 	// does not reach logs or attached clients.
 	holdsLog, holdsAttached bool
@@ -64,6 +66,7 @@ func NewServer(tb testing.TB) *Server {
 		socket:   filepath.Join(tb.TempDir(), "docker.sock"),
 		images:   map[string]Image{},
 		registry: map[string]Image{},
+		volumes:  map[string]map[string]string{},
 		restores: true,
 		runtimes: map[string]string{"runc": "runc"},
 		boxes:    map[string]*box{},
@@ -273,6 +276,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /exec/{id}/start", s.withExec(s.serveExecStart))
 	mux.HandleFunc("GET /exec/{id}/json", s.withExec(s.serveExecInspect))
 	mux.HandleFunc("DELETE /containers/{id}", s.withBox(s.serveRemove))
+	mux.HandleFunc("GET /volumes", s.serveVolumes)
+	mux.HandleFunc("DELETE /volumes/{name}", s.serveRemoveVolume)
 	mux.HandleFunc("GET /events", s.serveEvents)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)

@@ -74,6 +74,8 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 		{"inspect", (*suite).inspect},
 		{"remove", (*suite).remove},
 		{"remove twice", (*suite).removeTwice},
+		{"anonymous volumes", (*suite).anonymousVolumes},
+		{"labelled volumes", (*suite).labelledVolumes},
 		{"start refused", (*suite).startRefused},
 		{"events of a stop", (*suite).eventsOfStop},
 		{"list", (*suite).list},

@@ -1,0 +1,147 @@
+package compose
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/dockhost/dockhost/spec"
+)
+
+// What follows reads parts of an assignment that stand in one place only. Where
+// an assignment has no such part, Compose's side shows what is missing.
+
+// dockhostEnvFile reads a file as the supervisor does, which has no parser for the
+// format raw.
+func dockhostEnvFile(file spec.EnvFile) (map[string]string, error) {
+	f, err := os.Open(file.Path)
+	if errors.Is(err, os.ErrNotExist) && !file.Required {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if file.Format != "" {
+		return nil, fmt.Errorf("unsupported format %q", file.Format)
+	}
+	return dotenv.ParseWithLookup(f, nil)
+}
+
+// composeReadRaw reads lines of NAME=VALUE as they are, which docker compose adds to the
+// formats that its library reads.
+func composeReadRaw(r io.Reader, _ string, vars map[string]string, _ func(string) (string, bool)) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, found := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		if found && !strings.HasPrefix(name, "#") {
+			vars[name] = value
+		}
+	}
+	return nil
+}
+
+// dockhostContainerName returns container_name, "" where the file has none.
+func dockhostContainerName(*spec.Container) string { return "" }
+
+// dockhostCondition returns the condition of a dependency, and " restart" where
+// the dependant restarts with it.
+func dockhostCondition(spec.Dependency) string { return types.ServiceConditionStarted }
+
+// dockhostSecrets and dockhostConfigs return the files by their paths in the
+// container.
+func dockhostSecrets(*spec.Container) map[string]fileFact { return nil }
+func dockhostConfigs(*spec.Container) map[string]fileFact { return nil }
+
+// dockhostPostStart and dockhostPreStop return the hooks as composeHooks does.
+func dockhostPostStart(*spec.Container) []facts { return nil }
+func dockhostPreStop(*spec.Container) []facts   { return nil }
+
+// dockhostVolumes and dockhostNetworks return what the assignment declares, by
+// the names at the Engine, as composeVolumes and composeNetworks do.
+func dockhostVolumes(*spec.Assignment) facts  { return nil }
+func dockhostNetworks(*spec.Assignment) facts { return nil }
+
+// composeFileFact returns a secret or a configuration with its content. Compose reads
+// variables as it loads, files as it makes the container.
+func composeFileFact(project *types.Project, reference types.FileReferenceConfig, object types.FileObjectConfig) fileFact {
+	f := fileFact{Content: object.Content, UID: reference.UID, GID: reference.GID}
+	if reference.Mode != nil {
+		f.Mode = reference.Mode.String()
+	}
+	switch {
+	case object.File != "":
+		raw, err := os.ReadFile(object.File)
+		if err != nil {
+			return fileFact{Content: err.Error()}
+		}
+		f.Content = string(raw)
+	case object.Environment != "":
+		f.Content = project.Environment[object.Environment]
+	}
+	return f
+}
+
+// composeVolumes returns the volumes of a project that its services use, by their
+// names at the Engine. An external one is there already.
+func composeVolumes(project *types.Project) facts {
+	used := map[string]bool{}
+	for _, s := range project.Services {
+		for _, volume := range s.Volumes {
+			used[volume.Source] = used[volume.Source] || volume.Type == types.VolumeTypeVolume
+		}
+	}
+	volumes := facts{}
+	for key, volume := range project.Volumes {
+		driver := volume.Driver
+		if driver == "" {
+			driver = "local"
+		}
+		switch {
+		case !used[key]:
+		case bool(volume.External):
+			volumes[volume.Name] = facts{"external": true}
+		default:
+			volumes[volume.Name] = facts{"external": false, "driver": driver, "driver_opts": showFact(volume.DriverOpts), "labels": showFact(volume.Labels)}
+		}
+	}
+	return volumes
+}
+
+// composeNetworks returns the networks of a project likewise. The default network
+// that a project of one service does not need is left out.
+func composeNetworks(project *types.Project) facts {
+	networks := facts{}
+	for _, network := range project.Networks {
+		used := false
+		for _, s := range project.Services {
+			endpoints, _ := composeEndpoints(project, &s).(map[string]endpointFact)
+			if _, found := endpoints[network.Name]; found {
+				used = true
+			}
+		}
+		switch {
+		case !used:
+		case bool(network.External):
+			networks[network.Name] = facts{"external": true}
+		default:
+			driver := network.Driver
+			if driver == "" {
+				driver = "bridge"
+			}
+			networks[network.Name] = facts{
+				"external": false, "driver": driver, "driver_opts": showFact(network.DriverOpts), "labels": showFact(network.Labels),
+				"internal": network.Internal, "attachable": network.Attachable, "enable_ipv6": network.EnableIPv6, "ipam": network.Ipam,
+			}
+		}
+	}
+	return networks
+}
