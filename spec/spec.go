@@ -71,6 +71,18 @@ type Container struct {
 	// Restart is the unit's Restart= ("always", "on-failure", "no"), or "" for
 	// the unit's default.
 	Restart string `json:"restart,omitempty"`
+	// ContainerName is the container's name in Docker; "" means Name.
+	ContainerName string `json:"container_name,omitempty"`
+	// Networks and Volumes are those that the supervisor creates if they are
+	// missing.
+	Networks []Network `json:"networks,omitempty"`
+	Volumes  []Volume  `json:"volumes,omitempty"`
+	// Files are the secrets and configs.
+	Files []File `json:"files,omitempty"`
+	// PostStart and PreStop are run in the container after its start and before
+	// its stop.
+	PostStart []Hook `json:"post_start,omitempty"`
+	PreStop   []Hook `json:"pre_stop,omitempty"`
 	// Mounts are file systems that the host mounts before the container starts.
 	Mounts []Mount `json:"mounts,omitempty"`
 	// Credentials has the names of systemd credentials for the unit.
@@ -158,7 +170,26 @@ type Dependency struct {
 	// Joined is true when this container uses namespaces of the other one and
 	// so cannot outlive it: Requires= instead of Wants=.
 	Joined bool `json:"joined,omitempty"`
+	// Condition is what this container waits for.
+	Condition Condition `json:"condition,omitempty"`
+	// Restart restarts this container when the other one is replaced.
+	Restart bool `json:"restart,omitempty"`
 }
+
+// Condition is what a container waits for before it starts. The values are
+// Compose's.
+type Condition string
+
+// The conditions. "" is ConditionReady.
+const (
+	// ConditionReady waits until the other container is ready by its own notify
+	// mode.
+	ConditionReady Condition = ""
+	// ConditionHealthy waits until the other container's health check passes.
+	ConditionHealthy Condition = "service_healthy"
+	// ConditionCompleted waits until the other container has exited with 0.
+	ConditionCompleted Condition = "service_completed_successfully"
+)
 
 // Mount is a file system on a block device. The fields are named as in
 // systemd.mount(5).

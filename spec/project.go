@@ -1,0 +1,62 @@
+package spec
+
+import (
+	"github.com/docker/docker/api/types/network"
+)
+
+// Network is a network that the container is connected to and that the supervisor
+// creates if it does not exist.
+type Network struct {
+	// Name is its name in Docker: PROJECT_NAME for a network of a Compose project.
+	Name string `json:"name"`
+	// External is true if the network must exist already.
+	External bool `json:"external,omitempty"`
+	// Driver is "" for bridge.
+	Driver     string            `json:"driver,omitempty"`
+	Internal   bool              `json:"internal,omitempty"`
+	Attachable bool              `json:"attachable,omitempty"`
+	EnableIPv6 bool              `json:"enable_ipv6,omitempty"`
+	IPAM       *network.IPAM     `json:"ipam,omitempty"`
+	Options    map[string]string `json:"options,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+}
+
+// Volume is a named volume that the container mounts and that the supervisor creates
+// if it does not exist.
+type Volume struct {
+	// Name is its name in Docker: PROJECT_NAME for a volume of a Compose project.
+	Name string `json:"name"`
+	// External is true if the volume must exist already.
+	External bool `json:"external,omitempty"`
+	// Driver is "" for local.
+	Driver  string            `json:"driver,omitempty"`
+	Options map[string]string `json:"options,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+}
+
+// File is a secret or a config: a file that the supervisor writes into memory at each
+// start and mounts read-only into the container. It has one of Content, Path and
+// Credential.
+type File struct {
+	// Target is the absolute path in the container.
+	Target string `json:"target"`
+	// Content is the file's text. It is a secret.
+	Content []byte `json:"content,omitempty"`
+	// Path is a file of the host.
+	Path string `json:"path,omitempty"`
+	// Credential names a systemd credential of the unit.
+	Credential string `json:"credential,omitempty"`
+	// UID, GID and Mode are the owner and the permissions of the file.
+	UID  int    `json:"uid,omitempty"`
+	GID  int    `json:"gid,omitempty"`
+	Mode uint32 `json:"mode,omitempty"`
+}
+
+// Hook is a command that the supervisor runs in the container.
+type Hook struct {
+	Command    []string `json:"command"`
+	User       string   `json:"user,omitempty"`
+	WorkingDir string   `json:"working_dir,omitempty"`
+	Env        []string `json:"env,omitempty"`
+	Privileged bool     `json:"privileged,omitempty"`
+}
