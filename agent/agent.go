@@ -29,6 +29,12 @@ type notifier interface {
 	Stopping(status string)
 }
 
+// dockerEngine is what the agent needs from Docker, besides housekeeping.
+type dockerEngine interface {
+	imageSource
+	volumeStore
+}
+
 // imageSource is what the agent needs from Docker to replace a container.
 type imageSource interface {
 	Image(ctx context.Context, ref string) (engine.Image, error)
@@ -58,7 +64,7 @@ type Options struct {
 	// Version is the version of the program.
 	Version string
 	// Engine is Docker.
-	Engine imageSource
+	Engine dockerEngine
 	// Store is the same Engine, for housekeeping; with nil there is no
 	// housekeeping.
 	Store *engine.Client
@@ -91,6 +97,7 @@ type Agent struct {
 	deployer *deployer
 	rollouts *rollouts
 	house    *house
+	volumes  volumes
 	server   *server
 	reporter *reporter
 }
@@ -111,6 +118,7 @@ func New(o Options) *Agent {
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)
+	a.volumes = volumes{docker: o.Engine, log: o.Log}
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
 	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, puller: puller, deployer: a.deployer, store: a.store}

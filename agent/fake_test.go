@@ -153,7 +153,9 @@ type fakeEngine struct {
 	images   map[string]bool
 	registry map[string]bool
 	runtimes map[string]string
-	down     bool
+	// volumes are the containers for which they were made, by name.
+	volumes map[string]string
+	down    bool
 }
 
 func (f *fakeEngine) Image(_ context.Context, ref string) (engine.Image, error) {
@@ -285,4 +287,27 @@ func (h *testHost) userData(instance, section string) {
 	h.Helper()
 	h.write(seedDir+"/meta-data", "instance-id: "+instance+"\n")
 	h.write(seedDir+"/user-data", "#cloud-config\n"+section)
+}
+
+// VolumesByLabel returns the volumes of a container.
+func (f *fakeEngine) VolumesByLabel(_ context.Context, label, container string) ([]engine.Volume, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var volumes []engine.Volume
+	for _, name := range slices.Sorted(maps.Keys(f.volumes)) {
+		if f.volumes[name] == container {
+			volumes = append(volumes, engine.Volume{Name: name, Labels: map[string]string{label: container}})
+		}
+	}
+	return volumes, nil
+}
+
+func (f *fakeEngine) RemoveVolume(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, exists := f.volumes[name]; !exists {
+		return fmt.Errorf("remove volume %q: %w", name, engine.ErrNotFound)
+	}
+	delete(f.volumes, name)
+	return nil
 }

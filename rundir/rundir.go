@@ -125,6 +125,9 @@ type State struct {
 	// Cached says that the registry could not be asked, so that the container
 	// uses the image that the host had.
 	Cached bool `json:"cached,omitempty"`
+	// Volumes are the volumes that dockhost named for the container, by the path at
+	// which they are mounted.
+	Volumes map[string]string `json:"volumes,omitempty"`
 	// GPU says which GPU the container has lost, and why; "" if it has lost none.
 	GPU string `json:"gpu,omitempty"`
 	// LastError is the last error, also of an earlier run. It is nil once the

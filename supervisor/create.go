@@ -81,11 +81,23 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 	if err != nil {
 		return created{}, err
 	}
-	m.report.state.ContainerID = made.id
+	m.report.state.ContainerID, m.report.state.Volumes = made.id, m.volumes(c.image)
 	if err := errors.Join(m.place(ctx, made.id, c.gpus), writeCIDFile(m.container, made.id)); err != nil {
 		return created{}, errors.Join(err, m.remove(ctx, made.id))
 	}
 	return made, nil
+}
+
+// volumes returns the names of an assigned container's anonymous volumes, by path.
+func (m *maker) volumes(image engine.Image) map[string]string {
+	if m.container.Run != nil {
+		return nil
+	}
+	volumes := map[string]string{}
+	for _, path := range m.container.AnonymousVolumes(image.Volumes) {
+		volumes[path] = spec.VolumeName(m.container.Name, path)
+	}
+	return volumes
 }
 
 // createOnce asks the Engine for the container. The error is [engine.ErrConflict] if

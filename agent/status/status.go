@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 	"time"
 
@@ -130,6 +131,9 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 // addState adds what the supervisor wrote about its container.
 func addState(c *api.Container, state rundir.State) {
 	c.Image, c.Digest, c.Cached, c.ID = state.Image, state.Digest, state.Cached, state.ContainerID
+	for _, path := range slices.Sorted(maps.Keys(state.Volumes)) {
+		c.Volumes = append(c.Volumes, api.Volume{Path: path, Name: state.Volumes[path]})
+	}
 	if c.Since == nil {
 		// systemd forgets a unit that ended without an error.
 		c.Since = &state.Since

@@ -109,3 +109,10 @@ func (s *Server) serveRemoveVolume(w http.ResponseWriter, r *http.Request) {
 	delete(s.volumes, name)
 	w.WriteHeader(http.StatusNoContent)
 }
+
+// Volumes returns the names of the volumes, sorted.
+func (s *Server) Volumes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.volumes))
+}
