@@ -7,7 +7,6 @@ import (
 
 	"github.com/distribution/reference"
 
-	"github.com/dockhost/dockhost/internal/document"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -46,7 +45,7 @@ func checkLocal(name string, c *spec.Container) error {
 	switch c.Restart {
 	case "", "no", "always", "on-failure":
 	default:
-		errs = append(errs, fmt.Errorf("the declaration has Restart=%s: use no, always or on-failure", document.Shorten(c.Restart)))
+		errs = append(errs, errors.New("the declaration has an unknown Restart=: use no, always or on-failure"))
 	}
 	return errors.Join(append(errs, checkHost(c), checkRun(c.Run))...)
 }

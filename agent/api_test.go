@@ -216,7 +216,7 @@ func TestDeclarationRefused(t *testing.T) {
 			[]string{`cannot use "NO" as an image`, "--sdnotify", "--pull", "stall timeout"},
 		},
 		{"unit settings", func(c *spec.Container) { c.Unit = []spec.UnitSetting{{Section: "Service", Key: "User", Value: "x"}} }, 400, []string{"systemctl edit dockhost@web"}},
-		{"a wrong restart policy", func(c *spec.Container) { c.Restart = "always\nExecStartPre=/x" }, 400, []string{"the declaration has Restart="}},
+		{"a wrong restart policy", func(c *spec.Container) { c.Restart = "always\nExecStartPre=/x" }, 400, []string{"the declaration has an unknown Restart="}},
 		{"another name that ends", func(c *spec.Container) { c.Name, c.Restart = "web", "no" }, 200, nil},
 		{
 			"another name with a limit", func(c *spec.Container) {

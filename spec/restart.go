@@ -49,7 +49,8 @@ func startLimit(count string) ([]UnitSetting, error) {
 	}, nil
 }
 
-// IsStartLimit reports whether unit settings are none, or those of [ParseRestart].
+// IsStartLimit reports whether there are no unit settings, or only those of
+// [ParseRestart].
 func IsStartLimit(settings []UnitSetting) bool {
 	if len(settings) == 0 {
 		return true
