@@ -75,6 +75,7 @@ func (a *Agent) declare(ctx context.Context, c *spec.Container) error {
 	}
 	a.rollouts.stop(c.Name)
 	next := withHash(c)
+	next.again = true
 	replaces, err := a.deployer.declare(ctx, next)
 	if err != nil {
 		a.resume(ctx, c.Name)

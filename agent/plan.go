@@ -11,6 +11,8 @@ import (
 type hashed struct {
 	*spec.Container
 	hash string
+	// again starts the container even if it has ended for good.
+	again bool
 }
 
 func withHash(c *spec.Container) hashed { return hashed{Container: c, hash: c.Hash()} }

@@ -141,6 +141,12 @@ func (s State) Finished() bool {
 	return s.Phase == "ended" && s.LastError == nil && (s.Restart == "no" || s.Restart == "on-failure")
 }
 
+// EndedForGood says whether nothing but a person starts the container again: it
+// has done its work, or it failed once it was created, and is never restarted.
+func (s State) EndedForGood() bool {
+	return s.Finished() || s.Phase == "ended" && s.Restart == "no" && s.ContainerID != ""
+}
+
 // Failure is an error and when it happened.
 type Failure struct {
 	At      time.Time `json:"at"`

@@ -136,6 +136,9 @@ type Run struct {
 	// Detach ends the supervisor when the container is ready. systemd then
 	// supervises the container's first process.
 	Detach bool `json:"detach,omitempty"`
+	// Background says that the caller expects the command to return once the
+	// container runs, like docker run -d.
+	Background bool `json:"background,omitempty"`
 	// Quiet relays no output.
 	Quiet bool `json:"quiet,omitempty"`
 	// Stdout and Stderr choose the output to relay, like docker run -a.

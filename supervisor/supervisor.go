@@ -122,6 +122,9 @@ func (s *Supervisor) run(ctx context.Context) ending {
 	if err := s.unit.enter(s.container); err != nil {
 		return notRun(err)
 	}
+	if err := s.unit.checkType(ctx, s.container); err != nil {
+		return notRun(err)
+	}
 	// First: a missing GPU is reported at once, with or without Docker.
 	if err := s.gpus.attach(ctx); err != nil {
 		return s.unlessStopped(ctx, err)

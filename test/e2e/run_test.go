@@ -154,7 +154,8 @@ func TestRunWorksInForeground(t *testing.T) {
 func TestRunRefusesWrongFlags(t *testing.T) {
 	h := newHost(t)
 	tests := []struct{ command, want string }{
-		{"dockhost run --restart always nginx", "--restart"},
+		{"dockhost run --restart sometimes nginx", "--restart"},
+		{"dockhost run '${IMAGE}'", "not filled in"},
 		{"dockhost run --cgroup-parent /x nginx", "--cgroup-parent"},
 		{"dockhost run --no-such-flag nginx", "--no-such-flag"},
 		{"dockhost run", "no image is named"},
