@@ -105,10 +105,17 @@ func dotted(path, name string) string {
 	return path + "." + name
 }
 
+// maxHints is how many problems a report may have before it stops to suggest
+// another key: to search for one takes a while.
+const maxHints = 200
+
 // UnknownKey notes a key that is not allowed, with the cure or with the
 // allowed key that it looks like.
 func (r *Report) UnknownKey(at Spot, name string, allowed []string, cure string) {
-	near := Nearest(name, allowed)
+	near := ""
+	if cure == "" && r.count < maxHints {
+		near = Nearest(name, allowed)
+	}
 	switch {
 	case cure != "":
 		r.Errorf(at, "cannot use %q %s", name, cure)

@@ -22,21 +22,29 @@ type service = types.ServiceConfig
 // real name might be one that compose-go refuses, and messages do not need it.
 const alone = "service"
 
-// loadAll loads all services with compose-go at once. If compose-go refuses one,
-// each is loaded alone to find the problems.
+// loadAll loads the services with compose-go: at once, or in parts to find those
+// that compose-go refuses. Their problems are reported.
 func loadAll(declared []*declaration) {
+	refused := bisect(len(declared), maxRefusals, func(first, last int) bool { return loadTogether(declared[first:last]) })
+	for _, i := range refused {
+		declared[i].loadAlone()
+	}
+}
+
+// loadTogether loads services at once, and reports whether compose-go accepts them.
+func loadTogether(declared []*declaration) bool {
 	all := make(map[string]any, len(declared))
 	for i, d := range declared {
 		all[alone+strconv.Itoa(i)] = d.plain(d.at)
 	}
 	loaded, err := load(all)
+	if err != nil {
+		return false
+	}
 	for i, d := range declared {
-		if err != nil {
-			d.loadAlone()
-			continue
-		}
 		d.service = loaded[alone+strconv.Itoa(i)]
 	}
+	return true
 }
 
 // loadAlone loads one service. It reports the parts that compose-go refuses, and
@@ -151,11 +159,7 @@ func (d *declaration) refusals(at spot, wrap func(any) map[string]any) []refusal
 	}
 	parts := d.refusedItems(at, wrap)
 	if divisible(at.Path[len(d.at.Path):]) {
-		for name, value := range at.Fields() {
-			parts = append(parts, d.refusals(value, func(v any) map[string]any {
-				return wrap(map[string]any{name: v})
-			})...)
-		}
+		parts = append(parts, d.refusedFields(at, wrap)...)
 	}
 	if len(parts) == 0 {
 		return []refusal{{at, err}}
@@ -169,11 +173,45 @@ func (d *declaration) refusedItems(at spot, wrap func(any) map[string]any) []ref
 	if _, err := load(map[string]any{alone: wrap([]any{})}); err != nil {
 		return nil
 	}
-	var parts []refusal
+	var items []spot
 	for _, item := range at.Items() {
-		if _, err := load(map[string]any{alone: wrap([]any{plain(item.Node, true)})}); err != nil {
-			parts = append(parts, refusal{item, err})
+		items = append(items, item)
+	}
+	accepts := func(items []spot) error {
+		list := make([]any, len(items))
+		for i, item := range items {
+			list[i] = plain(item.Node, true)
 		}
+		_, err := load(map[string]any{alone: wrap(list)})
+		return err
+	}
+	var parts []refusal
+	for _, i := range bisect(len(items), maxRefusals, func(first, last int) bool { return accepts(items[first:last]) == nil }) {
+		parts = append(parts, refusal{items[i], accepts(items[i : i+1])})
+	}
+	return parts
+}
+
+// refusedFields returns the parts of a mapping that compose-go refuses.
+func (d *declaration) refusedFields(at spot, wrap func(any) map[string]any) []refusal {
+	var names []string
+	var values []spot
+	for name, value := range at.Fields() {
+		names, values = append(names, name), append(values, value)
+	}
+	accepts := func(first, last int) bool {
+		mapping := make(map[string]any, last-first)
+		for i := first; i < last; i++ {
+			mapping[names[i]] = plain(values[i].Node, true)
+		}
+		_, err := load(map[string]any{alone: wrap(mapping)})
+		return err == nil
+	}
+	var parts []refusal
+	for _, i := range bisect(len(names), maxRefusals, accepts) {
+		parts = append(parts, d.refusals(values[i], func(v any) map[string]any {
+			return wrap(map[string]any{names[i]: v})
+		})...)
 	}
 	return parts
 }

@@ -2,7 +2,6 @@ package compose
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/dockhost/dockhost/internal/document"
 
@@ -31,13 +30,15 @@ func (d *declaration) dependsOn() []spec.Dependency {
 		d.links = append(d.links, link{at: value, name: name, optional: d.optionalDependency(value)})
 	}
 	var dependencies []spec.Dependency
+	known := map[string]int{}
 	for _, l := range d.links {
-		i := slices.IndexFunc(dependencies, func(known spec.Dependency) bool { return known.Name == l.name })
+		i, isKnown := known[l.name]
 		switch {
 		case l.optional && !d.declared[l.name]: // dockhost does not start it
-		case i >= 0:
+		case isKnown:
 			dependencies[i].Joined = dependencies[i].Joined || l.joined
 		default:
+			known[l.name] = len(dependencies)
 			dependencies = append(dependencies, spec.Dependency{Name: l.name, Joined: l.joined})
 		}
 	}
@@ -64,14 +65,17 @@ func (r *report) checkLinks(declared []*declaration) {
 		byName[d.name] = d
 		names = append(names, d.name)
 	}
+	hints := 0
 	for _, d := range declared {
 		for _, l := range d.links {
-			if byName[l.name] != nil || l.optional {
+			if d.declared[l.name] || l.optional {
 				continue
 			}
 			hint := ""
-			if near := document.Nearest(l.name, names); near != "" {
-				hint = " (did you mean \"" + near + "\"?)"
+			if hints++; hints <= maxHints {
+				if near := document.Nearest(l.name, names); near != "" {
+					hint = " (did you mean \"" + near + "\"?)"
+				}
 			}
 			r.Errorf(l.at, "no container %q is declared here%s", document.Shorten(l.name), hint)
 		}
@@ -104,8 +108,8 @@ func (w *walker) visit(d *declaration, trail []string) {
 		switch {
 		case next == nil || w.state[l.name] == walked:
 		case w.state[l.name] == walking:
-			circle := append(slices.Clone(trail[slices.Index(trail, l.name):]), l.name)
-			w.Errorf(l.at, "these containers wait for each other in a circle: %s", strings.Join(circle, " -> "))
+			names := append(slices.Clone(trail[slices.Index(trail, l.name):]), l.name)
+			w.Errorf(l.at, "these containers wait for each other in a circle: %s", circle(names))
 		default:
 			w.visit(next, trail)
 		}

@@ -73,6 +73,8 @@ type declaration struct {
 	gpu *spec.GPUOptions
 	// deviceSpots are the places of the device requests to Docker.
 	deviceSpots []spot
+	// entries has the items of lists that compose-go accepts, by key.
+	entries map[string][]spot
 	// published are the host ports that the container uses.
 	published []published
 }
@@ -85,6 +87,9 @@ func (r *report) containers(section spot) []spec.Container {
 	}
 	if !section.IsMapping() {
 		r.Errorf(section, "not a mapping: write NAME: below it, and a Compose service below that")
+		return nil
+	}
+	if !r.withinContainers(section) {
 		return nil
 	}
 	declared := r.declare(section)
@@ -113,10 +118,12 @@ func (r *report) declare(section spot) []*declaration {
 			continue
 		}
 		names[name] = true
-		d := &declaration{report: r, name: name, declared: names, dockhost: at.Field("x-dockhost")}
+		d := &declaration{report: r, name: name, declared: names, dockhost: at.Field("x-dockhost"), entries: map[string][]spot{}}
 		d.at = r.Check(at, serviceKeys())
 		r.interpolate(d.at)
-		declared = append(declared, d)
+		if d.withinLimits() {
+			declared = append(declared, d)
+		}
 	}
 	return declared
 }
@@ -138,7 +145,11 @@ func (d *declaration) items(name string) iter.Seq[spot] {
 // entry returns the place of the i-th of count values. If compose-go converted
 // the list to another number of values, that is the list itself.
 func (d *declaration) entry(name string, i, count int) spot {
-	items := slices.Collect(d.items(name))
+	items, found := d.entries[name]
+	if !found {
+		items = slices.Collect(d.items(name))
+		d.entries[name] = items
+	}
 	if len(items) != count {
 		return d.field(name)
 	}
