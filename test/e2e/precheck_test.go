@@ -20,6 +20,17 @@ func foreignPlatform() string {
 	return "linux/arm64"
 }
 
+// loadForeign loads the foreign image. Docker 20.10 cannot import an image for
+// another architecture, so this makes an archive of it.
+func (h *host) loadForeign() {
+	h.Helper()
+	_, architecture, _ := strings.Cut(foreignPlatform(), "/")
+	h.run(`d=$(mktemp -d) && cd $d && touch empty && tar -cf layer.tar empty && sum=$(sha256sum layer.tar | cut -d" " -f1)
+		echo '{"architecture":"` + architecture + `","os":"linux","config":{"Cmd":["/empty"]},"rootfs":{"type":"layers","diff_ids":["sha256:'$sum'"]}}' >config.json
+		echo '[{"Config":"config.json","RepoTags":["` + foreign + `"],"Layers":["layer.tar"]}]' >manifest.json
+		tar -c manifest.json config.json layer.tar | docker load && rm -r $d`)
+}
+
 // TestMissingNeedsKeepContainerRunning changes a container to one that the host
 // cannot run: the old one keeps running, the status says why, and the change takes
 // effect once the cause is gone.
@@ -56,7 +67,7 @@ func TestMissingNeedsKeepContainerRunning(t *testing.T) {
 			h.run("mkdir -p /srv/precheck")
 			h.assign(good())
 			h.ready("app")
-			h.run("echo >/tmp/empty && tar -c -C /tmp empty | docker import --platform " + foreignPlatform() + " - " + foreign)
+			h.loadForeign()
 			pid := h.pid("app")
 			h.assign(test.section)
 			h.eventually("the status shows the reason", func() error {
@@ -81,7 +92,7 @@ func TestMissingNeedsKeepContainerRunning(t *testing.T) {
 func TestForeignImageNamesPlatforms(t *testing.T) {
 	h := newHost(t)
 	t.Cleanup(func() { h.try("docker image rm -f " + foreign) })
-	h.run("echo >/tmp/empty && tar -c -C /tmp empty | docker import --platform " + foreignPlatform() + " - " + foreign)
+	h.loadForeign()
 	h.assign(strings.Replace(good(), "localhost:5000/app:1", foreign, 1))
 	problem := fmt.Sprintf("is for %s, and this host is linux/%s", foreignPlatform(), runtime.GOARCH)
 	h.eventually("the status shows the reason", func() error {
