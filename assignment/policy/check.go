@@ -77,7 +77,23 @@ func (c *check) container(container *spec.Container) {
 	for _, file := range container.EnvFiles {
 		c.path("env_files", file.Path, true, "the env_file")
 	}
+	c.files(container)
 	c.unit(container.Unit)
+}
+
+// files judges the secrets, the configs and the hooks of a container.
+func (c *check) files(container *spec.Container) {
+	for _, file := range container.Files {
+		if file.Path != "" {
+			c.path("secret_files", file.Path, true, "the file of a secret or config")
+		}
+		if file.Credential != "" {
+			c.word("credentials", file.Credential, "the credential")
+		}
+	}
+	for _, hook := range slices.Concat(container.PostStart, container.PreStop) {
+		c.flag("privileged", hook.Privileged, "a privileged hook")
+	}
 }
 
 // runtime judges the runtime of a container. A list of runtimes applies to a

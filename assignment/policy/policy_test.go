@@ -99,7 +99,7 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[container.HostConfig](): "Annotations Binds CapAdd CgroupnsMode IpcMode Links LogConfig MaskedPaths Mounts NetworkMode " +
 			"PidMode PortBindings Privileged ReadonlyPaths Resources Runtime SecurityOpt UTSMode UsernsMode VolumesFrom",
 		reflect.TypeFor[container.Resources](): "DeviceCgroupRules DeviceRequests Devices",
-		reflect.TypeFor[spec.Container]():      "EnvFiles GPU HostConfig Image Mounts Runtime Unit",
+		reflect.TypeFor[spec.Container]():      "EnvFiles Files GPU HostConfig Image Mounts PostStart PreStop Runtime Unit",
 		reflect.TypeFor[spec.Registry]():       "CredentialHelper Environment PasswordCredential PasswordFile",
 		reflect.TypeFor[spec.Assignment]():     "Containers Housekeeping Registries",
 	}

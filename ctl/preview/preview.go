@@ -114,8 +114,6 @@ func (in *Input) detect() {
 			in.warn(value, "a host ignores this key here: indent it below dockhost:, and make #cloud-config the first line")
 		case name == "services":
 			in.warn(value, "this key belongs to Compose files: in user data, write containers: below dockhost:")
-		case document.Nearest(name, []string{"dockhost"}) != "":
-			in.warn(value, `unknown key (did you mean "dockhost"?)`)
 		}
 	}
 }
