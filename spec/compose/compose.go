@@ -27,7 +27,7 @@ const alone = "service"
 func loadAll(declared []*declaration) {
 	all := make(map[string]any, len(declared))
 	for i, d := range declared {
-		all[alone+strconv.Itoa(i)] = d.plain(d.at)
+		all[alone+strconv.Itoa(i)] = d.plain(d.loadable())
 	}
 	loaded, err := load(all)
 	for i, d := range declared {
@@ -42,10 +42,9 @@ func loadAll(declared []*declaration) {
 // loadAlone loads one service. It reports the parts that compose-go refuses, and
 // leaves them out so that the rest can be checked too.
 func (d *declaration) loadAlone() {
-	if d.try(d.at) {
+	if d.try(d.loadable()) {
 		return
 	}
-	d.refused = map[*yaml.Node]bool{}
 	var wrong []spot
 	for name, value := range d.at.Fields() {
 		refusals := d.refusals(value, func(v any) map[string]any {
@@ -66,8 +65,39 @@ func (d *declaration) loadAlone() {
 		}
 		d.try(spot{Node: d.prune(d.at.Node, true)})
 	}
-	d.noImage = d.refused[d.field("image").Node] && d.field("image").Present()
+	d.noImage = d.noImage || d.refused[d.field("image").Node] && d.field("image").Present()
 	d.at.Node = d.prune(d.at.Node, false)
+}
+
+// forgetUnfilled leaves out the values with a variable that has no value. at is the
+// service with all its keys, which may explain why it has no image.
+func (d *declaration) forgetUnfilled(at spot) {
+	d.refused = d.unfilled
+	check := d.field("healthcheck")
+	for _, word := range check.Field("test").Items() {
+		if d.refused[word.Node] { // the rest is no command
+			d.refused[check.Node] = true
+		}
+	}
+	image := d.field("image")
+	d.noImage = image.Present() && d.refused[image.Node]
+	if !image.Present() {
+		for name := range at.Fields() {
+			explains := name == "build" || name == "provider" || name == "extends" || document.Nearest(name, []string{"image"}) != ""
+			d.noImage = d.noImage || explains
+		}
+	}
+	if len(d.refused) > 0 {
+		d.at.Node = d.prune(d.at.Node, false)
+	}
+}
+
+// loadable returns the service without what was refused.
+func (d *declaration) loadable() spot {
+	if len(d.refused) == 0 {
+		return d.at
+	}
+	return spot{Node: d.prune(d.at.Node, true)}
 }
 
 // prune returns a tree without the parts that compose-go refused. With items it
@@ -145,7 +175,7 @@ type refusal struct {
 // refusals returns the smallest parts of a value that compose-go refuses. wrap
 // puts a value into an otherwise valid service.
 func (d *declaration) refusals(at spot, wrap func(any) map[string]any) []refusal {
-	_, err := load(map[string]any{alone: wrap(plain(at.Node, true))})
+	_, err := load(map[string]any{alone: wrap(plain(d.prune(at.Node, true), true))})
 	if err == nil {
 		return nil
 	}
@@ -171,7 +201,10 @@ func (d *declaration) refusedItems(at spot, wrap func(any) map[string]any) []ref
 	}
 	var parts []refusal
 	for _, item := range at.Items() {
-		if _, err := load(map[string]any{alone: wrap([]any{plain(item.Node, true)})}); err != nil {
+		if d.refused[item.Node] {
+			continue
+		}
+		if _, err := load(map[string]any{alone: wrap([]any{plain(d.prune(item.Node, true), true)})}); err != nil {
 			parts = append(parts, refusal{item, err})
 		}
 	}

@@ -52,6 +52,8 @@ func (r *report) topLevelKey(at spot, name string) {
 		r.Errorf(at, "cannot use %q on a single host: create the network with docker network create, and set network_mode to its name", name)
 	case name == "secrets", name == "configs":
 		r.Errorf(at, "cannot use %q on a single host: mount a file of the host with volumes", name)
+	case name == "models":
+		r.Errorf(at, "cannot use %q on a single host: run the model in a container of its own", name)
 	case name == "include":
 		r.Errorf(at, "cannot use %q on a single host: put the other file into the directory too", name)
 	case name == "containers", name == "dockhost":

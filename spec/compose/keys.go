@@ -68,7 +68,7 @@ func cure(path string) string {
 		"mem_swappiness":                       "set MemorySwapMax in x-dockhost.unit.Service",
 		"models":                               "run the model in a container of its own",
 		"networks":                             "use network_mode: bridge, none, host, container:NAME, service:NAME or the name of an existing network",
-		"oom_kill_disable":                     "set OOMScoreAdjust in x-dockhost.unit.Service, or oom_score_adj",
+		"oom_kill_disable":                     "use oom_score_adj: -1000 protects the container's processes",
 		"post_start":                           "use the entrypoint of the image",
 		"pre_start":                            "use the entrypoint of the image",
 		"pre_stop":                             "use the entrypoint of the image",

@@ -63,7 +63,8 @@ type declaration struct {
 	service service
 	// refused has the parts that compose-go refuses.
 	refused map[*yaml.Node]bool
-	// noImage is true when compose-go refused the image, which was reported.
+	// noImage is true when the lack of an image was reported, or has a reason that
+	// was.
 	noImage bool
 	// declared has the names of all containers in the source.
 	declared map[string]bool
@@ -115,7 +116,10 @@ func (r *report) declare(section spot) []*declaration {
 		names[name] = true
 		d := &declaration{report: r, name: name, declared: names, dockhost: at.Field("x-dockhost")}
 		d.at = r.Check(at, serviceKeys())
-		r.interpolate(d.at)
+		if !r.project.inFile {
+			r.interpolate(d.at, nil)
+		}
+		d.forgetUnfilled(at)
 		declared = append(declared, d)
 	}
 	return declared
