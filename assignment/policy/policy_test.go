@@ -114,7 +114,7 @@ func TestEverythingIsJudged(t *testing.T) {
 			"CPUCount CPUPercent CPUPeriod CPUQuota CPURealtimePeriod CPURealtimeRuntime CPUShares CgroupParent CpusetCpus CpusetMems " +
 			"IOMaximumBandwidth IOMaximumIOps KernelMemory KernelMemoryTCP Memory MemoryReservation MemorySwap MemorySwappiness NanoCPUs OomKillDisable PidsLimit Ulimits",
 		// Credentials are those of the logins. User data cannot set Run.
-		reflect.TypeFor[spec.Container](): "Config Credentials DependsOn Name Networking Notify Platform PullPolicy PullStallTimeout Reload Restart Run",
+		reflect.TypeFor[spec.Container](): "Completes Config Credentials DependsOn Name Networking Notify Platform PullPolicy PullStallTimeout Reload Restart Run",
 		// Identity is sent only to the registries of its cloud.
 		reflect.TypeFor[spec.Registry]():   "Identity Password Username",
 		reflect.TypeFor[spec.Assignment](): "",

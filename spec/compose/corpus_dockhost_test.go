@@ -54,7 +54,16 @@ func dockhostContainerName(*spec.Container) string { return "" }
 
 // dockhostCondition returns the condition of a dependency, and " restart" where
 // the dependant restarts with it.
-func dockhostCondition(spec.Dependency) string { return types.ServiceConditionStarted }
+func dockhostCondition(dependency spec.Dependency) string {
+	condition := string(dependency.Condition)
+	if condition == "" {
+		condition = types.ServiceConditionStarted
+	}
+	if dependency.Restart {
+		condition += " restart"
+	}
+	return condition
+}
 
 // dockhostSecrets and dockhostConfigs return the files by their paths in the
 // container.

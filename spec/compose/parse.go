@@ -95,6 +95,7 @@ func (r *report) containers(section spot) []spec.Container {
 		containers = append(containers, d.container())
 	}
 	r.checkLinks(declared)
+	r.applyConditions(declared, containers)
 	r.checkPorts(declared)
 	r.checkMounts(declared, containers)
 	slices.SortFunc(containers, func(a, b spec.Container) int { return cmp.Compare(a.Name, b.Name) })
