@@ -25,6 +25,9 @@ type Assignment struct {
 	Registries map[string]Registry `json:"registries,omitempty"`
 	// Housekeeping has the settings for it, or is nil.
 	Housekeeping *Housekeeping `json:"housekeeping,omitempty"`
+	// Warnings name the services that are left out, because their profiles are not
+	// active. They are not part of what runs.
+	Warnings []string `json:"-"`
 }
 
 // Registry is a login. It is a secret, and is never logged or shown. The password

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/compose-spec/compose-go/v2/dotenv"
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
@@ -129,24 +128,6 @@ func (m *maker) fileEnv() ([]string, error) {
 		}
 	}
 	return env, nil
-}
-
-// readEnvFile reads one env file. Its errors name the file only: the parser's
-// errors quote lines, which may be secrets.
-func readEnvFile(file spec.EnvFile) (map[string]string, error) {
-	f, err := os.Open(file.Path)
-	if errors.Is(err, os.ErrNotExist) && !file.Required {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read env_file: %w", err)
-	}
-	defer f.Close()
-	vars := map[string]string{}
-	if err := dotenv.ParseWithFormat(f, file.Path, vars, nil, file.Format); err != nil {
-		return nil, fmt.Errorf("read env_file %q: its lines are not NAME=VALUE", file.Path)
-	}
-	return vars, nil
 }
 
 // place writes the placement, from which dockhost-runtime learns the

@@ -321,11 +321,12 @@ func (c *check) ports(host *container.HostConfig) {
 }
 
 // unit judges unit settings, which a rule names as "KEY" or "SECTION.KEY". It
-// allows the start limit, which restart: on-failure:COUNT sets.
+// allows the start limit, which restart: on-failure:COUNT sets, and the delay, which
+// deploy.restart_policy sets.
 func (c *check) unit(settings []spec.UnitSetting) {
 	for _, setting := range settings {
 		name := setting.Section + "." + setting.Key
-		if name == "Unit.StartLimitIntervalSec" || name == "Unit.StartLimitBurst" {
+		if name == "Unit.StartLimitIntervalSec" || name == "Unit.StartLimitBurst" || name == "Service.RestartSec" {
 			continue
 		}
 		allowed := c.allows("unit_settings", func(entry string) bool { return matches(entry, setting.Key) || matches(entry, name) })

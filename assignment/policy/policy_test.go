@@ -117,7 +117,7 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[spec.Container](): "Completes Config Credentials DependsOn Name Networking Notify Platform PullPolicy PullStallTimeout Reload Restart Run",
 		// Identity is sent only to the registries of its cloud.
 		reflect.TypeFor[spec.Registry]():   "Identity Password Username",
-		reflect.TypeFor[spec.Assignment](): "",
+		reflect.TypeFor[spec.Assignment](): "Warnings",
 	}
 	for kind, names := range judged {
 		known := strings.Fields(names + " " + harmless[kind])

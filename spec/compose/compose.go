@@ -82,8 +82,9 @@ func (d *declaration) forgetUnfilled(at spot) {
 	image := d.field("image")
 	d.noImage = image.Present() && d.refused[image.Node]
 	if !image.Present() {
+		d.noImage = d.project.notExtended[at.Node]
 		for name := range at.Fields() {
-			explains := name == "build" || name == "provider" || name == "extends" || document.Nearest(name, []string{"image"}) != ""
+			explains := name == "extends" || name == "build" || name == "provider" || document.Nearest(name, []string{"image"}) != ""
 			d.noImage = d.noImage || explains
 		}
 	}
@@ -156,6 +157,7 @@ func load(services map[string]any) (loaded types.Services, err error) {
 	project, err := loader.LoadWithContext(context.Background(), details, func(o *loader.Options) {
 		o.SetProjectName("dockhost", true)
 		o.ResolvePaths = false
+		o.Profiles = []string{"*"} // otherwise services with profiles are missing
 		o.SkipNormalization, o.SkipConsistencyCheck = true, true
 		o.SkipInclude, o.SkipExtends = true, true
 		o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
@@ -214,7 +216,7 @@ func (d *declaration) refusedItems(at spot, wrap func(any) map[string]any) []ref
 // divisible reports whether the entries of a mapping are valid one by one.
 func divisible(path string) bool {
 	switch strings.TrimPrefix(path, ".") {
-	case "annotations", "depends_on", "deploy", "deploy.resources", "deploy.resources.limits", "deploy.resources.reservations",
+	case "annotations", "depends_on", "deploy", "deploy.restart_policy", "deploy.resources", "deploy.resources.limits", "deploy.resources.reservations",
 		"environment", "extra_hosts", "healthcheck", "labels", "logging", "logging.options", "sysctls", "ulimits":
 		return true
 	}
@@ -236,7 +238,7 @@ func (f refusal) sentence(key string) string {
 	case "image":
 		return "no image: write an image reference"
 	case "pull_policy":
-		return "unknown policy: use missing, always or never"
+		return "unknown policy: use missing, always, never, daily, weekly or every_TIME such as every_12h"
 	case "oom_score_adj":
 		return "not a score: write a number from -1000 to 1000"
 	case "ulimits":
