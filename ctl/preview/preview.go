@@ -20,6 +20,7 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec/compose"
 )
 
 // Input is user data or a Compose file.
@@ -114,8 +115,6 @@ func (in *Input) detect() {
 			in.warn(value, "a host ignores this key here: indent it below dockhost:, and make #cloud-config the first line")
 		case name == "services":
 			in.warn(value, "this key belongs to Compose files: in user data, write containers: below dockhost:")
-		case document.Nearest(name, []string{"dockhost"}) != "":
-			in.warn(value, `unknown key (did you mean "dockhost"?)`)
 		}
 	}
 }
@@ -149,7 +148,7 @@ func (in *Input) parse(ctx context.Context, o assignment.Options) (*assignment.R
 	var result *assignment.Result
 	var err error
 	if in.compose {
-		result, err = assignment.ReadFile(ctx, filepath.Base(in.Name), in.data.Raw)
+		result, err = assignment.ReadFile(ctx, filepath.Base(in.Name), in.data.Raw, in.directory())
 	} else {
 		result, err = assignment.Read(ctx, in.data, o)
 	}
@@ -171,6 +170,16 @@ func (in *Input) parse(ctx context.Context, o assignment.Options) (*assignment.R
 		all = append(all, Finding{Severity: Warning, File: in.file(), Message: result.Note + ": nothing would run"})
 	}
 	return result, all
+}
+
+// directory returns the directory of a Compose file; that of standard input is the
+// working directory.
+func (in *Input) directory() compose.Directory {
+	dir, err := filepath.Abs(in.dir)
+	if err != nil {
+		return compose.Directory{}
+	}
+	return compose.Directory{Path: dir, Files: os.DirFS(dir)}
 }
 
 // adviseSeed adds a hint when a template failed and there is no meta-data: on a

@@ -34,6 +34,9 @@ func (k Keys) With(name string, value Keys) Keys {
 // Names returns the keys that a mapping may have, sorted.
 func (k Keys) Names() []string { return slices.Sorted(maps.Keys(k.fields)) }
 
+// Has reports whether a mapping may have a key.
+func (k Keys) Has(name string) bool { _, found := k.fields[name]; return found }
+
 // Field returns what may stand below a key of the mapping.
 func (k Keys) Field(name string) Keys { return k.fields[name] }
 

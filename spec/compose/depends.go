@@ -16,18 +16,24 @@ type link struct {
 	joined bool
 	// optional is true when the other container need not be declared here.
 	optional bool
+	// condition and restart are Compose's.
+	condition spec.Condition
+	restart   bool
 }
 
 // dependsOn returns the containers in depends_on and those whose namespaces are
-// joined. All of Compose's conditions mean "ready" here, because a container's
-// unit is active only when the container is ready by its own notify mode.
+// joined.
 func (d *declaration) dependsOn() []spec.Dependency {
 	at := d.field("depends_on")
 	for item := range d.items("depends_on") {
 		d.links = append(d.links, link{at: item, name: item.Text()})
 	}
 	for name, value := range at.Fields() {
-		d.links = append(d.links, link{at: value, name: name, optional: d.optionalDependency(value)})
+		l := link{at: value, name: name, optional: value.Field("required").Text() == "false", restart: value.Field("restart").Text() == "true"}
+		if condition := spec.Condition(value.Field("condition").Text()); condition == spec.ConditionHealthy || condition == spec.ConditionCompleted {
+			l.condition = condition
+		}
+		d.links = append(d.links, l)
 	}
 	var dependencies []spec.Dependency
 	known := map[string]int{}
@@ -36,25 +42,80 @@ func (d *declaration) dependsOn() []spec.Dependency {
 		switch {
 		case l.optional && !d.declared[l.name]: // dockhost does not start it
 		case isKnown:
-			dependencies[i].Joined = dependencies[i].Joined || l.joined
+			first := &dependencies[i]
+			first.Joined, first.Restart = first.Joined || l.joined, first.Restart || l.restart
+			if l.condition != spec.ConditionReady {
+				first.Condition = l.condition
+			}
 		default:
 			known[l.name] = len(dependencies)
-			dependencies = append(dependencies, spec.Dependency{Name: l.name, Joined: l.joined})
+			dependencies = append(dependencies, spec.Dependency{
+				Name: l.name, Joined: l.joined, Condition: l.condition, Restart: l.restart, Optional: l.optional && !l.joined,
+			})
 		}
 	}
 	return dependencies
 }
 
-// optionalDependency reports whether the long form makes the other container
-// optional.
-func (d *declaration) optionalDependency(at spot) bool {
-	if condition := at.Field("condition"); condition.Text() == "service_completed_successfully" {
-		d.Errorf(condition, "cannot wait for a container to end successfully: use service_started or service_healthy")
+// applyConditions changes the containers that others wait for: one that must be
+// healthy is ready when its health check passes, and the unit of one that must
+// complete stays active after its end.
+func (r *report) applyConditions(declared []*declaration, containers []spec.Container) {
+	byName := make(map[string]int, len(declared))
+	for i, d := range declared {
+		byName[d.name] = i
 	}
-	if restart := at.Field("restart"); restart.Text() == "true" {
-		d.Errorf(restart, "cannot be set here: set PartOf in x-dockhost.unit.Unit")
+	for _, d := range declared {
+		for _, l := range d.links {
+			i, found := byName[l.name]
+			if !found {
+				continue
+			}
+			switch l.condition {
+			case spec.ConditionHealthy:
+				r.waitForHealth(l, declared[i], &containers[i])
+			case spec.ConditionCompleted:
+				r.waitForEnd(l, declared[i], &containers[i])
+			case spec.ConditionReady:
+			}
+		}
 	}
-	return at.Field("required").Text() == "false"
+}
+
+// waitForHealth has a container be ready once it is healthy, unless its own notify
+// says when it is ready.
+func (r *report) waitForHealth(l link, other *declaration, c *spec.Container) {
+	own := other.dockhost.Field("notify").Present()
+	switch {
+	case own && c.Notify == spec.NotifyOff:
+		r.Errorf(l.at, "cannot wait for the health of %q: it has notify: off", document.Shorten(l.name))
+	case own:
+	case !hasHealthcheck(c.Config):
+		r.Errorf(l.at, "cannot wait for the health of %q: its health check is disabled", document.Shorten(l.name))
+	default:
+		c.Notify = spec.NotifyHealthy
+	}
+}
+
+// waitForEnd has the unit of a container stay active after its end.
+func (r *report) waitForEnd(l link, other *declaration, c *spec.Container) {
+	notify := other.dockhost.Field("notify")
+	switch {
+	case c.Restart == "always":
+		r.Errorf(l.at, "cannot wait until %q has ended: it is always restarted (set its restart to \"no\" or on-failure)", document.Shorten(l.name))
+	case l.joined:
+		r.Errorf(l.at, "cannot wait until %q has ended and use its namespaces", document.Shorten(l.name))
+	case notify.Present() && c.Notify != spec.NotifyStarted:
+		r.Errorf(l.at, "cannot wait until %q has ended: it has a notify of its own", document.Shorten(l.name))
+	case c.Reload != nil:
+		r.Errorf(l.at, "cannot wait until %q has ended: it has a reload", document.Shorten(l.name))
+	case c.Notify != spec.NotifyStarted:
+		r.Errorf(l.at, "cannot wait until %q has ended: others wait until it is healthy", document.Shorten(l.name))
+	}
+	c.Completes = true
+	if c.Restart == "" {
+		c.Restart = "on-failure"
+	}
 }
 
 // checkLinks reports missing containers and circles.
