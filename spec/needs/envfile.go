@@ -1,11 +1,13 @@
 package needs
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -15,6 +17,13 @@ import (
 
 // maxEnvFile is how large an env file may be.
 const maxEnvFile = 1 << 20
+
+// formatRaw is the format of an env file whose values are taken as they are.
+const formatRaw = "raw"
+
+// errEnvFile is the error for a line of an env file. It does not quote the line,
+// which may be a secret.
+var errEnvFile = errors.New("its lines are not NAME=VALUE")
 
 // ReadEnvFile returns the variables of an env file, and nil if an optional one does
 // not exist. Its errors name the file only: the parser's errors quote lines, which
@@ -37,8 +46,34 @@ func ReadEnvFile(file spec.EnvFile) (map[string]string, error) {
 		return nil, fmt.Errorf("read env_file %q: larger than 1 MiB", file.Path)
 	}
 	vars := map[string]string{}
-	if err := dotenv.ParseWithFormat(bytes.NewReader(text), file.Path, vars, nil, file.Format); err != nil {
-		return nil, fmt.Errorf("read env_file %q: its lines are not NAME=VALUE", file.Path)
+	if file.Format == formatRaw {
+		err = readRaw(bytes.NewReader(text), vars)
+	} else {
+		err = dotenv.ParseWithFormat(bytes.NewReader(text), file.Path, vars, nil, file.Format)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read env_file %q: %w", file.Path, errEnvFile)
 	}
 	return vars, nil
+}
+
+// readRaw reads lines of NAME=VALUE as `docker run --env-file` does: quotes and "$"
+// belong to the value.
+func readRaw(from io.Reader, vars map[string]string) error {
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, maxEnvFile)
+	for lines.Scan() {
+		line := strings.TrimLeft(lines.Text(), " \t")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, value, found := strings.Cut(line, "=")
+		if name == "" || strings.ContainsAny(name, " \t") {
+			return errEnvFile
+		}
+		if found {
+			vars[name] = value
+		}
+	}
+	return lines.Err()
 }
