@@ -155,7 +155,9 @@ type fakeEngine struct {
 	runtimes map[string]string
 	// volumes are the containers for which they were made, by name.
 	volumes map[string]string
-	down    bool
+	// platforms has the platforms of images.
+	platforms map[string]string
+	down      bool
 }
 
 func (f *fakeEngine) Image(_ context.Context, ref string) (engine.Image, error) {
@@ -164,7 +166,7 @@ func (f *fakeEngine) Image(_ context.Context, ref string) (engine.Image, error) 
 	if !f.images[ref] {
 		return engine.Image{}, fmt.Errorf("inspect image %q: %w", ref, engine.ErrNotFound)
 	}
-	return engine.Image{ID: ref}, nil
+	return engine.Image{ID: ref, Platform: f.platforms[ref]}, nil
 }
 
 func (f *fakeEngine) Pull(_ context.Context, req engine.PullRequest, progress func(engine.Progress)) error {
@@ -178,7 +180,11 @@ func (f *fakeEngine) Pull(_ context.Context, req engine.PullRequest, progress fu
 	return nil
 }
 
-func (f *fakeEngine) Runtimes(context.Context) (map[string]string, error) { return f.runtimes, nil }
+func (f *fakeEngine) Runtimes(context.Context) (map[string]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.runtimes), nil
+}
 
 func (f *fakeEngine) Ping(context.Context) error {
 	f.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/needs"
 )
 
 // preparer checks, without disturbing the old container, that its successor can
@@ -24,9 +25,10 @@ type preparer struct {
 	store    *store
 }
 
-// prepare returns nil when Docker answers, the runtime is registered, the ports
-// and GPUs of the successor are free, its image is on the host, and the image can
-// report readiness as the successor declares it.
+// prepare returns nil when Docker answers, the runtimes, files and devices are
+// there, the ports and GPUs of the successor are free, its image is on the host
+// and for the host's platform, and the image can report readiness as the successor
+// declares it.
 func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error {
 	p.store.setPending(next, "waiting for Docker", nil)
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
@@ -42,7 +44,7 @@ func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error
 	if _, registered := runtimes[spec.RuntimeName]; !registered {
 		return fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
 	}
-	if err := checkPorts(ctx, old, next); err != nil {
+	if err := errors.Join(checkPorts(ctx, old, next), needs.Runtime(next, runtimes), needs.Check(ctx, next, privateDirectories...)); err != nil {
 		return err
 	}
 	if next.GPU != nil && p.gpus != nil {
@@ -54,8 +56,12 @@ func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error
 	if err != nil {
 		return err
 	}
-	return next.CheckReadiness(image.Healthcheck)
+	return errors.Join(needs.Platform(next, image.Platform), next.CheckReadiness(image.Healthcheck))
 }
+
+// privateDirectories are those that dockhost.service has for itself
+// (PrivateTmp=), so that the agent does not see what a container would.
+var privateDirectories = []string{"/tmp", "/var/tmp"} //nolint:gochecknoglobals // a constant
 
 // checkPorts returns an error for each port that the successor publishes, the old
 // container does not, and another program uses.

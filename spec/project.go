@@ -38,6 +38,8 @@ type Volume struct {
 // start and mounts read-only into the container. It has one of Content, Path and
 // Credential.
 type File struct {
+	// Config is true for a config, false for a secret.
+	Config bool `json:"config,omitempty"`
 	// Target is the absolute path in the container.
 	Target string `json:"target"`
 	// Content is the file's text. It is a secret.
@@ -46,11 +48,18 @@ type File struct {
 	Path string `json:"path,omitempty"`
 	// Credential names a systemd credential of the unit.
 	Credential string `json:"credential,omitempty"`
-	// UID, GID and Mode are the owner and the permissions of the file.
+	// UID, GID and Mode are the owner and the permissions of the file. Mode 0 is
+	// DefaultFileMode.
 	UID  int    `json:"uid,omitempty"`
 	GID  int    `json:"gid,omitempty"`
 	Mode uint32 `json:"mode,omitempty"`
 }
+
+// DefaultFileMode are the permissions of a [File] without a mode.
+const DefaultFileMode = 0o444
+
+// MaxFile bounds the size of a [File], as Swarm does.
+const MaxFile = 500 << 10
 
 // Hook is a command that the supervisor runs in the container.
 type Hook struct {

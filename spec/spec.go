@@ -25,6 +25,9 @@ type Assignment struct {
 	Registries map[string]Registry `json:"registries,omitempty"`
 	// Housekeeping has the settings for it, or is nil.
 	Housekeeping *Housekeeping `json:"housekeeping,omitempty"`
+	// Warnings name the services that are left out, because their profiles are not
+	// active. They are not part of what runs.
+	Warnings []string `json:"-"`
 }
 
 // Registry is a login. It is a secret, and is never logged or shown. The password
@@ -77,6 +80,9 @@ type Container struct {
 	// missing.
 	Networks []Network `json:"networks,omitempty"`
 	Volumes  []Volume  `json:"volumes,omitempty"`
+	// Completes is true for a container that others wait for until it has exited
+	// with 0. Its unit is active from then on.
+	Completes bool `json:"completes,omitempty"`
 	// Files are the secrets and configs.
 	Files []File `json:"files,omitempty"`
 	// PostStart and PreStop are run in the container after its start and before
@@ -177,6 +183,8 @@ type Dependency struct {
 	Condition Condition `json:"condition,omitempty"`
 	// Restart restarts this container when the other one is replaced.
 	Restart bool `json:"restart,omitempty"`
+	// Optional starts this container also when the other one fails.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Condition is what a container waits for before it starts. The values are

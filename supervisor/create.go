@@ -8,13 +8,13 @@ import (
 	"os"
 	"slices"
 
-	"github.com/compose-spec/compose-go/v2/dotenv"
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/gpu/attachment"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/needs"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
@@ -63,6 +63,12 @@ type created struct {
 func (m *maker) create(ctx context.Context, c creation) (created, error) {
 	if err := m.container.CheckReadiness(c.image.Healthcheck); err != nil {
 		return created{}, err
+	}
+	if m.container.Run == nil {
+		// In hand-written units, a foreign platform is a warning, as in docker run.
+		if err := needs.Platform(m.container, c.image.Platform); err != nil {
+			return created{}, err
+		}
 	}
 	m.report.state.Digest = c.image.Digest
 	c.host.ImageVolumes = c.image.Volumes
@@ -132,7 +138,7 @@ func (m *maker) request(host request.Host) (engine.CreateRequest, error) {
 func (m *maker) fileEnv() ([]string, error) {
 	var env []string
 	for _, file := range m.container.EnvFiles {
-		vars, err := readEnvFile(file)
+		vars, err := needs.ReadEnvFile(file)
 		if err != nil {
 			return nil, err
 		}
@@ -141,24 +147,6 @@ func (m *maker) fileEnv() ([]string, error) {
 		}
 	}
 	return env, nil
-}
-
-// readEnvFile reads one env file. Its errors name the file only: the parser's
-// errors quote lines, which may be secrets.
-func readEnvFile(file spec.EnvFile) (map[string]string, error) {
-	f, err := os.Open(file.Path)
-	if errors.Is(err, os.ErrNotExist) && !file.Required {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read env_file: %w", err)
-	}
-	defer f.Close()
-	vars := map[string]string{}
-	if err := dotenv.ParseWithFormat(f, file.Path, vars, nil, file.Format); err != nil {
-		return nil, fmt.Errorf("read env_file %q: its lines are not NAME=VALUE", file.Path)
-	}
-	return vars, nil
 }
 
 // place writes the placement, from which dockhost-runtime learns the

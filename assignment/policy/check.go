@@ -77,7 +77,23 @@ func (c *check) container(container *spec.Container) {
 	for _, file := range container.EnvFiles {
 		c.path("env_files", file.Path, true, "the env_file")
 	}
+	c.files(container)
 	c.unit(container.Unit)
+}
+
+// files judges the secrets, the configs and the hooks of a container.
+func (c *check) files(container *spec.Container) {
+	for _, file := range container.Files {
+		if file.Path != "" {
+			c.path("secret_files", file.Path, true, "the file of a secret or config")
+		}
+		if file.Credential != "" {
+			c.word("credentials", file.Credential, "the credential")
+		}
+	}
+	for _, hook := range slices.Concat(container.PostStart, container.PreStop) {
+		c.flag("privileged", hook.Privileged, "a privileged hook")
+	}
 }
 
 // runtime judges the runtime of a container. A list of runtimes applies to a
@@ -305,11 +321,12 @@ func (c *check) ports(host *container.HostConfig) {
 }
 
 // unit judges unit settings, which a rule names as "KEY" or "SECTION.KEY". It
-// allows the start limit, which restart: on-failure:COUNT sets.
+// allows the start limit, which restart: on-failure:COUNT sets, and the delay, which
+// deploy.restart_policy sets.
 func (c *check) unit(settings []spec.UnitSetting) {
 	for _, setting := range settings {
 		name := setting.Section + "." + setting.Key
-		if name == "Unit.StartLimitIntervalSec" || name == "Unit.StartLimitBurst" {
+		if name == "Unit.StartLimitIntervalSec" || name == "Unit.StartLimitBurst" || name == "Service.RestartSec" {
 			continue
 		}
 		allowed := c.allows("unit_settings", func(entry string) bool { return matches(entry, setting.Key) || matches(entry, name) })

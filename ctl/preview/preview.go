@@ -20,6 +20,7 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec/compose"
 	"github.com/dockhost/dockhost/spec/gce"
 )
 
@@ -115,8 +116,6 @@ func (in *Input) detect() {
 			in.warn(value, "a host ignores this key here: indent it below dockhost:, and make #cloud-config the first line")
 		case name == "services":
 			in.warn(value, "this key belongs to Compose files: in user data, write containers: below dockhost:")
-		case document.Nearest(name, []string{"dockhost"}) != "":
-			in.warn(value, `unknown key (did you mean "dockhost"?)`)
 		}
 	}
 }
@@ -150,7 +149,7 @@ func (in *Input) parse(ctx context.Context, o assignment.Options) (*assignment.R
 	var result *assignment.Result
 	var err error
 	if in.compose {
-		result, err = assignment.ReadFile(ctx, filepath.Base(in.Name), in.data.Raw)
+		result, err = assignment.ReadFile(ctx, filepath.Base(in.Name), in.data.Raw, in.directory())
 	} else {
 		result, err = assignment.Read(ctx, in.data, o)
 	}
@@ -187,6 +186,16 @@ func (in *Input) notUserData() error {
 func isDeclaration(top *yaml.Node) bool {
 	at := document.Spot{Node: top}
 	return gce.Is(top) || at.Field("metadata").Field("items").IsList() || at.Field("properties").Field("metadata").Field("items").IsList()
+}
+
+// directory returns the directory of a Compose file; that of standard input is the
+// working directory.
+func (in *Input) directory() compose.Directory {
+	dir, err := filepath.Abs(in.dir)
+	if err != nil {
+		return compose.Directory{}
+	}
+	return compose.Directory{Path: dir, Files: os.DirFS(dir)}
 }
 
 // adviseSeed adds a hint when a template failed and there is no meta-data: on a

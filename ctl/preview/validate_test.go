@@ -62,9 +62,8 @@ func TestValidate(t *testing.T) {
 `, "",
 		},
 		{
-			"a misspelled section", "#cloud-config\ndockhots: {}\n", "-: no containers\n",
-			"-:2:1 dockhots: warning: unknown key (did you mean \"dockhost\"?)\n" +
-				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
+			"a misspelled section", "#cloud-config\ndockhots: {}\n",
+			"-:2:1: unknown key \"dockhots\" (did you mean \"dockhost\"?)\n", "",
 		},
 		{
 			"containers at the top", "#cloud-config\ncontainers: {web: " + service + "}\n", "-: no containers\n",

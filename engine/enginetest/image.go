@@ -30,6 +30,8 @@ type Image struct {
 	Healthcheck bool
 	// Volumes are the paths of the image's VOLUME.
 	Volumes []string
+	// Platform is "OS/ARCHITECTURE", or "".
+	Platform string
 	// Pid is the process ID that inspect returns, 1 if it is 0.
 	Pid int
 	// Networks are the container's networks that inspect returns.
@@ -83,7 +85,10 @@ func (s *Server) serveImage(w http.ResponseWriter, r *http.Request) {
 		volumes[path] = map[string]any{}
 	}
 	config["Volumes"] = volumes
-	answer(w, http.StatusOK, map[string]any{"Id": imageID(ref), "Config": config, "RepoDigests": []string{repoDigest(ref)}})
+	system, architecture, _ := strings.Cut(image.Platform, "/")
+	answer(w, http.StatusOK, map[string]any{
+		"Id": imageID(ref), "Config": config, "RepoDigests": []string{repoDigest(ref)}, "Os": system, "Architecture": architecture,
+	})
 }
 
 // servePull answers as moby does: errors before the manifest is known are responses,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -16,8 +17,7 @@ import (
 // What follows reads parts of an assignment that stand in one place only. Where
 // an assignment has no such part, Compose's side shows what is missing.
 
-// dockhostEnvFile reads a file as the supervisor does, which has no parser for the
-// format raw.
+// dockhostEnvFile reads a file as the supervisor does.
 func dockhostEnvFile(file spec.EnvFile) (map[string]string, error) {
 	f, err := os.Open(file.Path)
 	if errors.Is(err, os.ErrNotExist) && !file.Required {
@@ -28,7 +28,8 @@ func dockhostEnvFile(file spec.EnvFile) (map[string]string, error) {
 	}
 	defer f.Close()
 	if file.Format != "" {
-		return nil, fmt.Errorf("unsupported format %q", file.Format)
+		vars := map[string]string{}
+		return vars, composeReadRaw(f, "", vars, nil)
 	}
 	return dotenv.ParseWithLookup(f, nil)
 }
@@ -54,16 +55,56 @@ func dockhostContainerName(*spec.Container) string { return "" }
 
 // dockhostCondition returns the condition of a dependency, and " restart" where
 // the dependant restarts with it.
-func dockhostCondition(spec.Dependency) string { return types.ServiceConditionStarted }
+func dockhostCondition(dependency spec.Dependency) string {
+	condition := string(dependency.Condition)
+	if condition == "" {
+		condition = types.ServiceConditionStarted
+	}
+	if dependency.Restart {
+		condition += " restart"
+	}
+	return condition
+}
 
 // dockhostSecrets and dockhostConfigs return the files by their paths in the
 // container.
-func dockhostSecrets(*spec.Container) map[string]fileFact { return nil }
-func dockhostConfigs(*spec.Container) map[string]fileFact { return nil }
+func dockhostSecrets(c *spec.Container) map[string]fileFact { return dockhostFiles(c, false) }
+func dockhostConfigs(c *spec.Container) map[string]fileFact { return dockhostFiles(c, true) }
+
+func dockhostFiles(c *spec.Container, configs bool) map[string]fileFact {
+	files := map[string]fileFact{}
+	id := func(id int) string {
+		if id == 0 {
+			return ""
+		}
+		return strconv.Itoa(id)
+	}
+	for _, file := range c.Files {
+		if file.Config != configs {
+			continue
+		}
+		fact := fileFact{Content: string(file.Content), UID: id(file.UID), GID: id(file.GID)}
+		if file.Mode != 0 {
+			fact.Mode = fmt.Sprintf("0%o", file.Mode)
+		}
+		files[file.Target] = fact
+	}
+	return files
+}
 
 // dockhostPostStart and dockhostPreStop return the hooks as composeHooks does.
-func dockhostPostStart(*spec.Container) []facts { return nil }
-func dockhostPreStop(*spec.Container) []facts   { return nil }
+func dockhostPostStart(c *spec.Container) []facts { return dockhostHooks(c.PostStart) }
+func dockhostPreStop(c *spec.Container) []facts   { return dockhostHooks(c.PreStop) }
+
+func dockhostHooks(hooks []spec.Hook) []facts {
+	var list []facts
+	for _, hook := range hooks {
+		list = append(list, facts{
+			"command": hook.Command, "user": hook.User, "privileged": hook.Privileged, "working_dir": hook.WorkingDir, "environment": sortedFact(hook.Env),
+		})
+	}
+	return list
+}
 
 // dockhostVolumes and dockhostNetworks return what the assignment declares, by
 // the names at the Engine, as composeVolumes and composeNetworks do.

@@ -8,13 +8,14 @@ import (
 )
 
 // ParseFile converts a Compose file to an assignment. Each service is a
-// container; x-dockhost.registries has the logins. A nil node is an empty file.
-// The error is a [document.Problems].
-func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
+// container; x-dockhost.registries has the logins. A nil node is an empty file. The
+// file may name other files in its directory. The error is a [document.Problems].
+func ParseFile(source *document.Source, node *yaml.Node, dir Directory) (*spec.Assignment, error) {
 	r := newReport(source)
 	assignment := &spec.Assignment{Containers: []spec.Container{}}
 	top := spot{Node: node}
 	if node != nil {
+		r.resolveTags(node)
 		top.Node = r.Resolve(top)
 	}
 	if top.Node == nil || top.IsNull() {
@@ -24,13 +25,16 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 		r.Errorf(top, "not a Compose file: write services: and NAME: below it, indented")
 		return nil, r.Err()
 	}
+	top = r.assemble(source, top, dir)
+	r.define(top.Field("secrets"), top.Field("configs"), top.Field("x-dockhost").Field("profiles"))
 	for name, section := range top.Fields() {
 		switch name {
 		case "services":
 			assignment.Containers = r.containers(section)
 		case "x-dockhost":
-			r.Check(section, document.Only("registries"))
+			r.Check(section, document.Only("profiles", "registries"))
 			assignment.Registries = r.registries(section.Field("registries"))
+		case "secrets", "configs": // were read before
 		case "name", "version": // the project's name and the old format version
 		case "volumes":
 			r.namedVolumes(section)
@@ -41,6 +45,8 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
+	assignment.Warnings = r.project.warnings
+	giveCredentials(assignment)
 	return assignment, nil
 }
 
@@ -50,14 +56,12 @@ func (r *report) topLevelKey(at spot, name string) {
 	case len(name) > 2 && name[:2] == "x-":
 	case name == "networks":
 		r.Errorf(at, "cannot use %q on a single host: create the network with docker network create, and set network_mode to its name", name)
-	case name == "secrets", name == "configs":
-		r.Errorf(at, "cannot use %q on a single host: mount a file of the host with volumes", name)
-	case name == "include":
-		r.Errorf(at, "cannot use %q on a single host: put the other file into the directory too", name)
+	case name == "models":
+		r.Errorf(at, "cannot use %q on a single host: run the model in a container of its own", name)
 	case name == "containers", name == "dockhost":
 		r.Errorf(at, "unknown key %q: in a Compose file, write services:", name)
 	default:
-		r.UnknownKey(at, name, []string{"services", "volumes", "x-dockhost"}, "")
+		r.UnknownKey(at, name, []string{"configs", "include", "secrets", "services", "volumes", "x-dockhost"}, "")
 	}
 }
 

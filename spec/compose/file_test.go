@@ -14,7 +14,7 @@ func parseFile(t *testing.T, text string) (*spec.Assignment, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ParseFile(document.File("web.yaml"), node)
+	return ParseFile(document.File("web.yaml"), node, Directory{})
 }
 
 func TestParseFile(t *testing.T) {

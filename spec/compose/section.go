@@ -61,7 +61,7 @@ func Section(source *document.Source, node *yaml.Node) (section *yaml.Node, left
 // filledIn reports the variables that have no value.
 func (r *report) filledIn(at spot) {
 	if at.IsScalar() && strings.Contains(at.Node.Value, "$") {
-		if _, err := substitute(at.Node.Value); err != nil {
+		if _, err := (variables{}).substitute(at.Node.Value); err != nil {
 			r.Errorf(at, "a variable without a value (convert the output of docker compose config, which fills it in, or write $$ for a literal $)")
 		}
 	}
