@@ -8,13 +8,27 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 // Exec runs a command in the container and waits until it ends. It returns the exit
 // status and writes both output streams to out. If ctx ends first, the command keeps
 // running, since the Engine cannot end it.
 func (c *Client) Exec(ctx context.Context, id string, command []string, out io.Writer) (int, error) {
-	exec, err := c.api.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
+	return c.exec(ctx, id, container.ExecOptions{Cmd: command}, out)
+}
+
+// RunHook is Exec for a hook of a container.
+func (c *Client) RunHook(ctx context.Context, id string, hook spec.Hook, out io.Writer) (int, error) {
+	return c.exec(ctx, id, container.ExecOptions{
+		Cmd: hook.Command, User: hook.User, WorkingDir: hook.WorkingDir, Env: hook.Env, Privileged: hook.Privileged,
+	}, out)
+}
+
+func (c *Client) exec(ctx context.Context, id string, options container.ExecOptions, out io.Writer) (int, error) {
+	options.AttachStdout, options.AttachStderr = true, true
+	exec, err := c.api.ContainerExecCreate(ctx, id, options)
 	if err != nil {
 		return 0, fmt.Errorf("run a command in the container: %w", translate(err))
 	}
