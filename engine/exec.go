@@ -8,8 +8,6 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
-
-	"github.com/dockhost/dockhost/spec"
 )
 
 // Exec runs a command in the container and waits until it ends. It returns the exit
@@ -19,8 +17,17 @@ func (c *Client) Exec(ctx context.Context, id string, command []string, out io.W
 	return c.exec(ctx, id, container.ExecOptions{Cmd: command}, out)
 }
 
-// RunHook is Exec for a hook of a container.
-func (c *Client) RunHook(ctx context.Context, id string, hook spec.Hook, out io.Writer) (int, error) {
+// Hook is a command with a user and an environment of its own.
+type Hook struct {
+	Command    []string
+	User       string
+	WorkingDir string
+	Env        []string
+	Privileged bool
+}
+
+// RunHook is Exec for a hook.
+func (c *Client) RunHook(ctx context.Context, id string, hook Hook, out io.Writer) (int, error) {
 	return c.exec(ctx, id, container.ExecOptions{
 		Cmd: hook.Command, User: hook.User, WorkingDir: hook.WorkingDir, Env: hook.Env, Privileged: hook.Privileged,
 	}, out)

@@ -15,7 +15,7 @@ import (
 
 // hookEngine runs hooks.
 type hookEngine interface {
-	RunHook(ctx context.Context, id string, hook spec.Hook, out io.Writer) (int, error)
+	RunHook(ctx context.Context, id string, hook engine.Hook, out io.Writer) (int, error)
 }
 
 // runHooks runs commands in the container, one after the other, and stops at the
@@ -23,7 +23,7 @@ type hookEngine interface {
 func runHooks(ctx context.Context, docker hookEngine, id, key string, hooks []spec.Hook) error {
 	for i, hook := range hooks {
 		var out lastLine
-		code, err := docker.RunHook(ctx, id, hook, &out)
+		code, err := docker.RunHook(ctx, id, engine.Hook(hook), &out)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s[%d]: %w", key, i, err)

@@ -88,9 +88,29 @@ func (m *schemaMaker) section() object {
 				"additionalProperties": object{"$ref": "#/$defs/login"},
 			},
 			"housekeeping": object{"$ref": "#/$defs/housekeeping"},
+			"profiles": object{
+				"description": "The profiles that are active.", "type": []string{"array", "null"}, "items": object{"type": "string"},
+			},
+			"secrets": m.files("The secrets of the services, by name."),
+			"configs": m.files("The configs of the services, by name."),
 		},
 		"additionalProperties": false,
 		"$defs":                defs,
+	}
+}
+
+// files is the schema of secrets or configs.
+func (m *schemaMaker) files(description string) object {
+	text := object{"type": "string"}
+	return object{
+		"description": description, "type": []string{"object", "null"},
+		"additionalProperties": object{
+			"type": "object", "additionalProperties": false, "patternProperties": object{"^x-": object{}},
+			"properties": object{
+				"file": text, "content": text, "environment": text, "credential": text, "name": text, "labels": object{},
+				"external": object{"const": false},
+			},
+		},
 	}
 }
 
@@ -103,7 +123,7 @@ func (m *schemaMaker) service() object {
 			property["description"] = note
 		}
 	}
-	properties["pull_policy"].(object)["pattern"] = "^(always|never|missing|if_not_present)$"
+	properties["pull_policy"].(object)["pattern"] = "^(always|never|missing|if_not_present|daily|weekly|every_([0-9]+[wdhms])+)$"
 	properties["x-dockhost"] = object{"$ref": "#/$defs/x-dockhost"}
 	service["description"] = "A Compose service, with the keys that make sense on a single host."
 	service["required"] = []string{"image"}
