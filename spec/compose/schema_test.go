@@ -99,21 +99,6 @@ func (m *schemaMaker) section() object {
 	}
 }
 
-// files is the schema of secrets or configs.
-func (m *schemaMaker) files(description string) object {
-	text := object{"type": "string"}
-	return object{
-		"description": description, "type": []string{"object", "null"},
-		"additionalProperties": object{
-			"type": "object", "additionalProperties": false, "patternProperties": object{"^x-": object{}},
-			"properties": object{
-				"file": text, "content": text, "environment": text, "credential": text, "name": text, "labels": object{},
-				"external": object{"const": false},
-			},
-		},
-	}
-}
-
 // service is the schema of one container.
 func (m *schemaMaker) service() object {
 	service := m.restrict(m.theirs["service"], serviceKeys()).(object)

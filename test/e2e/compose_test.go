@@ -109,20 +109,7 @@ func TestConditions(t *testing.T) {
 		}
 		return nil
 	})
-	began := func(name, property string) int64 {
-		var usec int64
-		if _, err := fmt.Sscan(h.property("dockhost@"+name, property), &usec); err != nil {
-			t.Fatal(err)
-		}
-		return usec
-	}
-	healthy, migrated := began("db", "ActiveEnterTimestampMonotonic"), began("migrate", "ActiveEnterTimestampMonotonic")
-	if start := began("migrate", "InactiveExitTimestampMonotonic"); start < healthy {
-		t.Errorf("migrate started %d us before db was healthy", healthy-start)
-	}
-	if start := began("web", "InactiveExitTimestampMonotonic"); start < migrated || migrated-healthy < 2e6 {
-		t.Errorf("web started at %d, the migration ended at %d, db was healthy at %d", start, migrated, healthy)
-	}
+	migrated := h.checkOrder()
 	if state := h.property("dockhost@migrate", "SubState"); state != "exited" {
 		t.Errorf("SubState of migrate = %s, want exited", state)
 	}
@@ -139,9 +126,34 @@ func TestConditions(t *testing.T) {
 	id := h.ready("web").ID
 	h.takeOver()
 	time.Sleep(2 * time.Second)
-	if again := began("migrate", "ActiveEnterTimestampMonotonic"); again != migrated || h.ready("web").ID != id {
+	if again := h.timestamp("dockhost@migrate", "ActiveEnterTimestampMonotonic"); again != migrated || h.ready("web").ID != id {
 		t.Error("the migration, or what waits for it, was started again")
 	}
+}
+
+// timestamp returns when a unit changed its state, in microseconds since the boot.
+func (h *host) timestamp(unit, property string) int64 {
+	h.Helper()
+	var usec int64
+	if _, err := fmt.Sscan(h.property(unit, property), &usec); err != nil {
+		h.Fatal(err)
+	}
+	return usec
+}
+
+// checkOrder checks the order of the starts in TestConditions, and returns when the
+// migration ended.
+func (h *host) checkOrder() (migrated int64) {
+	h.Helper()
+	healthy := h.timestamp("dockhost@db", "ActiveEnterTimestampMonotonic")
+	migrated = h.timestamp("dockhost@migrate", "ActiveEnterTimestampMonotonic")
+	if start := h.timestamp("dockhost@migrate", "InactiveExitTimestampMonotonic"); start < healthy {
+		h.Errorf("migrate started %d us before db was healthy", healthy-start)
+	}
+	if start := h.timestamp("dockhost@web", "InactiveExitTimestampMonotonic"); start < migrated || migrated-healthy < 2e6 {
+		h.Errorf("web started at %d, the migration ended at %d, db was healthy at %d", start, migrated, healthy)
+	}
+	return migrated
 }
 
 // A failed migration keeps its dependants down.
