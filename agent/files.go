@@ -11,7 +11,6 @@ import (
 
 	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/spec"
-	"github.com/dockhost/dockhost/spec/compose"
 )
 
 // filesDir is where administrators and builders of images put Compose files: each
@@ -75,7 +74,7 @@ func readFile(ctx context.Context, path, shown string) (*spec.Assignment, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
 	}
-	result, err := assignment.ReadFile(ctx, shown, text, compose.Directory{Path: filesDir, Files: os.DirFS(filepath.Dir(path))})
+	result, err := assignment.ReadFile(ctx, shown, text, assignment.Directory{Path: filesDir, Files: os.DirFS(filepath.Dir(path))})
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,9 @@ package agent
 import (
 	"slices"
 
+	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
 )
 
 // hashed is a container with the hash of its configuration, which takes long
@@ -16,6 +18,15 @@ type hashed struct {
 }
 
 func withHash(c *spec.Container) hashed { return hashed{Container: c, hash: c.Hash()} }
+
+// endedForGood reports whether a container whose unit is not up stays so, by its
+// restart policy. systemd restarts a unit that failed, unless the number of its
+// starts is limited and used up. (Its result is then still that of the last run.)
+func (h hashed) endedForGood(state rundir.State, unit systemd.Unit) bool {
+	limited := slices.ContainsFunc(h.Unit, func(s spec.UnitSetting) bool { return s.Key == "StartLimitBurst" })
+	spent := limited && h.Restart == "on-failure" && unit.ActiveState == "failed" && state.Phase == "ended" && state.ContainerID != ""
+	return spent || state.EndedForGood() && state.Restart == h.Restart
+}
 
 // plan is what a reconcile puts in force.
 type plan struct {

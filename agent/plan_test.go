@@ -5,7 +5,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
 )
 
 func TestPlan(t *testing.T) {
@@ -57,5 +59,36 @@ func TestPlan(t *testing.T) {
 				t.Errorf("in force (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestEndedForGood(t *testing.T) {
+	limit := []spec.UnitSetting{{Section: "Unit", Key: "StartLimitBurst", Value: "3"}}
+	failure := &rundir.Failure{Message: "exit status 3"}
+	ended := func(restart, id string, failure *rundir.Failure) rundir.State {
+		return rundir.State{Phase: "ended", Restart: restart, ContainerID: id, LastError: failure}
+	}
+	tests := []struct {
+		name    string
+		restart string
+		unit    []spec.UnitSetting
+		state   rundir.State
+		active  string
+		want    bool
+	}{
+		{"done", "no", nil, ended("no", "0123", nil), "inactive", true},
+		{"failed, and is never restarted", "no", nil, ended("no", "0123", failure), "failed", true},
+		{"was never created", "no", nil, ended("no", "", failure), "failed", false},
+		{"has another policy now", "always", nil, ended("no", "0123", nil), "inactive", false},
+		{"failed at last", "on-failure", limit, ended("on-failure", "0123", failure), "failed", true},
+		{"failed, without a limit", "on-failure", nil, ended("on-failure", "0123", failure), "failed", false},
+		{"was killed", "on-failure", limit, rundir.State{Phase: "running", Restart: "on-failure", ContainerID: "0123"}, "failed", false},
+		{"is always restarted", "always", nil, ended("always", "0123", nil), "inactive", false},
+	}
+	for _, test := range tests {
+		c := hashed{Container: &spec.Container{Restart: test.restart, Unit: test.unit}}
+		if got := c.endedForGood(test.state, systemd.Unit{ActiveState: test.active}); got != test.want {
+			t.Errorf("endedForGood() of a container that %s = %t, want %t", test.name, got, test.want)
+		}
 	}
 }

@@ -112,8 +112,7 @@ func (u *containerUnits) run(ctx context.Context, c hashed, rewritten bool) erro
 	current := stateErr == nil && state.ConfigHash == c.hash
 	log := u.log.With(zap.String("container", c.Name), zap.String("image", c.Image))
 	if !unit.Active() {
-		spent := c.Restart == "on-failure" && unit.Result == "start-limit-hit"
-		if current && !c.again && (state.EndedForGood() && state.Restart == c.Restart || spent) {
+		if current && !c.again && c.endedForGood(state, unit) {
 			return nil
 		}
 		log.Info("starting container")

@@ -109,11 +109,14 @@ func (r *Result) Judge(policy Policy) (*Result, error) {
 	return r, nil
 }
 
+// Directory is the directory of a Compose file, with the files beside it.
+type Directory = compose.Directory
+
 // ReadFile returns what a Compose file declares, such as one in
 // /etc/dockhost/containers. Messages name the file by name. No policy applies:
 // only root can write there.
 // dir is the directory of the file.
-func ReadFile(_ context.Context, name string, text []byte, dir compose.Directory) (*Result, error) {
+func ReadFile(_ context.Context, name string, text []byte, dir Directory) (*Result, error) {
 	top, err := document.Parse(name, text)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,13 @@ func (d Dir) RuntimeDir() string { return filepath.Join(string(d), "runtime") }
 // StateDir contains the states that supervisors write.
 func (d Dir) StateDir() string { return filepath.Join(string(d), "state") }
 
+// FilesDir contains the secrets and configs of a container, as files with the names
+// 0, 1, 2. Only root can enter it.
+func (d Dir) FilesDir(name string) string { return filepath.Join(string(d), "files", name) }
+
+// RemoveFiles removes the secrets and configs of a container.
+func (d Dir) RemoveFiles(name string) error { return os.RemoveAll(d.FilesDir(name)) }
+
 // Socket is the socket of the agent's local API.
 func (d Dir) Socket() string { return filepath.Join(string(d), "agent.sock") }
 
@@ -83,9 +90,9 @@ func ReadDeclaration(path string) (*spec.Container, error) {
 	return &c, nil
 }
 
-// RemoveContainer removes a container's declaration and its state.
+// RemoveContainer removes a container's declaration, its state, and its secrets.
 func (d Dir) RemoveContainer(name string) error {
-	return errors.Join(remove(d.container(name)), remove(d.state(name)))
+	return errors.Join(remove(d.container(name)), remove(d.state(name)), d.RemoveFiles(name))
 }
 
 // Containers returns the names of the containers with a declaration.

@@ -11,10 +11,10 @@ import (
 // hours, minutes and seconds, such as every_1d12h.
 func (p PullPolicy) Interval() (time.Duration, bool) {
 	const day = 24 * time.Hour
-	switch p {
-	case "daily":
+	if p == "daily" {
 		return day, true
-	case "weekly":
+	}
+	if p == "weekly" {
 		return 7 * day, true
 	}
 	rest, found := strings.CutPrefix(string(p), "every_")

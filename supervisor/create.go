@@ -77,6 +77,10 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 			return created{}, err
 		}
 	}
+	var err error
+	if c.host.FilesDir, err = writeFiles(m.dir, m.container, os.Getenv); err != nil {
+		return created{}, err
+	}
 	made, err := m.createOnce(ctx, c.host)
 	if errors.Is(err, engine.ErrConflict) {
 		if err := m.freeName(ctx); err != nil {
@@ -85,7 +89,7 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		made, err = m.createOnce(ctx, c.host)
 	}
 	if err != nil {
-		return created{}, err
+		return created{}, errors.Join(err, m.removeFiles())
 	}
 	m.report.state.ContainerID, m.report.state.Volumes = made.id, m.volumes(c.image)
 	if err := errors.Join(m.place(ctx, made.id, c.gpus), writeCIDFile(m.container, made.id)); err != nil {
@@ -203,6 +207,14 @@ func (m *maker) remove(ctx context.Context, id string) error {
 	return m.engine.Remove(ctx, id)
 }
 
+// removeFiles removes the secrets and configs.
+func (m *maker) removeFiles() error {
+	if len(m.container.Files) == 0 {
+		return nil
+	}
+	return m.dir.RemoveFiles(m.container.Name)
+}
+
 // discard removes the container, unless it is kept, with its placement and id
 // files. bounded limits the time, for a Docker that may not answer.
 func (m *maker) discard(ctx context.Context, id string, bounded bool) {
@@ -219,6 +231,9 @@ func (m *maker) discard(ctx context.Context, id string, bounded bool) {
 			m.log.Warn("container not removed, the next start will", zap.Error(err))
 			return
 		}
+	}
+	if err := m.removeFiles(); err != nil {
+		m.log.Warn("secrets not removed", zap.Error(err))
 	}
 	if err := placement.Remove(m.dir.RuntimeDir(), id); err != nil {
 		m.log.Warn("placement not removed", zap.Error(err))

@@ -20,7 +20,6 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/internal/document"
-	"github.com/dockhost/dockhost/spec/compose"
 	"github.com/dockhost/dockhost/spec/gce"
 )
 
@@ -190,12 +189,12 @@ func isDeclaration(top *yaml.Node) bool {
 
 // directory returns the directory of a Compose file; that of standard input is the
 // working directory.
-func (in *Input) directory() compose.Directory {
+func (in *Input) directory() assignment.Directory {
 	dir, err := filepath.Abs(in.dir)
 	if err != nil {
-		return compose.Directory{}
+		return assignment.Directory{}
 	}
-	return compose.Directory{Path: dir, Files: os.DirFS(dir)}
+	return assignment.Directory{Path: dir, Files: os.DirFS(dir)}
 }
 
 // adviseSeed adds a hint when a template failed and there is no meta-data: on a

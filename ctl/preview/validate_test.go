@@ -49,8 +49,7 @@ func TestValidate(t *testing.T) {
 		{"with logins alone", "x-dockhost: {registries: {}}\n", "-: no containers\n", ""},
 		{
 			"every problem at once", "services:\n  web: {imag: x}\n  db: {image: pg, port: 1}\nvolume: {}\n",
-			`-:2:3 services.web: no image: add image: with an image reference
--:2:9 services.web.imag: unknown key "imag" (did you mean "image"?)
+			`-:2:9 services.web.imag: unknown key "imag" (did you mean "image"?)
 -:3:19 services.db.port: unknown key "port" (did you mean "ports"?)
 -:4:1 volume: unknown key "volume" (did you mean "volumes"?)
 `, "",

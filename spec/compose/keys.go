@@ -41,7 +41,7 @@ func serviceKeys() document.Keys {
 // cure says what to do instead of using a key that Compose knows and a single
 // host has no use for. It returns "" for an unknown key.
 func cure(path string) string {
-	return map[string]string{ //nolint:gosec // G101 mistakes Compose's key "secrets" for a secret
+	return map[string]string{
 		"attach":                               "the output always goes to the journal",
 		"blkio_config":                         "set IOWeight and similar in x-dockhost.unit.Service",
 		"build":                                "build the image elsewhere, push it to a registry, and name it in image",

@@ -88,6 +88,11 @@ func (m *schemaMaker) section() object {
 				"additionalProperties": object{"$ref": "#/$defs/login"},
 			},
 			"housekeeping": object{"$ref": "#/$defs/housekeeping"},
+			"profiles": object{
+				"description": "The profiles that are active.", "type": []string{"array", "null"}, "items": object{"type": "string"},
+			},
+			"secrets": m.files("The secrets of the services, by name."),
+			"configs": m.files("The configs of the services, by name."),
 		},
 		"additionalProperties": false,
 		"$defs":                defs,
@@ -103,7 +108,7 @@ func (m *schemaMaker) service() object {
 			property["description"] = note
 		}
 	}
-	properties["pull_policy"].(object)["pattern"] = "^(always|never|missing|if_not_present)$"
+	properties["pull_policy"].(object)["pattern"] = "^(always|never|missing|if_not_present|daily|weekly|every_([0-9]+[wdhms])+)$"
 	properties["x-dockhost"] = object{"$ref": "#/$defs/x-dockhost"}
 	service["description"] = "A Compose service, with the keys that make sense on a single host."
 	service["required"] = []string{"image"}

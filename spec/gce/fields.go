@@ -74,7 +74,7 @@ func (c *converter) unknown(value spot, name string, known []string) {
 	if !misplaced {
 		near = document.Nearest(name, append(slices.Sorted(maps.Keys(all)), known...))
 	}
-	where := ""
+	var where string
 	switch {
 	case misplaced:
 		where = fmt.Sprintf("%s belongs below %s", name, all[name].place)

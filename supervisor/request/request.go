@@ -6,7 +6,9 @@ package request
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,6 +54,8 @@ type Host struct {
 	// Watchdog is the unit's WatchdogSec=, which the container then has to meet; 0
 	// for none.
 	Watchdog time.Duration
+	// FilesDir has the secrets and configs of the container; "" for none.
+	FilesDir string
 	// ImageVolumes are the paths of the image's VOLUME.
 	ImageVolumes []string
 	// KeptVolumes are the anonymous volumes of the container that this one replaces,
@@ -79,6 +83,9 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	if h.NotifySocket != "" {
 		addSocket(&config, &host, h)
 	}
+	if h.FilesDir != "" {
+		host.Mounts = append(slices.Clone(host.Mounts), fileMounts(c.Files, h.FilesDir)...)
+	}
 	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 	return engine.CreateRequest{
 		Name: c.Name, Platform: c.Platform, Config: &config, HostConfig: &host, Networking: c.Networking,
@@ -101,6 +108,17 @@ func volumes(c *spec.Container, h Host) (container.Config, container.HostConfig)
 	}
 	config, host := spec.NameVolumes(c.Config, c.HostConfig, c.AnonymousVolumes(h.ImageVolumes), name, labels)
 	return *config, *host
+}
+
+// fileMounts are the mounts of the secrets and configs.
+func fileMounts(files []spec.File, dir string) []mount.Mount {
+	var mounts []mount.Mount
+	for i, file := range files {
+		mounts = append(mounts, mount.Mount{
+			Type: mount.TypeBind, Source: path.Join(dir, strconv.Itoa(i)), Target: file.Target, ReadOnly: true,
+		})
+	}
+	return mounts
 }
 
 // addSocket gives the container the socket and the variables of sd_notify(3).
