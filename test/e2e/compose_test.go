@@ -223,3 +223,41 @@ func TestMisspelledSection(t *testing.T) {
 		t.Errorf("status exits with %d and has the problems %q, want the misspelled key", code, s.Source.Problems)
 	}
 }
+
+// What waits for a migration starts once a later try of it succeeds. systemd drops
+// the start before version 254.
+func TestMigrationIsRepeated(t *testing.T) {
+	h := newHost(t)
+	if version := h.output("systemctl --version | awk 'NR == 1 {print $2}'"); version < "254" {
+		t.Skipf("systemd %s has no RestartMode=", version)
+	}
+	h.run("rm -rf /srv/migration && mkdir /srv/migration")
+	h.project("shop.yaml", `services:
+  migrate:
+    image: `+nginx+`
+    volumes: ["/srv/migration:/m"]
+    command: sh -c "test -e /m/tried || { touch /m/tried; exit 1; }"
+  web:
+    image: `+nginx+`
+    depends_on: {migrate: {condition: service_completed_successfully}}
+`)
+	h.ready("web")
+	if state := h.property("dockhost@migrate", "SubState"); state != "exited" {
+		t.Errorf("SubState of migrate = %s, want exited", state)
+	}
+}
+
+// An encrypted credential of systemd becomes a secret.
+func TestEncryptedCredential(t *testing.T) {
+	h := newHost(t)
+	if _, code := h.try("systemctl --version | grep -q '^systemd 25[4-9]' && mkdir -p /etc/credstore.encrypted && " +
+		"printf s3cret-encrypted | systemd-creds encrypt --with-key=host --name=shop.key - /etc/credstore.encrypted/shop.key"); code != 0 {
+		t.Skip("this host imports no encrypted credentials")
+	}
+	h.Cleanup(func() { h.run("rm -f /etc/credstore.encrypted/shop.key") })
+	h.assign(app("secrets: [key]") + "  secrets: {key: {credential: shop.key}}\n")
+	h.ready("app")
+	if got := h.output("cat /run/dockhost/files/app/0"); got != "s3cret-encrypted" {
+		t.Errorf("secret = %q", got)
+	}
+}
