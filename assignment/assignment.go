@@ -120,7 +120,7 @@ func ReadFile(_ context.Context, name string, text []byte) (*Result, error) {
 	if top == nil || document.IsNull(top) {
 		result.Note = "the file is empty"
 	}
-	result.Assignment, err = compose.ParseFile(document.File(name), top) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
+	result.Assignment, err = compose.ParseFile(document.File(name), top, compose.ProjectName(name)) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
 	if err != nil {
 		return nil, err
 	}

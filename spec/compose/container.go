@@ -31,7 +31,9 @@ func (d *declaration) container() spec.Container {
 		HostConfig: d.hostConfig(),
 	}
 	c.Config.ExposedPorts, c.HostConfig.PortBindings = d.ports()
-	c.Networking = networking(c.HostConfig.NetworkMode)
+	c.ContainerName = d.containerName()
+	c.Networking, c.Networks = d.networking(c.HostConfig.NetworkMode)
+	c.Volumes = d.volumesUsed
 	c.DependsOn = d.dependsOn()
 	d.applyRestart(&c)
 	d.applyDockhost(&c)

@@ -38,21 +38,12 @@ const smallestCorpus = 60
 // fails the test: it is to be removed. The list must end up empty.
 func pending() []pendingKey {
 	return []pendingKey{
-		{`^refused.*\.container_name: `, "container_name names the container; the unit keeps the name of the service"},
 		{`^refused.*\.expose: `, "expose: ports without a place on the host"},
 		{`^refused.*\.volumes\[\d+\]: .*"\./`, "./ counts from the directory of the file"},
 		{`^refused.*\.env_file(\[\d+\])?: `, "env_file counts from the directory of the file"},
 		{`^refused.*\$\{NAME:-default\}$`, "variables are filled in from .env"},
 		{`^refused.*: (cannot use )?"[^"]*\$\{`, "one variable that is not filled in is refused twice"},
 		{`^refused.*\.environment(\[\d+\]|\.\w+): .*NAME: ""`, "a variable without a value has the one of .env"},
-		{`^refused.* (services\.\S+\.)?networks: `, "networks at the top level and in services"},
-		{`^services\.\S+\.networks: Compose has`, "the services of a project share its network"},
-		{`^networks "`, "an assignment has the networks that are made for it: fill in dockhostNetworks"},
-		{`^refused.*\.mac_address: `, "mac_address"},
-		{`^refused.*\.links: `, "links are aliases"},
-		{`^refused.* volumes\.\S+: `, "driver: local, name, external, driver_opts, labels of a volume"},
-		{`^services\.\S+\.volumes: Compose has`, "a volume is PROJECT_NAME"},
-		{`^volumes "`, "an assignment has the volumes that are made for it: fill in dockhostVolumes"},
 		{`^services\.\S+\.depends_on: Compose has`, "service_healthy waits for health: fill in dockhostCondition"},
 		{`^refused.*\.depends_on\.\S+\.condition: `, "service_completed_successfully"},
 		{`^refused.*\.depends_on\.\S+\.restart: `, "depends_on with restart: true"},
@@ -65,10 +56,6 @@ func pending() []pendingKey {
 		{`^refused.*\.(post_start|pre_stop): `, "hooks: fill in dockhostPostStart and dockhostPreStop"},
 		{`^refused.*\.pull_policy: .*"(daily|weekly|every_12h)"`, "an image is asked for again after a time"},
 		{`^refused.*(\.scale|deploy\.(mode|replicas|restart_policy)): `, "one replica, and deploy.restart_policy"},
-		{`^taken: \S+ driver: (overlay|macvlan)`, "networks: drivers of several hosts are refused where driver stands"},
-		{`^taken: \S+ - frontend`, "networks: one that is not declared"},
-		{`^taken: \S+ - data:`, "a volume that is used and not declared"},
-		{`^taken: \S+ driver: rexray`, "a volume's driver is refused where driver stands"},
 		{`^taken: \S+ external: true`, "an external secret"},
 		{`^taken: \S+ file: \.\./`, "extends: a file out of the directory"},
 		{`^taken: \S+ - https:`, "include: a part out of the directory"},
@@ -89,7 +76,7 @@ func parseCorpus(dir string) (*spec.Assignment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ParseFile(document.File(corpusFile), node)
+	return ParseFile(document.File(corpusFile), node, ProjectName(filepath.Base(dir)))
 }
 
 // loadCorpus has Compose read the same project, as docker compose does apart from

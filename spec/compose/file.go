@@ -8,9 +8,10 @@ import (
 )
 
 // ParseFile converts a Compose file to an assignment. Each service is a
-// container; x-dockhost.registries has the logins. A nil node is an empty file.
-// The error is a [document.Problems].
-func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
+// container; x-dockhost.registries has the logins. project is the name of the
+// project unless the file has one, such as [ProjectName]. A nil node is an empty
+// file. The error is a [document.Problems].
+func ParseFile(source *document.Source, node *yaml.Node, project string) (*spec.Assignment, error) {
 	r := newReport(source)
 	assignment := &spec.Assignment{Containers: []spec.Container{}}
 	top := spot{Node: node}
@@ -24,6 +25,7 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 		r.Errorf(top, "not a Compose file: write services: and NAME: below it, indented")
 		return nil, r.Err()
 	}
+	r.project = r.readProject(top, project)
 	for name, section := range top.Fields() {
 		switch name {
 		case "services":
@@ -31,9 +33,7 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 		case "x-dockhost":
 			r.Check(section, document.Only("registries"))
 			assignment.Registries = r.registries(section.Field("registries"))
-		case "name", "version": // the project's name and the old format version
-		case "volumes":
-			r.namedVolumes(section)
+		case "name", "networks", "version", "volumes": // of the project, and the old format version
 		default:
 			r.topLevelKey(section, name)
 		}
@@ -48,8 +48,6 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 func (r *report) topLevelKey(at spot, name string) {
 	switch {
 	case len(name) > 2 && name[:2] == "x-":
-	case name == "networks":
-		r.Errorf(at, "cannot use %q on a single host: create the network with docker network create, and set network_mode to its name", name)
 	case name == "secrets", name == "configs":
 		r.Errorf(at, "cannot use %q on a single host: mount a file of the host with volumes", name)
 	case name == "include":
@@ -57,17 +55,6 @@ func (r *report) topLevelKey(at spot, name string) {
 	case name == "containers", name == "dockhost":
 		r.Errorf(at, "unknown key %q: in a Compose file, write services:", name)
 	default:
-		r.UnknownKey(at, name, []string{"services", "volumes", "x-dockhost"}, "")
-	}
-}
-
-// namedVolumes accepts volumes without settings: Docker creates these when they
-// are first used. A volume with settings must be created before that.
-func (r *report) namedVolumes(section spot) {
-	for name, at := range section.Fields() {
-		empty := at.IsNull() || at.IsMapping() && len(at.Node.Content) == 0
-		if !empty {
-			r.Errorf(at, "cannot use settings of a volume on a single host: create the volume with docker volume create %s, and leave the settings out", document.Shorten(name))
-		}
+		r.UnknownKey(at, name, []string{"name", "networks", "services", "volumes", "x-dockhost"}, "")
 	}
 }

@@ -32,8 +32,10 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 		r.Errorf(top, "not a mapping: write containers: below dockhost:, indented")
 		return nil, r.Err()
 	}
+	r.project = r.readProject(top, "")
 	for name, section := range top.Fields() {
 		switch name {
+		case "name", "volumes", "networks": // of the project
 		case "containers":
 			assignment.Containers = r.containers(section)
 		case "registries":
@@ -41,7 +43,7 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 		case "housekeeping":
 			assignment.Housekeeping = housekeeping.Parse(r.Report, section)
 		default:
-			r.UnknownKey(section, name, []string{"containers", "housekeeping", "registries"}, "")
+			r.UnknownKey(section, name, []string{"containers", "housekeeping", "name", "networks", "registries", "volumes"}, "")
 		}
 	}
 	if err := r.Err(); err != nil {
@@ -73,6 +75,10 @@ type declaration struct {
 	gpu *spec.GPUOptions
 	// deviceSpots are the places of the device requests to Docker.
 	deviceSpots []spot
+	// endpoints are the networks of the container, the main one first.
+	endpoints []endpoint
+	// volumesUsed are the named volumes that the container mounts.
+	volumesUsed []spec.Volume
 	// published are the host ports that the container uses.
 	published []published
 }
@@ -89,12 +95,14 @@ func (r *report) containers(section spot) []spec.Container {
 	}
 	declared := r.declare(section)
 	loadAll(declared)
+	r.project.join(declared)
 	containers := make([]spec.Container, 0, len(declared))
 	for _, d := range declared {
 		containers = append(containers, d.container())
 	}
 	r.checkLinks(declared)
 	r.checkPorts(declared)
+	r.checkContainerNames(declared)
 	r.checkMounts(declared, containers)
 	slices.SortFunc(containers, func(a, b spec.Container) int { return cmp.Compare(a.Name, b.Name) })
 	return containers

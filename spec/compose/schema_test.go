@@ -315,7 +315,7 @@ func TestSchemaOfFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ParseFile(document.File("web.yaml"), node); (err == nil) != well {
+		if _, err := ParseFile(document.File("web.yaml"), node, "web"); (err == nil) != well {
 			t.Errorf("ParseFile(%q) = %v, want it well: %v", text, err, well)
 		}
 		if err := valid(text); (err == nil) != well {

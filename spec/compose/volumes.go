@@ -25,6 +25,9 @@ func (d *declaration) volumes() (binds []string, mounts []mount.Mount) {
 		if !d.checkVolume(entry, &volume) {
 			continue
 		}
+		if volume.Type == types.VolumeTypeVolume && volume.Source != "" {
+			volume.Source = d.namedVolume(entry, volume.Source)
+		}
 		if bindable(&volume) {
 			binds = append(binds, bindString(&volume))
 		} else {
