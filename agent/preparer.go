@@ -25,7 +25,7 @@ type preparer struct {
 }
 
 // prepare returns nil when Docker answers, the runtime is registered, the ports
-// and GPUs of the successor are free, its image is on the host, and the image can
+// and GPUs of the successor are free, its external networks and volumes exist, its image is on the host, and the image can
 // report readiness as the successor declares it.
 func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error {
 	p.store.setPending(next, "waiting for Docker", nil)
@@ -43,6 +43,9 @@ func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error
 		return fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
 	}
 	if err := checkPorts(ctx, old, next); err != nil {
+		return err
+	}
+	if err := p.checkSupplies(ctx, next); err != nil {
 		return err
 	}
 	if next.GPU != nil && p.gpus != nil {
@@ -67,6 +70,38 @@ func checkPorts(ctx context.Context, old, next *spec.Container) error {
 		if !isOurs && port.InUse(ctx) {
 			errs = append(errs, fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d')", port, port.Number))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkSupplies returns an error for each network and volume that must exist and does
+// not. The supervisor creates the others.
+func (p *preparer) checkSupplies(ctx context.Context, next *spec.Container) error {
+	var errs []error
+	network := func(name string) {
+		_, err := p.engine.Network(ctx, name)
+		if errors.Is(err, engine.ErrNotFound) {
+			err = spec.MissingNetwork(name)
+		}
+		errs = append(errs, err)
+	}
+	for _, n := range next.Networks {
+		if n.External {
+			network(n.Name)
+		}
+	}
+	if mode := next.HostConfig.NetworkMode; len(next.Networks) == 0 && mode.IsUserDefined() {
+		network(mode.NetworkName())
+	}
+	for _, v := range next.Volumes {
+		if !v.External {
+			continue
+		}
+		_, err := p.engine.Volume(ctx, v.Name)
+		if errors.Is(err, engine.ErrNotFound) {
+			err = spec.MissingVolume(v.Name)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

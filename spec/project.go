@@ -2,6 +2,7 @@ package spec
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/docker/docker/api/types/network"
 )
@@ -80,4 +81,14 @@ type Hook struct {
 	WorkingDir string   `json:"working_dir,omitempty"`
 	Env        []string `json:"env,omitempty"`
 	Privileged bool     `json:"privileged,omitempty"`
+}
+
+// MissingNetwork is the error for a network that must exist and does not.
+func MissingNetwork(name string) error {
+	return fmt.Errorf("network %q does not exist (create it: docker network create %s)", name, name)
+}
+
+// MissingVolume is the error for a volume that must exist and does not.
+func MissingVolume(name string) error {
+	return fmt.Errorf("volume %q does not exist (create it: docker volume create %s)", name, name)
 }

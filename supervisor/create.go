@@ -27,6 +27,7 @@ type containerMaker interface {
 	RemoveWithVolumes(ctx context.Context, id string) error
 	ListByLabel(ctx context.Context, label, value string) ([]engine.Container, error)
 	Runtimes(ctx context.Context) (map[string]string, error)
+	supplier
 }
 
 // maker creates the container with its placement, and removes both, also those
@@ -62,6 +63,9 @@ type created struct {
 // create creates the container and writes its placement for dockhost-runtime.
 func (m *maker) create(ctx context.Context, c creation) (created, error) {
 	if err := m.container.CheckReadiness(c.image.Healthcheck); err != nil {
+		return created{}, err
+	}
+	if err := m.supply(ctx); err != nil {
 		return created{}, err
 	}
 	m.report.state.Digest = c.image.Digest

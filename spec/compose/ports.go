@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/go-connections/nat"
@@ -171,4 +172,24 @@ func overlap(a, b string) bool {
 		return false
 	}
 	return left == right || left.IsUnspecified() || right.IsUnspecified()
+}
+
+// SharedPort returns a port of the host that both containers publish, such as
+// "8080/tcp", or "".
+func SharedPort(a, b *spec.Container) string {
+	for portA, bindingsA := range a.HostConfig.PortBindings {
+		for portB, bindingsB := range b.HostConfig.PortBindings {
+			if portA.Proto() != portB.Proto() {
+				continue
+			}
+			for _, one := range bindingsA {
+				for _, other := range bindingsB {
+					if _, err := strconv.Atoi(one.HostPort); err == nil && one.HostPort == other.HostPort && overlap(one.HostIP, other.HostIP) {
+						return one.HostPort + "/" + portA.Proto()
+					}
+				}
+			}
+		}
+	}
+	return ""
 }
