@@ -90,7 +90,7 @@ func (p *preparer) checkSupplies(ctx context.Context, next *spec.Container) erro
 			network(n.Name)
 		}
 	}
-	if mode := next.HostConfig.NetworkMode; len(next.Networks) == 0 && mode.IsUserDefined() {
+	if mode := next.HostConfig.NetworkMode; mode != "" && len(next.Networks) == 0 && mode.IsUserDefined() {
 		network(mode.NetworkName())
 	}
 	for _, v := range next.Volumes {
