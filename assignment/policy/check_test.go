@@ -169,7 +169,12 @@ func TestCheck(t *testing.T) {
 		} else {
 			service = test.service
 		}
-		err := policy(t, test.policy).Check(assign(t, "containers:\n    web:\n      "+service+"\n    helper: {image: 'nginx:1"+digest+"', runtime: ''}\n"))
+		sections := "networks: {back: {}, proxy: {external: true}, bridged: {driver_opts: {com.docker.network.bridge.name: eth0}}, " +
+			"pooled: {ipam: {config: [{subnet: 10.9.0.0/16}]}}}\n"
+		if strings.Contains(service, "disk:") {
+			sections += "volumes: {disk: {driver_opts: {type: ext4, device: /dev/sda1}}}\n"
+		}
+		err := policy(t, test.policy).Check(assign(t, "containers:\n    web:\n      "+service+"\n    helper: {image: 'nginx:1"+digest+"', runtime: ''}\n"+sections))
 		var refusals Refusals
 		errors.As(err, &refusals)
 		refusals = about("containers.web: ", refusals)
