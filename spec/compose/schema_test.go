@@ -88,10 +88,32 @@ func (m *schemaMaker) section() object {
 				"additionalProperties": object{"$ref": "#/$defs/login"},
 			},
 			"housekeeping": object{"$ref": "#/$defs/housekeeping"},
+			"name": object{
+				"description": "The name of the project: volumes and networks are NAME_KEY in Docker.",
+				"type":        "string",
+				"pattern":     projectName.String(),
+			},
+			"networks": object{
+				"description":          "The networks of the containers. They are made if they are missing.",
+				"type":                 []string{"object", "null"},
+				"additionalProperties": m.withDriver("network", "bridge", networkKeys()),
+			},
+			"volumes": object{
+				"description":          "The named volumes of the containers. They are made if they are missing.",
+				"type":                 []string{"object", "null"},
+				"additionalProperties": m.withDriver("volume", "local", volumeKeys()),
+			},
 		},
 		"additionalProperties": false,
 		"$defs":                defs,
 	}
+}
+
+// withDriver is the schema of a network or volume, which has only one driver.
+func (m *schemaMaker) withDriver(name, driver string, keys document.Keys) object {
+	schema := m.restrict(m.theirs[name], keys).(object)
+	schema["properties"].(object)["driver"] = object{"enum": []string{driver}}
+	return schema
 }
 
 // service is the schema of one container.

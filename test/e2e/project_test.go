@@ -137,8 +137,11 @@ func TestMissingNetworkKeepsTheOld(t *testing.T) {
 	h.runsStill(pid)
 	h.run("docker network create proxy >/dev/null && docker volume create uploads >/dev/null")
 	h.takeOver()
+	h.eventually("the successor is on the network", func() error {
+		if got := h.output("docker inspect -f '{{.HostConfig.NetworkMode}}' app"); got != "proxy" {
+			return fmt.Errorf("network = %s", got)
+		}
+		return nil
+	})
 	h.ready("app")
-	if got := h.output("docker inspect -f '{{.HostConfig.NetworkMode}}' app"); got != "proxy" {
-		t.Errorf("network = %q, want proxy", got)
-	}
 }
