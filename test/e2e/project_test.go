@@ -138,7 +138,7 @@ func TestMissingNetworkKeepsTheOld(t *testing.T) {
 	h.run("docker network create proxy >/dev/null && docker volume create uploads >/dev/null")
 	h.takeOver()
 	h.eventually("the successor is on the network", func() error {
-		if got := h.output("docker inspect -f '{{.HostConfig.NetworkMode}}' app"); got != "proxy" {
+		if got, _ := h.try("docker inspect -f '{{.HostConfig.NetworkMode}}' app"); strings.TrimSpace(got) != "proxy" {
 			return fmt.Errorf("network = %s", got)
 		}
 		return nil
