@@ -36,7 +36,7 @@ func (c *Client) Network(ctx context.Context, name string) (Network, error) {
 	if err != nil {
 		return Network{}, fmt.Errorf("inspect network %q: %w", name, translate(err))
 	}
-	if found.Name != name && !(networkID.MatchString(name) && strings.HasPrefix(found.ID, name)) {
+	if isID := networkID.MatchString(name) && strings.HasPrefix(found.ID, name); found.Name != name && !isID {
 		return Network{}, fmt.Errorf("inspect network %q: %w", name, ErrNotFound)
 	}
 	return networkFrom(found), nil

@@ -109,13 +109,6 @@ func (m *schemaMaker) section() object {
 	}
 }
 
-// withDriver is the schema of a network or volume, which has only one driver.
-func (m *schemaMaker) withDriver(name, driver string, keys document.Keys) object {
-	schema := m.restrict(m.theirs[name], keys).(object)
-	schema["properties"].(object)["driver"] = object{"enum": []string{driver}}
-	return schema
-}
-
 // service is the schema of one container.
 func (m *schemaMaker) service() object {
 	service := m.restrict(m.theirs["service"], serviceKeys()).(object)
