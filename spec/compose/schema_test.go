@@ -89,9 +89,7 @@ func (m *schemaMaker) section() object {
 			},
 			"housekeeping": object{"$ref": "#/$defs/housekeeping"},
 			"name": object{
-				"description": "The name of the project: volumes and networks are NAME_KEY in Docker.",
-				"type":        "string",
-				"pattern":     projectName.String(),
+				"description": "The name of the project: volumes and networks are NAME_KEY in Docker.", "type": "string", "pattern": projectName.String(),
 			},
 			"networks": object{
 				"description":          "The networks of the containers. They are made if they are missing.",
