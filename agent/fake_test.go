@@ -158,6 +158,46 @@ type fakeEngine struct {
 	// platforms has the platforms of images.
 	platforms map[string]string
 	down      bool
+	// networks has the labels of the networks.
+	networks map[string]map[string]string
+}
+
+func (f *fakeEngine) Network(_ context.Context, name string) (engine.Network, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	labels, exists := f.networks[name]
+	if !exists {
+		return engine.Network{}, fmt.Errorf("inspect network %q: %w", name, engine.ErrNotFound)
+	}
+	return engine.Network{Name: name, Labels: labels}, nil
+}
+
+func (f *fakeEngine) Volume(_ context.Context, name string) (engine.Volume, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, exists := f.volumes[name]; !exists {
+		return engine.Volume{}, fmt.Errorf("inspect volume %q: %w", name, engine.ErrNotFound)
+	}
+	return engine.Volume{Name: name}, nil
+}
+
+func (f *fakeEngine) NetworksByLabel(_ context.Context, label string) ([]engine.Network, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var networks []engine.Network
+	for name, labels := range f.networks {
+		if _, has := labels[label]; has {
+			networks = append(networks, engine.Network{Name: name, Labels: labels})
+		}
+	}
+	return networks, nil
+}
+
+func (f *fakeEngine) RemoveUnusedNetwork(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.networks, name)
+	return nil
 }
 
 func (f *fakeEngine) Image(_ context.Context, ref string) (engine.Image, error) {

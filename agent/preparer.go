@@ -25,10 +25,10 @@ type preparer struct {
 	store    *store
 }
 
-// prepare returns nil when Docker answers, the runtimes, files and devices are
-// there, the ports and GPUs of the successor are free, its image is on the host
-// and for the host's platform, and the image can report readiness as the successor
-// declares it.
+// prepare returns nil when Docker answers, the runtimes, files, devices, external
+// networks and external volumes are there, the ports and GPUs of the successor are
+// free, its image is on the host and for the host's platform, and the image can
+// report readiness as the successor declares it.
 func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error {
 	p.store.setPending(next, "waiting for Docker", nil)
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
@@ -45,6 +45,9 @@ func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error
 		return fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
 	}
 	if err := errors.Join(checkPorts(ctx, old, next), needs.Runtime(next, runtimes), needs.Check(ctx, next, privateDirectories...)); err != nil {
+		return err
+	}
+	if err := p.checkSupplies(ctx, next); err != nil {
 		return err
 	}
 	if next.GPU != nil && p.gpus != nil {
@@ -73,6 +76,38 @@ func checkPorts(ctx context.Context, old, next *spec.Container) error {
 		if !isOurs && port.InUse(ctx) {
 			errs = append(errs, fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d')", port, port.Number))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkSupplies returns an error for each network and volume that must exist and does
+// not. The supervisor creates the others.
+func (p *preparer) checkSupplies(ctx context.Context, next *spec.Container) error {
+	var errs []error
+	network := func(name string) {
+		_, err := p.engine.Network(ctx, name)
+		if errors.Is(err, engine.ErrNotFound) {
+			err = spec.MissingNetwork(name)
+		}
+		errs = append(errs, err)
+	}
+	for _, n := range next.Networks {
+		if n.External {
+			network(n.Name)
+		}
+	}
+	if mode := next.HostConfig.NetworkMode; mode != "" && len(next.Networks) == 0 && mode.IsUserDefined() {
+		network(mode.NetworkName())
+	}
+	for _, v := range next.Volumes {
+		if !v.External {
+			continue
+		}
+		_, err := p.engine.Volume(ctx, v.Name)
+		if errors.Is(err, engine.ErrNotFound) {
+			err = spec.MissingVolume(v.Name)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -125,7 +125,7 @@ func ReadFile(_ context.Context, name string, text []byte, dir Directory) (*Resu
 	if top == nil || document.IsNull(top) {
 		result.Note = "the file is empty"
 	}
-	result.Assignment, err = compose.ParseFile(document.File(name), top, dir) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
+	result.Assignment, err = compose.ParseFile(document.File(name), top, compose.ProjectName(name), dir) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
 	if err != nil {
 		return nil, err
 	}

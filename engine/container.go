@@ -82,13 +82,16 @@ func (c *Client) Create(ctx context.Context, req CreateRequest) (string, []strin
 		}
 		platform = &parsed
 	}
-	req, err := c.fit(ctx, req)
+	req, others, err := c.fit(ctx, req)
 	if err != nil {
 		return "", nil, fmt.Errorf("create container %q: %w", req.Name, err)
 	}
 	made, err := c.api.ContainerCreate(ctx, req.Config, req.HostConfig, req.Networking, platform, req.Name)
 	if err != nil {
 		return "", nil, fmt.Errorf("create container %q: %w", req.Name, c.explainCreate(ctx, req, translate(err)))
+	}
+	if err := c.connect(ctx, made.ID, others); err != nil {
+		return "", nil, fmt.Errorf("create container %q: %w", req.Name, errors.Join(err, c.Remove(ctx, made.ID)))
 	}
 	return made.ID, made.Warnings, nil
 }

@@ -17,8 +17,30 @@ import (
 
 // Volume is a volume on the host.
 type Volume struct {
-	Name   string
-	Labels map[string]string
+	Name, Driver    string
+	Options, Labels map[string]string
+}
+
+// Volume returns the volume of a name. The error is [ErrNotFound] if it does not
+// exist.
+func (c *Client) Volume(ctx context.Context, name string) (Volume, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	v, err := c.api.VolumeInspect(ctx, name)
+	if err != nil {
+		return Volume{}, fmt.Errorf("inspect volume %q: %w", name, translate(err))
+	}
+	return Volume{Name: v.Name, Driver: v.Driver, Options: v.Options, Labels: v.Labels}, nil
+}
+
+// CreateVolume creates a volume. One that exists already stays as it is.
+func (c *Client) CreateVolume(ctx context.Context, v Volume) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if _, err := c.api.VolumeCreate(ctx, volume.CreateOptions{Name: v.Name, Driver: v.Driver, DriverOpts: v.Options, Labels: v.Labels}); err != nil {
+		return fmt.Errorf("create volume %q: %w", v.Name, translate(err))
+	}
+	return nil
 }
 
 // VolumesByLabel returns the volumes that have a label, sorted by name. With a
@@ -35,7 +57,7 @@ func (c *Client) VolumesByLabel(ctx context.Context, label, value string) ([]Vol
 	}
 	volumes := make([]Volume, 0, len(response.Volumes))
 	for _, v := range response.Volumes {
-		volumes = append(volumes, Volume{Name: v.Name, Labels: v.Labels})
+		volumes = append(volumes, Volume{Name: v.Name, Driver: v.Driver, Options: v.Options, Labels: v.Labels})
 	}
 	slices.SortFunc(volumes, func(a, b Volume) int { return strings.Compare(a.Name, b.Name) })
 	return volumes, nil

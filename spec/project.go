@@ -1,8 +1,30 @@
 package spec
 
 import (
+	"cmp"
+	"fmt"
+
 	"github.com/docker/docker/api/types/network"
 )
+
+// DockerName is the name of the container in Docker.
+func (c *Container) DockerName() string { return cmp.Or(c.ContainerName, c.Name) }
+
+// LabelMade marks the networks and the named volumes that dockhost made. Only a network
+// with this label is removed once nothing needs it.
+const LabelMade = "dockhost.made"
+
+// The labels of a network or volume of a Compose project. Compose takes one with these
+// labels for its own.
+const (
+	LabelProject = "com.docker.compose.project"
+	LabelNetwork = "com.docker.compose.network"
+	LabelVolume  = "com.docker.compose.volume"
+)
+
+// DefaultNetwork is the network of the containers of user data that has no project
+// name. The name of a Compose project has no dot, so no project has this network.
+const DefaultNetwork = "dockhost.default"
 
 // Network is a network that the container is connected to and that the supervisor
 // creates if it does not exist.
@@ -68,4 +90,14 @@ type Hook struct {
 	WorkingDir string   `json:"working_dir,omitempty"`
 	Env        []string `json:"env,omitempty"`
 	Privileged bool     `json:"privileged,omitempty"`
+}
+
+// MissingNetwork is the error for a network that must exist and does not.
+func MissingNetwork(name string) error {
+	return fmt.Errorf("network %q does not exist (create it: docker network create %s)", name, name)
+}
+
+// MissingVolume is the error for a volume that must exist and does not.
+func MissingVolume(name string) error {
+	return fmt.Errorf("volume %q does not exist (create it: docker volume create %s)", name, name)
 }

@@ -27,6 +27,7 @@ type containerMaker interface {
 	RemoveWithVolumes(ctx context.Context, id string) error
 	ListByLabel(ctx context.Context, label, value string) ([]engine.Container, error)
 	Runtimes(ctx context.Context) (map[string]string, error)
+	supplier
 }
 
 // maker creates the container with its placement, and removes both, also those
@@ -69,6 +70,9 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		if err := needs.Platform(m.container, c.image.Platform); err != nil {
 			return created{}, err
 		}
+	}
+	if err := m.supply(ctx); err != nil {
+		return created{}, err
 	}
 	m.report.state.Digest = c.image.Digest
 	c.host.ImageVolumes = c.image.Volumes

@@ -23,7 +23,7 @@ import (
 // owns. A container that dockhost did not create is removed only if it has ended
 // and `dockhost run` names it.
 func (m *maker) freeName(ctx context.Context) error {
-	name := m.container.Name
+	name := m.container.DockerName()
 	holder, err := m.engine.Inspect(ctx, name)
 	if errors.Is(err, engine.ErrNotFound) {
 		return nil
@@ -74,7 +74,7 @@ func (m *maker) removeNameless(ctx context.Context) error {
 // its anonymous volumes if it replaces it.
 func (m *maker) removeLeftover(ctx context.Context, leftover engine.Container) error {
 	m.log.Info("removing leftover container", zap.String("container_id", leftover.ID))
-	if keeps(m.container) && (leftover.Name == m.container.Name || m.container.Name == "") {
+	if keeps(m.container) && (leftover.Name == m.container.DockerName() || m.container.Name == "") {
 		m.keptVolumes = leftover.Volumes
 	}
 	if err := m.remove(ctx, leftover.ID); err != nil {
@@ -86,7 +86,7 @@ func (m *maker) removeLeftover(ctx context.Context, leftover engine.Container) e
 // checkOwner returns an error when a container that dockhost created is still
 // owned: by its supervisor, or by the unit that it was handed over to.
 func (m *maker) checkOwner(ctx context.Context, container engine.Container) error {
-	name := m.container.Name
+	name := m.container.DockerName()
 	supervisor, unit := container.Labels[request.LabelSupervisor], container.Labels[request.LabelUnit]
 	alive := supervises(m.unit.cgroups.Root, supervisor)
 	switch {

@@ -58,6 +58,7 @@ func (c *check) container(container *spec.Container) {
 	c.image(container.Image)
 	c.flag("privileged", host.Privileged, "privileged")
 	c.namespaces(host)
+	c.networks(container)
 	c.mounts(container)
 	c.devices(container)
 	for _, name := range host.CapAdd {
@@ -146,7 +147,7 @@ func (c *check) namespaces(host *container.HostConfig) {
 	network := host.NetworkMode
 	c.flag("host_network", network.IsHost(), "network_mode: host")
 	c.flag("host_network", network.IsUserDefined() && hexOnly.MatchString(string(network)), "network_mode with what may be the id of the host's network")
-	if network.IsUserDefined() {
+	if network.IsUserDefined() && string(network) != spec.DefaultNetwork {
 		c.word("networks", string(network), "the network")
 	}
 	c.flag("host_pid", host.PidMode.IsHost(), "pid: host")
@@ -163,7 +164,25 @@ func (c *check) namespaces(host *container.HostConfig) {
 	c.flag("other_containers", len(host.VolumesFrom)+len(host.Links) > 0, "what belongs to another container")
 }
 
+// networks judges the networks of a container beside the main one, and what is made for
+// it. A network with a bridge or a subnet of its own changes the host's network.
+func (c *check) networks(container *spec.Container) {
+	for i := range container.Networks {
+		n := &container.Networks[i]
+		if main := n.Name == string(container.HostConfig.NetworkMode); !main && n.Name != spec.DefaultNetwork {
+			c.word("networks", n.Name, "the network")
+		}
+		c.flag("host_network", len(n.Options) > 0, "driver_opts of the network "+document.Shorten(n.Name))
+		c.flag("host_network", n.IPAM != nil, "ipam of the network "+document.Shorten(n.Name))
+	}
+}
+
 func (c *check) mounts(container *spec.Container) {
+	for _, v := range container.Volumes {
+		if len(v.Options) > 0 { // they may name any device and path
+			c.path("host_mounts", "/", false, "a volume with driver_opts, which may mount")
+		}
+	}
 	for _, bind := range container.HostConfig.Binds {
 		parts := strings.SplitN(bind, ":", 3)
 		readOnly := len(parts) == 3 && slices.Contains(strings.Split(parts[2], ","), "ro")

@@ -164,7 +164,7 @@ func (p *Policy) Check(a *spec.Assignment) error {
 	}
 	c := &check{Policy: p, assigned: map[string]bool{}}
 	for i := range a.Containers {
-		c.assigned[a.Containers[i].Name] = true
+		c.assigned[a.Containers[i].DockerName()] = true
 	}
 	for i := range a.Containers {
 		c.where = "containers." + a.Containers[i].Name

@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
 )
@@ -30,10 +31,12 @@ type box struct {
 	host     *container.HostConfig
 	image    Image
 	mounts   []container.MountPoint
-	state    container.State
-	attached []net.Conn
-	signals  chan os.Signal
-	kill     context.CancelFunc
+	// endpoints are the networks of the container, by name.
+	endpoints map[string]*network.EndpointSettings
+	state     container.State
+	attached  []net.Conn
+	signals   chan os.Signal
+	kill      context.CancelFunc
 	// next is closed at the container's next exit, gone when it is removed.
 	next, gone chan struct{}
 	removing   bool
@@ -113,6 +116,9 @@ func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request) {
 		mounts: s.mountVolumes(id, request.Config, request.HostConfig, image),
 		state:  container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}), log: newJournal(),
 	}
+	if request.NetworkingConfig != nil {
+		s.boxes[id].endpoints = request.NetworkingConfig.EndpointsConfig
+	}
 	answer(w, http.StatusCreated, container.CreateResponse{ID: id, Warnings: []string{}})
 }
 
@@ -144,7 +150,8 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	list := []container.Summary{}
 	for _, b := range s.boxes {
-		if (everything || b.state.Running) && wanted.MatchKVList("label", b.config.Labels) {
+		onNetwork := !wanted.Contains("network") || slices.ContainsFunc(wanted.Get("network"), func(name string) bool { return b.endpoints[name] != nil })
+		if (everything || b.state.Running) && onNetwork && wanted.MatchKVList("label", b.config.Labels) {
 			list = append(list, container.Summary{
 				ID: b.id, Names: []string{"/" + b.name}, Image: b.config.Image, ImageID: imageID(b.config.Image),
 				Labels: b.config.Labels, State: b.state.Status, Status: sentence(b.state),
@@ -173,6 +180,11 @@ func (s *Server) serveStart(w http.ResponseWriter, _ *http.Request, b *box) {
 	case b.image.StartError != "":
 		b.state.ExitCode, b.state.Error = 128, b.image.StartError
 		refuse(w, http.StatusInternalServerError, "%s", b.image.StartError)
+		return
+	}
+	if missing := s.missingNetwork(b); missing != "" {
+		b.state.ExitCode, b.state.Error = 128, "network "+missing+" not found"
+		refuse(w, http.StatusNotFound, "network %s not found", missing)
 		return
 	}
 	if code := unusable(b.config.Entrypoint); code != 0 {

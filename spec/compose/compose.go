@@ -90,7 +90,7 @@ func (d *declaration) forgetUnfilled(at spot) {
 	image := d.field("image")
 	d.noImage = image.Present() && d.refused[image.Node]
 	if !image.Present() {
-		d.noImage = d.project.notExtended[at.Node]
+		d.noImage = d.sources.notExtended[at.Node]
 		for name := range at.Fields() {
 			explains := name == "extends" || name == "build" || name == "provider" || document.Nearest(name, []string{"image"}) != ""
 			d.noImage = d.noImage || explains
@@ -148,21 +148,30 @@ var errPanicked = errors.New("a form that Compose does not know")
 
 // load loads services with compose-go, without files, variables or networks of
 // the host, and without the parts of a project. It changes its argument.
-func load(services map[string]any) (loaded types.Services, err error) {
+func load(services map[string]any) (types.Services, error) {
+	if len(services) == 0 {
+		return nil, nil
+	}
+	loaded, err := loadProject(map[string]any{"services": services})
+	if err != nil {
+		return nil, err
+	}
+	return loaded.Services, nil
+}
+
+// loadProject is load for any sections of a Compose file.
+func loadProject(sections map[string]any) (loaded *types.Project, err error) {
 	defer func() {
 		if recover() != nil {
 			loaded, err = nil, errPanicked
 		}
 	}()
-	if len(services) == 0 {
-		return nil, nil
-	}
 	details := types.ConfigDetails{
 		WorkingDir:  "/",
-		ConfigFiles: []types.ConfigFile{{Filename: "-", Config: map[string]any{"services": services}}},
+		ConfigFiles: []types.ConfigFile{{Filename: "-", Config: sections}},
 		Environment: types.Mapping{},
 	}
-	project, err := loader.LoadWithContext(context.Background(), details, func(o *loader.Options) {
+	return loader.LoadWithContext(context.Background(), details, func(o *loader.Options) {
 		o.SetProjectName("dockhost", true)
 		o.ResolvePaths = false
 		o.Profiles = []string{"*"} // otherwise services with profiles are missing
@@ -170,10 +179,6 @@ func load(services map[string]any) (loaded types.Services, err error) {
 		o.SkipInclude, o.SkipExtends = true, true
 		o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
 	})
-	if err != nil {
-		return nil, err
-	}
-	return project.Services, nil
 }
 
 // refusal is a part of a service that compose-go refuses.
@@ -276,6 +281,8 @@ func (f refusal) sentence(key string) string {
 		return "not a command: write a string or a list of strings"
 	case "image":
 		return "no image: write an image reference"
+	case "networks":
+		return "not networks: write a list of names, or NAME: with aliases:, ipv4_address: and the like below it"
 	case "pull_policy":
 		return "unknown policy: use missing, always, never, daily, weekly or every_TIME such as every_12h"
 	case "oom_score_adj":

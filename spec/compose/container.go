@@ -35,7 +35,9 @@ func (d *declaration) container() spec.Container {
 	c.Config.ExposedPorts = d.expose(c.Config.ExposedPorts)
 	c.PostStart, c.PreStop = d.hooks("post_start", d.service.PostStart), d.hooks("pre_stop", d.service.PreStop)
 	d.linkVolumes()
-	c.Networking = networking(c.HostConfig.NetworkMode)
+	c.ContainerName = d.containerName()
+	c.Networking, c.Networks = d.networking(c.HostConfig.NetworkMode)
+	c.Volumes = d.volumesUsed
 	c.DependsOn = d.dependsOn()
 	d.applyRestart(&c)
 	d.checkDeploy()

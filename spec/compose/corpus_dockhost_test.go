@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ func composeReadRaw(r io.Reader, _ string, vars map[string]string, _ func(string
 }
 
 // dockhostContainerName returns container_name, "" where the file has none.
-func dockhostContainerName(*spec.Container) string { return "" }
+func dockhostContainerName(c *spec.Container) string { return c.ContainerName }
 
 // dockhostCondition returns the condition of a dependency, and " restart" where
 // the dependant restarts with it.
@@ -108,8 +109,62 @@ func dockhostHooks(hooks []spec.Hook) []facts {
 
 // dockhostVolumes and dockhostNetworks return what the assignment declares, by
 // the names at the Engine, as composeVolumes and composeNetworks do.
-func dockhostVolumes(*spec.Assignment) facts  { return nil }
-func dockhostNetworks(*spec.Assignment) facts { return nil }
+func dockhostVolumes(assignment *spec.Assignment) facts {
+	volumes := facts{}
+	for _, c := range assignment.Containers {
+		for _, v := range c.Volumes {
+			if v.External {
+				volumes[v.Name] = facts{"external": true}
+				continue
+			}
+			volumes[v.Name] = facts{
+				"external": false, "driver": cmp.Or(v.Driver, "local"), "driver_opts": showFact(types.Options(v.Options)), "labels": showFact(ownLabels(v.Labels)),
+			}
+		}
+	}
+	return volumes
+}
+
+func dockhostNetworks(assignment *spec.Assignment) facts {
+	networks := facts{}
+	for _, c := range assignment.Containers {
+		for _, n := range c.Networks {
+			if n.External {
+				networks[n.Name] = facts{"external": true}
+				continue
+			}
+			var ipam types.IPAMConfig
+			if n.IPAM != nil {
+				ipam.Driver = n.IPAM.Driver
+				for _, pool := range n.IPAM.Config {
+					ipam.Config = append(ipam.Config, &types.IPAMPool{
+						Subnet: pool.Subnet, Gateway: pool.Gateway, IPRange: pool.IPRange, AuxiliaryAddresses: pool.AuxAddress,
+					})
+				}
+			}
+			var ipv6 *bool
+			if n.EnableIPv6 {
+				ipv6 = &n.EnableIPv6
+			}
+			networks[n.Name] = facts{
+				"external": false, "driver": cmp.Or(n.Driver, "bridge"), "driver_opts": showFact(types.Options(n.Options)), "labels": showFact(ownLabels(n.Labels)),
+				"internal": n.Internal, "attachable": n.Attachable, "enable_ipv6": ipv6, "ipam": ipam,
+			}
+		}
+	}
+	return networks
+}
+
+// ownLabels returns the declared labels, without those that Compose adds itself.
+func ownLabels(labels map[string]string) types.Labels {
+	var own types.Labels
+	for name, value := range labels {
+		if !strings.HasPrefix(name, "com.docker.compose.") {
+			own = own.Add(name, value)
+		}
+	}
+	return own
+}
 
 // composeFileFact returns a secret or a configuration with its content. Compose reads
 // variables as it loads, files as it makes the container.

@@ -38,20 +38,7 @@ const smallestCorpus = 60
 // fails the test: it is to be removed. The list must end up empty.
 func pending() []pendingKey {
 	return []pendingKey{
-		{`^refused.*\.container_name: `, "container_name names the container; the unit keeps the name of the service"},
 		{`^refused.*\$\{NAME:-default\}$`, "variables are filled in from .env"},
-		{`^refused.* (services\.\S+\.)?networks: `, "networks at the top level and in services"},
-		{`^services\.\S+\.networks: Compose has`, "the services of a project share its network"},
-		{`^networks "`, "an assignment has the networks that are made for it: fill in dockhostNetworks"},
-		{`^refused.*\.mac_address: `, "mac_address"},
-		{`^refused.*\.links: `, "links are aliases"},
-		{`^refused.* volumes\.\S+: `, "driver: local, name, external, driver_opts, labels of a volume"},
-		{`^services\.\S+\.volumes: Compose has`, "a volume is PROJECT_NAME"},
-		{`^volumes "`, "an assignment has the volumes that are made for it: fill in dockhostVolumes"},
-		{`^taken: \S+ driver: (overlay|macvlan)`, "networks: drivers of several hosts are refused where driver stands"},
-		{`^taken: \S+ - frontend`, "networks: one that is not declared"},
-		{`^taken: \S+ - data:`, "a volume that is used and not declared"},
-		{`^taken: \S+ driver: rexray`, "a volume's driver is refused where driver stands"},
 	}
 }
 
@@ -68,7 +55,7 @@ func parseCorpus(dir string) (*spec.Assignment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ParseFile(document.File(corpusFile), node, Directory{Path: dir, Files: os.DirFS(dir)})
+	return ParseFile(document.File(corpusFile), node, ProjectName(filepath.Base(dir)), Directory{Path: dir, Files: os.DirFS(dir)})
 }
 
 // loadCorpus has Compose read the same project, as docker compose does apart from

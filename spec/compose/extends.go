@@ -25,17 +25,17 @@ func (r *report) extend(f *composeFile, name string, trail []string) spot {
 	service := f.top.Field("services").Field(name)
 	extends := service.Field("extends")
 	if !service.IsMapping() || !extends.Present() || extends.IsNull() {
-		*service.Node = *service.Without(func(key string) bool { return r.project.resets[service.Field(key).Key] }).Node
+		*service.Node = *service.Without(func(key string) bool { return r.sources.resets[service.Field(key).Key] }).Node
 		return service
 	}
 	own := service.Without(func(key string) bool { return key == "extends" })
 	place := f.name + "/" + name
-	r.project.notExtended[service.Node] = true
+	r.sources.notExtended[service.Node] = true
 	if slices.Contains(trail, place) || len(trail) > maxTrail {
 		r.Errorf(extends, "these services extend each other in a circle")
 	} else if base, found := r.baseOf(f, extends, append(trail, place)); found {
 		own.Node = r.merge(base, own, extends)
-		delete(r.project.notExtended, service.Node)
+		delete(r.sources.notExtended, service.Node)
 	}
 	*service.Node = *own.Node
 	return service
@@ -70,9 +70,9 @@ func (r *report) baseOf(f *composeFile, extends spot, trail []string) (spot, boo
 func (r *report) merge(base, own, at spot) *yaml.Node {
 	base = base.Without(func(key string) bool {
 		mine := own.Field(key).Key
-		return own.Field(key).Present() && (r.project.resets[mine] || r.project.replaces[mine])
+		return own.Field(key).Present() && (r.sources.resets[mine] || r.sources.replaces[mine])
 	})
-	own = own.Without(func(key string) bool { return r.project.resets[own.Field(key).Key] })
+	own = own.Without(func(key string) bool { return r.sources.resets[own.Field(key).Key] })
 	merged, err := mergePlain(base, own)
 	if err != nil {
 		r.Errorf(at, "cannot combine the two services: %s", foreign(err))

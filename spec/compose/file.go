@@ -8,9 +8,11 @@ import (
 )
 
 // ParseFile converts a Compose file to an assignment. Each service is a
-// container; x-dockhost.registries has the logins. A nil node is an empty file. The
-// file may name other files in its directory. The error is a [document.Problems].
-func ParseFile(source *document.Source, node *yaml.Node, dir Directory) (*spec.Assignment, error) {
+// container; x-dockhost.registries has the logins. project is the name of the
+// project unless the file has one, such as [ProjectName]. A nil node is an empty
+// file. The file may name other files in its directory. The error is a
+// [document.Problems].
+func ParseFile(source *document.Source, node *yaml.Node, project string, dir Directory) (*spec.Assignment, error) {
 	r := newReport(source)
 	assignment := &spec.Assignment{Containers: []spec.Container{}}
 	top := spot{Node: node}
@@ -27,6 +29,7 @@ func ParseFile(source *document.Source, node *yaml.Node, dir Directory) (*spec.A
 	}
 	top = r.assemble(source, top, dir)
 	r.define(top.Field("secrets"), top.Field("configs"), top.Field("x-dockhost").Field("profiles"))
+	r.project = r.readProject(top, project)
 	for name, section := range top.Fields() {
 		switch name {
 		case "services":
@@ -35,9 +38,7 @@ func ParseFile(source *document.Source, node *yaml.Node, dir Directory) (*spec.A
 			r.Check(section, document.Only("profiles", "registries"))
 			assignment.Registries = r.registries(section.Field("registries"))
 		case "secrets", "configs": // were read before
-		case "name", "version": // the project's name and the old format version
-		case "volumes":
-			r.namedVolumes(section)
+		case "name", "networks", "version", "volumes": // of the project, and the old format version
 		default:
 			r.topLevelKey(section, name)
 		}
@@ -45,7 +46,7 @@ func ParseFile(source *document.Source, node *yaml.Node, dir Directory) (*spec.A
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	assignment.Warnings = r.project.warnings
+	assignment.Warnings = r.sources.warnings
 	giveCredentials(assignment)
 	return assignment, nil
 }
@@ -54,24 +55,11 @@ func ParseFile(source *document.Source, node *yaml.Node, dir Directory) (*spec.A
 func (r *report) topLevelKey(at spot, name string) {
 	switch {
 	case len(name) > 2 && name[:2] == "x-":
-	case name == "networks":
-		r.Errorf(at, "cannot use %q on a single host: create the network with docker network create, and set network_mode to its name", name)
 	case name == "models":
 		r.Errorf(at, "cannot use %q on a single host: run the model in a container of its own", name)
 	case name == "containers", name == "dockhost":
 		r.Errorf(at, "unknown key %q: in a Compose file, write services:", name)
 	default:
-		r.UnknownKey(at, name, []string{"configs", "include", "secrets", "services", "volumes", "x-dockhost"}, "")
-	}
-}
-
-// namedVolumes accepts volumes without settings: Docker creates these when they
-// are first used. A volume with settings must be created before that.
-func (r *report) namedVolumes(section spot) {
-	for name, at := range section.Fields() {
-		empty := at.IsNull() || at.IsMapping() && len(at.Node.Content) == 0
-		if !empty {
-			r.Errorf(at, "cannot use settings of a volume on a single host: create the volume with docker volume create %s, and leave the settings out", document.Shorten(name))
-		}
+		r.UnknownKey(at, name, []string{"configs", "include", "name", "networks", "secrets", "services", "volumes", "x-dockhost"}, "")
 	}
 }

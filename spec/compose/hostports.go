@@ -2,7 +2,12 @@ package compose
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 // hostPort is a port of the host in one address family.
@@ -73,4 +78,25 @@ func (p *publishers) add(address netip.Addr, name string) (by string) {
 	}
 	p.first = cmp.Or(p.first, name)
 	return by
+}
+
+// HostPorts finds ports of the host that two containers publish.
+type HostPorts map[hostPort]*publishers
+
+// Add records the ports of a container. It returns a port that another container
+// publishes, such as "8080/tcp", and the name of that one, or "".
+func (h HostPorts) Add(c *spec.Container) (port, by string) {
+	for _, target := range slices.Sorted(maps.Keys(c.HostConfig.PortBindings)) {
+		for _, binding := range c.HostConfig.PortBindings[target] {
+			number, err := strconv.ParseUint(binding.HostPort, 10, 16)
+			if err != nil || number == 0 {
+				continue // in a range Docker chooses a free port
+			}
+			other := publish(h, published{protocol: target.Proto(), ip: binding.HostIP, port: number}, c.Name)
+			if by == "" && other != "" && other != c.Name {
+				port, by = binding.HostPort+"/"+target.Proto(), other
+			}
+		}
+	}
+	return port, by
 }

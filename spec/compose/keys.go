@@ -16,9 +16,9 @@ func serviceKeys() document.Keys {
 	hook := document.Only("command", "user", "privileged", "working_dir", "environment")
 	reference := document.Only("source", "target", "uid", "gid", "mode")
 	return document.Only(
-		"annotations", "cap_add", "cap_drop", "cgroup", "command", "cpus", "cpuset", "dns", "dns_opt", "dns_search",
+		"annotations", "cap_add", "cap_drop", "cgroup", "command", "container_name", "cpus", "cpuset", "dns", "dns_opt", "dns_search",
 		"domainname", "entrypoint", "environment", "expose", "extra_hosts", "group_add", "hostname", "image", "init", "ipc",
-		"labels", "mem_limit", "memswap_limit", "network_mode", "oom_score_adj", "pid", "pids_limit", "platform",
+		"labels", "links", "mac_address", "mem_limit", "memswap_limit", "network_mode", "oom_score_adj", "pid", "pids_limit", "platform",
 		"profiles", "privileged", "pull_policy", "read_only", "restart", "runtime", "scale", "security_opt", "shm_size", "stdin_open",
 		"stop_grace_period", "stop_signal", "sysctls", "tmpfs", "tty", "user", "userns_mode", "uts", "volumes_from", "working_dir",
 	).
@@ -29,6 +29,9 @@ func serviceKeys() document.Keys {
 		With("env_file", document.ListOf(document.Only("path", "required", "format"))).
 		With("gpus", document.ListOf(device)).
 		With("healthcheck", document.Only("test", "interval", "timeout", "retries", "start_period", "start_interval", "disable")).
+		With("networks", document.MapOf(document.Only(
+			"aliases", "driver_opts", "gw_priority", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address", "priority",
+		))).
 		With("logging", document.Only("driver", "options")).
 		With("ports", document.ListOf(document.Only("target", "published", "host_ip", "protocol", "mode", "name", "app_protocol"))).
 		With("post_start", document.ListOf(hook)).
@@ -46,7 +49,6 @@ func cure(path string) string {
 		"blkio_config":                         "set IOWeight and similar in x-dockhost.unit.Service",
 		"build":                                "build the image elsewhere, push it to a registry, and name it in image",
 		"cgroup_parent":                        "the container is in the cgroup of its own unit: set Slice in x-dockhost.unit.Service",
-		"container_name":                       "the key of the service is the name of the container",
 		"cpu_count":                            "this is for Windows: use cpus",
 		"cpu_percent":                          "this is for Windows: use cpus",
 		"cpu_period":                           "use cpus",
@@ -62,15 +64,12 @@ func cure(path string) string {
 		"deploy.update_config":                 "this is for Swarm",
 		"develop":                              "this is for development",
 		"extends":                              "write the service out, or use YAML anchors",
-		"external_links":                       "use network_mode with an existing network",
+		"external_links":                       "use networks with an external network: its containers find each other by name",
 		"isolation":                            "this is for Windows",
 		"label_file":                           "use labels",
-		"links":                                "use network_mode with an existing network: its containers find each other by name",
-		"mac_address":                          "create a network with the address, and use it in network_mode",
 		"mem_reservation":                      "set MemoryLow in x-dockhost.unit.Service",
 		"mem_swappiness":                       "set MemorySwapMax in x-dockhost.unit.Service",
 		"models":                               "run the model in a container of its own",
-		"networks":                             "use network_mode: bridge, none, host, container:NAME, service:NAME or the name of an existing network",
 		"oom_kill_disable":                     "use oom_score_adj: -1000 protects the container's processes",
 		"pre_start":                            "use the entrypoint of the image",
 		"provider":                             "dockhost only runs containers",

@@ -33,9 +33,11 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 		return nil, r.Err()
 	}
 	r.define(top.Field("secrets"), top.Field("configs"), top.Field("profiles"))
+	r.project = r.readProject(top, "")
 	for name, section := range top.Fields() {
 		switch name {
 		case "configs", "profiles", "secrets": // were read before
+		case "name", "volumes", "networks": // of the project
 		case "containers":
 			assignment.Containers = r.containers(section)
 		case "registries":
@@ -43,13 +45,13 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 		case "housekeeping":
 			assignment.Housekeeping = housekeeping.Parse(r.Report, section)
 		default:
-			r.UnknownKey(section, name, []string{"configs", "containers", "housekeeping", "profiles", "registries", "secrets"}, "")
+			r.UnknownKey(section, name, []string{"configs", "containers", "housekeeping", "name", "networks", "profiles", "registries", "secrets", "volumes"}, "")
 		}
 	}
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	assignment.Warnings = r.project.warnings
+	assignment.Warnings = r.sources.warnings
 	giveCredentials(assignment)
 	return assignment, nil
 }
@@ -81,6 +83,10 @@ type declaration struct {
 	deviceSpots []spot
 	// entries has the items of lists that compose-go accepts, by key.
 	entries map[string][]spot
+	// endpoints are the networks of the container, the main one first.
+	endpoints []endpoint
+	// volumesUsed are the named volumes that the container mounts.
+	volumesUsed []spec.Volume
 	// published are the host ports that the container uses.
 	published []published
 }
@@ -100,6 +106,7 @@ func (r *report) containers(section spot) []spec.Container {
 	}
 	declared := r.declare(section)
 	loadAll(declared)
+	r.project.join(declared)
 	containers := make([]spec.Container, 0, len(declared))
 	for _, d := range declared {
 		containers = append(containers, d.container())
@@ -108,6 +115,7 @@ func (r *report) containers(section spot) []spec.Container {
 	r.checkLinks(declared)
 	r.applyConditions(declared, containers)
 	r.checkPorts(declared)
+	r.checkContainerNames(declared)
 	r.checkMounts(declared, containers)
 	applyVolumesFrom(declared, containers)
 	slices.SortFunc(containers, func(a, b spec.Container) int { return cmp.Compare(a.Name, b.Name) })
@@ -129,7 +137,7 @@ func (r *report) declare(section spot) []*declaration {
 		names[name] = r.isActive(at)
 		d := &declaration{report: r, name: name, declared: names, dockhost: at.Field("x-dockhost"), entries: map[string][]spot{}}
 		d.at = r.Check(at, serviceKeys())
-		if !r.project.inFile {
+		if !r.sources.inFile {
 			r.interpolate(d.at, nil)
 		}
 		d.forgetUnfilled(at)

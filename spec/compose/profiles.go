@@ -27,11 +27,11 @@ func (r *report) readProfiles(at spot) []string {
 // isActive reports whether a service has no profiles, or one that is active.
 func (r *report) isActive(service spot) bool {
 	profiles := service.Field("profiles")
-	if !profiles.IsList() || len(profiles.Node.Content) == 0 || slices.Contains(r.project.profiles, "*") {
+	if !profiles.IsList() || len(profiles.Node.Content) == 0 || slices.Contains(r.sources.profiles, "*") {
 		return true
 	}
 	for _, profile := range profiles.Items() {
-		if slices.Contains(r.project.profiles, profile.Text()) {
+		if slices.Contains(r.sources.profiles, profile.Text()) {
 			return true
 		}
 	}
@@ -44,7 +44,7 @@ func (r *report) active(declared []*declaration, containers []spec.Container) ([
 	var kept []*declaration
 	keptContainers := []spec.Container{}
 	key := "profiles: beside containers:"
-	if r.project.inFile {
+	if r.sources.inFile {
 		key = "x-dockhost.profiles"
 	}
 	for i, d := range declared {
@@ -52,7 +52,7 @@ func (r *report) active(declared []*declaration, containers []spec.Container) ([
 			kept, keptContainers = append(kept, d), append(keptContainers, containers[i])
 			continue
 		}
-		r.project.warnings = append(r.project.warnings, fmt.Sprintf("%s is left out: none of its profiles is active (%s; %s activates them)",
+		r.sources.warnings = append(r.sources.warnings, fmt.Sprintf("%s is left out: none of its profiles is active (%s; %s activates them)",
 			d.at.Path, document.Shorten(strings.Join(d.service.Profiles, ", ")), key))
 	}
 	return kept, keptContainers

@@ -1,275 +1,202 @@
 package compose
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"path"
+	"cmp"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/dotenv"
-	"go.yaml.in/yaml/v4"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec"
 )
 
-const (
-	// maxEnvFile bounds a file .env, and maxIncluded a Compose file that another one
-	// includes or extends.
-	maxEnvFile  = 1 << 20
-	maxIncluded = 1 << 20
-	// maxFiles is how many Compose files one may include or extend, directly or not.
-	maxFiles = 64
-)
-
-// Directory is the directory of a Compose file. The zero value has no files.
-type Directory struct {
-	// Path is its absolute path on the host. Relative paths count from there.
-	Path string
-	// Files has its files.
-	Files fs.FS
-}
-
-// project has what a Compose file, or the section of user data, has besides its
-// services.
+// project is what the containers of one source share: a name, volumes and networks.
 type project struct {
-	// inFile is true for a Compose file, false for user data.
-	inFile bool
-	source *document.Source
-	dir    Directory
-	// vars are those of the directory's .env.
-	vars variables
-	// opened has the Compose files that were read, by their paths in the directory.
-	opened map[string]*composeFile
-	// resets and replaces have the keys whose values have the tag !reset and
-	// !override.
-	resets, replaces map[*yaml.Node]bool
-	// notExtended has the services whose extends cannot be applied.
-	notExtended map[*yaml.Node]bool
-	// secrets and configs are the definitions at the top.
-	secrets, configs map[string]definition
-	// profiles are active.
-	profiles []string
-	// warnings are about services that are left out.
-	warnings []string
-}
-
-// composeFile is a Compose file of a project.
-type composeFile struct {
-	// name is its path in the directory, "" for the file itself.
+	*report
+	// name is "" for user data that has none. Its volumes and networks then have
+	// their plain names.
 	name string
-	top  spot
-	vars variables
+	// strict is true if the source must declare the volumes that it uses.
+	strict bool
+	// volumes and networks are those of the sections, by their keys.
+	volumes  map[string]spec.Volume
+	networks map[string]spec.Network
+	// defaultNetwork is the network of the services that name no network, or nil if
+	// they stay on Docker's default bridge.
+	defaultNetwork *spec.Network
+	// containerNames are the names of the containers in Docker, by service.
+	containerNames map[string]string
 }
 
-// base returns the directory of the file, in the directory of the project.
-func (f *composeFile) base() string { return path.Dir(path.Join(".", f.name)) }
-
-// assemble fills in the variables of a Compose file, makes its paths absolute, and
-// applies extends and include. It returns the file as one tree.
-func (r *report) assemble(source *document.Source, top spot, dir Directory) spot {
-	p := &r.project
-	p.inFile, p.source, p.dir, p.opened = true, source, dir, map[string]*composeFile{}
-	p.notExtended = map[*yaml.Node]bool{}
-	p.vars = r.envFile(top, ".env", false)
-	f := &composeFile{top: top, vars: p.vars}
-	r.prepare(f)
-	r.include(f, nil)
-	r.extendAll(f)
-	return f.top
-}
-
-// resolveTags removes the tags !reset and !override, which are Compose's, and
-// remembers their keys.
-func (r *report) resolveTags(n *yaml.Node) {
-	if r.project.resets == nil {
-		r.project.resets, r.project.replaces = map[*yaml.Node]bool{}, map[*yaml.Node]bool{}
+// ProjectName returns the name of the project of a file, which is the base name
+// without .yaml or .yml, as Compose makes it of the name of a directory.
+func ProjectName(file string) string {
+	name := file[strings.LastIndexByte(file, '/')+1:]
+	for _, extension := range []string{".yaml", ".yml"} {
+		name = strings.TrimSuffix(name, extension)
 	}
-	for i, child := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 1 {
-			key := n.Content[i-1]
-			switch child.Tag {
-			case "!reset":
-				r.project.resets[key] = true
-				*child = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: child.Line, Column: child.Column}
-			case "!override":
-				r.project.replaces[key] = true
-				child.Tag = ""
-				if child.Kind == yaml.ScalarNode {
-					child.Tag = "!!str"
-				}
-			}
+	return cmp.Or(loader.NormalizeProjectName(name), "default")
+}
+
+var projectName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+
+// readProject reads the keys of a project, which are beside its services. A file
+// has a project name, user data has none.
+func (r *report) readProject(top spot, name string) *project {
+	p := &project{report: r, name: name, containerNames: map[string]string{}}
+	volumes, networks := top.Field("volumes"), top.Field("networks")
+	p.strict = name != "" || volumes.Present()
+	if at := top.Field("name"); at.Present() {
+		r.interpolate(at, r.sources.vars)
+		if !at.IsScalar() || !projectName.MatchString(at.Text()) {
+			r.Errorf(at, "cannot use %q as the name of a project: use lower-case letters, digits, \"_\" and \"-\", beginning with a letter or a digit", document.Shorten(at.Text()))
 		}
-		r.resolveTags(child)
+		p.name = at.Text()
+	}
+	p.volumes = p.readVolumes(volumes)
+	p.networks = p.readNetworks(networks)
+	return p
+}
+
+// join puts the services on their networks.
+func (p *project) join(declared []*declaration) {
+	for _, d := range declared {
+		p.containerNames[d.name] = cmp.Or(d.service.ContainerName, d.name)
+	}
+	if len(declared) > 1 && p.defaultNetwork == nil {
+		p.setDefaultNetwork(spec.Network{})
+	}
+	for _, d := range declared {
+		d.endpoints = d.joinNetworks()
+	}
+	for _, d := range declared {
+		d.addLinks(declared)
 	}
 }
 
-// read returns a file of the directory. name is its path there.
-func (p *project) read(name string, limit int64) ([]byte, error) {
-	if p.dir.Files == nil {
-		return nil, fmt.Errorf("%q: %w", name, fs.ErrNotExist)
+// objectName is the name in Docker of a volume or network.
+func (p *project) objectName(key string) string {
+	if p.name == "" {
+		return key
 	}
-	file, err := p.dir.Files.Open(name)
-	if err != nil {
-		return nil, errors.Unwrap(err)
-	}
-	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return nil, errors.Unwrap(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
-	}
-	raw, err := io.ReadAll(io.LimitReader(file, limit+1))
-	switch {
-	case err != nil:
-		return nil, errors.New("it cannot be read")
-	case int64(len(raw)) > limit:
-		return nil, fmt.Errorf("larger than %d KiB", limit>>10)
-	}
-	return raw, nil
+	return p.name + "_" + key
 }
 
-// below returns the path in the directory of a path of the host, and false for one
-// that is not in there.
-func (p *project) below(name string) (string, bool) {
-	inside, found := strings.CutPrefix(path.Clean(name), strings.TrimSuffix(p.dir.Path, "/")+"/")
-	return inside, found && fs.ValidPath(inside)
+// labels returns the declared labels, and those by which Compose knows a volume or a
+// network of the project.
+func (p *project) labels(declared types.Labels, kind, key string) map[string]string {
+	if p.name == "" {
+		return declared
+	}
+	labels := map[string]string{spec.LabelProject: p.name, kind: key}
+	maps.Copy(labels, declared)
+	return labels
 }
 
-// envFile reads a file of variables. Its errors do not quote lines, which may be
-// secrets.
-func (r *report) envFile(at spot, name string, required bool) variables {
-	raw, err := r.project.read(name, maxEnvFile)
-	if errors.Is(err, fs.ErrNotExist) && !required {
-		return variables{}
+// entries returns the entries of a section of the project that Compose accepts.
+func (p *project) entries(section spot, kind, example string, allowed document.Keys) map[string]spot {
+	if !section.Present() || section.IsNull() {
+		return nil
 	}
-	if err != nil {
-		r.Errorf(at, "cannot read %s: %v", document.Shorten(name), err)
-		return variables{}
+	if !section.IsMapping() {
+		p.Errorf(section, "not a mapping: write NAME: below it, %s", example)
+		return nil
 	}
-	vars, err := dotenv.ParseWithLookup(bytes.NewReader(raw), func(string) (string, bool) { return "", false })
-	if err != nil {
-		r.Errorf(at, "cannot read %s: its lines are not NAME=VALUE", document.Shorten(name))
-		return variables{}
+	accepted := map[string]spot{}
+	for name, at := range section.Fields() {
+		if strings.HasPrefix(name, "x-") {
+			continue
+		}
+		before := p.Len()
+		if !p.sources.inFile { // in a file, this was done for all sections
+			p.interpolate(at, nil)
+		}
+		checked := at
+		if at.IsMapping() {
+			checked = p.Check(at, allowed)
+		}
+		if p.Len() > before {
+			continue
+		}
+		if _, err := loadProject(map[string]any{kind: map[string]any{alone: plain(checked.Node, true)}}); err != nil {
+			p.Errorf(at, "%s", foreign(err))
+			continue
+		}
+		accepted[name] = checked
 	}
-	return vars
+	return accepted
 }
 
-// openFile returns another Compose file, which at names.
-func (r *report) openFile(at spot, from *composeFile, name string, vars variables) *composeFile {
-	p := &r.project
-	inside := path.Join(from.base(), name)
-	if path.IsAbs(name) {
-		inside, _ = p.below(name)
+// plainEntries is the form of entries that compose-go reads.
+func plainEntries(entries map[string]spot) map[string]any {
+	all := make(map[string]any, len(entries))
+	for name, at := range entries {
+		all[name] = plain(at.Node, true)
 	}
-	switch {
-	case strings.Contains(name, "://"), strings.HasPrefix(name, "git@"), strings.HasPrefix(name, "oci:"):
-		r.Errorf(at, "cannot fetch a Compose file: put it into the directory of this file")
-		return nil
-	case !fs.ValidPath(inside) || inside == ".":
-		r.Errorf(at, "cannot use a file outside of the directory of this file: put %q into that directory", document.Shorten(name))
-		return nil
-	case p.opened[inside] != nil:
-		return p.opened[inside]
-	case len(p.opened) >= maxFiles:
-		r.Errorf(at, "more than %d files", maxFiles)
-		return nil
-	}
-	text, err := p.read(inside, maxIncluded)
-	if err != nil {
-		r.Errorf(at, "cannot read %q: %v", document.Shorten(name), err)
-		return nil
-	}
-	main, _ := p.source.Position(1)
-	node, err := p.source.Parse(&document.Origin{File: path.Join(path.Dir(main), inside)}, text)
-	if err != nil {
-		r.Errorf(at, "cannot use %q: %v", document.Shorten(name), err)
-		return nil
-	}
-	if node == nil {
-		node = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	}
-	r.resolveTags(node)
-	f := &composeFile{name: inside, vars: vars}
-	if f.top.Node = r.Resolve(spot{Node: node}); f.top.Node == nil || !f.top.IsMapping() {
-		r.Errorf(at, "cannot use %q: not a Compose file", document.Shorten(name))
-		return nil
-	}
-	p.opened[inside] = f
-	r.prepare(f)
-	return f
+	return all
 }
 
-// prepare fills in the variables of a file, and makes its paths absolute.
-func (r *report) prepare(f *composeFile) {
-	known := serviceKeys().With("extends", document.Keys{})
-	dir := path.Join("/", r.project.dir.Path, f.base())
-	for section, value := range f.top.Fields() {
-		switch section {
-		case "services":
-			for _, service := range value.Fields() {
-				for key, part := range service.Fields() {
-					if known.Has(key) {
-						r.interpolate(part, f.vars)
-					}
-				}
-				fillEnvironment(service.Field("environment"), f.vars)
-				absolutePaths(service, dir)
-			}
-		case "secrets", "configs":
-			r.interpolate(value, f.vars)
-			for _, one := range value.Fields() {
-				absolute(one.Field("file"), dir)
-			}
-		case "include", "networks", "volumes":
-			r.interpolate(value, f.vars)
+// checkExternal reports settings beside external: true, which have no effect.
+func (p *project) checkExternal(at spot) {
+	for key, value := range at.Fields() {
+		if key != "external" && key != "name" && !value.IsNull() {
+			p.Errorf(value, "cannot be set with external: this is made elsewhere")
 		}
 	}
 }
 
-// fillEnvironment gives variables without a value the one of .env.
-func fillEnvironment(at spot, vars variables) {
-	for name, value := range at.Fields() {
-		if filled, set := vars[name]; set && value.IsNull() {
-			value.Node.Tag, value.Node.Value = "!!str", filled
+// undeclared reports a volume or network that the project does not declare.
+func (p *project) undeclared(at spot, kind, name string, known []string) {
+	hint := ""
+	if near := document.Nearest(name, known); near != "" {
+		hint = " (did you mean \"" + near + "\"?)"
+	}
+	p.Errorf(at, "no %s %q is declared%s: write %ss: at the top level, and %s: below it", kind, document.Shorten(name), hint, kind, document.Shorten(name))
+}
+
+// containerName returns container_name, or "".
+func (d *declaration) containerName() string {
+	name := d.service.ContainerName
+	if name == "" {
+		return ""
+	}
+	if err := spec.CheckName(name); err != nil {
+		d.Errorf(d.field("container_name"), "%v", err)
+	}
+	return name
+}
+
+// checkContainerNames reports names that two containers have in Docker.
+func (r *report) checkContainerNames(declared []*declaration) {
+	taken := map[string]string{}
+	for _, d := range declared {
+		if d.service.ContainerName == "" {
+			taken[d.name] = d.name
 		}
 	}
-	for _, item := range at.Items() {
-		if filled, set := vars[item.Text()]; set {
-			item.Node.Value += "=" + filled
+	for _, d := range declared {
+		name := d.service.ContainerName
+		if name == "" {
+			continue
 		}
+		if other, isTaken := taken[name]; isTaken {
+			r.Errorf(d.field("container_name"), "the container of %q has this name already", document.Shorten(other))
+		}
+		taken[name] = d.name
 	}
 }
 
-// absolutePaths makes the paths of a service absolute.
-func absolutePaths(service spot, dir string) {
-	for _, volume := range service.Field("volumes").Items() {
-		source := volume.Field("source")
-		switch {
-		case volume.IsScalar() && strings.HasPrefix(volume.Node.Value, "."):
-			source, rest, found := strings.Cut(volume.Node.Value, ":")
-			if found {
-				volume.Node.Value = path.Join(dir, source) + ":" + rest
-			}
-		case volume.Field("type").Text() == "bind" && !strings.HasPrefix(source.Text(), "~"):
-			absolute(source, dir)
-		}
+// placeOfName is where the name of a volume or network comes from.
+func placeOfName(at spot) spot {
+	if name := at.Field("name"); name.Present() {
+		return name
 	}
-	files := service.Field("env_file")
-	absolute(files, dir)
-	for _, file := range files.Items() {
-		absolute(file, dir)
-		absolute(file.Field("path"), dir)
-	}
+	return at
 }
 
-// absolute makes a path absolute.
-func absolute(at spot, dir string) {
-	if text := at.Text(); text != "" && !path.IsAbs(text) {
-		at.Node.Value = path.Join(dir, text)
-	}
-}
+// sorted returns the keys of a map, sorted.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

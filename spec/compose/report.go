@@ -14,8 +14,10 @@ type report struct {
 	*document.Report
 	// unfilled are the values with a variable that has no value, which was reported.
 	unfilled map[*yaml.Node]bool
-	// project has what a Compose file has besides its services.
-	project project
+	// sources are the files of a Compose file, and its sections.
+	sources sources
+	// project is what the containers of the source share.
+	project *project
 }
 
 func newReport(source *document.Source) *report {

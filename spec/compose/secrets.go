@@ -22,9 +22,9 @@ type definition struct {
 
 // define reads what the services refer to.
 func (r *report) define(secrets, configs, profiles spot) {
-	r.project.secrets = r.definitions(secrets)
-	r.project.configs = r.definitions(configs)
-	r.project.profiles = r.readProfiles(profiles)
+	r.sources.secrets = r.definitions(secrets)
+	r.sources.configs = r.definitions(configs)
+	r.sources.profiles = r.readProfiles(profiles)
 }
 
 // definitions reads the section secrets or configs.
@@ -37,7 +37,7 @@ func (r *report) definitions(section spot) map[string]definition {
 		r.Errorf(section, "not a mapping: write NAME: {file: ...} below it, indented")
 		return defined
 	}
-	if !r.project.inFile {
+	if !r.sources.inFile {
 		r.interpolate(section, nil)
 	}
 	for name, at := range section.Fields() {
@@ -114,11 +114,11 @@ func (r *report) fileContent(at spot) spec.File {
 		r.Errorf(at, "cannot use this: write the absolute path of a file, because a host has no project directory")
 		return spec.File{}
 	}
-	inside, found := r.project.below(name)
-	if !r.project.inFile || !found {
+	inside, found := r.sources.below(name)
+	if !r.sources.inFile || !found {
 		return spec.File{Path: path.Clean(name)}
 	}
-	raw, err := r.project.read(inside, spec.MaxFile)
+	raw, err := r.sources.read(inside, spec.MaxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		r.Errorf(at, "no file %s", document.Shorten(name))
@@ -137,9 +137,9 @@ func (r *report) text(at spot) string {
 
 // variable returns the value of a variable of .env.
 func (r *report) variable(at spot) string {
-	value, set := r.project.vars[at.Text()]
+	value, set := r.sources.vars[at.Text()]
 	switch {
-	case !r.project.inFile:
+	case !r.sources.inFile:
 		r.Errorf(at, "a host has no values for variables: use content:, file: or credential:")
 	case !set:
 		r.Errorf(at, "the file .env beside the Compose file has no variable of this name")
@@ -152,11 +152,11 @@ func (d *declaration) files() []spec.File {
 	var files []spec.File
 	for i, secret := range d.service.Secrets {
 		at := d.entry("secrets", i, len(d.service.Secrets))
-		files = d.addFile(files, at, types.FileReferenceConfig(secret), d.project.secrets, "secret")
+		files = d.addFile(files, at, types.FileReferenceConfig(secret), d.sources.secrets, "secret")
 	}
 	for i, config := range d.service.Configs {
 		at := d.entry("configs", i, len(d.service.Configs))
-		files = d.addFile(files, at, types.FileReferenceConfig(config), d.project.configs, "config")
+		files = d.addFile(files, at, types.FileReferenceConfig(config), d.sources.configs, "config")
 	}
 	return files
 }

@@ -88,7 +88,7 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	}
 	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 	return engine.CreateRequest{
-		Name: c.Name, Platform: c.Platform, Config: &config, HostConfig: &host, Networking: c.Networking,
+		Name: c.DockerName(), Platform: c.Platform, Config: &config, HostConfig: &host, Networking: c.Networking,
 	}
 }
 
