@@ -39,6 +39,8 @@ type maker struct {
 	dir       rundir.Dir
 	report    *reporter
 	log       *zap.Logger
+	// credentials is the directory of the unit's credentials.
+	credentials string
 	// keptVolumes are the anonymous volumes of the container that is replaced, by
 	// path.
 	keptVolumes map[string]string
@@ -82,7 +84,7 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		}
 	}
 	var err error
-	if c.host.FilesDir, err = writeFiles(m.dir, m.container, os.Getenv); err != nil {
+	if c.host.FilesDir, err = writeFiles(m.dir, m.container, m.credentials); err != nil {
 		return created{}, err
 	}
 	made, err := m.createOnce(ctx, c.host)

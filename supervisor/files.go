@@ -13,14 +13,10 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// credentialsVariable names the directory with the credentials that systemd has
-// decrypted for the unit.
-const credentialsVariable = "CREDENTIALS_DIRECTORY"
-
 // writeFiles writes the secrets and configs of a container into the run directory,
 // which is in memory. It returns their directory, "" for none. Files of an earlier
-// start are removed first.
-func writeFiles(dir rundir.Dir, c *spec.Container, getenv func(string) string) (string, error) {
+// start are removed first. credentials is the directory of the unit's credentials.
+func writeFiles(dir rundir.Dir, c *spec.Container, credentials string) (string, error) {
 	if len(c.Files) == 0 || c.Name == "" {
 		return "", nil
 	}
@@ -32,7 +28,7 @@ func writeFiles(dir rundir.Dir, c *spec.Container, getenv func(string) string) (
 		return "", fmt.Errorf("write the secrets: %w", err)
 	}
 	for i, file := range c.Files {
-		content, err := fileContent(&file, getenv)
+		content, err := fileContent(&file, credentials)
 		if err == nil {
 			err = writeFile(filepath.Join(path, strconv.Itoa(i)), content, &file)
 		}
@@ -60,14 +56,13 @@ func writeFile(path string, content []byte, file *spec.File) error {
 }
 
 // fileContent returns the text of a secret or config.
-func fileContent(file *spec.File, getenv func(string) string) ([]byte, error) {
+func fileContent(file *spec.File, credentials string) ([]byte, error) {
 	switch {
 	case file.Credential != "":
-		dir := getenv(credentialsVariable)
-		if dir == "" {
+		if credentials == "" {
 			return nil, fmt.Errorf("the unit has no credential %q (see: systemd.exec(5), ImportCredential=)", file.Credential)
 		}
-		return readBounded(filepath.Join(dir, file.Credential))
+		return readBounded(filepath.Join(credentials, file.Credential))
 	case file.Path != "":
 		return readBounded(file.Path)
 	}

@@ -22,9 +22,8 @@ func TestWriteFiles(t *testing.T) {
 		{Target: "/run/secrets/b", Path: filepath.Join(host, "token")},
 		{Target: "/b", Credential: "token", Config: true},
 	}}
-	getenv := func(string) string { return host }
 	for range 2 { // a killed supervisor leaves its files
-		path, err := writeFiles(dir, c, getenv)
+		path, err := writeFiles(dir, c, host)
 		if err != nil || path != dir.FilesDir("web") {
 			t.Fatalf("writeFiles() = %q, %v", path, err)
 		}
@@ -58,7 +57,7 @@ func TestWriteFilesErrors(t *testing.T) {
 		`the unit has no credential "name"`: {Target: "/run/secrets/x", Credential: "name"},
 	} {
 		c := &spec.Container{Name: "web", Files: []spec.File{{Target: "/y", Content: []byte("s3cret")}, file}}
-		if _, err := writeFiles(dir, c, func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := writeFiles(dir, c, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("writeFiles() error = %v, want %q", err, want)
 		}
 		if _, err := os.Stat(dir.FilesDir("web")); !errors.Is(err, fs.ErrNotExist) {

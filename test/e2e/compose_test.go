@@ -12,11 +12,11 @@ import (
 // nginx has a shell and curl.
 const nginx = "localhost:5000/nginx:1.22"
 
-// project writes a Compose file, and has the agent read it. Its services log in to
-// the registry.
-func (h *host) project(file, text string) {
+// project writes the Compose file shop.yaml, and has the agent read it. Its services
+// log in to the registry.
+func (h *host) project(text string) {
 	h.Helper()
-	h.write(composeFiles+file, text+"x-dockhost:\n"+registries)
+	h.write(composeFiles+"shop.yaml", text+"x-dockhost:\n"+registries)
 	h.takeOver()
 }
 
@@ -28,7 +28,7 @@ func TestSecrets(t *testing.T) {
 	h.write(composeFiles+".env", "TOKEN=s3cret-variable\nIMAGE="+nginx+"\n")
 	h.write("/etc/credstore/shop.token", "s3cret-credential")
 	h.Cleanup(func() { h.run("rm -f /etc/credstore/shop.token") })
-	h.project("shop.yaml", `services:
+	h.project(`services:
   web:
     image: ${IMAGE:?set IMAGE}
     secrets:
@@ -83,29 +83,29 @@ configs:
 // migration has ended with 0, whose unit stays active.
 func TestConditions(t *testing.T) {
 	h := newHost(t)
-	h.project("shop.yaml", `services:
+	h.project(`services:
   db:
-    image: `+nginx+`
+    image: ` + nginx + `
     command: sh -c "sleep 3; touch /up; exec sleep infinity"
     init: true
     healthcheck: {test: "test -e /up", interval: 500ms}
   migrate:
-    image: `+nginx+`
+    image: ` + nginx + `
     command: sh -c "sleep 2"
     restart: "no"
     depends_on: {db: {condition: service_healthy}}
   web:
-    image: `+nginx+`
+    image: ` + nginx + `
     depends_on:
       db: {condition: service_healthy, restart: true}
       migrate: {condition: service_completed_successfully}
   debug:
-    image: `+nginx+`
+    image: ` + nginx + `
     profiles: [debug]
 `)
 	h.within(2*time.Minute, "web is ready", func() error {
 		if c, err := h.container("web"); err != nil || !c.Ready {
-			return fmt.Errorf("status = %+v, %v", c, err)
+			return fmt.Errorf("status = %+v: %w", c, err)
 		}
 		return nil
 	})
@@ -159,10 +159,10 @@ func (h *host) checkOrder() (migrated int64) {
 // A failed migration keeps its dependants down.
 func TestFailedMigration(t *testing.T) {
 	h := newHost(t)
-	h.project("shop.yaml", `services:
-  migrate: {image: "`+nginx+`", command: sh -c "exit 3", restart: "no"}
+	h.project(`services:
+  migrate: {image: "` + nginx + `", command: sh -c "exit 3", restart: "no"}
   web:
-    image: `+nginx+`
+    image: ` + nginx + `
     depends_on: {migrate: {condition: service_completed_successfully}}
 `)
 	h.reaches("dockhost@migrate", "failed")
@@ -176,9 +176,9 @@ func TestFailedMigration(t *testing.T) {
 func TestHooks(t *testing.T) {
 	h := newHost(t)
 	h.run("rm -rf /srv/hooks && mkdir /srv/hooks")
-	h.project("shop.yaml", `services:
+	h.project(`services:
   web:
-    image: `+nginx+`
+    image: ` + nginx + `
     volumes: ["/srv/hooks:/hooks"]
     post_start:
       - {command: sh -c "sleep 1; id -un >/hooks/started", user: root}
@@ -194,15 +194,15 @@ func TestHooks(t *testing.T) {
 	if got := h.output("cat /srv/hooks/stopped"); got != "stop" {
 		t.Errorf("pre_stop wrote %q, want stop", got)
 	}
-	h.project("shop.yaml", `services:
+	h.project(`services:
   web:
-    image: `+nginx+`
+    image: ` + nginx + `
     post_start: [{command: sh -c "echo no space; exit 7"}]
 `)
 	h.eventually("the failure is shown", func() error {
 		c, err := h.container("web")
 		if err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, "post_start[0] exited with 7: no space") || c.Ready {
-			return fmt.Errorf("status = %+v, %v", c, err)
+			return fmt.Errorf("status = %+v: %w", c, err)
 		}
 		return nil
 	})
@@ -232,13 +232,13 @@ func TestMigrationIsRepeated(t *testing.T) {
 		t.Skipf("systemd %s has no RestartMode=", version)
 	}
 	h.run("rm -rf /srv/migration && mkdir /srv/migration")
-	h.project("shop.yaml", `services:
+	h.project(`services:
   migrate:
-    image: `+nginx+`
+    image: ` + nginx + `
     volumes: ["/srv/migration:/m"]
     command: sh -c "test -e /m/tried || { touch /m/tried; exit 1; }"
   web:
-    image: `+nginx+`
+    image: ` + nginx + `
     depends_on: {migrate: {condition: service_completed_successfully}}
 `)
 	h.ready("web")

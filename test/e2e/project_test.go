@@ -130,7 +130,7 @@ func TestMissingNetworkKeepsTheOld(t *testing.T) {
 	h.eventually("status says what is missing", func() error {
 		c, err := h.container("app")
 		if err != nil || c.Pending == nil || !strings.Contains(c.Pending.Error, "docker network create proxy") || !strings.Contains(c.Pending.Error, "docker volume create uploads") {
-			return fmt.Errorf("status = %+v, %v", c, err)
+			return fmt.Errorf("status = %+v: %w", c, err)
 		}
 		return nil
 	})

@@ -13,6 +13,7 @@ const keeping = "keeping:1"
 
 // newKeeping returns the host with that image.
 func newKeeping(t *testing.T) *host {
+	t.Helper()
 	h := newHost(t)
 	h.login()
 	h.run(`docker pull -q localhost:5000/busybox && id=$(docker create localhost:5000/busybox) &&
