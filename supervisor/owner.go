@@ -20,8 +20,7 @@ import (
 
 // freeName removes the container that has the name, so that a new one can be
 // created. It leaves a container alone that a supervisor or another unit still
-// owns. A container that dockhost did not create is removed only if it has ended
-// and `dockhost run` names it.
+// owns, or that dockhost did not create: there may be data in it.
 func (m *maker) freeName(ctx context.Context) error {
 	name := m.container.DockerName()
 	holder, err := m.engine.Inspect(ctx, name)
@@ -31,13 +30,11 @@ func (m *maker) freeName(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case holder.Labels[request.LabelSupervisor] != "" || holder.Labels[request.LabelUnit] != "":
-		if err := m.checkOwner(ctx, holder); err != nil {
-			return err
-		}
-	case holder.Running || m.container.Run == nil:
-		return fmt.Errorf("a container named %q exists that dockhost did not create (remove it: docker rm -f %s)", name, name)
+	if holder.Labels[request.LabelSupervisor] == "" && holder.Labels[request.LabelUnit] == "" {
+		return fmt.Errorf("a container named %q exists that dockhost did not create (give it another name: docker rename %s %s-old, or remove it: docker rm -f %s)", name, name, name, name)
+	}
+	if err := m.checkOwner(ctx, holder); err != nil {
+		return err
 	}
 	return m.removeLeftover(ctx, holder)
 }
