@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -32,17 +31,6 @@ const (
 
 // smallestCorpus is how many projects there are at least.
 const smallestCorpus = 60
-
-// pending lists what Compose does with a file of the corpus and dockhost does not do
-// yet. A pattern matches findings of TestCorpus. One that matches none any more
-// fails the test: it is to be removed. The list must end up empty.
-func pending() []pendingKey {
-	return []pendingKey{
-		{`^refused.*\$\{NAME:-default\}$`, "variables are filled in from .env"},
-	}
-}
-
-type pendingKey struct{ pattern, reason string }
 
 // parseCorpus has dockhost read the project in a directory, whose name is the
 // project's unless the file says another one.
@@ -79,36 +67,17 @@ func TestCorpus(t *testing.T) {
 		t.Errorf("the corpus has %d projects, want %d", len(entries), smallestCorpus)
 	}
 	dotenv.RegisterFormat("raw", composeReadRaw)
-	var all []string
-	judged := 0
 	for _, entry := range entries {
 		dir, err := filepath.Abs(filepath.Join(corpus, entry.Name()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Run(entry.Name(), func(t *testing.T) {
-			findings := judgeProject(t, dir)
-			judged++
-			for _, finding := range findings {
-				if !slices.ContainsFunc(pending(), func(p pendingKey) bool { return p.matches(finding) }) {
-					t.Error(finding)
-				}
+			for _, finding := range judgeProject(t, dir) {
+				t.Error(finding)
 			}
-			all = append(all, findings...)
 		})
 	}
-	if t.Failed() || judged < len(entries) { // or -run chose some of them
-		return
-	}
-	for _, p := range pending() {
-		if !slices.ContainsFunc(all, p.matches) {
-			t.Errorf("nothing in the corpus needs the pending entry %q (%s) any more: remove it", p.pattern, p.reason)
-		}
-	}
-}
-
-func (p pendingKey) matches(finding string) bool {
-	return regexp.MustCompile(p.pattern).MatchString(finding)
 }
 
 // judgeProject returns what dockhost does with a project that it should not do:

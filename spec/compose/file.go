@@ -27,7 +27,7 @@ func ParseFile(source *document.Source, node *yaml.Node, project string, dir Dir
 		r.Errorf(top, "not a Compose file: write services: and NAME: below it, indented")
 		return nil, r.Err()
 	}
-	top = r.assemble(source, top, dir)
+	top = r.assemble(source, top, project, dir)
 	r.define(top.Field("secrets"), top.Field("configs"), top.Field("x-dockhost").Field("profiles"))
 	r.project = r.readProject(top, project)
 	for name, section := range top.Fields() {

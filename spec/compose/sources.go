@@ -24,6 +24,9 @@ const (
 	maxFiles = 64
 )
 
+// projectVariable is a variable that Compose sets to the name of the project.
+const projectVariable = "COMPOSE_PROJECT_NAME"
+
 // Directory is the directory of a Compose file. The zero value has no files.
 type Directory struct {
 	// Path is its absolute path on the host. Relative paths count from there.
@@ -69,11 +72,15 @@ func (f *composeFile) base() string { return path.Dir(path.Join(".", f.name)) }
 
 // assemble fills in the variables of a Compose file, makes its paths absolute, and
 // applies extends and include. It returns the file as one tree.
-func (r *report) assemble(source *document.Source, top spot, dir Directory) spot {
+func (r *report) assemble(source *document.Source, top spot, project string, dir Directory) spot {
 	p := &r.sources
 	p.inFile, p.source, p.dir, p.opened = true, source, dir, map[string]*composeFile{}
 	p.notExtended = map[*yaml.Node]bool{}
 	p.vars = r.envFile(top, ".env", false)
+	p.vars[projectVariable] = project
+	if name, err := p.vars.substitute(top.Field("name").Text()); err == nil && name != "" {
+		p.vars[projectVariable] = name
+	}
 	f := &composeFile{top: top, vars: p.vars}
 	r.prepare(f)
 	r.include(f, nil)

@@ -128,3 +128,21 @@ func TestUserDataSecrets(t *testing.T) {
 		}
 	}
 }
+
+// The name of the project is a variable, wherever the name comes from. .env, which is
+// for all files of the directory, does not choose it.
+func TestProjectVariable(t *testing.T) {
+	for text, want := range map[string]string{
+		"services: {web: {image: x, hostname: '${COMPOSE_PROJECT_NAME}'}}":                  "web",
+		"name: shop\nservices: {web: {image: x, hostname: '${COMPOSE_PROJECT_NAME}'}}":      "shop",
+		"name: '${SHOP}-1'\nservices: {web: {image: x, hostname: $COMPOSE_PROJECT_NAME}}\n": "a-1",
+	} {
+		assignment, err := parseSources(t, map[string]string{"web.yaml": text, ".env": "SHOP=a\nCOMPOSE_PROJECT_NAME=other\n"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := assignment.Containers[0].Config.Hostname; got != want {
+			t.Errorf("COMPOSE_PROJECT_NAME in %q = %q, want %q", text, got, want)
+		}
+	}
+}
