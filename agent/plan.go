@@ -38,6 +38,12 @@ type plan struct {
 	successors []hashed
 }
 
+// staysOnNetwork reports whether a container only leaves the network of its project,
+// because it is now the only one of the project. It then stays as it is.
+func staysOnNetwork(old, next *spec.Container) bool {
+	return old.OnDefaultNetwork() && next.HostConfig.NetworkMode.IsDefault() && next.WithNetworksOf(old).Hash() == old.Hash()
+}
+
 // newPlan decides what is in force from now on: everything that is declared,
 // except that a container with a successor stays as it was.
 func newPlan(t target) plan {
@@ -49,11 +55,17 @@ func newPlan(t target) plan {
 	p := plan{accepted: &next}
 	for i := range t.next.Assignment.Containers {
 		declared := withHash(&t.next.Assignment.Containers[i])
-		if old := t.old.container(declared.Name); old != nil && old.Hash() != declared.hash {
+		old := t.old.container(declared.Name)
+		switch {
+		case old == nil || old.Hash() == declared.hash:
+			p.current = append(p.current, declared)
+		case staysOnNetwork(old, declared.Container):
+			// Its neighbours are gone, which is no reason to replace it.
+			next.Assignment.Containers[i] = *declared.WithNetworksOf(old)
+			p.current = append(p.current, withHash(&next.Assignment.Containers[i]))
+		default:
 			next.Assignment.Containers[i] = *old
 			p.successors = append(p.successors, declared)
-		} else {
-			p.current = append(p.current, declared)
 		}
 	}
 	return p

@@ -101,3 +101,23 @@ func MissingNetwork(name string) error {
 func MissingVolume(name string) error {
 	return fmt.Errorf("volume %q does not exist (create it: docker volume create %s)", name, name)
 }
+
+// OnDefaultNetwork reports whether the container is only on the network that its
+// project has without declaring one.
+func (c *Container) OnDefaultNetwork() bool {
+	if len(c.Networks) != 1 {
+		return false
+	}
+	n := c.Networks[0]
+	plain := !n.External && !n.Internal && !n.EnableIPv6 && n.IPAM == nil && len(n.Options) == 0
+	return plain && (n.Name == DefaultNetwork || n.Labels[LabelNetwork] == "default")
+}
+
+// WithNetworksOf returns a copy of the container that is on the networks of another
+// one.
+func (c *Container) WithNetworksOf(other *Container) *Container {
+	moved, host := *c, *c.HostConfig
+	host.NetworkMode = other.HostConfig.NetworkMode
+	moved.HostConfig, moved.Networks, moved.Networking = &host, other.Networks, other.Networking
+	return &moved
+}
