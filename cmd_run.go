@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,25 @@ func runOptions() dockerrun.Options {
 		Host:      os.Getenv("DOCKER_HOST"),
 		ConfigDir: engine.ConfigDir(os.Getenv),
 		Environ:   os.Environ(),
+		Account:   account("/etc/passwd", os.Getuid()),
+		Hint:      func(text string) { fmt.Fprintf(os.Stderr, "dockhost: %s\n", text) },
 	}
+}
+
+// account returns the user of this process, as a file like /etc/passwd names it.
+// systemd gives the unit's processes its name and its shell.
+func account(passwd string, uid int) dockerrun.Account {
+	text, err := os.ReadFile(passwd)
+	if err != nil {
+		return dockerrun.Account{}
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), ":")
+		if len(fields) == 7 && fields[2] == strconv.Itoa(uid) {
+			return dockerrun.Account{Name: fields[0], Shell: fields[6]}
+		}
+	}
+	return dockerrun.Account{}
 }
 
 // runContainer turns this process into the container's supervisor. It returns

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/dockhost/dockhost/internal/scripttest"
+	"github.com/dockhost/dockhost/spec/dockerrun"
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +41,18 @@ func TestAsSystemdDocker(t *testing.T) {
 	} {
 		if got := asSystemdDocker(test.args); got != test.want {
 			t.Errorf("asSystemdDocker(%q) = %v, want %v", test.args, got, test.want)
+		}
+	}
+}
+
+func TestAccount(t *testing.T) {
+	passwd := filepath.Join(t.TempDir(), "passwd")
+	if err := os.WriteFile(passwd, []byte("root:x:0:0:root:/root:/bin/bash\nbroken\ndeploy:x:1000:1000::/home/deploy:/bin/sh\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for uid, want := range map[int]dockerrun.Account{0: {Name: "root", Shell: "/bin/bash"}, 1000: {Name: "deploy", Shell: "/bin/sh"}, 100: {}} {
+		if got := account(passwd, uid); got != want {
+			t.Errorf("account(%d) = %+v, want %+v", uid, got, want)
 		}
 	}
 }

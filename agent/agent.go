@@ -29,6 +29,12 @@ type notifier interface {
 	Stopping(status string)
 }
 
+// dockerEngine is what the agent needs from Docker, besides housekeeping.
+type dockerEngine interface {
+	imageSource
+	volumeStore
+}
+
 // imageSource is what the agent needs from Docker to replace a container.
 type imageSource interface {
 	Image(ctx context.Context, ref string) (engine.Image, error)
@@ -36,6 +42,8 @@ type imageSource interface {
 	Runtimes(ctx context.Context) (map[string]string, error)
 	Ping(ctx context.Context) error
 	Host() string
+	Volume(ctx context.Context, name string) (engine.Volume, error)
+	networkStore
 }
 
 // unitManager is what the agent needs from systemd.
@@ -58,7 +66,7 @@ type Options struct {
 	// Version is the version of the program.
 	Version string
 	// Engine is Docker.
-	Engine imageSource
+	Engine dockerEngine
 	// Store is the same Engine, for housekeeping; with nil there is no
 	// housekeeping.
 	Store *engine.Client
@@ -90,7 +98,9 @@ type Agent struct {
 	units    *containerUnits
 	deployer *deployer
 	rollouts *rollouts
+	networks *networkSweeper
 	house    *house
+	volumes  volumes
 	server   *server
 	reporter *reporter
 }
@@ -111,6 +121,9 @@ func New(o Options) *Agent {
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)
+	a.volumes = volumes{docker: o.Engine, log: o.Log}
+	a.networks = newNetworkSweeper(o, dir, a)
+	a.deployer.changed = a.networks.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
 	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, puller: puller, deployer: a.deployer, store: a.store}
@@ -132,6 +145,7 @@ func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { a.fetcher.run(ctx); return nil })
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
 	group.Go(func() error { a.house.run(ctx); return nil })
+	group.Go(func() error { a.networks.run(ctx); return nil })
 	return group.Wait()
 }
 

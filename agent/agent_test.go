@@ -20,7 +20,7 @@ import (
 
 // containers makes a dockhost section; each is "name image".
 func containers(each ...string) string {
-	section := "dockhost:\n  containers:\n"
+	section := "dockhost:\n  networks: {default: {}}\n  containers:\n" // on one network, however many there are
 	for _, c := range each {
 		name, image, _ := strings.Cut(c, " ")
 		section += "    " + name + ":\n      image: " + image + "\n"

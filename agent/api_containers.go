@@ -44,9 +44,11 @@ func (s *server) putContainer(w http.ResponseWriter, r *http.Request) {
 	s.send(w, http.StatusOK, accepted)
 }
 
-// deleteContainer stops and forgets a container that dockhostctl run declared.
+// deleteContainer stops and forgets a container that dockhostctl run declared. With
+// volumes=true in the query it removes the container's volumes as well.
 func (s *server) deleteContainer(w http.ResponseWriter, r *http.Request) {
-	if err := s.request(r.Context(), change{name: r.PathValue("name"), by: peerOf(r.Context())}); err != nil {
+	volumes := r.URL.Query().Get("volumes") == "true"
+	if err := s.request(r.Context(), change{name: r.PathValue("name"), volumes: volumes, by: peerOf(r.Context())}); err != nil {
 		s.refuseChange(w, err)
 		return
 	}

@@ -38,9 +38,14 @@ func checkLocal(name string, c *spec.Container) error {
 	if c.PullStallTimeout <= 0 {
 		errs = append(errs, errors.New("the declaration has no stall timeout for pulls"))
 	}
-	if len(c.Unit)+len(c.DependsOn)+len(c.EnvFiles) > 0 || c.Restart != "" {
+	if len(c.DependsOn)+len(c.EnvFiles) > 0 || !spec.IsStartLimit(c.Unit) {
 		errs = append(errs, fmt.Errorf("unit settings, dependencies and files of variables cannot be declared this way "+
 			"(use systemctl edit dockhost@%s for the unit)", name))
+	}
+	switch c.Restart {
+	case "", "no", "always", "on-failure":
+	default:
+		errs = append(errs, errors.New("the declaration has an unknown Restart=: use no, always or on-failure"))
 	}
 	return errors.Join(append(errs, checkHost(c), checkRun(c.Run))...)
 }

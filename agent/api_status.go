@@ -19,8 +19,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 		Agent:   api.Agent{Reachable: true, Version: s.version},
 		Docker:  s.status.Docker(ctx),
 	}
-	containers, err := s.status.Containers(ctx)
-	stored := s.store.snapshot()
+	stored, containers, err := s.storedAndRunning(ctx)
 	answer.Source = stored.source
 	answer.Source.Waiting = s.fetcher.waiting()
 	answer.Source.Problems = append(answer.Source.Problems, stored.accepted.clashes()...)
@@ -40,4 +39,22 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 	}
 	answer.Well = status.Well(answer)
 	return answer
+}
+
+// maxGathers is how often a status is gathered again because what is in force
+// changed meanwhile.
+const maxGathers = 3
+
+// storedAndRunning returns what the store holds, and the containers of the host at
+// that time. If a successor came in force while the containers were gathered, some
+// of them are the old ones: the status would say that the successor is ready.
+func (s *server) storedAndRunning(ctx context.Context) (stored snapshot, containers []api.Container, err error) {
+	for range maxGathers {
+		stored = s.store.snapshot()
+		containers, err = s.status.Containers(ctx)
+		if s.store.snapshot().accepted == stored.accepted {
+			break
+		}
+	}
+	return stored, containers, err
 }

@@ -216,6 +216,14 @@ func TestDeclarationRefused(t *testing.T) {
 			[]string{`cannot use "NO" as an image`, "--sdnotify", "--pull", "stall timeout"},
 		},
 		{"unit settings", func(c *spec.Container) { c.Unit = []spec.UnitSetting{{Section: "Service", Key: "User", Value: "x"}} }, 400, []string{"systemctl edit dockhost@web"}},
+		{"a wrong restart policy", func(c *spec.Container) { c.Restart = "always\nExecStartPre=/x" }, 400, []string{"the declaration has an unknown Restart="}},
+		{"another name that ends", func(c *spec.Container) { c.Name, c.Restart = "web", "no" }, 200, nil},
+		{
+			"another name with a limit", func(c *spec.Container) {
+				c.Name = "web"
+				c.Restart, c.Unit, _ = spec.ParseRestart("on-failure:3")
+			}, 200, nil,
+		},
 		{"no container", func(c *spec.Container) { c.Config = nil }, 400, []string{"holds no container"}},
 		{"a name of the user data", func(c *spec.Container) { c.Name = "db" }, 409, []string{`container "db" is declared elsewhere, in the user data (`}},
 		{"a name that cannot be a unit's", func(c *spec.Container) { c.Name = "w" }, 400, []string{`cannot use "w"`}},

@@ -21,6 +21,8 @@ type change struct {
 	name string
 	// container is nil to forget the one of that name.
 	container *spec.Container
+	// volumes removes the volumes of the container that is forgotten as well.
+	volumes bool
 	// by is the user who requests it.
 	by uint32
 	// done receives the outcome. It is buffered.
@@ -31,17 +33,38 @@ type change struct {
 func (a *Agent) change(ctx context.Context, c change) error {
 	log := a.Log.With(zap.String("container", c.name), zap.Uint32("by_uid", c.by))
 	if c.container == nil {
-		err := a.forget(ctx, c.name)
-		if err == nil {
-			log.Info("container forgotten")
-		}
-		return err
+		return a.forgetWith(ctx, c, log)
 	}
 	err := a.declare(ctx, c.container)
 	if err == nil {
 		log.Info("container declared", zap.String("image", c.container.Image))
 	}
 	return err
+}
+
+// forgetWith forgets a container, and removes its volumes if the change asks for it:
+// also those of a container that was forgotten before.
+func (a *Agent) forgetWith(ctx context.Context, c change, log *zap.Logger) error {
+	if c.volumes {
+		if err := a.store.declaredElsewhere(c.name, "take it out there, then remove its volumes"); err != nil {
+			return err
+		}
+	}
+	err := a.forget(ctx, c.name)
+	switch {
+	case err == nil:
+		log.Info("container forgotten")
+	case !c.volumes || !errors.Is(err, errNoContainer):
+		return err
+	default:
+		if exist, listErr := a.volumes.exist(ctx, c.name); listErr != nil || !exist {
+			return errors.Join(err, listErr)
+		}
+	}
+	if !c.volumes {
+		return nil
+	}
+	return a.volumes.remove(ctx, c.name)
 }
 
 // declare saves a container and runs it: at once when it is new or unchanged,
@@ -52,6 +75,7 @@ func (a *Agent) declare(ctx context.Context, c *spec.Container) error {
 	}
 	a.rollouts.stop(c.Name)
 	next := withHash(c)
+	next.again = true
 	replaces, err := a.deployer.declare(ctx, next)
 	if err != nil {
 		a.resume(ctx, c.Name)

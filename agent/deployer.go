@@ -19,7 +19,9 @@ type deployer struct {
 	units *containerUnits
 	// report is called when the status line changes.
 	report func()
-	log    *zap.Logger
+	// changed is called when other containers are in force.
+	changed func()
+	log     *zap.Logger
 }
 
 // deploy saves the accepted assignment of a plan, stops the units of containers that
@@ -28,6 +30,7 @@ type deployer struct {
 func (d *deployer) deploy(ctx context.Context, p plan) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.changed()
 	return errors.Join(
 		d.store.file.save(p.accepted),
 		d.units.writeLogins(p.accepted.Assignment.Registries),
@@ -41,6 +44,7 @@ func (d *deployer) deploy(ctx context.Context, p plan) error {
 func (d *deployer) replace(ctx context.Context, next hashed) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.changed()
 	draft := d.store.withSuccessor(next.Container)
 	if err := d.store.file.save(draft); err != nil {
 		return err
@@ -93,6 +97,7 @@ func (d *deployer) declare(ctx context.Context, next hashed) (replaces bool, err
 func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.changed()
 	draft := d.store.draft()
 	shadowed := draft.origin(name) != api.OriginLocal
 	draft.forget(name)
@@ -106,4 +111,11 @@ func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) erro
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	return d.units.retire(ctx, name)
+}
+
+// undisturbed calls work while no other containers are put in force.
+func (d *deployer) undisturbed(work func() error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return work()
 }

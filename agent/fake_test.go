@@ -153,7 +153,51 @@ type fakeEngine struct {
 	images   map[string]bool
 	registry map[string]bool
 	runtimes map[string]string
-	down     bool
+	// volumes are the containers for which they were made, by name.
+	volumes map[string]string
+	// platforms has the platforms of images.
+	platforms map[string]string
+	down      bool
+	// networks has the labels of the networks.
+	networks map[string]map[string]string
+}
+
+func (f *fakeEngine) Network(_ context.Context, name string) (engine.Network, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	labels, exists := f.networks[name]
+	if !exists {
+		return engine.Network{}, fmt.Errorf("inspect network %q: %w", name, engine.ErrNotFound)
+	}
+	return engine.Network{Name: name, Labels: labels}, nil
+}
+
+func (f *fakeEngine) Volume(_ context.Context, name string) (engine.Volume, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, exists := f.volumes[name]; !exists {
+		return engine.Volume{}, fmt.Errorf("inspect volume %q: %w", name, engine.ErrNotFound)
+	}
+	return engine.Volume{Name: name}, nil
+}
+
+func (f *fakeEngine) NetworksByLabel(_ context.Context, label string) ([]engine.Network, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var networks []engine.Network
+	for name, labels := range f.networks {
+		if _, has := labels[label]; has {
+			networks = append(networks, engine.Network{Name: name, Labels: labels})
+		}
+	}
+	return networks, nil
+}
+
+func (f *fakeEngine) RemoveUnusedNetwork(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.networks, name)
+	return nil
 }
 
 func (f *fakeEngine) Image(_ context.Context, ref string) (engine.Image, error) {
@@ -162,7 +206,7 @@ func (f *fakeEngine) Image(_ context.Context, ref string) (engine.Image, error) 
 	if !f.images[ref] {
 		return engine.Image{}, fmt.Errorf("inspect image %q: %w", ref, engine.ErrNotFound)
 	}
-	return engine.Image{ID: ref}, nil
+	return engine.Image{ID: ref, Platform: f.platforms[ref]}, nil
 }
 
 func (f *fakeEngine) Pull(_ context.Context, req engine.PullRequest, progress func(engine.Progress)) error {
@@ -176,7 +220,11 @@ func (f *fakeEngine) Pull(_ context.Context, req engine.PullRequest, progress fu
 	return nil
 }
 
-func (f *fakeEngine) Runtimes(context.Context) (map[string]string, error) { return f.runtimes, nil }
+func (f *fakeEngine) Runtimes(context.Context) (map[string]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.runtimes), nil
+}
 
 func (f *fakeEngine) Ping(context.Context) error {
 	f.mu.Lock()
@@ -285,4 +333,27 @@ func (h *testHost) userData(instance, section string) {
 	h.Helper()
 	h.write(seedDir+"/meta-data", "instance-id: "+instance+"\n")
 	h.write(seedDir+"/user-data", "#cloud-config\n"+section)
+}
+
+// VolumesByLabel returns the volumes of a container.
+func (f *fakeEngine) VolumesByLabel(_ context.Context, label, container string) ([]engine.Volume, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var volumes []engine.Volume
+	for _, name := range slices.Sorted(maps.Keys(f.volumes)) {
+		if f.volumes[name] == container {
+			volumes = append(volumes, engine.Volume{Name: name, Labels: map[string]string{label: container}})
+		}
+	}
+	return volumes, nil
+}
+
+func (f *fakeEngine) RemoveVolume(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, exists := f.volumes[name]; !exists {
+		return fmt.Errorf("remove volume %q: %w", name, engine.ErrNotFound)
+	}
+	delete(f.volumes, name)
+	return nil
 }

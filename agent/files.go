@@ -74,7 +74,7 @@ func readFile(ctx context.Context, path, shown string) (*spec.Assignment, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
 	}
-	result, err := assignment.ReadFile(ctx, shown, text)
+	result, err := assignment.ReadFile(ctx, shown, text, assignment.Directory{Path: filesDir, Files: os.DirFS(filepath.Dir(path))})
 	if err != nil {
 		return nil, err
 	}

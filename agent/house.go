@@ -77,6 +77,7 @@ func (h *house) assigned() housekeeping.Assigned {
 	var assigned housekeeping.Assigned
 	for d := range s.accepted.declarations {
 		assigned.Images = append(assigned.Images, d.container.Image)
+		assigned.Declared = append(assigned.Declared, d.container.Name)
 	}
 	for _, p := range s.pending {
 		assigned.Images = append(assigned.Images, p.Image)
@@ -85,6 +86,7 @@ func (h *house) assigned() housekeeping.Assigned {
 		for _, c := range s.accepted.Assignment.Containers {
 			assigned.Images = append(assigned.Images, c.Image)
 			assigned.Names = append(assigned.Names, c.Name)
+			assigned.Declared = append(assigned.Declared, c.Name)
 		}
 	}
 	return assigned

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -71,12 +71,9 @@ func (a *accepted) local(name string) *spec.Container {
 
 // merged returns what all layers together declare.
 func (a *accepted) merged() spec.Assignment {
-	merged := spec.Assignment{Containers: []spec.Container{}}
-	for d := range a.declarations {
-		if containerNamed(merged.Containers, d.container.Name) == nil {
-			merged.Containers = put(merged.Containers, *d.container)
-		}
-	}
+	merged := spec.Assignment{}
+	merged.Containers, _ = assignment.Merge(a.sources())
+	slices.SortFunc(merged.Containers, func(a, b spec.Container) int { return cmp.Compare(a.Name, b.Name) })
 	for _, registries := range a.logins() {
 		for host, login := range registries {
 			if merged.Registries == nil {
@@ -118,18 +115,25 @@ func (a *accepted) counts() map[api.Origin]int {
 	return counts
 }
 
-// clashes returns a problem for each container that several layers declare.
+// sources returns all layers, those that count first.
+func (a *accepted) sources() []assignment.Source {
+	var sources []assignment.Source
+	for d := range a.declarations {
+		if last := len(sources) - 1; last < 0 || sources[last].Name != d.by() {
+			sources = append(sources, assignment.Source{Name: d.by(), Cure: d.cure})
+		}
+		last := &sources[len(sources)-1]
+		last.Containers = append(last.Containers, *d.container)
+	}
+	return sources
+}
+
+// clashes returns a problem for each name or port that several layers declare.
 func (a *accepted) clashes() []string {
 	var problems []string
-	counts := map[string]declaration{}
-	for d := range a.declarations {
-		first, clash := counts[d.container.Name]
-		if !clash {
-			counts[d.container.Name] = d
-			continue
-		}
-		problems = append(problems, fmt.Sprintf("container %q is declared by %s, and by %s, too: the first counts (%s)",
-			d.container.Name, first.by(), d.by(), d.cure()))
+	_, clashes := assignment.Merge(a.sources())
+	for _, clash := range clashes {
+		problems = append(problems, clash.Message)
 	}
 	return problems
 }
@@ -146,13 +150,13 @@ func (d declaration) by() string {
 	return "the user data"
 }
 
-// cure says how to remove a declaration.
-func (d declaration) cure() string {
+// cure says how to remove the declaration of a container from the layer.
+func (d declaration) cure(container string) string {
 	switch d.origin {
 	case api.OriginFile:
 		return "take it out of the file"
 	case api.OriginLocal:
-		return "forget the other with: dockhostctl rm " + d.container.Name
+		return "forget the other with: dockhostctl rm " + container
 	case api.OriginUserData:
 	}
 	return "take it out there"

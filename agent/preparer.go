@@ -10,6 +10,7 @@ import (
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/needs"
 )
 
 // preparer checks, without disturbing the old container, that its successor can
@@ -24,8 +25,9 @@ type preparer struct {
 	store    *store
 }
 
-// prepare returns nil when Docker answers, the runtime is registered, the ports
-// and GPUs of the successor are free, its image is on the host, and the image can
+// prepare returns nil when Docker answers, the runtimes, files, devices, external
+// networks and external volumes are there, the ports and GPUs of the successor are
+// free, its image is on the host and for the host's platform, and the image can
 // report readiness as the successor declares it.
 func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error {
 	p.store.setPending(next, "waiting for Docker", nil)
@@ -42,7 +44,10 @@ func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error
 	if _, registered := runtimes[spec.RuntimeName]; !registered {
 		return fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
 	}
-	if err := checkPorts(ctx, old, next); err != nil {
+	if err := errors.Join(checkPorts(ctx, old, next), needs.Runtime(next, runtimes), needs.Check(ctx, next, privateDirectories...)); err != nil {
+		return err
+	}
+	if err := p.checkSupplies(ctx, next); err != nil {
 		return err
 	}
 	if next.GPU != nil && p.gpus != nil {
@@ -54,8 +59,12 @@ func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error
 	if err != nil {
 		return err
 	}
-	return next.CheckReadiness(image.Healthcheck)
+	return errors.Join(needs.Platform(next, image.Platform), next.CheckReadiness(image.Healthcheck))
 }
+
+// privateDirectories are those that dockhost.service has for itself
+// (PrivateTmp=), so that the agent does not see what a container would.
+var privateDirectories = []string{"/tmp", "/var/tmp"} //nolint:gochecknoglobals // a constant
 
 // checkPorts returns an error for each port that the successor publishes, the old
 // container does not, and another program uses.
@@ -67,6 +76,38 @@ func checkPorts(ctx context.Context, old, next *spec.Container) error {
 		if !isOurs && port.InUse(ctx) {
 			errs = append(errs, fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d')", port, port.Number))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkSupplies returns an error for each network and volume that must exist and does
+// not. The supervisor creates the others.
+func (p *preparer) checkSupplies(ctx context.Context, next *spec.Container) error {
+	var errs []error
+	network := func(name string) {
+		_, err := p.engine.Network(ctx, name)
+		if errors.Is(err, engine.ErrNotFound) {
+			err = spec.MissingNetwork(name)
+		}
+		errs = append(errs, err)
+	}
+	for _, n := range next.Networks {
+		if n.External {
+			network(n.Name)
+		}
+	}
+	if mode := next.HostConfig.NetworkMode; mode != "" && len(next.Networks) == 0 && mode.IsUserDefined() {
+		network(mode.NetworkName())
+	}
+	for _, v := range next.Volumes {
+		if !v.External {
+			continue
+		}
+		_, err := p.engine.Volume(ctx, v.Name)
+		if errors.Is(err, engine.ErrNotFound) {
+			err = spec.MissingVolume(v.Name)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -112,7 +112,7 @@ func (u *containerUnits) run(ctx context.Context, c hashed, rewritten bool) erro
 	current := stateErr == nil && state.ConfigHash == c.hash
 	log := u.log.With(zap.String("container", c.Name), zap.String("image", c.Image))
 	if !unit.Active() {
-		if current && state.Finished() {
+		if current && !c.again && c.endedForGood(state, unit) {
 			return nil
 		}
 		log.Info("starting container")

@@ -89,6 +89,7 @@ func Parse(ctx context.Context, data *cloudinit.UserData, o Options) (*Result, e
 	if err != nil {
 		return &Result{Section: section}, err
 	}
+	result.Warnings = append(result.Warnings, result.Assignment.Warnings...)
 	return result, nil
 }
 
@@ -108,10 +109,14 @@ func (r *Result) Judge(policy Policy) (*Result, error) {
 	return r, nil
 }
 
+// Directory is the directory of a Compose file, with the files beside it.
+type Directory = compose.Directory
+
 // ReadFile returns what a Compose file declares, such as one in
 // /etc/dockhost/containers. Messages name the file by name. No policy applies:
 // only root can write there.
-func ReadFile(_ context.Context, name string, text []byte) (*Result, error) {
+// dir is the directory of the file.
+func ReadFile(_ context.Context, name string, text []byte, dir Directory) (*Result, error) {
 	top, err := document.Parse(name, text)
 	if err != nil {
 		return nil, err
@@ -120,9 +125,10 @@ func ReadFile(_ context.Context, name string, text []byte) (*Result, error) {
 	if top == nil || document.IsNull(top) {
 		result.Note = "the file is empty"
 	}
-	result.Assignment, err = compose.ParseFile(document.File(name), top) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
+	result.Assignment, err = compose.ParseFile(document.File(name), top, compose.ProjectName(name), dir) //nolint:contextcheck // compose-go's loader takes a context and waits for nothing
 	if err != nil {
 		return nil, err
 	}
+	result.Warnings = result.Assignment.Warnings
 	return result, nil
 }

@@ -118,14 +118,14 @@ func TestDeclaration(t *testing.T) {
 }
 
 func TestReadFile(t *testing.T) {
-	result, err := ReadFile(t.Context(), "/etc/dockhost/containers/web.yaml", []byte("services: {web: {image: nginx}}"))
+	result, err := ReadFile(t.Context(), "/etc/dockhost/containers/web.yaml", []byte("services: {web: {image: nginx}}"), Directory{})
 	if err != nil || !cmp.Equal(names(result.Assignment), []string{"web"}) {
 		t.Errorf("ReadFile() = %+v, %v", result, err)
 	}
-	if result, err := ReadFile(t.Context(), "web.yaml", []byte("# nothing yet\n")); err != nil || result.Note != "the file is empty" {
+	if result, err := ReadFile(t.Context(), "web.yaml", []byte("# nothing yet\n"), Directory{}); err != nil || result.Note != "the file is empty" {
 		t.Errorf("ReadFile() = %+v, %v, want a note", result, err)
 	}
-	_, err = ReadFile(t.Context(), "web.yaml", []byte("dockhost:\n  containers: {}\n"))
+	_, err = ReadFile(t.Context(), "web.yaml", []byte("dockhost:\n  containers: {}\n"), Directory{})
 	if want := `web.yaml:1:1 dockhost: unknown key "dockhost": in a Compose file, write services:`; err == nil || err.Error() != want {
 		t.Errorf("ReadFile() = %v, want %s", err, want)
 	}

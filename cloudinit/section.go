@@ -83,6 +83,7 @@ func (u *UserData) Section(ctx context.Context, o Options) (*Section, error) {
 			r.wrongNode(key, "dockhost is not a mapping: write containers: below it, indented, or remove it")
 		}
 	}
+	r.nearMiss()
 	if len(r.problems) > 0 {
 		r.section.Node = nil
 		return r.section, r.problems

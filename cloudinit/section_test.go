@@ -106,6 +106,10 @@ func TestSectionErrors(t *testing.T) {
 		{"section is a list", "#cloud-config\ndockhost: [" + canary + "]\n", "user-data:2:1: dockhost is not a mapping"},
 		{"section is empty", "#cloud-config\ndockhost:\n", "user-data:2:1: dockhost is not a mapping"},
 		{"section is text", "#cloud-config\ndockhost: " + canary + "\n", "user-data:2:1: dockhost is not a mapping"},
+		{"a misspelled section", "#cloud-config\nx: 1\ndockerhost: {x: " + canary + "}\n", `user-data:3:1: unknown key "dockerhost" (did you mean "dockhost"?)`},
+		{"a section in the plural", "#cloud-config\ndockhosts: {}\n", "user-data:2:1: unknown key \"dockhosts\""},
+		{"a section with a hyphen", "#cloud-config\ndocker-host: {}\n", "user-data:2:1: unknown key \"docker-host\""},
+		{"a section in capitals", "#cloud-config\nDockhost: {}\n", "user-data:2:1: unknown key \"Dockhost\""},
 		{"header forgotten", "dockhost:\n  password: " + canary + "\n", "user-data:1:1: the first line is not #cloud-config"},
 		{"a billion laughs", laughs(), "too large once its aliases are followed"},
 		{"deep", "#cloud-config\na: " + strings.Repeat("[", 500) + canary + strings.Repeat("]", 500), "user-data:2:104: nested too deeply"},
@@ -126,5 +130,15 @@ func TestSectionErrors(t *testing.T) {
 				t.Errorf("Section() error = %q, want one line", err)
 			}
 		})
+	}
+}
+
+// Keys of cloud-init and of other programs are no misspellings, and neither is any
+// key beside a dockhost section.
+func TestNoNearMiss(t *testing.T) {
+	for _, text := range []string{"docker: {}", "hostname: a", "dockhost: {}\ndockhosts: {}", "host: a", "coreos: {}"} {
+		if _, err := (&UserData{Path: "user-data", Raw: []byte("#cloud-config\n" + text + "\n")}).Section(t.Context(), Options{}); err != nil {
+			t.Errorf("Section(%q) error = %v, want none", text, err)
+		}
 	}
 }

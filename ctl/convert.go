@@ -1,15 +1,19 @@
 package ctl
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec/cloudconfig"
+	"github.com/dockhost/dockhost/spec/compose"
 	"github.com/dockhost/dockhost/spec/gce"
 )
 
@@ -22,8 +26,11 @@ func convertCommand() *cobra.Command {
 and prints equivalent user data. Comments in it explain what differs. The command
 needs no root, no Docker, no systemd and no agent.
 
-It reads one kind of declaration. gce is the metadata attribute
-gce-container-declaration of Google Compute Engine.
+It reads two kinds of declarations. gce is the metadata attribute
+gce-container-declaration of Google Compute Engine, alone or in the description of
+an instance or an instance template (gcloud compute instances describe NAME
+--format=json). compose is a Compose project in one file, without variables, as
+docker compose config prints it.
 
 Exit status: 0 on success, 1 when the declaration is wrong (every problem is
 printed).`,
@@ -33,16 +40,26 @@ printed).`,
 			if err != nil {
 				return err
 			}
-			userData, err := convert(from, file, text)
+			converted, err := convert(from, file, text)
 			if err != nil {
 				return err
 			}
-			_, err = cmd.OutOrStdout().Write(userData)
+			for _, warning := range converted.warnings {
+				fmt.Fprintf(cmd.ErrOrStderr(), "dockhostctl: warning: %s\n", warning)
+			}
+			_, err = cmd.OutOrStdout().Write(converted.userData)
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "the `KIND` of declaration: gce (default: detected)")
+	cmd.Flags().StringVar(&from, "from", "", "the `KIND` of declaration: gce or compose (default: detected)")
+	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions([]string{"gce", "compose"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// converted is user data, with warnings about its source.
+type converted struct {
+	userData []byte
+	warnings []string
 }
 
 // readDeclaration reads the file that the arguments name, or stdin. It returns
@@ -65,28 +82,81 @@ func readDeclaration(stdin io.Reader, args []string) (file string, text []byte, 
 }
 
 // convert returns user data that is equivalent to a declaration. from is the
-// kind of declaration: "gce", or "" to detect it.
-func convert(from, file string, text []byte) ([]byte, error) {
+// kind of declaration: "gce" or "compose", or "" to detect it.
+func convert(from, file string, text []byte) (converted, error) {
 	top, err := document.Parse(file, text)
 	if err != nil {
-		return nil, err
+		return converted{}, err
+	}
+	if described, isDescription, err := describedDeclaration(file, top); isDescription && from != "compose" {
+		if err != nil {
+			return converted{}, err
+		}
+		return convertGCE(described.file, described.top, described.warnings)
 	}
 	switch {
-	case from != "" && from != "gce":
-		return nil, fmt.Errorf("--from %q: unknown kind of declaration (use gce, or leave it out)", from)
-	case from == "" && !gce.Is(top):
-		return nil, notDeclaration(file, top)
+	case from == "gce", from == "" && gce.Is(top):
+		return convertGCE(file, top, nil)
+	case from == "compose", from == "" && isCompose(top):
+		return convertCompose(file, top)
+	case from != "":
+		return converted{}, fmt.Errorf("--from %q: unknown kind of declaration (use gce or compose, or leave it out)", from)
 	}
+	return converted{}, notDeclaration(file, top)
+}
+
+func convertGCE(file string, top *yaml.Node, warnings []string) (converted, error) {
 	source := document.File(file)
 	// Parse also finds problems in the dockhost section that Convert would write.
 	if _, _, err := gce.Parse(source, top); err != nil {
-		return nil, err
+		return converted{}, err
 	}
-	converted, err := gce.Convert(source, top)
+	conversion, err := gce.Convert(source, top)
 	if err != nil {
-		return nil, err
+		return converted{}, err
 	}
-	return converted.CloudConfig()
+	for _, n := range conversion.Notes {
+		if n.Warning {
+			warnings = append(warnings, n.In(file))
+		}
+	}
+	userData, err := conversion.CloudConfig()
+	return converted{userData, warnings}, err
+}
+
+func isCompose(top *yaml.Node) bool { return document.Spot{Node: top}.Field("services").Present() }
+
+func convertCompose(file string, top *yaml.Node) (converted, error) {
+	source := document.File(file)
+	section, left, err := compose.Section(source, top)
+	if err != nil {
+		return converted{}, err
+	}
+	for i := range left {
+		left[i] = "left out " + left[i]
+	}
+	userData, err := cloudconfig.Write(section, "Converted from a Compose project.", left...)
+	if err != nil {
+		return converted{}, err
+	}
+	if _, err := compose.Parse(source, section); err != nil {
+		return converted{}, inServices(err)
+	}
+	return converted{userData: userData}, nil
+}
+
+// inServices names the places of problems as in a Compose file.
+func inServices(err error) error {
+	problems, ok := errors.AsType[document.Problems](err)
+	if !ok {
+		return err
+	}
+	for _, p := range problems {
+		if path, found := strings.CutPrefix(p.Path, "containers"); found {
+			p.Path = "services" + path
+		}
+	}
+	return problems
 }
 
 func notDeclaration(file string, top *yaml.Node) error {
@@ -95,5 +165,5 @@ func notDeclaration(file string, top *yaml.Node) error {
 			return document.ProblemAt(file, key, "nothing to convert: this is user data with a dockhost section")
 		}
 	}
-	return fmt.Errorf("%s: not a known declaration: one of Google's has spec: with containers: below it (use --from gce to see what is wrong with it)", file)
+	return fmt.Errorf("%s: not a known declaration: one of Google's has spec: with containers: below it, and a Compose file has services: (use --from gce or --from compose to see what is wrong with it)", file)
 }

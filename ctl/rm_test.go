@@ -26,12 +26,12 @@ func TestRemove(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			c := scriptedAgent(t, map[string][]http.HandlerFunc{"DELETE /v1/containers/web": test.answers})
-			if err := remove(t.Context(), c, "web", test.force); exitStatus(err) != test.code {
+			if err := remove(t.Context(), c, "web", test.force, false); exitStatus(err) != test.code {
 				t.Errorf("remove() = %v, want exit status %d", err, test.code)
 			}
 		})
 	}
-	if err := remove(t.Context(), newClient(filepath.Join(t.TempDir(), "none")), "web", true); exitStatus(err) != 4 {
+	if err := remove(t.Context(), newClient(filepath.Join(t.TempDir(), "none")), "web", true, true); exitStatus(err) != 4 {
 		t.Errorf("remove() = %v, want exit status 4 without an agent", err)
 	}
 }

@@ -60,6 +60,8 @@ func (h Host) parseRun(args []string, own *pflag.FlagSet) (*spec.Container, erro
 		Flags:     own,
 		Host:      h.DockerHost,
 		ConfigDir: h.DockerConfig,
+
+		WritesUnit: true,
 	})
 	if err == nil && c.Name == "" {
 		err = errors.New("--name is missing: it names the container and its unit (add it before the image)")

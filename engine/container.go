@@ -63,6 +63,9 @@ type Container struct {
 	// StopSignal is the stop signal of the container or its image, as written there.
 	// "" is SIGTERM.
 	StopSignal string
+	// Volumes are the names of its anonymous volumes, by the path at which they are
+	// mounted.
+	Volumes map[string]string
 }
 
 // Create creates a container and returns its id and the Engine's warnings. The error
@@ -79,13 +82,16 @@ func (c *Client) Create(ctx context.Context, req CreateRequest) (string, []strin
 		}
 		platform = &parsed
 	}
-	req, err := c.fit(ctx, req)
+	req, others, err := c.fit(ctx, req)
 	if err != nil {
 		return "", nil, fmt.Errorf("create container %q: %w", req.Name, err)
 	}
 	made, err := c.api.ContainerCreate(ctx, req.Config, req.HostConfig, req.Networking, platform, req.Name)
 	if err != nil {
 		return "", nil, fmt.Errorf("create container %q: %w", req.Name, c.explainCreate(ctx, req, translate(err)))
+	}
+	if err := c.connect(ctx, made.ID, others); err != nil {
+		return "", nil, fmt.Errorf("create container %q: %w", req.Name, errors.Join(err, c.Remove(ctx, made.ID)))
 	}
 	return made.ID, made.Warnings, nil
 }
@@ -143,13 +149,20 @@ func (c *Client) Kill(ctx context.Context, id, signal string) error {
 	return nil
 }
 
-// Remove removes a container, running or not, and its anonymous volumes. It is not
-// an error if the container does not exist. If another client is removing it,
-// Remove waits until it is gone.
-func (c *Client) Remove(ctx context.Context, id string) error {
+// Remove removes a container, running or not, and keeps its volumes. It is not an
+// error if the container does not exist. If another client is removing it, Remove
+// waits until it is gone.
+func (c *Client) Remove(ctx context.Context, id string) error { return c.remove(ctx, id, false) }
+
+// RemoveWithVolumes is Remove, and removes the anonymous volumes as well.
+func (c *Client) RemoveWithVolumes(ctx context.Context, id string) error {
+	return c.remove(ctx, id, true)
+}
+
+func (c *Client) remove(ctx context.Context, id string, volumes bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	err := translate(c.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}))
+	err := translate(c.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: volumes}))
 	if errors.Is(err, ErrConflict) {
 		err = c.removed(ctx, id)
 	}
@@ -200,7 +213,7 @@ func containerFrom(response container.InspectResponse) Container {
 	if response.HostConfig != nil {
 		out.Memory, out.NetworkMode = response.HostConfig.Memory, string(response.HostConfig.NetworkMode)
 	}
-	out.Addresses = addresses(response.NetworkSettings)
+	out.Addresses, out.Volumes = addresses(response.NetworkSettings), anonymousVolumes(response.Mounts)
 	if at, err := time.Parse(time.RFC3339Nano, response.State.StartedAt); err == nil {
 		out.StartedAt = at
 	}

@@ -90,12 +90,12 @@ func endedFor(status string) time.Duration {
 	return age
 }
 
-// RemoveEnded removes a container that does not run, and its anonymous volumes. The
+// RemoveEnded removes a container that does not run, and keeps its volumes. The
 // error is [ErrConflict] if it runs.
 func (c *Client) RemoveEnded(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	err := translate(c.api.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true}))
+	err := translate(c.api.ContainerRemove(ctx, id, container.RemoveOptions{}))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("remove container %s: %w", id, err)
 	}

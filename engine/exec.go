@@ -14,7 +14,28 @@ import (
 // status and writes both output streams to out. If ctx ends first, the command keeps
 // running, since the Engine cannot end it.
 func (c *Client) Exec(ctx context.Context, id string, command []string, out io.Writer) (int, error) {
-	exec, err := c.api.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
+	return c.exec(ctx, id, container.ExecOptions{Cmd: command}, out)
+}
+
+// Hook is a command with a user and an environment of its own.
+type Hook struct {
+	Command    []string
+	User       string
+	WorkingDir string
+	Env        []string
+	Privileged bool
+}
+
+// RunHook is Exec for a hook.
+func (c *Client) RunHook(ctx context.Context, id string, hook Hook, out io.Writer) (int, error) {
+	return c.exec(ctx, id, container.ExecOptions{
+		Cmd: hook.Command, User: hook.User, WorkingDir: hook.WorkingDir, Env: hook.Env, Privileged: hook.Privileged,
+	}, out)
+}
+
+func (c *Client) exec(ctx context.Context, id string, options container.ExecOptions, out io.Writer) (int, error) {
+	options.AttachStdout, options.AttachStderr = true, true
+	exec, err := c.api.ContainerExecCreate(ctx, id, options)
 	if err != nil {
 		return 0, fmt.Errorf("run a command in the container: %w", translate(err))
 	}

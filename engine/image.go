@@ -19,8 +19,13 @@ type Image struct {
 	// Digest is the registry's digest ("sha256:..."), or the ID if the image did not
 	// come from a registry.
 	Digest string
+	// Platform is "OS/ARCHITECTURE", such as "linux/arm64"; "" if the image does not
+	// name it.
+	Platform string
 	// Healthcheck says whether the image defines a HEALTHCHECK.
 	Healthcheck bool
+	// Volumes are the paths of the image's VOLUME, sorted.
+	Volumes []string
 }
 
 // Image returns the image with a reference. The error is [ErrNotFound] if the host
@@ -36,7 +41,10 @@ func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
 }
 
 func imageFrom(ref string, response image.InspectResponse) Image {
-	img := Image{ID: response.ID, Digest: repoDigest(ref, response.RepoDigests, response.ID)}
+	img := Image{ID: response.ID, Digest: repoDigest(ref, response.RepoDigests, response.ID), Volumes: imageVolumes(response)}
+	if response.Os != "" && response.Architecture != "" {
+		img.Platform = response.Os + "/" + response.Architecture
+	}
 	if response.Config != nil && response.Config.Healthcheck != nil {
 		test := response.Config.Healthcheck.Test
 		img.Healthcheck = len(test) > 0 && test[0] != "NONE"

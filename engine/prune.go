@@ -39,9 +39,10 @@ func (c *Client) PruneNetworks(ctx context.Context, age time.Duration) ([]string
 // anonymous matches the name of an anonymous volume.
 var anonymous = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// PruneVolumes removes anonymous volumes that no container uses, and returns their
-// names. It keeps named volumes, which Docker's own prune removes before Docker 23.
-func (c *Client) PruneVolumes(ctx context.Context) ([]string, error) {
+// PruneVolumes removes anonymous volumes that no container uses, and those named ones
+// for which also returns true, and returns their names. It keeps all other named
+// volumes, which Docker's own prune removes before Docker 23.
+func (c *Client) PruneVolumes(ctx context.Context, also func(Volume) bool) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	volumes, err := c.api.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"), filters.Arg("driver", "local"))})
@@ -51,7 +52,7 @@ func (c *Client) PruneVolumes(ctx context.Context) ([]string, error) {
 	var removed []string
 	var errs []error
 	for _, v := range volumes.Volumes {
-		if !anonymous.MatchString(v.Name) {
+		if !anonymous.MatchString(v.Name) && !also(Volume{Name: v.Name, Labels: v.Labels}) {
 			continue
 		}
 		err := translate(c.api.VolumeRemove(ctx, v.Name, false))

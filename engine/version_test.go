@@ -2,8 +2,10 @@ package engine
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +40,36 @@ func TestCreateFitsVersion(t *testing.T) {
 	}
 }
 
+// Docker before 25.0 takes one network when it creates a container.
+func TestCreateConnects(t *testing.T) {
+	for version, want := range map[string]string{"1.41": "back,front/connect", "1.44": "back+front"} {
+		var got []string
+		client := versioned(t, version, func(r *http.Request) {
+			var body struct{ NetworkingConfig network.NetworkingConfig }
+			_ = json.NewDecoder(r.Body).Decode(&body)
+			if name, isConnect := strings.CutPrefix(r.URL.Path, "/v"+version+"/networks/"); isConnect {
+				got = append(got, name)
+				return
+			}
+			got = append(got, strings.Join(slices.Sorted(maps.Keys(body.NetworkingConfig.EndpointsConfig)), "+"))
+		})
+		req := CreateRequest{
+			Name: "web", Config: &container.Config{Image: "nginx"}, HostConfig: &container.HostConfig{NetworkMode: "back"},
+			Networking: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{"back": {}, "front": {}}},
+		}
+		if _, _, err := client.Create(t.Context(), req); err != nil {
+			t.Fatalf("Create() at API %s = %v", version, err)
+		}
+		if joined := strings.Join(got, ","); joined != want {
+			t.Errorf("Create() at API %s requests %q, want %q", version, joined, want)
+		}
+		req.Networking.EndpointsConfig["front"].GwPriority = 1
+		if _, _, err := client.Create(t.Context(), req); err == nil || !strings.Contains(err.Error(), "gw_priority") {
+			t.Errorf("Create() with gw_priority at API %s = %v, want an error", version, err)
+		}
+	}
+}
+
 func TestCreateRefusesUnsupportedAnnotations(t *testing.T) {
 	req := CreateRequest{
 		Name: "web", Config: &container.Config{Image: "nginx"}, HostConfig: &container.HostConfig{Annotations: map[string]string{"a": "b"}},
@@ -56,6 +88,9 @@ func versioned(t *testing.T, version string, created func(*http.Request)) *Clien
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("API-Version", version)
+		if strings.HasSuffix(r.URL.Path, "/connect") && created != nil {
+			created(r)
+		}
 		if strings.HasSuffix(r.URL.Path, "/containers/create") {
 			if created != nil {
 				created(r)

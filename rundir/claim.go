@@ -187,13 +187,18 @@ func (d Dir) LockImages(ctx context.Context) (unlock func(), err error) {
 // repeatedly must leave twice as much time between its locks.
 const LockPause = 5 * time.Millisecond
 
-// lockImages locks a file that is never removed. Read permission is enough to lock
-// it, and the group of the directory has that.
+// lockImages locks the images.
 func (d Dir) lockImages(ctx context.Context, how int) (unlock func(), err error) {
 	if err := os.MkdirAll(d.ImagesDir(), 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(d.ImagesDir(), "lock"), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o640) //nolint:gosec // G302: the group must be able to lock it
+	return lockFile(ctx, filepath.Join(d.ImagesDir(), "lock"), how)
+}
+
+// lockFile locks a file that is never removed. Read permission is enough to lock
+// it, and the group of the directory has that.
+func lockFile(ctx context.Context, path string, how int) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o640) //nolint:gosec // G302: the group must be able to lock it
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,13 @@ func (d Dir) RuntimeDir() string { return filepath.Join(string(d), "runtime") }
 // StateDir contains the states that supervisors write.
 func (d Dir) StateDir() string { return filepath.Join(string(d), "state") }
 
+// FilesDir contains the secrets and configs of a container, as files with the names
+// 0, 1, 2. Only root can enter it.
+func (d Dir) FilesDir(name string) string { return filepath.Join(string(d), "files", name) }
+
+// RemoveFiles removes the secrets and configs of a container.
+func (d Dir) RemoveFiles(name string) error { return os.RemoveAll(d.FilesDir(name)) }
+
 // Socket is the socket of the agent's local API.
 func (d Dir) Socket() string { return filepath.Join(string(d), "agent.sock") }
 
@@ -83,9 +90,9 @@ func ReadDeclaration(path string) (*spec.Container, error) {
 	return &c, nil
 }
 
-// RemoveContainer removes a container's declaration and its state.
+// RemoveContainer removes a container's declaration, its state, and its secrets.
 func (d Dir) RemoveContainer(name string) error {
-	return errors.Join(remove(d.container(name)), remove(d.state(name)))
+	return errors.Join(remove(d.container(name)), remove(d.state(name)), d.RemoveFiles(name))
 }
 
 // Containers returns the names of the containers with a declaration.
@@ -125,6 +132,9 @@ type State struct {
 	// Cached says that the registry could not be asked, so that the container
 	// uses the image that the host had.
 	Cached bool `json:"cached,omitempty"`
+	// Volumes are the volumes that dockhost named for the container, by the path at
+	// which they are mounted.
+	Volumes map[string]string `json:"volumes,omitempty"`
 	// GPU says which GPU the container has lost, and why; "" if it has lost none.
 	GPU string `json:"gpu,omitempty"`
 	// LastError is the last error, also of an earlier run. It is nil once the
@@ -136,6 +146,12 @@ type State struct {
 // error, and its restart policy does not start it again.
 func (s State) Finished() bool {
 	return s.Phase == "ended" && s.LastError == nil && (s.Restart == "no" || s.Restart == "on-failure")
+}
+
+// EndedForGood says whether nothing but a person starts the container again: it
+// has done its work, or it failed once it was created, and is never restarted.
+func (s State) EndedForGood() bool {
+	return s.Finished() || s.Phase == "ended" && s.Restart == "no" && s.ContainerID != ""
 }
 
 // Failure is an error and when it happened.

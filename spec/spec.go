@@ -25,6 +25,9 @@ type Assignment struct {
 	Registries map[string]Registry `json:"registries,omitempty"`
 	// Housekeeping has the settings for it, or is nil.
 	Housekeeping *Housekeeping `json:"housekeeping,omitempty"`
+	// Warnings name the services that are left out, because their profiles are not
+	// active. They are not part of what runs.
+	Warnings []string `json:"-"`
 }
 
 // Registry is a login. It is a secret, and is never logged or shown. The password
@@ -71,6 +74,21 @@ type Container struct {
 	// Restart is the unit's Restart= ("always", "on-failure", "no"), or "" for
 	// the unit's default.
 	Restart string `json:"restart,omitempty"`
+	// ContainerName is the container's name in Docker; "" means Name.
+	ContainerName string `json:"container_name,omitempty"`
+	// Networks and Volumes are those that the supervisor creates if they are
+	// missing.
+	Networks []Network `json:"networks,omitempty"`
+	Volumes  []Volume  `json:"volumes,omitempty"`
+	// Completes is true for a container that others wait for until it has exited
+	// with 0. Its unit is active from then on.
+	Completes bool `json:"completes,omitempty"`
+	// Files are the secrets and configs.
+	Files []File `json:"files,omitempty"`
+	// PostStart and PreStop are run in the container after its start and before
+	// its stop.
+	PostStart []Hook `json:"post_start,omitempty"`
+	PreStop   []Hook `json:"pre_stop,omitempty"`
 	// Mounts are file systems that the host mounts before the container starts.
 	Mounts []Mount `json:"mounts,omitempty"`
 	// Credentials has the names of systemd credentials for the unit.
@@ -124,6 +142,9 @@ type Run struct {
 	// Detach ends the supervisor when the container is ready. systemd then
 	// supervises the container's first process.
 	Detach bool `json:"detach,omitempty"`
+	// Background says that the caller expects the command to return once the
+	// container runs, like docker run -d.
+	Background bool `json:"background,omitempty"`
 	// Quiet relays no output.
 	Quiet bool `json:"quiet,omitempty"`
 	// Stdout and Stderr choose the output to relay, like docker run -a.
@@ -158,7 +179,28 @@ type Dependency struct {
 	// Joined is true when this container uses namespaces of the other one and
 	// so cannot outlive it: Requires= instead of Wants=.
 	Joined bool `json:"joined,omitempty"`
+	// Condition is what this container waits for.
+	Condition Condition `json:"condition,omitempty"`
+	// Restart restarts this container when the other one is replaced.
+	Restart bool `json:"restart,omitempty"`
+	// Optional starts this container also when the other one fails.
+	Optional bool `json:"optional,omitempty"`
 }
+
+// Condition is what a container waits for before it starts. The values are
+// Compose's.
+type Condition string
+
+// The conditions. "" is ConditionReady.
+const (
+	// ConditionReady waits until the other container is ready by its own notify
+	// mode.
+	ConditionReady Condition = ""
+	// ConditionHealthy waits until the other container's health check passes.
+	ConditionHealthy Condition = "service_healthy"
+	// ConditionCompleted waits until the other container has exited with 0.
+	ConditionCompleted Condition = "service_completed_successfully"
+)
 
 // Mount is a file system on a block device. The fields are named as in
 // systemd.mount(5).

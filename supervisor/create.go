@@ -8,13 +8,13 @@ import (
 	"os"
 	"slices"
 
-	"github.com/compose-spec/compose-go/v2/dotenv"
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/gpu/attachment"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/needs"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
@@ -24,8 +24,10 @@ type containerMaker interface {
 	inspector
 	Create(ctx context.Context, req engine.CreateRequest) (string, []string, error)
 	Remove(ctx context.Context, id string) error
+	RemoveWithVolumes(ctx context.Context, id string) error
 	ListByLabel(ctx context.Context, label, value string) ([]engine.Container, error)
 	Runtimes(ctx context.Context) (map[string]string, error)
+	supplier
 }
 
 // maker creates the container with its placement, and removes both, also those
@@ -37,6 +39,11 @@ type maker struct {
 	dir       rundir.Dir
 	report    *reporter
 	log       *zap.Logger
+	// credentials is the directory of the unit's credentials.
+	credentials string
+	// keptVolumes are the anonymous volumes of the container that is replaced, by
+	// path.
+	keptVolumes map[string]string
 }
 
 // creation is what a container is created from, besides its declaration.
@@ -60,34 +67,67 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 	if err := m.container.CheckReadiness(c.image.Healthcheck); err != nil {
 		return created{}, err
 	}
-	m.report.state.Digest = c.image.Digest
-	req, err := m.request(c.host)
-	if err != nil {
+	if m.container.Run == nil {
+		// In hand-written units, a foreign platform is a warning, as in docker run.
+		if err := needs.Platform(m.container, c.image.Platform); err != nil {
+			return created{}, err
+		}
+	}
+	if err := m.supply(ctx); err != nil {
 		return created{}, err
 	}
+	m.report.state.Digest = c.image.Digest
+	c.host.ImageVolumes = c.image.Volumes
 	if m.container.Name == "" {
 		if err := m.removeNameless(ctx); err != nil {
 			return created{}, err
 		}
 	}
-	id, warnings, err := m.engine.Create(ctx, req)
+	var err error
+	if c.host.FilesDir, err = writeFiles(m.dir, m.container, m.credentials); err != nil {
+		return created{}, err
+	}
+	made, err := m.createOnce(ctx, c.host)
 	if errors.Is(err, engine.ErrConflict) {
 		if err := m.freeName(ctx); err != nil {
 			return created{}, err
 		}
-		id, warnings, err = m.engine.Create(ctx, req)
+		made, err = m.createOnce(ctx, c.host)
 	}
+	if err != nil {
+		return created{}, errors.Join(err, m.removeFiles())
+	}
+	m.report.state.ContainerID, m.report.state.Volumes = made.id, m.volumes(c.image)
+	if err := errors.Join(m.place(ctx, made.id, c.gpus), writeCIDFile(m.container, made.id)); err != nil {
+		return created{}, errors.Join(err, m.remove(ctx, made.id))
+	}
+	return made, nil
+}
+
+// volumes returns the names of an assigned container's anonymous volumes, by path.
+func (m *maker) volumes(image engine.Image) map[string]string {
+	if m.container.Run != nil {
+		return nil
+	}
+	volumes := map[string]string{}
+	for _, path := range m.container.AnonymousVolumes(image.Volumes) {
+		volumes[path] = spec.VolumeName(m.container.Name, path)
+	}
+	return volumes
+}
+
+// createOnce asks the Engine for the container. The error is [engine.ErrConflict] if
+// the name is taken.
+func (m *maker) createOnce(ctx context.Context, host request.Host) (created, error) {
+	req, err := m.request(host)
 	if err != nil {
 		return created{}, err
 	}
+	id, warnings, err := m.engine.Create(ctx, req)
 	for _, warning := range warnings {
 		m.log.Warn("docker warns", zap.String("warning", warning))
 	}
-	m.report.state.ContainerID = id
-	if err := errors.Join(m.place(ctx, id, c.gpus), writeCIDFile(m.container, id)); err != nil {
-		return created{}, errors.Join(err, m.engine.Remove(ctx, id))
-	}
-	return created{id: id, env: req.Config.Env}, nil
+	return created{id: id, env: req.Config.Env}, err
 }
 
 // request returns the request to the Engine.
@@ -100,6 +140,7 @@ func (m *maker) request(host request.Host) (engine.CreateRequest, error) {
 	host.Supervisor = self(m.unit.cgroups.Root)
 	host.ConfigHash = m.report.state.ConfigHash
 	host.FileEnv = env
+	host.KeptVolumes = m.keptVolumes
 	return request.Make(m.container, host), nil
 }
 
@@ -107,7 +148,7 @@ func (m *maker) request(host request.Host) (engine.CreateRequest, error) {
 func (m *maker) fileEnv() ([]string, error) {
 	var env []string
 	for _, file := range m.container.EnvFiles {
-		vars, err := readEnvFile(file)
+		vars, err := needs.ReadEnvFile(file)
 		if err != nil {
 			return nil, err
 		}
@@ -116,24 +157,6 @@ func (m *maker) fileEnv() ([]string, error) {
 		}
 	}
 	return env, nil
-}
-
-// readEnvFile reads one env file. Its errors name the file only: the parser's
-// errors quote lines, which may be secrets.
-func readEnvFile(file spec.EnvFile) (map[string]string, error) {
-	f, err := os.Open(file.Path)
-	if errors.Is(err, os.ErrNotExist) && !file.Required {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read env_file: %w", err)
-	}
-	defer f.Close()
-	vars := map[string]string{}
-	if err := dotenv.ParseWithFormat(f, file.Path, vars, nil, file.Format); err != nil {
-		return nil, fmt.Errorf("read env_file %q: its lines are not NAME=VALUE", file.Path)
-	}
-	return vars, nil
 }
 
 // place writes the placement, from which dockhost-runtime learns the
@@ -181,6 +204,23 @@ func (m *maker) runtimeProgram(ctx context.Context) (string, error) {
 	return name, nil
 }
 
+// remove removes a container of this unit. Only `dockhost run --rm` removes its
+// anonymous volumes, as `docker run --rm` does.
+func (m *maker) remove(ctx context.Context, id string) error {
+	if m.container.Run != nil && !keeps(m.container) {
+		return m.engine.RemoveWithVolumes(ctx, id)
+	}
+	return m.engine.Remove(ctx, id)
+}
+
+// removeFiles removes the secrets and configs.
+func (m *maker) removeFiles() error {
+	if len(m.container.Files) == 0 {
+		return nil
+	}
+	return m.dir.RemoveFiles(m.container.Name)
+}
+
 // discard removes the container, unless it is kept, with its placement and id
 // files. bounded limits the time, for a Docker that may not answer.
 func (m *maker) discard(ctx context.Context, id string, bounded bool) {
@@ -193,10 +233,13 @@ func (m *maker) discard(ctx context.Context, id string, bounded bool) {
 		defer cancel()
 	}
 	if !keeps(m.container) {
-		if err := m.engine.Remove(ctx, id); err != nil {
+		if err := m.remove(ctx, id); err != nil {
 			m.log.Warn("container not removed, the next start will", zap.Error(err))
 			return
 		}
+	}
+	if err := m.removeFiles(); err != nil {
+		m.log.Warn("secrets not removed", zap.Error(err))
 	}
 	if err := placement.Remove(m.dir.RuntimeDir(), id); err != nil {
 		m.log.Warn("placement not removed", zap.Error(err))

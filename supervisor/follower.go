@@ -37,6 +37,7 @@ type follower struct {
 type followEngine interface {
 	containerWatcher
 	pinger
+	hookEngine
 	CloseIdle()
 }
 
@@ -128,10 +129,11 @@ func (f *follower) start(ctx context.Context) *ending {
 	f.report.pid = c.process.id()
 	f.inbox.dropSignals()
 	f.report.life.send(eventStarted)
-	if f.container.Notify.AtOnce() {
-		f.report.life.send(eventReady)
-	} else {
+	if !f.container.Notify.AtOnce() || len(f.container.PostStart) > 0 {
 		f.report.allowReadiness(ctx, f.unit)
+	}
+	if f.postStart(ctx) && f.container.Notify.AtOnce() {
+		f.report.life.send(eventReady)
 	}
 	f.attendants.watch(ctx, c)
 	return nil

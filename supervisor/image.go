@@ -81,6 +81,15 @@ func (i *images) ensure(ctx context.Context) (engine.Image, error) {
 		if !missing {
 			return i.refresh(ctx, cached)
 		}
+	default:
+		interval, _ := i.container.PullPolicy.Interval()
+		switch {
+		case missing:
+		case time.Since(i.dir.Pulled(i.container.Image)) < interval:
+			return cached, nil
+		default:
+			return i.refresh(ctx, cached)
+		}
 	}
 	return i.pullUntilPresent(ctx)
 }
@@ -132,6 +141,9 @@ func (i *images) pulledImage(ctx context.Context) (engine.Image, error) {
 	image, err := i.engine.Image(ctx, i.container.Image)
 	if err == nil {
 		i.claim.Pulled(image.ID)
+		if err := i.dir.SetPulled(i.container.Image); err != nil {
+			i.log.Debug("pull not recorded", zap.Error(err))
+		}
 	}
 	return image, err
 }

@@ -116,3 +116,26 @@ func TestClaim(t *testing.T) {
 	l.stop()
 	l.ends(0, "")
 }
+
+// A policy with an interval asks the registry when the last pull is too old.
+func TestPullInterval(t *testing.T) {
+	for policy, want := range map[spec.PullPolicy]string{"every_1h": "there", "every_1s": "newer"} {
+		r := newRig(t)
+		r.spec.PullPolicy = policy
+		if err := r.dir.SetPulled("app:1"); err != nil {
+			t.Fatal(err)
+		}
+		if want == "newer" {
+			time.Sleep(1100 * time.Millisecond)
+		}
+		newer := r.app()
+		newer.Run = saying("newer")
+		r.server.Publish("app:1", newer)
+		r.program(saying("there"))
+		l := r.start()
+		l.ready()
+		l.until("the output of "+want, func() bool { return strings.Contains(r.stdout.String(), want) })
+		l.stop()
+		l.ends(0, "")
+	}
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/needs"
 )
 
 // endingFor bounds how long a process may take between leaving its cgroup and
@@ -50,12 +51,17 @@ func (l *launcher) statusOf(ctx context.Context, id string) int {
 	return ExitNotRun
 }
 
-// explain adds the port that another program uses to the Engine's error.
+// explain adds what the host lacks to the Engine's error: the port that another
+// program uses, or a device.
 func (l *launcher) explain(ctx context.Context, err error) error {
 	for _, port := range engine.HostPorts(l.container.HostConfig.PortBindings) {
 		if port.InUse(ctx) {
 			return fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
 		}
+	}
+	// Docker's own error names neither what is missing nor what to do.
+	if missing := needs.Check(ctx, l.container); missing != nil && l.container.Run == nil {
+		return fmt.Errorf("%w: %w", missing, err)
 	}
 	return err
 }

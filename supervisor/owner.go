@@ -20,10 +20,9 @@ import (
 
 // freeName removes the container that has the name, so that a new one can be
 // created. It leaves a container alone that a supervisor or another unit still
-// owns. A container that dockhost did not create is removed only if it has ended
-// and `dockhost run` names it.
+// owns, or that dockhost did not create: there may be data in it.
 func (m *maker) freeName(ctx context.Context) error {
-	name := m.container.Name
+	name := m.container.DockerName()
 	holder, err := m.engine.Inspect(ctx, name)
 	if errors.Is(err, engine.ErrNotFound) {
 		return nil
@@ -31,13 +30,11 @@ func (m *maker) freeName(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case holder.Labels[request.LabelSupervisor] != "" || holder.Labels[request.LabelUnit] != "":
-		if err := m.checkOwner(ctx, holder); err != nil {
-			return err
-		}
-	case holder.Running || m.container.Run == nil:
-		return fmt.Errorf("a container named %q exists that dockhost did not create (remove it: docker rm -f %s)", name, name)
+	if holder.Labels[request.LabelSupervisor] == "" && holder.Labels[request.LabelUnit] == "" {
+		return fmt.Errorf("a container named %q exists that dockhost did not create (give it another name: docker rename %s %s-old, or remove it: docker rm -f %s)", name, name, name, name)
+	}
+	if err := m.checkOwner(ctx, holder); err != nil {
+		return err
 	}
 	return m.removeLeftover(ctx, holder)
 }
@@ -56,6 +53,13 @@ func (m *maker) removeNameless(ctx context.Context) error {
 		if supervises(m.unit.cgroups.Root, container.Labels[request.LabelSupervisor]) {
 			continue // another command of this unit
 		}
+		container, err := m.engine.Inspect(ctx, container.ID) // a list lacks the volumes
+		if errors.Is(err, engine.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
 		if err := m.removeLeftover(ctx, container); err != nil {
 			return err
 		}
@@ -63,9 +67,14 @@ func (m *maker) removeNameless(ctx context.Context) error {
 	return nil
 }
 
+// removeLeftover removes a container that this unit left. The next one continues with
+// its anonymous volumes if it replaces it.
 func (m *maker) removeLeftover(ctx context.Context, leftover engine.Container) error {
 	m.log.Info("removing leftover container", zap.String("container_id", leftover.ID))
-	if err := m.engine.Remove(ctx, leftover.ID); err != nil {
+	if keeps(m.container) && (leftover.Name == m.container.DockerName() || m.container.Name == "") {
+		m.keptVolumes = leftover.Volumes
+	}
+	if err := m.remove(ctx, leftover.ID); err != nil {
 		return err
 	}
 	return placement.Remove(m.dir.RuntimeDir(), leftover.ID)
@@ -74,7 +83,7 @@ func (m *maker) removeLeftover(ctx context.Context, leftover engine.Container) e
 // checkOwner returns an error when a container that dockhost created is still
 // owned: by its supervisor, or by the unit that it was handed over to.
 func (m *maker) checkOwner(ctx context.Context, container engine.Container) error {
-	name := m.container.Name
+	name := m.container.DockerName()
 	supervisor, unit := container.Labels[request.LabelSupervisor], container.Labels[request.LabelUnit]
 	alive := supervises(m.unit.cgroups.Root, supervisor)
 	switch {

@@ -26,6 +26,7 @@ const (
 
 // stopEngine stops containers.
 type stopEngine interface {
+	hookEngine
 	Stop(ctx context.Context, id string, grace time.Duration) error
 }
 
@@ -46,10 +47,11 @@ func (s *stopper) request() {
 	s.requested.Store(&now)
 }
 
-// begin asks Docker to stop the container. The channel gets the result.
+// begin runs the container's pre_stop and asks Docker to stop it. The channel gets
+// the result.
 func (s *stopper) begin(ctx context.Context, id string, grace time.Duration) <-chan error {
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.engine.Stop(ctx, id, grace) }()
+	go func() { stopped <- s.engine.Stop(ctx, id, s.preStop(ctx, id, grace)) }()
 	return stopped
 }
 

@@ -44,7 +44,10 @@ type Options struct {
 	Program string
 	// Stdout and Stderr get the container's output.
 	Stdout, Stderr io.Writer
-	Log            *zap.Logger
+	// Credentials is the directory with the credentials that systemd has decrypted for
+	// the unit; "" if it has none.
+	Credentials string
+	Log         *zap.Logger
 }
 
 // Supervisor runs one container once.
@@ -70,7 +73,7 @@ func New(o Options) *Supervisor {
 		unit:      u,
 		gpus:      &gpuAttacher{container: o.Container, unit: u, program: gpuProgram(o.Program), report: report, log: o.Log},
 		images:    &images{engine: o.Engine, container: o.Container, dir: o.Dir, report: report, log: o.Log},
-		maker:     &maker{engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
+		maker:     &maker{credentials: o.Credentials, engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
 		follower:  newFollower(o, u, report),
 	}
 }
@@ -120,6 +123,9 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 // run finds the unit, and prepares and runs the container in it.
 func (s *Supervisor) run(ctx context.Context) ending {
 	if err := s.unit.enter(s.container); err != nil {
+		return notRun(err)
+	}
+	if err := s.unit.checkType(ctx, s.container); err != nil {
 		return notRun(err)
 	}
 	// First: a missing GPU is reported at once, with or without Docker.

@@ -125,6 +125,17 @@ func TestNotRun(t *testing.T) {
 			r.server.AddImage("app:1", image)
 			r.spec.HostConfig.PortBindings = nat.PortMap{"80/tcp": {{HostIP: "127.0.0.1", HostPort: strconv.Itoa(port)}}}
 		}, "port 127.0.0.1:" + strconv.Itoa(port) + "/tcp is already in use on this host"},
+		{"foreign platform", func(r *rig) {
+			image := r.app()
+			image.Platform = "linux/s390x"
+			r.server.AddImage("app:1", image)
+		}, `image "app:1" is for linux/s390x, and this host is linux/`},
+		{"no device", func(r *rig) {
+			image := r.app()
+			image.StartError = "error gathering device information"
+			r.server.AddImage("app:1", image)
+			r.spec.HostConfig.Devices = []container.DeviceMapping{{PathOnHost: "/nonexistent/device"}}
+		}, `the host has no device "/nonexistent/device"`},
 		{"no start", func(r *rig) {
 			image := r.app()
 			image.StartError = "exec: no such file"

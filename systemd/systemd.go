@@ -164,6 +164,8 @@ type Unit struct {
 	// DevicePolicy says which devices the unit's processes may open: "auto" means all,
 	// unless DeviceAllow= is set.
 	DevicePolicy string
+	// Type is the service's Type=: "notify", "oneshot", ...
+	Type string
 	// Job says whether the unit has a waiting or running job.
 	Job bool
 }
@@ -211,6 +213,7 @@ func unitFrom(name string, properties map[string]any) Unit {
 	u.TimeoutStart, u.TimeoutStop = span(properties, "TimeoutStartUSec"), span(properties, "TimeoutStopUSec")
 	u.Delegate, _ = properties["Delegate"].(bool)
 	u.KillMode, u.DevicePolicy = text(properties, "KillMode"), text(properties, "DevicePolicy")
+	u.Type = text(properties, "Type")
 	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
 		id, _ := job[0].(uint32)
 		u.Job = id != 0

@@ -102,6 +102,9 @@ type Container struct {
 	// GPU says which of its GPUs the container has lost, and why; "" when it has lost
 	// none, or its GPUs are not checked.
 	GPU string `json:"gpu,omitempty"`
+	// Volumes are the volumes that dockhost made for paths without a named volume,
+	// sorted by path.
+	Volumes []Volume `json:"volumes,omitempty"`
 	// Restarts is how often systemd restarted the unit by itself.
 	Restarts int `json:"restarts"`
 	// LastError is the last failure. It is absent once the container is ready, unless
@@ -109,6 +112,12 @@ type Container struct {
 	LastError *Failure `json:"last_error,omitempty"`
 	// Pending is the change that is not in force yet.
 	Pending *Pending `json:"pending,omitempty"`
+}
+
+// Volume is a volume that dockhost made for a path of a container.
+type Volume struct {
+	Path string `json:"path"`
+	Name string `json:"name"`
 }
 
 // Origin is where a container is declared.

@@ -47,11 +47,7 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 	var unit, service strings.Builder
 	fmt.Fprintf(&unit, "Description=container %s (%s)\n", c.Name, escapePercent(c.Image))
 	for _, dependency := range c.DependsOn {
-		want := "Wants"
-		if dependency.Joined {
-			want = "Requires"
-		}
-		fmt.Fprintf(&unit, "After=%s\n%s=%s\n", spec.UnitName(dependency.Name), want, spec.UnitName(dependency.Name))
+		unit.WriteString(dependencyLines(&dependency))
 	}
 	for _, m := range c.Mounts {
 		fmt.Fprintf(&unit, "RequiresMountsFor=%s\n", m.Where)
@@ -65,6 +61,10 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 		fmt.Fprintf(&service, "Restart=%s\n", c.Restart)
 	}
 	service.WriteString(serviceType(c, systemdVersion))
+	if c.Completes && systemdVersion >= 254 {
+		// The jobs of the units that wait for it survive a failed try.
+		service.WriteString("RestartMode=direct\n")
+	}
 	if systemdVersion < 258 {
 		service.WriteString(settingsV1)
 	}
@@ -89,6 +89,23 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 		"[Unit]\n" + unit.String() + "\n[Service]\n" + service.String())
 }
 
+// dependencyLines renders a dependency. A container that must not start before the
+// other one has completed gets Requires=: with Wants= it would start after a failure,
+// too. The others get Wants=, so that a failed start of the other one, which systemd
+// repeats, does not end this one.
+func dependencyLines(dependency *spec.Dependency) string {
+	name := spec.UnitName(dependency.Name)
+	want := "Wants"
+	if dependency.Joined || dependency.Condition == spec.ConditionCompleted && !dependency.Optional {
+		want = "Requires"
+	}
+	lines := "After=" + name + "\n" + want + "=" + name + "\n"
+	if dependency.Restart {
+		lines += "PartOf=" + name + "\n"
+	}
+	return lines
+}
+
 // serviceType renders what differs from the unit's Type=notify. With notify: off
 // the supervisor sends systemd nothing, so systemd must not wait. SIGHUP has the
 // supervisor reload the container; notify-reload, of systemd 253, also waits until
@@ -96,6 +113,9 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 func serviceType(c *spec.Container, systemdVersion int) string {
 	const reload = "ExecReload=/bin/kill -HUP $MAINPID\n"
 	switch {
+	case c.Completes:
+		// The start of a oneshot unit lasts until the container has ended.
+		return "Type=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=infinity\n"
 	case c.Notify == spec.NotifyOff && c.Reload != nil:
 		return "Type=exec\n" + reload
 	case c.Notify == spec.NotifyOff:

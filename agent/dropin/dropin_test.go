@@ -80,3 +80,27 @@ func TestServiceType(t *testing.T) {
 		}
 	}
 }
+
+// A container that completes has a oneshot unit, and those that wait for it require
+// that unit.
+func TestCompletes(t *testing.T) {
+	migrate := &spec.Container{Name: "migrate", Image: "x", Restart: "on-failure", Completes: true, Config: &container.Config{}}
+	for version, want := range map[int]string{
+		252: "Restart=on-failure\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=infinity\nDelegate",
+		257: "Restart=on-failure\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=infinity\nRestartMode=direct\nDelegate",
+	} {
+		if got := string(Render(migrate, version)); !strings.Contains(got, want) {
+			t.Errorf("Render() for systemd %d = %s, want %s", version, got, want)
+		}
+	}
+	app := &spec.Container{Name: "app", Image: "x", Config: &container.Config{}, DependsOn: []spec.Dependency{
+		{Name: "migrate", Condition: spec.ConditionCompleted},
+		{Name: "seed", Condition: spec.ConditionCompleted, Optional: true},
+		{Name: "db", Condition: spec.ConditionHealthy, Restart: true},
+	}}
+	want := "After=dockhost@migrate.service\nRequires=dockhost@migrate.service\nAfter=dockhost@seed.service\nWants=dockhost@seed.service\n" +
+		"After=dockhost@db.service\nWants=dockhost@db.service\nPartOf=dockhost@db.service\n"
+	if got := string(Render(app, 257)); !strings.Contains(got, want) {
+		t.Errorf("Render() = %s, want %s", got, want)
+	}
+}

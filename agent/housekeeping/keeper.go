@@ -35,15 +35,17 @@ type docker interface {
 	RemoveEnded(ctx context.Context, id string) error
 	PruneBuildCache(ctx context.Context, unused time.Duration) (int64, error)
 	PruneNetworks(ctx context.Context, age time.Duration) ([]string, error)
-	PruneVolumes(ctx context.Context) ([]string, error)
+	PruneVolumes(ctx context.Context, also func(engine.Volume) bool) ([]string, error)
 	Usage(ctx context.Context) (engine.Usage, error)
 	Uses(ctx context.Context, since time.Time) <-chan engine.Use
 }
 
 // Assigned is what the host runs, or is about to run.
 type Assigned struct {
-	// Images are references, Names are names of containers.
+	// Images are references, Names are names of the containers in force.
 	Images, Names []string
+	// Declared are the names of all containers that are in force or declared.
+	Declared []string
 }
 
 // Options are what a keeper works with.

@@ -12,6 +12,7 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
 )
 
 const (
@@ -160,12 +161,19 @@ func (k *Keeper) removeRest(ctx context.Context, plan *api.GC, policy Policy) {
 		noteProblem(plan, err)
 	}
 	if policy.Volumes {
-		names, err := k.Docker.PruneVolumes(ctx)
+		names, err := k.Docker.PruneVolumes(ctx, k.isOrphan)
 		for _, name := range names {
 			k.noteRemoved(plan, "volume "+name)
 		}
 		noteProblem(plan, err)
 	}
+}
+
+// isOrphan reports whether dockhost made a volume for a container that is neither
+// assigned nor declared.
+func (k *Keeper) isOrphan(volume engine.Volume) bool {
+	container := volume.Labels[spec.LabelVolumeContainer]
+	return container != "" && !slices.Contains(k.Assigned().Declared, container)
 }
 
 func (k *Keeper) noteRemoved(plan *api.GC, what string) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 	"time"
 
@@ -101,7 +102,8 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	c := api.Container{Name: name, Unit: spec.UnitName(name)}
-	if assigned, err := g.Dir.Container(name); err == nil {
+	assigned, assignedErr := g.Dir.Container(name)
+	if assignedErr == nil {
 		c.Image = assigned.Image
 	}
 	if unit, err := g.Units.Unit(ctx, c.Unit); err == nil {
@@ -119,6 +121,10 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 		return c
 	}
 	addState(&c, state)
+	if assignedErr == nil && state.ConfigHash != assigned.Hash() {
+		// The unit is about to restart: what is ready is the container's predecessor.
+		c.Ready, c.Finished = false, false
+	}
 	if c.ID != "" && c.ActiveState != "inactive" {
 		if inspected, err := g.Engine.Inspect(ctx, c.ID); err == nil {
 			c.Health = inspected.Health
@@ -130,6 +136,9 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 // addState adds what the supervisor wrote about its container.
 func addState(c *api.Container, state rundir.State) {
 	c.Image, c.Digest, c.Cached, c.ID = state.Image, state.Digest, state.Cached, state.ContainerID
+	for _, path := range slices.Sorted(maps.Keys(state.Volumes)) {
+		c.Volumes = append(c.Volumes, api.Volume{Path: path, Name: state.Volumes[path]})
+	}
 	if c.Since == nil {
 		// systemd forgets a unit that ended without an error.
 		c.Since = &state.Since

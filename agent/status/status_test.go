@@ -42,10 +42,11 @@ func (f fakeUnits) Units(context.Context, string) ([]string, error) {
 
 func TestContainers(t *testing.T) {
 	dir := rundir.Dir(t.TempDir())
-	if err := dir.WriteContainer(&spec.Container{Name: "web", Image: "nginx:1"}); err != nil {
+	assigned := spec.Container{Name: "web", Image: "nginx:1"}
+	if err := dir.WriteContainer(&assigned); err != nil {
 		t.Fatal(err)
 	}
-	state := rundir.State{Phase: "running", Ready: true, ContainerID: "0123", Image: "nginx:1", Digest: "sha256:aa", LastError: &rundir.Failure{Message: "it broke"}}
+	state := rundir.State{Phase: "running", Ready: true, ConfigHash: assigned.Hash(), ContainerID: "0123", Image: "nginx:1", Digest: "sha256:aa", LastError: &rundir.Failure{Message: "it broke"}}
 	if err := dir.WriteState("web", state); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +73,15 @@ func TestContainers(t *testing.T) {
 	g.Units = fakeUnits{"dockhost@web.service": "failed"}
 	if got, err := g.Containers(t.Context()); err != nil || got[0].Ready {
 		t.Errorf("Containers() = %+v, %v, want web not ready", got, err)
+	}
+
+	// The unit is about to restart with another declaration.
+	g.Units = fakeUnits{"dockhost@web.service": "active"}
+	if err := dir.WriteContainer(&spec.Container{Name: "web", Image: "nginx:2"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := g.Containers(t.Context()); err != nil || got[0].Ready || got[0].Image != "nginx:1" {
+		t.Errorf("Containers() = %+v, %v, want nginx:1, which is not what is assigned, not ready", got, err)
 	}
 }
 

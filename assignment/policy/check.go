@@ -58,6 +58,7 @@ func (c *check) container(container *spec.Container) {
 	c.image(container.Image)
 	c.flag("privileged", host.Privileged, "privileged")
 	c.namespaces(host)
+	c.networks(container)
 	c.mounts(container)
 	c.devices(container)
 	for _, name := range host.CapAdd {
@@ -77,7 +78,23 @@ func (c *check) container(container *spec.Container) {
 	for _, file := range container.EnvFiles {
 		c.path("env_files", file.Path, true, "the env_file")
 	}
+	c.files(container)
 	c.unit(container.Unit)
+}
+
+// files judges the secrets, the configs and the hooks of a container.
+func (c *check) files(container *spec.Container) {
+	for _, file := range container.Files {
+		if file.Path != "" {
+			c.path("secret_files", file.Path, true, "the file of a secret or config")
+		}
+		if file.Credential != "" {
+			c.word("credentials", file.Credential, "the credential")
+		}
+	}
+	for _, hook := range slices.Concat(container.PostStart, container.PreStop) {
+		c.flag("privileged", hook.Privileged, "a privileged hook")
+	}
 }
 
 // runtime judges the runtime of a container. A list of runtimes applies to a
@@ -130,7 +147,7 @@ func (c *check) namespaces(host *container.HostConfig) {
 	network := host.NetworkMode
 	c.flag("host_network", network.IsHost(), "network_mode: host")
 	c.flag("host_network", network.IsUserDefined() && hexOnly.MatchString(string(network)), "network_mode with what may be the id of the host's network")
-	if network.IsUserDefined() {
+	if network.IsUserDefined() && string(network) != spec.DefaultNetwork {
 		c.word("networks", string(network), "the network")
 	}
 	c.flag("host_pid", host.PidMode.IsHost(), "pid: host")
@@ -147,7 +164,25 @@ func (c *check) namespaces(host *container.HostConfig) {
 	c.flag("other_containers", len(host.VolumesFrom)+len(host.Links) > 0, "what belongs to another container")
 }
 
+// networks judges the networks of a container beside the main one, and what is made for
+// it. A network with a bridge or a subnet of its own changes the host's network.
+func (c *check) networks(container *spec.Container) {
+	for i := range container.Networks {
+		n := &container.Networks[i]
+		if main := n.Name == string(container.HostConfig.NetworkMode); !main && n.Name != spec.DefaultNetwork {
+			c.word("networks", n.Name, "the network")
+		}
+		c.flag("host_network", len(n.Options) > 0, "driver_opts of the network "+document.Shorten(n.Name))
+		c.flag("host_network", n.IPAM != nil, "ipam of the network "+document.Shorten(n.Name))
+	}
+}
+
 func (c *check) mounts(container *spec.Container) {
+	for _, v := range container.Volumes {
+		if len(v.Options) > 0 { // they may name any device and path
+			c.path("host_mounts", "/", false, "a volume with driver_opts, which may mount")
+		}
+	}
 	for _, bind := range container.HostConfig.Binds {
 		parts := strings.SplitN(bind, ":", 3)
 		readOnly := len(parts) == 3 && slices.Contains(strings.Split(parts[2], ","), "ro")
@@ -305,11 +340,12 @@ func (c *check) ports(host *container.HostConfig) {
 }
 
 // unit judges unit settings, which a rule names as "KEY" or "SECTION.KEY". It
-// allows the start limit, which restart: on-failure:COUNT sets.
+// allows the start limit, which restart: on-failure:COUNT sets, and the delay, which
+// deploy.restart_policy sets.
 func (c *check) unit(settings []spec.UnitSetting) {
 	for _, setting := range settings {
 		name := setting.Section + "." + setting.Key
-		if name == "Unit.StartLimitIntervalSec" || name == "Unit.StartLimitBurst" {
+		if name == "Unit.StartLimitIntervalSec" || name == "Unit.StartLimitBurst" || name == "Service.RestartSec" {
 			continue
 		}
 		allowed := c.allows("unit_settings", func(entry string) bool { return matches(entry, setting.Key) || matches(entry, name) })

@@ -49,6 +49,15 @@ func TestCheck(t *testing.T) {
 		{"networks: [back*]", "network_mode: backend", ""},
 		{"networks: [front]", "network_mode: backend", "networks: [front]"},
 		{"networks: false", "network_mode: bridge", ""},
+		{"networks: [back]", "networks: [back]", ""},
+		{"networks: [front]", "networks: [back]", "networks: [front]"},
+		{"networks: [back]", "networks: [back, proxy]", "networks: [back]"},
+		{"networks: false", "networks: [default]", ""},
+		{"host_network: false", "networks: [back]", ""},
+		{"host_network: false", "networks: [bridged]", "host_network: false"},
+		{"host_network: false", "networks: [pooled]", "host_network: false"},
+		{"host_mounts: [/srv]", "volumes: ['data:/data']", ""},
+		{"host_mounts: [/srv]", "volumes: ['disk:/data']", "host_mounts: [/srv]"},
 		{"other_containers: false", "network_mode: container:portainer", "other_containers: false"},
 		{"other_containers: false", "network_mode: container:helper", ""},
 		{"other_containers: false", "network_mode: service:helper", ""},
@@ -160,7 +169,12 @@ func TestCheck(t *testing.T) {
 		} else {
 			service = test.service
 		}
-		err := policy(t, test.policy).Check(assign(t, "containers:\n    web:\n      "+service+"\n    helper: {image: 'nginx:1"+digest+"', runtime: ''}\n"))
+		sections := "networks: {back: {}, proxy: {external: true}, bridged: {driver_opts: {com.docker.network.bridge.name: eth0}}, " +
+			"pooled: {ipam: {config: [{subnet: 10.9.0.0/16}]}}}\n"
+		if strings.Contains(service, "disk:") {
+			sections += "volumes: {disk: {driver_opts: {type: ext4, device: /dev/sda1}}}\n"
+		}
+		err := policy(t, test.policy).Check(assign(t, "containers:\n    web:\n      "+service+"\n    helper: {image: 'nginx:1"+digest+"', runtime: ''}\n"+sections))
 		var refusals Refusals
 		errors.As(err, &refusals)
 		refusals = about("containers.web: ", refusals)

@@ -142,7 +142,7 @@ func kinds() map[string]kind {
 		"credentials": words, "devices": words, "disks": words, "env_files": paths, "gpus": flag, "host_cgroup": flag, "host_ipc": flag,
 		"host_mounts": paths, "host_network": flag, "host_pid": flag, "host_userns": flag, "host_uts": flag, "housekeeping": flag, "images_without_digest": flag, "log_drivers": words,
 		"networks": words, "other_containers": flag, "password_files": paths, "privileged": flag, "privileged_ports": flag,
-		"registries": words, "runtimes": words, "security_options": words, "unit_settings": words,
+		"registries": words, "runtimes": words, "secret_files": paths, "security_options": words, "unit_settings": words,
 		"volumes": words,
 	}
 }
@@ -164,7 +164,7 @@ func (p *Policy) Check(a *spec.Assignment) error {
 	}
 	c := &check{Policy: p, assigned: map[string]bool{}}
 	for i := range a.Containers {
-		c.assigned[a.Containers[i].Name] = true
+		c.assigned[a.Containers[i].DockerName()] = true
 	}
 	for i := range a.Containers {
 		c.where = "containers." + a.Containers[i].Name

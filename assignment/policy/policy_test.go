@@ -99,7 +99,7 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[container.HostConfig](): "Annotations Binds CapAdd CgroupnsMode IpcMode Links LogConfig MaskedPaths Mounts NetworkMode " +
 			"PidMode PortBindings Privileged ReadonlyPaths Resources Runtime SecurityOpt UTSMode UsernsMode VolumesFrom",
 		reflect.TypeFor[container.Resources](): "DeviceCgroupRules DeviceRequests Devices",
-		reflect.TypeFor[spec.Container]():      "EnvFiles GPU HostConfig Image Mounts Runtime Unit",
+		reflect.TypeFor[spec.Container]():      "EnvFiles Files GPU HostConfig Image Mounts Networks PostStart PreStop Runtime Unit Volumes",
 		reflect.TypeFor[spec.Registry]():       "CredentialHelper Environment PasswordCredential PasswordFile",
 		reflect.TypeFor[spec.Assignment]():     "Containers Housekeeping Registries",
 	}
@@ -114,10 +114,10 @@ func TestEverythingIsJudged(t *testing.T) {
 			"CPUCount CPUPercent CPUPeriod CPUQuota CPURealtimePeriod CPURealtimeRuntime CPUShares CgroupParent CpusetCpus CpusetMems " +
 			"IOMaximumBandwidth IOMaximumIOps KernelMemory KernelMemoryTCP Memory MemoryReservation MemorySwap MemorySwappiness NanoCPUs OomKillDisable PidsLimit Ulimits",
 		// Credentials are those of the logins. User data cannot set Run.
-		reflect.TypeFor[spec.Container](): "Config Credentials DependsOn Name Networking Notify Platform PullPolicy PullStallTimeout Reload Restart Run",
+		reflect.TypeFor[spec.Container](): "Completes Config ContainerName Credentials DependsOn Name Networking Notify Platform PullPolicy PullStallTimeout Reload Restart Run",
 		// Identity is sent only to the registries of its cloud.
 		reflect.TypeFor[spec.Registry]():   "Identity Password Username",
-		reflect.TypeFor[spec.Assignment](): "",
+		reflect.TypeFor[spec.Assignment](): "Warnings",
 	}
 	for kind, names := range judged {
 		known := strings.Fields(names + " " + harmless[kind])

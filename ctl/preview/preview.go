@@ -20,6 +20,7 @@ import (
 	"github.com/dockhost/dockhost/cloudinit"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec/gce"
 )
 
 // Input is user data or a Compose file.
@@ -114,8 +115,6 @@ func (in *Input) detect() {
 			in.warn(value, "a host ignores this key here: indent it below dockhost:, and make #cloud-config the first line")
 		case name == "services":
 			in.warn(value, "this key belongs to Compose files: in user data, write containers: below dockhost:")
-		case document.Nearest(name, []string{"dockhost"}) != "":
-			in.warn(value, `unknown key (did you mean "dockhost"?)`)
 		}
 	}
 }
@@ -149,7 +148,7 @@ func (in *Input) parse(ctx context.Context, o assignment.Options) (*assignment.R
 	var result *assignment.Result
 	var err error
 	if in.compose {
-		result, err = assignment.ReadFile(ctx, filepath.Base(in.Name), in.data.Raw)
+		result, err = assignment.ReadFile(ctx, filepath.Base(in.Name), in.data.Raw, in.directory())
 	} else {
 		result, err = assignment.Read(ctx, in.data, o)
 	}
@@ -157,7 +156,7 @@ func (in *Input) parse(ctx context.Context, o assignment.Options) (*assignment.R
 	case err == nil && result.Unread != nil:
 		err = result.Unread
 	case err == nil && result.Section != nil && result.Section.Kind == "text/plain":
-		err = errors.New("cloud-init ignores user data that starts like this: make #cloud-config the first line (a Compose file for /etc/dockhost/containers has services: at the top)")
+		err = in.notUserData()
 	}
 	if err != nil {
 		return nil, in.adviseSeed(append(in.findings, findings(err, in.dir, in.file())...))
@@ -171,6 +170,31 @@ func (in *Input) parse(ctx context.Context, o assignment.Options) (*assignment.R
 		all = append(all, Finding{Severity: Warning, File: in.file(), Message: result.Note + ": nothing would run"})
 	}
 	return result, all
+}
+
+// notUserData says what a file is that cloud-init would ignore.
+func (in *Input) notUserData() error {
+	if top, err := document.Parse(in.Name, in.data.Raw); err == nil && isDeclaration(top) {
+		return fmt.Errorf("this is a container declaration of Google Compute Engine, or a description with one, and no user data (print it as user data: dockhostctl convert %s)", in.Name)
+	}
+	return errors.New("cloud-init ignores user data that starts like this: make #cloud-config the first line (a Compose file for /etc/dockhost/containers has services: at the top)")
+}
+
+// isDeclaration reports whether a document is a container declaration of Google
+// Compute Engine, or the description of an instance or a template.
+func isDeclaration(top *yaml.Node) bool {
+	at := document.Spot{Node: top}
+	return gce.Is(top) || at.Field("metadata").Field("items").IsList() || at.Field("properties").Field("metadata").Field("items").IsList()
+}
+
+// directory returns the directory of a Compose file; that of standard input is the
+// working directory.
+func (in *Input) directory() assignment.Directory {
+	dir, err := filepath.Abs(in.dir)
+	if err != nil {
+		return assignment.Directory{}
+	}
+	return assignment.Directory{Path: dir, Files: os.DirFS(dir)}
 }
 
 // adviseSeed adds a hint when a template failed and there is no meta-data: on a

@@ -18,6 +18,7 @@ import (
 	"github.com/dockhost/dockhost/assignment"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
@@ -133,6 +134,9 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 	if c.Notify == spec.NotifyContainer {
 		host.NotifySocket = placement.Dir + "/" + request.SocketPrefix + "PID"
 		host.Watchdog = watchdog(c.Unit)
+	}
+	if len(c.Files) > 0 {
+		host.FilesDir = rundir.Dir(rundir.Path).FilesDir(c.Name)
 	}
 	create := request.Make(c, host)
 	body, err := body(create)

@@ -36,6 +36,7 @@ const kindCompose = "compose"
 // Validate returns every problem of the inputs.
 func Validate(ctx context.Context, o assignment.Options, inputs ...*Input) Report {
 	report := Report{Well: true, Findings: []Finding{}}
+	together := newTogether(inputs)
 	for _, in := range inputs {
 		result, problems := in.parse(ctx, o)
 		summary := Summary{Name: in.Name, Well: !hasErrors(problems), Containers: []string{}}
@@ -43,6 +44,7 @@ func Validate(ctx context.Context, o assignment.Options, inputs ...*Input) Repor
 			summary.Kind = kindCompose
 		}
 		if result != nil {
+			together.add(in, result.Assignment.Containers)
 			if result.Section != nil {
 				summary.Kind = result.Section.Kind
 			}
@@ -54,6 +56,7 @@ func Validate(ctx context.Context, o assignment.Options, inputs ...*Input) Repor
 		report.Findings = append(report.Findings, problems...)
 		report.Inputs = append(report.Inputs, summary)
 	}
+	report.Findings = append(report.Findings, together.findings()...)
 	return report
 }
 

@@ -49,8 +49,7 @@ func TestValidate(t *testing.T) {
 		{"with logins alone", "x-dockhost: {registries: {}}\n", "-: no containers\n", ""},
 		{
 			"every problem at once", "services:\n  web: {imag: x}\n  db: {image: pg, port: 1}\nvolume: {}\n",
-			`-:2:3 services.web: no image: add image: with an image reference
--:2:9 services.web.imag: unknown key "imag" (did you mean "image"?)
+			`-:2:9 services.web.imag: unknown key "imag" (did you mean "image"?)
 -:3:19 services.db.port: unknown key "port" (did you mean "ports"?)
 -:4:1 volume: unknown key "volume" (did you mean "volumes"?)
 `, "",
@@ -62,9 +61,8 @@ func TestValidate(t *testing.T) {
 `, "",
 		},
 		{
-			"a misspelled section", "#cloud-config\ndockhots: {}\n", "-: no containers\n",
-			"-:2:1 dockhots: warning: unknown key (did you mean \"dockhost\"?)\n" +
-				"-: warning: the user data (text/cloud-config) has no dockhost section: nothing would run\n",
+			"a misspelled section", "#cloud-config\ndockhots: {}\n",
+			"-:2:1: unknown key \"dockhots\" (did you mean \"dockhost\"?)\n", "",
 		},
 		{
 			"containers at the top", "#cloud-config\ncontainers: {web: " + service + "}\n", "-: no containers\n",

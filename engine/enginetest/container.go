@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
 )
@@ -29,10 +30,13 @@ type box struct {
 	config   *container.Config
 	host     *container.HostConfig
 	image    Image
-	state    container.State
-	attached []net.Conn
-	signals  chan os.Signal
-	kill     context.CancelFunc
+	mounts   []container.MountPoint
+	// endpoints are the networks of the container, by name.
+	endpoints map[string]*network.EndpointSettings
+	state     container.State
+	attached  []net.Conn
+	signals   chan os.Signal
+	kill      context.CancelFunc
 	// next is closed at the container's next exit, gone when it is removed.
 	next, gone chan struct{}
 	removing   bool
@@ -109,7 +113,11 @@ func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request) {
 	id := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "container %d", s.created)))
 	s.boxes[id] = &box{
 		id: id, name: name, config: request.Config, host: request.HostConfig, image: image,
-		state: container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}), log: newJournal(),
+		mounts: s.mountVolumes(id, request.Config, request.HostConfig, image),
+		state:  container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}), log: newJournal(),
+	}
+	if request.NetworkingConfig != nil {
+		s.boxes[id].endpoints = request.NetworkingConfig.EndpointsConfig
 	}
 	answer(w, http.StatusCreated, container.CreateResponse{ID: id, Warnings: []string{}})
 }
@@ -125,6 +133,7 @@ func (s *Server) serveInspect(w http.ResponseWriter, _ *http.Request, b *box) {
 		ContainerJSONBase: &container.ContainerJSONBase{
 			ID: b.id, Name: "/" + b.name, Image: imageID(b.config.Image), State: &state, HostConfig: b.host,
 		},
+		Mounts:          b.mounts,
 		Config:          b.config,
 		NetworkSettings: &container.NetworkSettings{Networks: b.image.Networks},
 	})
@@ -141,7 +150,8 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	list := []container.Summary{}
 	for _, b := range s.boxes {
-		if (everything || b.state.Running) && wanted.MatchKVList("label", b.config.Labels) {
+		onNetwork := !wanted.Contains("network") || slices.ContainsFunc(wanted.Get("network"), func(name string) bool { return b.endpoints[name] != nil })
+		if (everything || b.state.Running) && onNetwork && wanted.MatchKVList("label", b.config.Labels) {
 			list = append(list, container.Summary{
 				ID: b.id, Names: []string{"/" + b.name}, Image: b.config.Image, ImageID: imageID(b.config.Image),
 				Labels: b.config.Labels, State: b.state.Status, Status: sentence(b.state),
@@ -170,6 +180,11 @@ func (s *Server) serveStart(w http.ResponseWriter, _ *http.Request, b *box) {
 	case b.image.StartError != "":
 		b.state.ExitCode, b.state.Error = 128, b.image.StartError
 		refuse(w, http.StatusInternalServerError, "%s", b.image.StartError)
+		return
+	}
+	if missing := s.missingNetwork(b); missing != "" {
+		b.state.ExitCode, b.state.Error = 128, "network "+missing+" not found"
+		refuse(w, http.StatusNotFound, "network %s not found", missing)
 		return
 	}
 	if code := unusable(b.config.Entrypoint); code != 0 {
@@ -280,6 +295,9 @@ func (s *Server) serveRemove(w http.ResponseWriter, r *http.Request, b *box) {
 		return
 	}
 	delete(s.boxes, b.id)
+	if volumes, _ := strconv.ParseBool(r.URL.Query().Get("v")); volumes {
+		s.unmountVolumes(b)
+	}
 	close(b.gone)
 	s.emit(b, events.ActionDestroy)
 	w.WriteHeader(http.StatusNoContent)

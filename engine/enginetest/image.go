@@ -28,6 +28,10 @@ type Image struct {
 	Exec func(p *Process, command []string, out io.Writer) int
 	// Healthcheck says that the image has a health check. Run reports its results.
 	Healthcheck bool
+	// Volumes are the paths of the image's VOLUME.
+	Volumes []string
+	// Platform is "OS/ARCHITECTURE", or "".
+	Platform string
 	// Pid is the process ID that inspect returns, 1 if it is 0.
 	Pid int
 	// Networks are the container's networks that inspect returns.
@@ -76,7 +80,15 @@ func (s *Server) serveImage(w http.ResponseWriter, r *http.Request) {
 	if image.Healthcheck {
 		config["Healthcheck"] = map[string]any{"Test": []string{"CMD", "check"}}
 	}
-	answer(w, http.StatusOK, map[string]any{"Id": imageID(ref), "Config": config, "RepoDigests": []string{repoDigest(ref)}})
+	volumes := map[string]any{}
+	for _, path := range image.Volumes {
+		volumes[path] = map[string]any{}
+	}
+	config["Volumes"] = volumes
+	system, architecture, _ := strings.Cut(image.Platform, "/")
+	answer(w, http.StatusOK, map[string]any{
+		"Id": imageID(ref), "Config": config, "RepoDigests": []string{repoDigest(ref)}, "Os": system, "Architecture": architecture,
+	})
 }
 
 // servePull answers as moby does: errors before the manifest is known are responses,

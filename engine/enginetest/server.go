@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/api/types/system"
 	"golang.org/x/sys/unix"
@@ -39,6 +40,9 @@ type Server struct {
 	listener net.Listener
 	images   map[string]Image
 	registry map[string]Image
+	// volumes are the labels of the volumes, by name.
+	volumes  map[string]map[string]string
+	networks map[string]network.Inspect
 	trouble  string
 	cut      int
 	down     bool
@@ -64,6 +68,8 @@ func NewServer(tb testing.TB) *Server {
 		socket:   filepath.Join(tb.TempDir(), "docker.sock"),
 		images:   map[string]Image{},
 		registry: map[string]Image{},
+		volumes:  map[string]map[string]string{},
+		networks: map[string]network.Inspect{},
 		restores: true,
 		runtimes: map[string]string{"runc": "runc"},
 		boxes:    map[string]*box{},
@@ -273,6 +279,11 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /exec/{id}/start", s.withExec(s.serveExecStart))
 	mux.HandleFunc("GET /exec/{id}/json", s.withExec(s.serveExecInspect))
 	mux.HandleFunc("DELETE /containers/{id}", s.withBox(s.serveRemove))
+	mux.HandleFunc("GET /volumes", s.serveVolumes)
+	mux.HandleFunc("GET /volumes/{name}", s.serveVolume)
+	mux.HandleFunc("POST /volumes/create", s.serveCreateVolume)
+	mux.HandleFunc("DELETE /volumes/{name}", s.serveRemoveVolume)
+	s.routesOfNetworks(mux)
 	mux.HandleFunc("GET /events", s.serveEvents)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)

@@ -11,7 +11,6 @@ import (
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/volume"
 )
 
 // Images lists the references of the images that the host has, sorted.
@@ -74,7 +73,7 @@ func (s *Server) routesOfStore(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /images/{ref...}", s.serveRemoveImage)
 	for path, body := range map[string]any{
 		"POST /build/prune": build.CachePruneReport{}, "POST /networks/prune": network.PruneReport{},
-		"GET /volumes": volume.ListResponse{}, "GET /system/df": types.DiskUsage{},
+		"GET /system/df": types.DiskUsage{},
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, body) })
 	}

@@ -52,7 +52,7 @@ func (s *suite) store() {
 	if _, err := s.engine.PruneNetworks(s.Context(), 10000*time.Hour); err != nil {
 		s.Errorf("PruneNetworks() = %v", err)
 	}
-	if _, err := s.engine.PruneVolumes(s.Context()); err != nil {
+	if _, err := s.engine.PruneVolumes(s.Context(), func(engine.Volume) bool { return false }); err != nil {
 		s.Errorf("PruneVolumes() = %v", err)
 	}
 }

@@ -24,9 +24,13 @@ type part struct {
 	first, line int
 }
 
-// File is the source of a tree that was read from one file.
+// maxLines is more than the lines of any file.
+const maxLines = 16 << 20
+
+// File is the source of a tree that was read from one file. More files may follow
+// with Parse.
 func File(name string) *Source {
-	return &Source{parts: []part{{file: name, first: 1, line: 1}}}
+	return &Source{parts: []part{{file: name, first: 1, line: 1}}, next: maxLines}
 }
 
 // Add appends a file whose first line is that line of the tree.

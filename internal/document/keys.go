@@ -34,6 +34,9 @@ func (k Keys) With(name string, value Keys) Keys {
 // Names returns the keys that a mapping may have, sorted.
 func (k Keys) Names() []string { return slices.Sorted(maps.Keys(k.fields)) }
 
+// Has reports whether a mapping may have a key.
+func (k Keys) Has(name string) bool { _, found := k.fields[name]; return found }
+
 // Field returns what may stand below a key of the mapping.
 func (k Keys) Field(name string) Keys { return k.fields[name] }
 
@@ -105,10 +108,17 @@ func dotted(path, name string) string {
 	return path + "." + name
 }
 
+// maxHints is how many problems a report may have before it stops to suggest
+// another key: to search for one takes a while.
+const maxHints = 200
+
 // UnknownKey notes a key that is not allowed, with the cure or with the
 // allowed key that it looks like.
 func (r *Report) UnknownKey(at Spot, name string, allowed []string, cure string) {
-	near := Nearest(name, allowed)
+	near := ""
+	if cure == "" && r.count < maxHints {
+		near = Nearest(name, allowed)
+	}
 	switch {
 	case cure != "":
 		r.Errorf(at, "cannot use %q %s", name, cure)

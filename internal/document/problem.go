@@ -56,7 +56,12 @@ type Report struct {
 	// cure returns why a key cannot be used, and what to do instead.
 	cure     func(path string) string
 	problems []noted
+	// count is the number of all problems, also of those that are left out.
+	count int
 }
+
+// maxProblems is how many problems a report has.
+const maxProblems = 1000
 
 // noted is a problem with its line in the tree, for sorting.
 type noted struct {
@@ -76,6 +81,9 @@ func NewReport(source *Source, cure func(path string) string) *Report {
 
 // Errorf notes a problem at a spot.
 func (r *Report) Errorf(at Spot, format string, args ...any) {
+	if r.count++; r.count > maxProblems {
+		return
+	}
 	line, column := at.Position()
 	file, inFile := r.source.Position(line)
 	r.problems = append(r.problems, noted{line: line, Problem: &Problem{
@@ -84,9 +92,10 @@ func (r *Report) Errorf(at Spot, format string, args ...any) {
 }
 
 // Len returns how many problems were noted.
-func (r *Report) Len() int { return len(r.problems) }
+func (r *Report) Len() int { return r.count }
 
-// Err returns everything that was noted as Problems, sorted, or nil.
+// Err returns what was noted as Problems, sorted, or nil. If there are very many,
+// the last one says how many are left out.
 func (r *Report) Err() error {
 	if len(r.problems) == 0 {
 		return nil
@@ -99,6 +108,11 @@ func (r *Report) Err() error {
 		if len(problems) == 0 || *problems[len(problems)-1] != *p.Problem {
 			problems = append(problems, p.Problem)
 		}
+	}
+	if more := r.count - len(r.problems); more > 0 {
+		last := *problems[len(problems)-1]
+		last.Path, last.Message = "", fmt.Sprintf("there are %d more problems, which are not listed", more)
+		problems = append(problems, &last)
 	}
 	return problems
 }

@@ -80,9 +80,11 @@ func (s Spot) Fields() iter.Seq2[string, Spot] {
 // Field returns a value of a mapping. The Spot of a missing key is not present
 // and has the position of the mapping.
 func (s Spot) Field(name string) Spot {
-	for key, value := range s.Fields() {
-		if key == name {
-			return value
+	if s.IsMapping() {
+		for i := 0; i+1 < len(s.Node.Content); i += 2 {
+			if key := s.Node.Content[i]; key.Value == name {
+				return Spot{Path: Join(s.Path, name), Key: key, Node: s.Node.Content[i+1]}
+			}
 		}
 	}
 	key := s.Key

@@ -22,30 +22,37 @@ type service = types.ServiceConfig
 // real name might be one that compose-go refuses, and messages do not need it.
 const alone = "service"
 
-// loadAll loads all services with compose-go at once. If compose-go refuses one,
-// each is loaded alone to find the problems.
+// loadAll loads the services with compose-go: at once, or in parts to find those
+// that compose-go refuses. Their problems are reported.
 func loadAll(declared []*declaration) {
+	refused := bisect(len(declared), maxRefusals, func(first, last int) bool { return loadTogether(declared[first:last]) })
+	for _, i := range refused {
+		declared[i].loadAlone()
+	}
+}
+
+// loadTogether loads services at once, and reports whether compose-go accepts them.
+func loadTogether(declared []*declaration) bool {
 	all := make(map[string]any, len(declared))
 	for i, d := range declared {
-		all[alone+strconv.Itoa(i)] = d.plain(d.at)
+		all[alone+strconv.Itoa(i)] = d.plain(d.loadable())
 	}
 	loaded, err := load(all)
+	if err != nil {
+		return false
+	}
 	for i, d := range declared {
-		if err != nil {
-			d.loadAlone()
-			continue
-		}
 		d.service = loaded[alone+strconv.Itoa(i)]
 	}
+	return true
 }
 
 // loadAlone loads one service. It reports the parts that compose-go refuses, and
 // leaves them out so that the rest can be checked too.
 func (d *declaration) loadAlone() {
-	if d.try(d.at) {
+	if d.try(d.loadable()) {
 		return
 	}
-	d.refused = map[*yaml.Node]bool{}
 	var wrong []spot
 	for name, value := range d.at.Fields() {
 		refusals := d.refusals(value, func(v any) map[string]any {
@@ -66,8 +73,40 @@ func (d *declaration) loadAlone() {
 		}
 		d.try(spot{Node: d.prune(d.at.Node, true)})
 	}
-	d.noImage = d.refused[d.field("image").Node] && d.field("image").Present()
+	d.noImage = d.noImage || d.refused[d.field("image").Node] && d.field("image").Present()
 	d.at.Node = d.prune(d.at.Node, false)
+}
+
+// forgetUnfilled leaves out the values with a variable that has no value. at is the
+// service with all its keys, which may explain why it has no image.
+func (d *declaration) forgetUnfilled(at spot) {
+	d.refused = d.unfilled
+	check := d.field("healthcheck")
+	for _, word := range check.Field("test").Items() {
+		if d.refused[word.Node] { // the rest is no command
+			d.refused[check.Node] = true
+		}
+	}
+	image := d.field("image")
+	d.noImage = image.Present() && d.refused[image.Node]
+	if !image.Present() {
+		d.noImage = d.sources.notExtended[at.Node]
+		for name := range at.Fields() {
+			explains := name == "extends" || name == "build" || name == "provider" || document.Nearest(name, []string{"image"}) != ""
+			d.noImage = d.noImage || explains
+		}
+	}
+	if len(d.refused) > 0 {
+		d.at.Node = d.prune(d.at.Node, false)
+	}
+}
+
+// loadable returns the service without what was refused.
+func (d *declaration) loadable() spot {
+	if len(d.refused) == 0 {
+		return d.at
+	}
+	return spot{Node: d.prune(d.at.Node, true)}
 }
 
 // prune returns a tree without the parts that compose-go refused. With items it
@@ -109,31 +148,37 @@ var errPanicked = errors.New("a form that Compose does not know")
 
 // load loads services with compose-go, without files, variables or networks of
 // the host, and without the parts of a project. It changes its argument.
-func load(services map[string]any) (loaded types.Services, err error) {
+func load(services map[string]any) (types.Services, error) {
+	if len(services) == 0 {
+		return nil, nil
+	}
+	loaded, err := loadProject(map[string]any{"services": services})
+	if err != nil {
+		return nil, err
+	}
+	return loaded.Services, nil
+}
+
+// loadProject is load for any sections of a Compose file.
+func loadProject(sections map[string]any) (loaded *types.Project, err error) {
 	defer func() {
 		if recover() != nil {
 			loaded, err = nil, errPanicked
 		}
 	}()
-	if len(services) == 0 {
-		return nil, nil
-	}
 	details := types.ConfigDetails{
 		WorkingDir:  "/",
-		ConfigFiles: []types.ConfigFile{{Filename: "-", Config: map[string]any{"services": services}}},
+		ConfigFiles: []types.ConfigFile{{Filename: "-", Config: sections}},
 		Environment: types.Mapping{},
 	}
-	project, err := loader.LoadWithContext(context.Background(), details, func(o *loader.Options) {
+	return loader.LoadWithContext(context.Background(), details, func(o *loader.Options) {
 		o.SetProjectName("dockhost", true)
 		o.ResolvePaths = false
+		o.Profiles = []string{"*"} // otherwise services with profiles are missing
 		o.SkipNormalization, o.SkipConsistencyCheck = true, true
 		o.SkipInclude, o.SkipExtends = true, true
 		o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
 	})
-	if err != nil {
-		return nil, err
-	}
-	return project.Services, nil
 }
 
 // refusal is a part of a service that compose-go refuses.
@@ -145,17 +190,13 @@ type refusal struct {
 // refusals returns the smallest parts of a value that compose-go refuses. wrap
 // puts a value into an otherwise valid service.
 func (d *declaration) refusals(at spot, wrap func(any) map[string]any) []refusal {
-	_, err := load(map[string]any{alone: wrap(plain(at.Node, true))})
+	_, err := load(map[string]any{alone: wrap(plain(d.prune(at.Node, true), true))})
 	if err == nil {
 		return nil
 	}
 	parts := d.refusedItems(at, wrap)
 	if divisible(at.Path[len(d.at.Path):]) {
-		for name, value := range at.Fields() {
-			parts = append(parts, d.refusals(value, func(v any) map[string]any {
-				return wrap(map[string]any{name: v})
-			})...)
-		}
+		parts = append(parts, d.refusedFields(at, wrap)...)
 	}
 	if len(parts) == 0 {
 		return []refusal{{at, err}}
@@ -169,11 +210,49 @@ func (d *declaration) refusedItems(at spot, wrap func(any) map[string]any) []ref
 	if _, err := load(map[string]any{alone: wrap([]any{})}); err != nil {
 		return nil
 	}
-	var parts []refusal
+	var items []spot
 	for _, item := range at.Items() {
-		if _, err := load(map[string]any{alone: wrap([]any{plain(item.Node, true)})}); err != nil {
-			parts = append(parts, refusal{item, err})
+		if !d.refused[item.Node] {
+			items = append(items, item)
 		}
+	}
+	accepts := func(items []spot) error {
+		list := make([]any, len(items))
+		for i, item := range items {
+			list[i] = plain(d.prune(item.Node, true), true)
+		}
+		_, err := load(map[string]any{alone: wrap(list)})
+		return err
+	}
+	var parts []refusal
+	for _, i := range bisect(len(items), maxRefusals, func(first, last int) bool { return accepts(items[first:last]) == nil }) {
+		parts = append(parts, refusal{items[i], accepts(items[i : i+1])})
+	}
+	return parts
+}
+
+// refusedFields returns the parts of a mapping that compose-go refuses.
+func (d *declaration) refusedFields(at spot, wrap func(any) map[string]any) []refusal {
+	var names []string
+	var values []spot
+	for name, value := range at.Fields() {
+		if !d.refused[value.Node] {
+			names, values = append(names, name), append(values, value)
+		}
+	}
+	accepts := func(first, last int) bool {
+		mapping := make(map[string]any, last-first)
+		for i := first; i < last; i++ {
+			mapping[names[i]] = plain(d.prune(values[i].Node, true), true)
+		}
+		_, err := load(map[string]any{alone: wrap(mapping)})
+		return err == nil
+	}
+	var parts []refusal
+	for _, i := range bisect(len(names), maxRefusals, accepts) {
+		parts = append(parts, d.refusals(values[i], func(v any) map[string]any {
+			return wrap(map[string]any{names[i]: v})
+		})...)
 	}
 	return parts
 }
@@ -181,7 +260,7 @@ func (d *declaration) refusedItems(at spot, wrap func(any) map[string]any) []ref
 // divisible reports whether the entries of a mapping are valid one by one.
 func divisible(path string) bool {
 	switch strings.TrimPrefix(path, ".") {
-	case "annotations", "depends_on", "deploy", "deploy.resources", "deploy.resources.limits", "deploy.resources.reservations",
+	case "annotations", "depends_on", "deploy", "deploy.restart_policy", "deploy.resources", "deploy.resources.limits", "deploy.resources.reservations",
 		"environment", "extra_hosts", "healthcheck", "labels", "logging", "logging.options", "sysctls", "ulimits":
 		return true
 	}
@@ -202,8 +281,10 @@ func (f refusal) sentence(key string) string {
 		return "not a command: write a string or a list of strings"
 	case "image":
 		return "no image: write an image reference"
+	case "networks":
+		return "not networks: write a list of names, or NAME: with aliases:, ipv4_address: and the like below it"
 	case "pull_policy":
-		return "unknown policy: use missing, always or never"
+		return "unknown policy: use missing, always, never, daily, weekly or every_TIME such as every_12h"
 	case "oom_score_adj":
 		return "not a score: write a number from -1000 to 1000"
 	case "ulimits":

@@ -27,13 +27,21 @@ func (d *declaration) container() spec.Container {
 		PullPolicy: d.pullPolicy(),
 		Runtime:    d.runtime(),
 		EnvFiles:   d.envFiles(),
+		Files:      d.files(),
 		Config:     d.config(),
 		HostConfig: d.hostConfig(),
 	}
 	c.Config.ExposedPorts, c.HostConfig.PortBindings = d.ports()
-	c.Networking = networking(c.HostConfig.NetworkMode)
+	c.Config.ExposedPorts = d.expose(c.Config.ExposedPorts)
+	c.PostStart, c.PreStop = d.hooks("post_start", d.service.PostStart), d.hooks("pre_stop", d.service.PreStop)
+	d.linkVolumes()
+	c.ContainerName = d.containerName()
+	c.Networking, c.Networks = d.networking(c.HostConfig.NetworkMode)
+	c.Volumes = d.volumesUsed
 	c.DependsOn = d.dependsOn()
 	d.applyRestart(&c)
+	d.checkDeploy()
+	d.applyRestartPolicy(&c)
 	d.applyDockhost(&c)
 	d.applyGPU(&c)
 	return c
@@ -74,7 +82,10 @@ func (d *declaration) pullPolicy() spec.PullPolicy {
 	case "never":
 		return spec.PullNever
 	default:
-		d.Errorf(d.field("pull_policy"), "cannot use %q: use missing, always or never", document.Shorten(policy))
+		if _, found := spec.PullPolicy(policy).Interval(); found {
+			return spec.PullPolicy(policy)
+		}
+		d.Errorf(d.field("pull_policy"), "cannot use %q: use missing, always, never, daily, weekly or every_TIME such as every_12h", document.Shorten(policy))
 		return spec.PullMissing
 	}
 }

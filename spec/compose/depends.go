@@ -2,7 +2,6 @@ package compose
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/dockhost/dockhost/internal/document"
 
@@ -17,43 +16,106 @@ type link struct {
 	joined bool
 	// optional is true when the other container need not be declared here.
 	optional bool
+	// condition and restart are Compose's.
+	condition spec.Condition
+	restart   bool
 }
 
 // dependsOn returns the containers in depends_on and those whose namespaces are
-// joined. All of Compose's conditions mean "ready" here, because a container's
-// unit is active only when the container is ready by its own notify mode.
+// joined.
 func (d *declaration) dependsOn() []spec.Dependency {
 	at := d.field("depends_on")
 	for item := range d.items("depends_on") {
 		d.links = append(d.links, link{at: item, name: item.Text()})
 	}
 	for name, value := range at.Fields() {
-		d.links = append(d.links, link{at: value, name: name, optional: d.optionalDependency(value)})
+		l := link{at: value, name: name, optional: value.Field("required").Text() == "false", restart: value.Field("restart").Text() == "true"}
+		if condition := spec.Condition(value.Field("condition").Text()); condition == spec.ConditionHealthy || condition == spec.ConditionCompleted {
+			l.condition = condition
+		}
+		d.links = append(d.links, l)
 	}
 	var dependencies []spec.Dependency
+	known := map[string]int{}
 	for _, l := range d.links {
-		i := slices.IndexFunc(dependencies, func(known spec.Dependency) bool { return known.Name == l.name })
+		i, isKnown := known[l.name]
 		switch {
 		case l.optional && !d.declared[l.name]: // dockhost does not start it
-		case i >= 0:
-			dependencies[i].Joined = dependencies[i].Joined || l.joined
+		case isKnown:
+			first := &dependencies[i]
+			first.Joined, first.Restart = first.Joined || l.joined, first.Restart || l.restart
+			if l.condition != spec.ConditionReady {
+				first.Condition = l.condition
+			}
 		default:
-			dependencies = append(dependencies, spec.Dependency{Name: l.name, Joined: l.joined})
+			known[l.name] = len(dependencies)
+			dependencies = append(dependencies, spec.Dependency{
+				Name: l.name, Joined: l.joined, Condition: l.condition, Restart: l.restart, Optional: l.optional && !l.joined,
+			})
 		}
 	}
 	return dependencies
 }
 
-// optionalDependency reports whether the long form makes the other container
-// optional.
-func (d *declaration) optionalDependency(at spot) bool {
-	if condition := at.Field("condition"); condition.Text() == "service_completed_successfully" {
-		d.Errorf(condition, "cannot wait for a container to end successfully: use service_started or service_healthy")
+// applyConditions changes the containers that others wait for: one that must be
+// healthy is ready when its health check passes, and the unit of one that must
+// complete stays active after its end.
+func (r *report) applyConditions(declared []*declaration, containers []spec.Container) {
+	byName := make(map[string]int, len(declared))
+	for i, d := range declared {
+		byName[d.name] = i
 	}
-	if restart := at.Field("restart"); restart.Text() == "true" {
-		d.Errorf(restart, "cannot be set here: set PartOf in x-dockhost.unit.Unit")
+	for _, d := range declared {
+		for _, l := range d.links {
+			i, found := byName[l.name]
+			if !found {
+				continue
+			}
+			switch l.condition {
+			case spec.ConditionHealthy:
+				r.waitForHealth(l, declared[i], &containers[i])
+			case spec.ConditionCompleted:
+				r.waitForEnd(l, declared[i], &containers[i])
+			case spec.ConditionReady:
+			}
+		}
 	}
-	return at.Field("required").Text() == "false"
+}
+
+// waitForHealth has a container be ready once it is healthy, unless its own notify
+// says when it is ready.
+func (r *report) waitForHealth(l link, other *declaration, c *spec.Container) {
+	own := other.dockhost.Field("notify").Present()
+	switch {
+	case own && c.Notify == spec.NotifyOff:
+		r.Errorf(l.at, "cannot wait for the health of %q: it has notify: off", document.Shorten(l.name))
+	case own:
+	case !hasHealthcheck(c.Config):
+		r.Errorf(l.at, "cannot wait for the health of %q: its health check is disabled", document.Shorten(l.name))
+	default:
+		c.Notify = spec.NotifyHealthy
+	}
+}
+
+// waitForEnd has the unit of a container stay active after its end.
+func (r *report) waitForEnd(l link, other *declaration, c *spec.Container) {
+	notify := other.dockhost.Field("notify")
+	switch {
+	case c.Restart == "always":
+		r.Errorf(l.at, "cannot wait until %q has ended: it is always restarted (set its restart to \"no\" or on-failure)", document.Shorten(l.name))
+	case l.joined:
+		r.Errorf(l.at, "cannot wait until %q has ended and use its namespaces", document.Shorten(l.name))
+	case notify.Present() && c.Notify != spec.NotifyStarted:
+		r.Errorf(l.at, "cannot wait until %q has ended: it has a notify of its own", document.Shorten(l.name))
+	case c.Reload != nil:
+		r.Errorf(l.at, "cannot wait until %q has ended: it has a reload", document.Shorten(l.name))
+	case c.Notify != spec.NotifyStarted:
+		r.Errorf(l.at, "cannot wait until %q has ended: others wait until it is healthy", document.Shorten(l.name))
+	}
+	c.Completes = true
+	if c.Restart == "" {
+		c.Restart = "on-failure"
+	}
 }
 
 // checkLinks reports missing containers and circles.
@@ -64,14 +126,17 @@ func (r *report) checkLinks(declared []*declaration) {
 		byName[d.name] = d
 		names = append(names, d.name)
 	}
+	hints := 0
 	for _, d := range declared {
 		for _, l := range d.links {
-			if byName[l.name] != nil || l.optional {
+			if d.declared[l.name] || l.optional {
 				continue
 			}
 			hint := ""
-			if near := document.Nearest(l.name, names); near != "" {
-				hint = " (did you mean \"" + near + "\"?)"
+			if hints++; hints <= maxHints {
+				if near := document.Nearest(l.name, names); near != "" {
+					hint = " (did you mean \"" + near + "\"?)"
+				}
 			}
 			r.Errorf(l.at, "no container %q is declared here%s", document.Shorten(l.name), hint)
 		}
@@ -104,8 +169,8 @@ func (w *walker) visit(d *declaration, trail []string) {
 		switch {
 		case next == nil || w.state[l.name] == walked:
 		case w.state[l.name] == walking:
-			circle := append(slices.Clone(trail[slices.Index(trail, l.name):]), l.name)
-			w.Errorf(l.at, "these containers wait for each other in a circle: %s", strings.Join(circle, " -> "))
+			names := append(slices.Clone(trail[slices.Index(trail, l.name):]), l.name)
+			w.Errorf(l.at, "these containers wait for each other in a circle: %s", circle(names))
 		default:
 			w.visit(next, trail)
 		}

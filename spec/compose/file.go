@@ -8,13 +8,16 @@ import (
 )
 
 // ParseFile converts a Compose file to an assignment. Each service is a
-// container; x-dockhost.registries has the logins. A nil node is an empty file.
-// The error is a [document.Problems].
-func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
+// container; x-dockhost.registries has the logins. project is the name of the
+// project unless the file has one, such as [ProjectName]. A nil node is an empty
+// file. The file may name other files in its directory. The error is a
+// [document.Problems].
+func ParseFile(source *document.Source, node *yaml.Node, project string, dir Directory) (*spec.Assignment, error) {
 	r := newReport(source)
 	assignment := &spec.Assignment{Containers: []spec.Container{}}
 	top := spot{Node: node}
 	if node != nil {
+		r.resolveTags(node)
 		top.Node = r.Resolve(top)
 	}
 	if top.Node == nil || top.IsNull() {
@@ -24,16 +27,18 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 		r.Errorf(top, "not a Compose file: write services: and NAME: below it, indented")
 		return nil, r.Err()
 	}
+	top = r.assemble(source, top, project, dir)
+	r.define(top.Field("secrets"), top.Field("configs"), top.Field("x-dockhost").Field("profiles"))
+	r.project = r.readProject(top, project)
 	for name, section := range top.Fields() {
 		switch name {
 		case "services":
 			assignment.Containers = r.containers(section)
 		case "x-dockhost":
-			r.Check(section, document.Only("registries"))
+			r.Check(section, document.Only("profiles", "registries"))
 			assignment.Registries = r.registries(section.Field("registries"))
-		case "name", "version": // the project's name and the old format version
-		case "volumes":
-			r.namedVolumes(section)
+		case "secrets", "configs": // were read before
+		case "name", "networks", "version", "volumes": // of the project, and the old format version
 		default:
 			r.topLevelKey(section, name)
 		}
@@ -41,6 +46,8 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
+	assignment.Warnings = r.sources.warnings
+	giveCredentials(assignment)
 	return assignment, nil
 }
 
@@ -48,26 +55,11 @@ func ParseFile(source *document.Source, node *yaml.Node) (*spec.Assignment, erro
 func (r *report) topLevelKey(at spot, name string) {
 	switch {
 	case len(name) > 2 && name[:2] == "x-":
-	case name == "networks":
-		r.Errorf(at, "cannot use %q on a single host: create the network with docker network create, and set network_mode to its name", name)
-	case name == "secrets", name == "configs":
-		r.Errorf(at, "cannot use %q on a single host: mount a file of the host with volumes", name)
-	case name == "include":
-		r.Errorf(at, "cannot use %q on a single host: put the other file into the directory too", name)
+	case name == "models":
+		r.Errorf(at, "cannot use %q on a single host: run the model in a container of its own", name)
 	case name == "containers", name == "dockhost":
 		r.Errorf(at, "unknown key %q: in a Compose file, write services:", name)
 	default:
-		r.UnknownKey(at, name, []string{"services", "volumes", "x-dockhost"}, "")
-	}
-}
-
-// namedVolumes accepts volumes without settings: Docker creates these when they
-// are first used. A volume with settings must be created before that.
-func (r *report) namedVolumes(section spot) {
-	for name, at := range section.Fields() {
-		empty := at.IsNull() || at.IsMapping() && len(at.Node.Content) == 0
-		if !empty {
-			r.Errorf(at, "cannot use settings of a volume on a single host: create the volume with docker volume create %s, and leave the settings out", document.Shorten(name))
-		}
+		r.UnknownKey(at, name, []string{"configs", "include", "name", "networks", "secrets", "services", "volumes", "x-dockhost"}, "")
 	}
 }

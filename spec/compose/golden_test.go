@@ -73,7 +73,7 @@ func golden(t *testing.T, path, got string) {
 // TestGood compares each good source with its golden assignment. It also reads the
 // JSON back, as the agent does with a stored assignment.
 func TestGood(t *testing.T) {
-	for path, text := range sources(t, "good") {
+	for path, text := range examples(t, "good") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			assignment, err := parse(t, text)
 			if err != nil {
@@ -152,7 +152,7 @@ func prune(value any) any {
 
 // TestBad compares the problems of each bad source with the golden ones.
 func TestBad(t *testing.T) {
-	for path, text := range sources(t, "bad") {
+	for path, text := range examples(t, "bad") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			if !strings.Contains(text, canary) {
 				t.Fatalf("no secret %q in it", canary)
@@ -169,7 +169,7 @@ func TestBad(t *testing.T) {
 	}
 }
 
-func sources(t *testing.T, dir string) map[string]string {
+func examples(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("testdata", dir, "*.yaml"))
 	if err != nil || len(paths) == 0 {

@@ -2,35 +2,52 @@ package compose
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/dockhost/dockhost/internal/document"
 )
 
-// errVariable is the error for a variable without a default.
+// errVariable is the error for a variable without a value in user data.
 var errVariable = errors.New("a host has no values for variables: write $$ for a literal $, or ${NAME:-default}")
 
+// errNotInFile is the error for a variable without a value in a Compose file.
+var errNotInFile = errors.New("the file .env beside the Compose file has no value for this variable: add it there, write $$ for a literal $, or ${NAME:-default}")
+
+// variables are those of the file .env. They are nil in user data, where no variable
+// has a value.
+type variables map[string]string
+
+func (v variables) missing() error {
+	if v == nil {
+		return errVariable
+	}
+	return errNotInFile
+}
+
 // interpolate replaces variables in the values of a resolved tree, in place, by
-// Compose's rules. On a host no variable has a value, so every variable needs a
-// default. The problem does not name the variable, because it may be a part of a
-// password.
-func (r *report) interpolate(at spot) {
+// Compose's rules. A variable without a value needs a default. The problem does not
+// name the variable, because it may be a part of a password.
+func (r *report) interpolate(at spot, vars variables) {
 	switch {
 	case at.IsScalar() && at.Node.Tag == "!!str" && strings.Contains(at.Node.Value, "$"):
-		value, err := substitute(at.Node.Value)
+		value, err := vars.substitute(at.Node.Value)
 		if err != nil {
 			r.Errorf(at, "%v", err)
+			r.unfilled[at.Node] = true
 			return
 		}
 		at.Node.Value = value
 	case at.IsMapping():
 		for _, value := range at.Fields() {
-			r.interpolate(value)
+			r.interpolate(value, vars)
 		}
 	case at.IsList():
 		for _, item := range at.Items() {
-			r.interpolate(item)
+			r.interpolate(item, vars)
 		}
 	}
 }
@@ -41,11 +58,10 @@ var (
 	modifier = regexp.MustCompile(`^(:?[-+?])`)
 )
 
-// substitute replaces the variables in a value: "$$" becomes "$",
-// "${NAME:-default}" and "${NAME-default}" become the default, "${NAME:+other}"
-// and "${NAME+other}" become empty. Any other "$" stays
+// substitute replaces the variables in a value: "$$" becomes "$". Any other "$" that
+// begins no variable stays
 // (https://docs.docker.com/reference/compose-file/interpolation/).
-func substitute(value string) (string, error) {
+func (v variables) substitute(value string) (string, error) {
 	var out strings.Builder
 	for {
 		before, rest, found := strings.Cut(value, "$")
@@ -57,13 +73,19 @@ func substitute(value string) (string, error) {
 			out.WriteByte('$')
 			value = rest[1:]
 		case variable.MatchString(rest):
-			return "", errVariable
+			name := variable.FindString(rest)
+			filled, set := v[name]
+			if !set {
+				return "", v.missing()
+			}
+			out.WriteString(filled)
+			value = rest[len(name):]
 		case strings.HasPrefix(rest, "{"):
 			end := closing(rest)
 			if end < 0 {
-				return "", errVariable
+				return "", v.missing()
 			}
-			filled, err := braced(rest[1:end])
+			filled, err := v.braced(rest[1:end])
 			if err != nil {
 				return "", err
 			}
@@ -94,20 +116,41 @@ func closing(s string) int {
 }
 
 // braced returns the value of "${expression}".
-func braced(expression string) (string, error) {
+func (v variables) braced(expression string) (string, error) {
 	name := variable.FindString(expression)
 	operator := modifier.FindString(expression[len(name):])
-	if name == "" || operator == "" {
-		return "", errVariable
+	value, set := v[name]
+	if strings.HasPrefix(operator, ":") {
+		set = set && value != ""
+	}
+	rest := expression[len(name)+len(operator):]
+	switch {
+	case name == "":
+		return "", v.missing()
+	case operator == "" && rest == "" && set:
+		return value, nil
+	case operator == "":
+		return "", v.missing()
 	}
 	switch operator[len(operator)-1] {
 	case '-':
-		return substitute(expression[len(name)+len(operator):])
+		if set {
+			return value, nil
+		}
+		return v.substitute(rest)
 	case '+':
+		if set {
+			return v.substitute(rest)
+		}
 		return "", nil
-	default:
-		return "", errVariable
 	}
+	if set {
+		return value, nil
+	}
+	if v != nil && rest != "" {
+		return "", fmt.Errorf("the file .env beside the Compose file must set this variable: %s", document.Shorten(rest))
+	}
+	return "", v.missing()
 }
 
 // isText reports whether a scalar is a string, rather than a number or a

@@ -35,7 +35,7 @@ func TestSubstitute(t *testing.T) {
 		{in: "${A:b}", bad: true},
 	}
 	for _, tt := range tests {
-		got, err := substitute(tt.in)
+		got, err := variables(nil).substitute(tt.in)
 		if got != tt.want && err == nil || (err != nil) != tt.bad {
 			t.Errorf("substitute(%q) = %q, %v, want %q, error %v", tt.in, got, err, tt.want, tt.bad)
 		}

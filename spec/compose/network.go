@@ -34,16 +34,31 @@ func engineMode(mode string) string {
 	return mode
 }
 
+// engineMode is [engineMode] with the name that the service's container has in
+// Docker.
+func (d *declaration) engineMode(mode string) string {
+	if name, found := strings.CutPrefix(mode, servicePrefix); found {
+		if name := d.project.containerNames[name]; name != "" {
+			return containerPrefix + name
+		}
+	}
+	return engineMode(mode)
+}
+
 // applyNamespaces sets the container's namespaces.
 func (d *declaration) applyNamespaces(host *container.HostConfig) {
 	s := &d.service
-	host.NetworkMode = container.NetworkMode(engineMode(s.NetworkMode))
-	host.IpcMode = container.IpcMode(engineMode(s.Ipc))
-	host.PidMode = container.PidMode(engineMode(s.Pid))
+	host.NetworkMode = container.NetworkMode(d.engineMode(s.NetworkMode))
+	host.IpcMode = container.IpcMode(d.engineMode(s.Ipc))
+	host.PidMode = container.PidMode(d.engineMode(s.Pid))
 	host.UTSMode = container.UTSMode(s.Uts)
 	host.UsernsMode = container.UsernsMode(s.UserNSMode)
 	host.CgroupnsMode = container.CgroupnsMode(s.Cgroup)
-	if host.NetworkMode == "" {
+	switch {
+	case host.NetworkMode != "":
+	case len(d.endpoints) > 0:
+		host.NetworkMode = container.NetworkMode(d.endpoints[0].network.Name)
+	default:
 		host.NetworkMode = network.NetworkDefault
 	}
 	d.checkNamespace("ipc", s.Ipc, host.IpcMode.Valid(), "private, shareable, host, none, container:NAME or service:NAME")
@@ -67,6 +82,14 @@ func (d *declaration) linkNamespace(key, mode string) {
 	name := joined(mode)
 	if name == "" {
 		return
+	}
+	if strings.HasPrefix(mode, containerPrefix) {
+		for service, container := range d.project.containerNames {
+			if container == name {
+				name = service
+				break
+			}
+		}
 	}
 	d.links = append(d.links, link{
 		at: d.field(key), name: name, joined: true,
@@ -96,17 +119,6 @@ func (d *declaration) checkNetwork(mode container.NetworkMode) {
 		if field := d.field(key); field.Present() && !field.IsNull() {
 			d.Errorf(field, "cannot be set with network_mode: %s: set it in that container", document.Shorten(s.NetworkMode))
 		}
-	}
-}
-
-// networking returns the endpoint in a user-defined network, or nil if
-// HostConfig.NetworkMode is enough.
-func networking(mode container.NetworkMode) *network.NetworkingConfig {
-	if !mode.IsUserDefined() {
-		return nil
-	}
-	return &network.NetworkingConfig{
-		EndpointsConfig: map[string]*network.EndpointSettings{mode.NetworkName(): {}},
 	}
 }
 

@@ -32,8 +32,12 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 		r.Errorf(top, "not a mapping: write containers: below dockhost:, indented")
 		return nil, r.Err()
 	}
+	r.define(top.Field("secrets"), top.Field("configs"), top.Field("profiles"))
+	r.project = r.readProject(top, "")
 	for name, section := range top.Fields() {
 		switch name {
+		case "configs", "profiles", "secrets": // were read before
+		case "name", "volumes", "networks": // of the project
 		case "containers":
 			assignment.Containers = r.containers(section)
 		case "registries":
@@ -41,12 +45,13 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 		case "housekeeping":
 			assignment.Housekeeping = housekeeping.Parse(r.Report, section)
 		default:
-			r.UnknownKey(section, name, []string{"containers", "housekeeping", "registries"}, "")
+			r.UnknownKey(section, name, []string{"configs", "containers", "housekeeping", "name", "networks", "profiles", "registries", "secrets", "volumes"}, "")
 		}
 	}
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
+	assignment.Warnings = r.sources.warnings
 	giveCredentials(assignment)
 	return assignment, nil
 }
@@ -63,16 +68,25 @@ type declaration struct {
 	service service
 	// refused has the parts that compose-go refuses.
 	refused map[*yaml.Node]bool
-	// noImage is true when compose-go refused the image, which was reported.
+	// noImage is true when the lack of an image was reported, or has a reason that
+	// was.
 	noImage bool
 	// declared has the names of all containers in the source.
 	declared map[string]bool
 	// links are the containers that this one needs.
 	links []link
+	// volumesFrom are the services whose volumes the container has, too.
+	volumesFrom []volumesFrom
 	// gpu has the settings in x-dockhost.gpu, or is nil.
 	gpu *spec.GPUOptions
 	// deviceSpots are the places of the device requests to Docker.
 	deviceSpots []spot
+	// entries has the items of lists that compose-go accepts, by key.
+	entries map[string][]spot
+	// endpoints are the networks of the container, the main one first.
+	endpoints []endpoint
+	// volumesUsed are the named volumes that the container mounts.
+	volumesUsed []spec.Volume
 	// published are the host ports that the container uses.
 	published []published
 }
@@ -87,15 +101,23 @@ func (r *report) containers(section spot) []spec.Container {
 		r.Errorf(section, "not a mapping: write NAME: below it, and a Compose service below that")
 		return nil
 	}
+	if !r.withinContainers(section) {
+		return nil
+	}
 	declared := r.declare(section)
 	loadAll(declared)
+	r.project.join(declared)
 	containers := make([]spec.Container, 0, len(declared))
 	for _, d := range declared {
 		containers = append(containers, d.container())
 	}
+	declared, containers = r.active(declared, containers)
 	r.checkLinks(declared)
+	r.applyConditions(declared, containers)
 	r.checkPorts(declared)
+	r.checkContainerNames(declared)
 	r.checkMounts(declared, containers)
+	applyVolumesFrom(declared, containers)
 	slices.SortFunc(containers, func(a, b spec.Container) int { return cmp.Compare(a.Name, b.Name) })
 	return containers
 }
@@ -112,11 +134,16 @@ func (r *report) declare(section spot) []*declaration {
 			r.Errorf(at, "not a Compose service: write image: below it, indented")
 			continue
 		}
-		names[name] = true
-		d := &declaration{report: r, name: name, declared: names, dockhost: at.Field("x-dockhost")}
+		names[name] = r.isActive(at)
+		d := &declaration{report: r, name: name, declared: names, dockhost: at.Field("x-dockhost"), entries: map[string][]spot{}}
 		d.at = r.Check(at, serviceKeys())
-		r.interpolate(d.at)
-		declared = append(declared, d)
+		if !r.sources.inFile {
+			r.interpolate(d.at, nil)
+		}
+		d.forgetUnfilled(at)
+		if d.withinLimits() {
+			declared = append(declared, d)
+		}
 	}
 	return declared
 }
@@ -138,7 +165,11 @@ func (d *declaration) items(name string) iter.Seq[spot] {
 // entry returns the place of the i-th of count values. If compose-go converted
 // the list to another number of values, that is the list itself.
 func (d *declaration) entry(name string, i, count int) spot {
-	items := slices.Collect(d.items(name))
+	items, found := d.entries[name]
+	if !found {
+		items = slices.Collect(d.items(name))
+		d.entries[name] = items
+	}
 	if len(items) != count {
 		return d.field(name)
 	}

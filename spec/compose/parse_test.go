@@ -83,7 +83,7 @@ func TestOddValues(t *testing.T) {
 			if (assignment == nil) == (err == nil) {
 				t.Errorf("Parse(%s) = %v, %v, want one of them", text, assignment, err)
 			}
-			if assignment != nil {
+			if assignment != nil && len(assignment.Containers) > 0 {
 				assignment.Containers[0].Hash()
 			}
 		}

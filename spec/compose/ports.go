@@ -138,37 +138,3 @@ func sentenceFor(text string) string {
 	}
 	return "cannot use " + strconv.Quote(document.Shorten(text)) + " as a port: write [[HOST_IP:]HOST_PORT:]CONTAINER_PORT[/udp]"
 }
-
-// checkPorts reports host ports that are published twice.
-func (r *report) checkPorts(declared []*declaration) {
-	type taken struct {
-		published
-		by string
-	}
-	var all []taken
-	for _, d := range declared {
-		for _, p := range d.published {
-			for _, earlier := range all {
-				if earlier.protocol == p.protocol && earlier.port == p.port && overlap(earlier.ip, p.ip) {
-					r.Errorf(p.at, "port %d/%s of the host is already used by container %q", p.port, p.protocol, earlier.by)
-					break
-				}
-			}
-			all = append(all, taken{p, d.name})
-		}
-	}
-}
-
-// overlap reports whether two addresses of the host overlap. "" is every address;
-// "0.0.0.0" and "::" are every address of their family.
-func overlap(a, b string) bool {
-	if a == "" || b == "" {
-		return true
-	}
-	left, errLeft := netip.ParseAddr(a)
-	right, errRight := netip.ParseAddr(b)
-	if errLeft != nil || errRight != nil || left.Unmap().Is4() != right.Unmap().Is4() {
-		return false
-	}
-	return left == right || left.IsUnspecified() || right.IsUnspecified()
-}

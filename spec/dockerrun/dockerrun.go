@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/docker/cli/opts"
 	"github.com/spf13/pflag"
@@ -32,9 +33,21 @@ type Options struct {
 	Host string
 	// ConfigDir is the directory of config.json; "" means no proxies.
 	ConfigDir string
-	// Environ is the unit's environment, NAME=VALUE. Only systemd-docker's --env
-	// uses it.
+	// Environ is the unit's environment, NAME=VALUE, and Account the user that runs
+	// the unit. Only systemd-docker's --env uses them.
 	Environ []string
+	Account Account
+	// WritesUnit is true for a caller that writes the container's unit, with
+	// [spec.Container.Restart] in it. Otherwise the user writes it, and gets a hint.
+	WritesUnit bool
+	// Hint is called with advice about an accepted command line. It may be nil.
+	Hint func(text string)
+}
+
+func (o Options) hint(text string) {
+	if o.Hint != nil {
+		o.Hint(text)
+	}
 }
 
 // ErrHelp is returned when the command line contains --help.
@@ -69,9 +82,13 @@ func Parse(args []string, o Options) (*spec.Container, error) {
 	if len(words) == 0 {
 		return nil, errors.New("no image is named " + o.seeHelp())
 	}
+	if err := unfilled(words[0]); err != nil {
+		return nil, err
+	}
 
 	c := &spec.Container{Image: words[0], Run: &spec.Run{}}
-	problems := errors.Join(own.apply(c), refuse(flags, c.Image), take(flags, c))
+	hints, err := takeRestart(flags, c, o.WritesUnit)
+	problems := errors.Join(own.apply(c), err, refuse(flags, c.Image), take(flags, c))
 	cmd.SetContext(context.Background())
 	if err := cmd.RunE(cmd, words); engine.created == nil {
 		return nil, errors.Join(problems, explain(err, flags))
@@ -79,6 +96,9 @@ func Parse(args []string, o Options) (*spec.Container, error) {
 	engine.created.fill(c)
 	if err := errors.Join(problems, own.applyGPU(c), checkHealth(c)); err != nil {
 		return nil, err
+	}
+	for _, text := range hints {
+		o.hint(text)
 	}
 	return c, nil
 }
@@ -90,12 +110,12 @@ func take(flags *pflag.FlagSet, c *spec.Container) error {
 	var problems []error
 	c.Name = text(flags, "name")
 	if c.Name != "" && !containerName.MatchString(c.Name) {
-		problems = append(problems, fmt.Errorf("--name: cannot use %q as the name of a container: "+
-			"use at least 2 letters, digits, \"_\", \".\" and \"-\", beginning with a letter or a digit", c.Name))
+		problems = append(problems, badName(c.Name))
 	}
 	c.Platform = text(flags, "platform")
 	c.Runtime = text(flags, "runtime")
 	c.Run.Keep = !isSet(flags, "rm")
+	c.Run.Background = isSet(flags, "detach")
 	c.Run.ForwardSignals = isSet(flags, "sig-proxy")
 	c.Run.Stdout, c.Run.Stderr = attached(flags)
 	switch pull := text(flags, "pull"); pull {
@@ -127,6 +147,30 @@ func attached(flags *pflag.FlagSet) (stdout, stderr bool) {
 // containerName is the form of container names in Docker
 // (daemon/names.RestrictedNameChars). Names become parts of paths, too.
 var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+
+// badName says what is wrong with a name. The unit of a template has an "@" in its
+// name, and so in %n.
+func badName(name string) error {
+	cure := ""
+	if strings.Contains(name, "@") {
+		cure = " (in a template unit write --name %p-%i instead of %n)"
+	}
+	return fmt.Errorf("--name: cannot use %q as the name of a container: "+
+		"use at least 2 letters, digits, \"_\", \".\" and \"-\", beginning with a letter or a digit%s", name, cure)
+}
+
+// unfilled returns an error for an image that nobody filled in: a shell, systemd or
+// a template engine was to replace a variable.
+func unfilled(image string) error {
+	const cure = "set the variable, or write the image reference itself"
+	switch {
+	case strings.TrimSpace(image) == "":
+		return fmt.Errorf("the image is empty: a variable that names it may not be set (%s)", cure)
+	case strings.ContainsAny(image, "${}<>%"):
+		return fmt.Errorf("the image is %q: a variable in it is not filled in (%s)", image, cure)
+	}
+	return nil
+}
 
 // checkHealth reports a container that could never become ready, with any image.
 func checkHealth(c *spec.Container) error {

@@ -46,7 +46,7 @@ func TestParse(t *testing.T) {
 	}{
 		{"nginx", func(c *spec.Container) { c.Run.Keep = true }},
 		{"--rm nginx", func(*spec.Container) {}},
-		{"-d --rm=true nginx", func(*spec.Container) {}},
+		{"-d --rm=true nginx", func(c *spec.Container) { c.Run.Background = true }},
 		{"--detach=false --detach-keys ctrl-a -q --rm nginx", func(*spec.Container) {}},
 		{"--rm --name web.1 nginx", func(c *spec.Container) { c.Name = "web.1" }},
 		{"--rm --name=web nginx:1.22 nginx -g daemon --rm", func(c *spec.Container) {
@@ -62,7 +62,7 @@ func TestParse(t *testing.T) {
 		{"--rm -i -t -a stdin -a stdout nginx", func(c *spec.Container) {
 			c.Config.Tty, c.Config.OpenStdin, c.Run.Stderr = true, true, false
 		}},
-		{"--rm -d -a STDERR nginx", func(c *spec.Container) { c.Run.Stdout = false }},
+		{"--rm -d -a STDERR nginx", func(c *spec.Container) { c.Run.Stdout, c.Run.Background = false, true }},
 		{"--rm -a stdin nginx", func(c *spec.Container) { c.Run.Stdout, c.Run.Stderr = false, false }},
 		{"--rm --sig-proxy=false nginx", func(c *spec.Container) { c.Run.ForwardSignals = false }},
 		{"--rm --pull always nginx", func(c *spec.Container) { c.PullPolicy = spec.PullAlways }},

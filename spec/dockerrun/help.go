@@ -34,7 +34,7 @@ Options of docker run (-d has no effect):
 	})
 	for _, name := range []string{
 		"help", "detach", "detach-keys", "quiet", "isolation",
-		"restart", "cgroup-parent", "use-api-socket", "disable-content-trust",
+		"cgroup-parent", "use-api-socket", "disable-content-trust",
 	} {
 		docker.Lookup(name).Hidden = true
 	}

@@ -35,7 +35,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("Help() lacks %q", want)
 		}
 	}
-	for _, refused := range []string{"--restart", "--cgroup-parent", "--use-api-socket", "--cpu-count", "--detach"} {
+	for _, refused := range []string{"--cgroup-parent", "--use-api-socket", "--cpu-count", "--detach"} {
 		if strings.Contains(help, refused+" ") {
 			t.Errorf("Help() offers %s", refused)
 		}

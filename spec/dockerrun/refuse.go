@@ -14,9 +14,6 @@ import (
 func refuse(flags *pflag.FlagSet, image string) error {
 	var problems []error
 	note := func(text string) { problems = append(problems, errors.New(text)) }
-	if policy := text(flags, "restart"); policy != "" && policy != "no" {
-		note("--restart " + policy + ": systemd restarts the container (leave it out, and set Restart= in the unit)")
-	}
 	if text(flags, "cgroup-parent") != "" {
 		note("--cgroup-parent: the container is in the cgroup of its unit (leave it out, and set Slice= in the unit)")
 	}
@@ -31,7 +28,7 @@ func refuse(flags *pflag.FlagSet, image string) error {
 		note("--disable-content-trust=false, or DOCKER_CONTENT_TRUST: dockhost does not check signatures " +
 			"(leave it out, and name the image by its digest)")
 	}
-	reset(flags, "restart", "cgroup-parent", "use-api-socket")
+	reset(flags, "cgroup-parent", "use-api-socket")
 	set(flags, "disable-content-trust", "true")
 	return errors.Join(problems...)
 }

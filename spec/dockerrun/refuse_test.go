@@ -18,7 +18,14 @@ func TestParseRefuses(t *testing.T) {
 	}{
 		{nil, []string{"no image is named (see: dockhost run --help)"}},
 		{[]string{"--rm"}, []string{"no image is named (see: dockhost run --help)"}},
-		{[]string{"--restart", "always", "nginx"}, []string{"--restart always: systemd restarts the container (leave it out, and set Restart= in the unit)"}},
+		{[]string{"--restart", "sometimes", "nginx"}, []string{`--restart: cannot use "sometimes": use "no", always, unless-stopped, on-failure or on-failure:COUNT`}},
+		{[]string{"--restart", "on-failure:x", "nginx"}, []string{`--restart: cannot use "x" as a number of restarts: write a whole number`}},
+		{[]string{""}, []string{"the image is empty: a variable that names it may not be set (set the variable, or write the image reference itself)"}},
+		{[]string{"${IMAGE}"}, []string{`the image is "${IMAGE}": a variable in it is not filled in (set the variable, or write the image reference itself)`}},
+		{[]string{"nginx:$TAG"}, []string{`the image is "nginx:$TAG": a variable in it is not filled in (set the variable, or write the image reference itself)`}},
+		{[]string{"{{ image }}"}, []string{`the image is "{{ image }}": a variable in it is not filled in (set the variable, or write the image reference itself)`}},
+		{[]string{"--name", "web@1.service", "nginx"}, []string{`--name: cannot use "web@1.service" as the name of a container: ` +
+			`use at least 2 letters, digits, "_", "." and "-", beginning with a letter or a digit (in a template unit write --name %p-%i instead of %n)`}},
 		{[]string{"--cgroup-parent", "x.slice", "nginx"}, []string{
 			"--cgroup-parent: the container is in the cgroup of its unit (leave it out, and set Slice= in the unit)",
 		}},
@@ -43,14 +50,14 @@ func TestParseRefuses(t *testing.T) {
 		{[]string{"--reload-cmd", " ", "nginx"}, []string{"--reload-cmd: the command is empty"}},
 		// All problems at once.
 		{[]string{
-			"--restart=on-failure:3", "--runtime", "dockhost", "--use-api-socket", "--sdnotify", "soon", "--reload-signal", "HUP", "--reload-cmd", "x",
+			"--restart=never", "--runtime", "dockhost", "--use-api-socket", "--sdnotify", "soon", "--reload-signal", "HUP", "--reload-cmd", "x",
 			"--pull-stall-timeout", "0", "--cgroups=", "--mac-address", "x", "nginx",
 		}, []string{
 			`--sdnotify: cannot use "soon": use started, healthy, container, off, tcp:PORT, http://:PORT/PATH or https://:PORT/PATH`,
 			"--reload-signal and --reload-cmd: use one of them",
 			"--pull-stall-timeout: cannot use 0s: use a time above 0, such as 60s",
 			"--cgroups: the name is empty: use all, name=systemd or a controller such as memory",
-			"--restart on-failure:3: systemd restarts the container (leave it out, and set Restart= in the unit)",
+			`--restart: cannot use "never": use "no", always, unless-stopped, on-failure or on-failure:COUNT`,
 			"--runtime dockhost: dockhost already runs every container (leave it out, or name the runtime that dockhost calls)",
 			"--use-api-socket: it copies registry logins into the container (leave it out, and use: -v /var/run/docker.sock:/var/run/docker.sock)",
 			"x is not a valid mac address",

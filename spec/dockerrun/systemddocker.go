@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -20,16 +18,17 @@ func SystemdDocker(args []string, o Options) (*spec.Container, error) {
 	if err := old.flags.Parse(longNames(old.flags, args, old.names()...)); err != nil {
 		return nil, fmt.Errorf("%s (see: systemd-docker --help)", describe(err))
 	}
-	words := old.flags.Args()
-	switch {
-	case old.help:
+	if old.help {
 		return nil, ErrHelp
-	case len(words) == 0:
-		return nil, errors.New(`"run" is missing after the options (see: systemd-docker --help)`)
-	case words[0] != "run":
-		return nil, fmt.Errorf("unknown command %q: systemd-docker has only run (see: systemd-docker --help)", words[0])
 	}
-	c, err := Parse(append(old.options(o.Environ), oldRunArgs(words[1:])...), o)
+	words, err := old.runArgs(args)
+	if err == nil {
+		err = old.clientOptions()
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := Parse(append(old.options(o), oldRunArgs(words)...), o)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +43,7 @@ func SystemdDockerHelp() string {
 	return `Run a container in the systemd unit that calls this command, as systemd-docker did.
 
 Usage: systemd-docker [OPTIONS] run [OPTIONS OF DOCKER RUN] IMAGE [COMMAND] [ARG...]
+       systemd-docker [OPTIONS] -- [OPTIONS OF DOCKER RUN] IMAGE [COMMAND] [ARG...]
 
 Options:
 ` + newOldOptions().flags.FlagUsages() + `
@@ -59,6 +59,7 @@ type oldOptions struct {
 	logs    bool
 	notify  bool
 	pidFile string
+	rm      bool
 	help    bool
 }
 
@@ -71,8 +72,29 @@ func newOldOptions() *oldOptions {
 	o.flags.BoolVarP(&o.logs, "logs", "l", true, "Relay the container's output")
 	o.flags.BoolVarP(&o.notify, "notify", "n", false, "Wait until the container itself reports that it is ready")
 	o.flags.StringVarP(&o.pidFile, "pid-file", "p", "", "Write the PID of the container's first process to `FILE`")
+	o.flags.BoolVar(&o.rm, "rm", true, "Remove the container at its end; with -- instead of run only")
 	o.flags.BoolVar(&o.help, "help", false, "Print usage")
+	o.addClientOptions()
 	return o
+}
+
+// runArgs returns the arguments of docker run. They follow the word run, the words
+// container run, or "--" as in a later systemd-docker, which had no word.
+func (o *oldOptions) runArgs(args []string) ([]string, error) {
+	words := o.flags.Args()
+	if dash := len(args) - len(words) - 1; dash >= 0 && args[dash] == "--" && len(words) > 0 && words[0] != "run" {
+		return words, nil
+	}
+	if len(words) > 1 && words[0] == "container" {
+		words = words[1:]
+	}
+	switch {
+	case len(words) == 0:
+		return nil, errors.New(`"run" is missing after the options (see: systemd-docker --help)`)
+	case words[0] != "run":
+		return nil, fmt.Errorf("unknown command %q: systemd-docker has only run (see: systemd-docker --help)", words[0])
+	}
+	return words[1:], nil
 }
 
 func (o *oldOptions) names() []string {
@@ -83,7 +105,7 @@ func (o *oldOptions) names() []string {
 
 // options returns the equivalent options of dockhost run. They come first, so that
 // options after run override them.
-func (o *oldOptions) options(environ []string) []string {
+func (o *oldOptions) options(context Options) []string {
 	var args []string
 	for _, name := range o.cgroups {
 		args = append(args, "--cgroups="+name)
@@ -97,8 +119,11 @@ func (o *oldOptions) options(environ []string) []string {
 	if o.pidFile != "" {
 		args = append(args, "--pid-file="+o.pidFile)
 	}
+	if o.flags.Changed("rm") {
+		args = append(args, fmt.Sprintf("--rm=%t", o.rm))
+	}
 	if o.env {
-		for _, variable := range passedOn(environ) {
+		for _, variable := range context.Account.passedOn(context.Environ) {
 			args = append(args, "--env="+variable)
 		}
 	}
@@ -111,34 +136,4 @@ func oldRunArgs(args []string) []string {
 	flags := newCommand(nil).Flags()
 	addOwn(flags)
 	return longNames(flags, args, "rm", "name", "detach")
-}
-
-// passedOn returns the variables that --env passes to the container: those that
-// the unit sets, without those of the host and of systemd.
-func passedOn(environ []string) []string {
-	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
-		name, _, found := strings.Cut(variable, "=")
-		return !found || name == "" || ofHost(name)
-	})
-}
-
-// ofHost reports whether a variable describes the host: HOME and PATH, which
-// systemd-docker left out, and the variables that systemd sets for each process
-// (systemd.exec(5), "Environment variables set or propagated by the service
-// manager"). LANG is not one of them: systemd sets it too, but a unit that sets it
-// means the container.
-func ofHost(name string) bool {
-	switch name {
-	case "HOME", "PATH", "USER", "LOGNAME", "SHELL", "TERM",
-		"INVOCATION_ID", "JOURNAL_STREAM", "LOG_NAMESPACE", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
-		"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES", "FDSTORE", "REMOTE_ADDR", "REMOTE_PORT",
-		"MAINPID", "MANAGERPID", "MANAGERPIDFDID", "SYSTEMD_EXEC_PID", "PIDFILE", "DEBUG_INVOCATION",
-		"RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY",
-		"CREDENTIALS_DIRECTORY", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE",
-		"XDG_RUNTIME_DIR", "XDG_SESSION_ID", "XDG_SESSION_TYPE", "XDG_SESSION_CLASS", "XDG_SEAT", "XDG_VTNR",
-		"TRIGGER_UNIT", "TRIGGER_PATH", "TRIGGER_TIMER_REALTIME_USEC", "TRIGGER_TIMER_MONOTONIC_USEC",
-		"MONITOR_SERVICE_RESULT", "MONITOR_EXIT_CODE", "MONITOR_EXIT_STATUS", "MONITOR_INVOCATION_ID", "MONITOR_UNIT":
-		return true
-	}
-	return false
 }

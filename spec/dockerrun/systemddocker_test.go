@@ -47,11 +47,14 @@ func TestSystemdDocker(t *testing.T) {
 		{"-l=true run --rm nginx", func(*spec.Container) {}},
 		{"--logs=false run --rm nginx", func(c *spec.Container) { c.Run.Quiet = true }},
 		{"--logs=false run --rm=false nginx", func(c *spec.Container) { c.Run.Quiet, c.Run.Keep, c.Run.Detach = true, true, true }},
-		{"--logs=false run -d nginx", func(c *spec.Container) { c.Run.Quiet, c.Run.Keep, c.Run.Detach = true, true, true }},
+		{"--logs=false run -d nginx", func(c *spec.Container) {
+			c.Run.Background = true
+			c.Run.Quiet, c.Run.Keep, c.Run.Detach = true, true, true
+		}},
 		{"run --rm=false nginx", func(c *spec.Container) { c.Run.Keep = true }},
 		// Docker before 1.10 accepted one dash.
-		{"run -rm -d -name web nginx", func(c *spec.Container) { c.Name = "web" }},
-		{"run -detach -name=web -rm=true nginx", func(c *spec.Container) { c.Name = "web" }},
+		{"run -rm -d -name web nginx", func(c *spec.Container) { c.Name, c.Run.Background = "web", true }},
+		{"run -detach -name=web -rm=true nginx", func(c *spec.Container) { c.Name, c.Run.Background = "web", true }},
 		{"run -it -rm --name=web nginx", func(c *spec.Container) { c.Name, c.Config.Tty, c.Config.OpenStdin = "web", true, true }},
 		// Only in the place of an option.
 		{"run --rm --entrypoint -rm -h -name --sdnotify started nginx -rm -name x", func(c *spec.Container) {
@@ -59,6 +62,14 @@ func TestSystemdDocker(t *testing.T) {
 		}},
 		{"run --rm -uroot -th -rm nginx", func(c *spec.Container) { c.Config.User, c.Config.Tty, c.Config.Hostname = "root", true, "-rm" }},
 		{"run --rm -- nginx", func(*spec.Container) {}},
+		{"container run --rm nginx", func(*spec.Container) {}},
+		{"-D --log-level debug run --rm nginx", func(*spec.Container) {}},
+		// A later systemd-docker had no word run.
+		{"-- --rm nginx", func(*spec.Container) {}},
+		{"--env=false -- --rm nginx -- run", func(c *spec.Container) { c.Config.Cmd = []string{"--", "run"} }},
+		{"-- run --rm nginx", func(*spec.Container) {}},
+		{"--logs=false --rm=false -- nginx", func(c *spec.Container) { c.Run.Quiet, c.Run.Keep, c.Run.Detach = true, true, true }},
+		{"--rm -- nginx", func(*spec.Container) {}},
 	}
 	t.Setenv("LANG", "C.test")
 	for _, test := range tests {
@@ -80,8 +91,17 @@ func TestSystemdDockerRefuses(t *testing.T) {
 		{"", `"run" is missing after the options (see: systemd-docker --help)`},
 		{"--env", `"run" is missing after the options (see: systemd-docker --help)`},
 		{"start web", `unknown command "start": systemd-docker has only run (see: systemd-docker --help)`},
-		{"-- --rm nginx", `unknown command "--rm": systemd-docker has only run (see: systemd-docker --help)`},
-		{"--rm run nginx", `unknown flag: --rm (see: systemd-docker --help)`},
+		{"container start web", `unknown command "start": systemd-docker has only run (see: systemd-docker --help)`},
+		{"container", `unknown command "container": systemd-docker has only run (see: systemd-docker --help)`},
+		{"--", `"run" is missing after the options (see: systemd-docker --help)`},
+		{"--rmm run nginx", `unknown flag: --rmm (see: systemd-docker --help)`},
+		{
+			"--config /etc/app -H tcp://10.0.0.5:2376 --tlsverify run nginx",
+			"--config: leave it out, and write Environment=DOCKER_CONFIG=VALUE in the unit's [Service] section\n" +
+				"--host: leave it out, and write Environment=DOCKER_HOST=VALUE in the unit's [Service] section\n" +
+				"--tlsverify: leave it out, and write Environment=DOCKER_TLS_VERIFY=VALUE in the unit's [Service] section",
+		},
+		{"--networks=lan,wan -- nginx", "--networks: leave it out, and write --network NAME after run or --, once for each network"},
 		{"--env=maybe run nginx", `invalid argument "maybe" for "-e, --env" flag: strconv.ParseBool: parsing "maybe": invalid syntax (see: systemd-docker --help)`},
 		{"run", `no image is named (see: dockhost run --help)`},
 		{"run -names web nginx", `unknown shorthand flag: 'n' in -names (see: dockhost run --help)`},
@@ -96,5 +116,40 @@ func TestSystemdDockerRefuses(t *testing.T) {
 		if _, err := SystemdDocker(strings.Fields(args), Options{}); !errors.Is(err, ErrHelp) {
 			t.Errorf("SystemdDocker(%q) = %v, want ErrHelp", args, err)
 		}
+	}
+}
+
+// A name of systemd's is the container's if the unit gives it another value.
+func TestPassedOn(t *testing.T) {
+	tests := []struct {
+		variable string
+		want     bool
+	}{
+		{"USER=deploy", false},
+		{"USER=postgres", true},
+		{"LOGNAME=deploy", false},
+		{"SHELL=/bin/bash", false},
+		{"SHELL=/bin/ash", true},
+		{"TERM=vt220", false},
+		{"TERM=xterm", true},
+		{"STATE_DIRECTORY=/var/lib/web", false},
+		{"STATE_DIRECTORY=/data", true},
+		{"RUNTIME_DIRECTORY=/run/web", false},
+		{"CREDENTIALS_DIRECTORY=/run/credentials/web.service", false},
+		{"CREDENTIALS_DIRECTORY=/keys", true},
+		{"HOME=/data", false},
+		{"PATH=/app/bin", false},
+		{"INVOCATION_ID=0123", false},
+		{"LANG=de_DE.UTF-8", true},
+	}
+	for _, test := range tests {
+		got := Account{Name: "deploy", Shell: "/bin/bash"}.passedOn([]string{test.variable})
+		if (len(got) == 1) != test.want {
+			t.Errorf("passedOn(%s) = %q, want it passed on: %t", test.variable, got, test.want)
+		}
+	}
+	// The account is not known.
+	if got := (Account{}).passedOn([]string{"USER=postgres", "SHELL=/bin/sh"}); len(got) > 0 {
+		t.Errorf("passedOn() without an account = %q, want nothing", got)
 	}
 }

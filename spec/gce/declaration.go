@@ -19,36 +19,13 @@ type spot = document.Spot
 type converter struct {
 	*document.Report
 	*Conversion
+	mistakes []mistake
 }
 
 // note adds a note about a difference from konlet.
 func (c *converter) note(at spot, format string, args ...any) {
 	line, _ := at.Position()
 	c.Notes = append(c.Notes, Note{Line: line, Path: at.Path, Text: fmt.Sprintf(format, args...)})
-}
-
-// fields calls read for each known key of a mapping. Like konlet it ignores the
-// other keys of a Kubernetes pod, with a note. Any other key is a problem.
-func (c *converter) fields(at spot, known, ignored []string, read func(name string, value spot)) {
-	if at.IsNull() || !at.Present() {
-		return
-	}
-	if !at.IsMapping() {
-		c.Errorf(at, "not a mapping: write KEY: VALUE below it, indented")
-		return
-	}
-	for name, value := range at.Fields() {
-		switch {
-		case slices.Contains(known, name):
-			if !value.IsNull() {
-				read(name, value)
-			}
-		case slices.Contains(ignored, name):
-			c.note(value, "%s has no effect, as with konlet", name)
-		default:
-			c.UnknownKey(value, name, known, "")
-		}
-	}
 }
 
 // items returns the items of a list, and nothing for a missing or null list.
@@ -254,7 +231,7 @@ func (c *converter) privileged(at spot) *yaml.Node {
 		"allowPrivilegeEscalation", "capabilities", "procMount", "readOnlyRootFilesystem", "runAsGroup", "runAsNonRoot", "runAsUser",
 		"seLinuxOptions", "seccompProfile",
 	}
-	c.fields(at, []string{"privileged"}, ignored, func(_ string, value spot) { privileged = c.flag(value) })
+	c.strictFields(at, []string{"privileged"}, ignored, func(_ string, value spot) { privileged = c.flag(value) })
 	return privileged
 }
 

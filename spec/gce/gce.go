@@ -27,6 +27,13 @@ type Note struct {
 	// Path is the place in the declaration: "spec.volumes[0].hostPath.type".
 	Path string
 	Text string
+	// Warning is true for a key that is likely a mistake.
+	Warning bool
+}
+
+// In returns "FILE:LINE PATH: TEXT" for the declaration in a file.
+func (n Note) In(file string) string {
+	return fmt.Sprintf("%s:%d %s: %s", file, n.Line, n.Path, n.Text)
 }
 
 // Conversion is a declaration that was converted to a `dockhost:` section.
@@ -78,7 +85,7 @@ func Read(file string, text []byte) (*spec.Assignment, []string, error) {
 	}
 	lines := []string{"taken from " + file}
 	for _, n := range notes {
-		lines = append(lines, fmt.Sprintf("%s:%d %s: %s", file, n.Line, n.Path, n.Text))
+		lines = append(lines, n.In(file))
 	}
 	return assignment, lines, nil
 }
@@ -114,8 +121,11 @@ func Convert(source *document.Source, node *yaml.Node) (*Conversion, error) {
 		return nil, c.Err()
 	}
 	c.declaration(top)
-	if err := c.Err(); err != nil {
-		return nil, err
+	if c.Len() > 0 {
+		for _, m := range c.mistakes {
+			c.Errorf(m.at, "%s", m.text)
+		}
+		return nil, c.Err()
 	}
 	slices.SortStableFunc(c.Notes, func(a, b Note) int { return cmp.Compare(a.Line, b.Line) })
 	return c.Conversion, nil

@@ -39,7 +39,7 @@ func (c *converter) volumes(at spot) map[string]*volume {
 		v := &volume{at: item}
 		var name spot
 		kinds := []string{"emptyDir", "gcePersistentDisk", "hostPath"}
-		c.fields(item, append(kinds, "name"), nil, func(key string, value spot) {
+		c.strictFields(item, append(kinds, "name"), nil, func(key string, value spot) {
 			switch {
 			case key == "name":
 				name = value
@@ -72,7 +72,7 @@ func (c *converter) volume(v *volume, at spot) {
 		c.emptyDir(at)
 	case "hostPath":
 		var source spot
-		c.fields(at, []string{"path"}, []string{"type"}, func(_ string, value spot) { source = value })
+		c.strictFields(at, []string{"path"}, []string{"type"}, func(_ string, value spot) { source = value })
 		if v.source = source.Text(); !path.IsAbs(v.source) {
 			c.Errorf(at, "no path: write path: with an absolute path of the host")
 		}
@@ -83,7 +83,7 @@ func (c *converter) volume(v *volume, at spot) {
 
 func (c *converter) emptyDir(at spot) {
 	medium := ""
-	c.fields(at, []string{"medium"}, []string{"sizeLimit"}, func(_ string, value spot) { medium = value.Text() })
+	c.strictFields(at, []string{"medium"}, []string{"sizeLimit"}, func(_ string, value spot) { medium = value.Text() })
 	if medium != "Memory" {
 		c.Errorf(at, "unknown medium: write medium: Memory (for a directory on disk use hostPath)")
 	}
@@ -98,7 +98,7 @@ var diskName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 func (c *converter) disk(v *volume, at spot) {
 	var name, partition spot
-	c.fields(at, []string{"fsType", "partition", "pdName"}, []string{"readOnly"}, func(key string, value spot) {
+	c.strictFields(at, []string{"fsType", "partition", "pdName"}, []string{"readOnly"}, func(key string, value spot) {
 		switch key {
 		case "pdName":
 			name = value
@@ -132,7 +132,7 @@ func (c *converter) disk(v *volume, at spot) {
 func (c *converter) volumeMounts(at spot, volumes map[string]*volume, s *service) {
 	for _, item := range c.items(at, "name: and mountPath:") {
 		var name, target, readOnly spot
-		c.fields(item, []string{"mountPath", "name", "readOnly"}, []string{"subPath"}, func(key string, value spot) {
+		c.strictFields(item, []string{"mountPath", "name", "readOnly"}, []string{"subPath"}, func(key string, value spot) {
 			switch key {
 			case "name":
 				name = value

@@ -72,17 +72,18 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 	unit, _, _ := systemd.Cgroups{}.OwnUnit() // "" outside a unit; Run reports the error
 	stdout, stderr := systemd.OutputStreams(cmp.Or(declared.Name, strings.TrimSuffix(unit, ".service")), unit)
 	return supervisor.New(supervisor.Options{
-		Container: declared,
-		Dir:       dir,
-		Engine:    docker,
-		Notify:    notify,
-		Watchdog:  systemd.WatchdogInterval(),
-		Signals:   signals,
-		Units:     units,
-		Program:   program(),
-		Stdout:    stdout,
-		Stderr:    stderr,
-		Log:       log,
+		Container:   declared,
+		Credentials: os.Getenv("CREDENTIALS_DIRECTORY"),
+		Dir:         dir,
+		Engine:      docker,
+		Notify:      notify,
+		Watchdog:    systemd.WatchdogInterval(),
+		Signals:     signals,
+		Units:       units,
+		Program:     program(),
+		Stdout:      stdout,
+		Stderr:      stderr,
+		Log:         log,
 	}).Run(ctx)
 }
 

@@ -6,7 +6,9 @@ package request
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,11 +54,18 @@ type Host struct {
 	// Watchdog is the unit's WatchdogSec=, which the container then has to meet; 0
 	// for none.
 	Watchdog time.Duration
+	// FilesDir has the secrets and configs of the container; "" for none.
+	FilesDir string
+	// ImageVolumes are the paths of the image's VOLUME.
+	ImageVolumes []string
+	// KeptVolumes are the anonymous volumes of the container that this one replaces,
+	// by path.
+	KeptVolumes map[string]string
 }
 
 // Make returns the request. It does not change c.
 func Make(c *spec.Container, h Host) engine.CreateRequest {
-	config, host := *c.Config, *c.HostConfig
+	config, host := volumes(c, h)
 	// The declared variables come last and win, as in Compose.
 	config.Env = append(slices.Clone(h.FileEnv), config.Env...)
 	config.Labels = maps.Clone(config.Labels)
@@ -74,10 +83,42 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	if h.NotifySocket != "" {
 		addSocket(&config, &host, h)
 	}
+	if h.FilesDir != "" {
+		host.Mounts = append(slices.Clone(host.Mounts), fileMounts(c.Files, h.FilesDir)...)
+	}
 	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 	return engine.CreateRequest{
-		Name: c.Name, Platform: c.Platform, Config: &config, HostConfig: &host, Networking: c.Networking,
+		Name: c.DockerName(), Platform: c.Platform, Config: &config, HostConfig: &host, Networking: c.Networking,
 	}
+}
+
+// volumes returns the container's configurations with names for its anonymous
+// volumes, so that their data outlives the container. Those of an assigned container
+// have stable names. `dockhost run` without --rm continues with the volumes of the
+// container that it replaces; with --rm they end with the container, as for `docker
+// run`.
+func volumes(c *spec.Container, h Host) (container.Config, container.HostConfig) {
+	name := func(path string) string { return spec.VolumeName(c.Name, path) }
+	labels := func(path string) map[string]string {
+		return map[string]string{spec.LabelVolumeContainer: c.Name, spec.LabelVolumePath: path}
+	}
+	if c.Run != nil {
+		name = func(path string) string { return h.KeptVolumes[path] }
+		labels = func(string) map[string]string { return nil }
+	}
+	config, host := spec.NameVolumes(c.Config, c.HostConfig, c.AnonymousVolumes(h.ImageVolumes), name, labels)
+	return *config, *host
+}
+
+// fileMounts are the mounts of the secrets and configs.
+func fileMounts(files []spec.File, dir string) []mount.Mount {
+	var mounts []mount.Mount
+	for i, file := range files {
+		mounts = append(mounts, mount.Mount{
+			Type: mount.TypeBind, Source: path.Join(dir, strconv.Itoa(i)), Target: file.Target, ReadOnly: true,
+		})
+	}
+	return mounts
 }
 
 // addSocket gives the container the socket and the variables of sd_notify(3).

@@ -93,6 +93,8 @@ func TestToolsOfGuides(t *testing.T) {
 		"gcloud compute instances add-metadata":                              "--zone --metadata-from-file",
 		"gcloud compute instances create":                                    "--project --zone --machine-type --image-family --tags --service-account --scopes --metadata-from-file",
 		"gcloud compute instances create-with-container":                     "",
+		"gcloud compute instance-templates describe":                         "--format",
+		"gcloud compute instances describe":                                  "--format",
 		"gcloud compute instances get-serial-port-output":                    "--zone",
 		"gcloud compute instances set-service-account":                       "--scopes --service-account",
 		"gcloud compute ssh":                                                 "",

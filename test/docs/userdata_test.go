@@ -80,7 +80,7 @@ func shownProblems(text string) []string {
 func problemsOfFile(_ *testing.T, text string) []string {
 	node, err := document.Parse("web.yaml", []byte(text))
 	if err == nil {
-		_, err = compose.ParseFile(document.File("web.yaml"), node)
+		_, err = compose.ParseFile(document.File("web.yaml"), node, "web", compose.Directory{})
 	}
 	if err == nil {
 		return []string{}

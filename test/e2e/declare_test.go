@@ -282,7 +282,7 @@ func TestDeclareRefusesWrongFlags(t *testing.T) {
 		{"", []string{"no image is named"}},
 		{"localhost:5000/app:1", []string{"--name is missing"}},
 		{"--name app --no-such-flag localhost:5000/app:1", []string{"--no-such-flag", "dockhostctl run --help"}},
-		{"--name app --restart always --cgroup-parent /x --sdnotify maybe localhost:5000/app:1", []string{"--restart always", "--cgroup-parent", "--sdnotify"}},
+		{"--name app --restart sometimes --cgroup-parent /x --sdnotify maybe localhost:5000/app:1", []string{"--restart: cannot use", "--cgroup-parent", "--sdnotify"}},
 		{
 			"--name app --cidfile /tmp/c --pid-file /tmp/p --logs=false --cgroups memory --label dockhost.unit=x localhost:5000/app:1",
 			[]string{"--cidfile", "--pid-file", "--logs=false", "--cgroups", "--label"},

@@ -101,8 +101,9 @@ func TestContainerEndsWhileDockerIsDown(t *testing.T) {
 	// There is no health check: if the container ends in the middle of one,
 	// containerd reports the end half a minute late. Docker has removed the
 	// container by then, and leaves its shim behind.
-	stopDocker := func(h *host) string {
-		h.assign(app("restart: 'no'", "healthcheck: {disable: true}"))
+	// Each declaration is another one: a container that has ended stays ended.
+	stopDocker := func(h *host, hostname string) string {
+		h.assign(app("restart: 'no'", "healthcheck: {disable: true}", "hostname: "+hostname))
 		h.ready("app")
 		pid := h.pid("app")
 		h.run("systemctl stop docker.socket docker.service")
@@ -116,7 +117,7 @@ func TestContainerEndsWhileDockerIsDown(t *testing.T) {
 	}
 	t.Run("it ends", func(t *testing.T) {
 		h := &host{t}
-		h.run("kill -9 " + stopDocker(h))
+		h.run("kill -9 " + stopDocker(h, "ends"))
 		h.eventually("the supervisor notices the end", func() error {
 			if text := h.property("dockhost@app", "StatusText"); !strings.Contains(text, "container has ended; waiting for Docker to say how") {
 				return fmt.Errorf("StatusText = %q", text)
@@ -130,7 +131,7 @@ func TestContainerEndsWhileDockerIsDown(t *testing.T) {
 	})
 	t.Run("it is stopped", func(t *testing.T) {
 		h := &host{t}
-		pid := stopDocker(h)
+		pid := stopDocker(h, "stopped")
 		h.run("systemctl stop dockhost@app")
 		if result := h.property("dockhost@app", "Result"); result != "success" {
 			t.Errorf("Result = %s, want success", result)

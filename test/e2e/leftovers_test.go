@@ -12,15 +12,15 @@ import (
 func (h *host) leftNothing() {
 	h.Helper()
 	places := map[string]string{
-		"containers":       "docker ps -aq",
-		"placements":       "ls -A /run/dockhost/runtime",
-		"cgroups":          "find /sys/fs/cgroup -type d -name 'dockhost@app.service'",
-		"processes":        "pgrep -a containerd-shim; pgrep -xa app",
-		"mounts":           "grep -E '/var/lib/docker/(overlay2/.*/merged|containers/)' /proc/self/mounts",
-		"bundles":          "ls -A /run/containerd/io.containerd.runtime.v2.task/moby",
-		"runtime's states": "find /run/docker -mindepth 3 -maxdepth 3 -path '*/runtime-*/moby/*'",
-		"volumes":          "docker volume ls -q",
-		"links":            "ip -o link show type veth | grep -v ': eth0@'",
+		"containers":        "docker ps -aq",
+		"placements":        "ls -A /run/dockhost/runtime",
+		"cgroups":           "find /sys/fs/cgroup -type d -name 'dockhost@app.service'",
+		"processes":         "pgrep -a containerd-shim; pgrep -xa app",
+		"mounts":            "grep -E '/var/lib/docker/(overlay2/.*/merged|containers/)' /proc/self/mounts",
+		"bundles":           "ls -A /run/containerd/io.containerd.runtime.v2.task/moby",
+		"runtime's states":  "find /run/docker -mindepth 3 -maxdepth 3 -path '*/runtime-*/moby/*'",
+		"anonymous volumes": "docker volume ls -q | grep -E '^[0-9a-f]{64}$' || true",
+		"links":             "ip -o link show type veth | grep -v ': eth0@'",
 	}
 	for what, script := range places {
 		// Docker answers before it has cleaned up.

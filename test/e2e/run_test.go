@@ -15,8 +15,6 @@ func TestRunRecreatesContainer(t *testing.T) {
 	tests := []struct{ name, before string }{
 		{"over the unit's stopped container", "timeout 60 systemctl start one && systemctl stop one"},
 		{"over a container of a killed supervisor", "timeout 60 systemctl start one && systemctl kill -s KILL --kill-who=main one && systemctl stop one"},
-		{"over a container of docker create", "docker create --name app localhost:5000/app:1"},
-		{"over a stopped container of docker run", "docker run -d --name app localhost:5000/app:1 && docker stop app"},
 	}
 	h := newHost(t)
 	h.login()
@@ -43,7 +41,7 @@ func TestRunRecreatesContainer(t *testing.T) {
 }
 
 // TestRunRefusesTakenName starts a unit whose container name belongs to another
-// unit, or to a running container that dockhost did not create.
+// unit, or to a container that dockhost did not create, running or not.
 func TestRunRefusesTakenName(t *testing.T) {
 	h := newHost(t)
 	h.login()
@@ -63,10 +61,14 @@ func TestRunRefusesTakenName(t *testing.T) {
 	if status := h.property("two.service", "ExecMainStatus"); status != "125" {
 		t.Errorf("ExecMainStatus = %s, want 125", status)
 	}
-	h.run("systemctl stop one; docker run -d --name app localhost:5000/app:1")
-	h.try("timeout 60 systemctl start two")
-	if log := h.journal("two.service"); !strings.Contains(log, `a container named "app" exists that dockhost did not create (remove it: docker rm -f app)`) {
-		t.Errorf("journal of the second unit = %s, want the command that helps", log)
+	h.run("systemctl stop one")
+	for _, stranger := range []string{"docker run -d --name app localhost:5000/app:1", "docker create --name app localhost:5000/app:1"} {
+		id := h.output(stranger)
+		h.try("timeout 60 systemctl start two")
+		if log := h.said("two.service"); !strings.Contains(log, `a container named "app" exists that dockhost did not create (give it another name: docker rename app app-old,`) {
+			t.Errorf("journal of the second unit over %q = %s, want the command that helps", stranger, log)
+		}
+		h.run("docker rm -f " + id)
 	}
 }
 
@@ -154,7 +156,8 @@ func TestRunWorksInForeground(t *testing.T) {
 func TestRunRefusesWrongFlags(t *testing.T) {
 	h := newHost(t)
 	tests := []struct{ command, want string }{
-		{"dockhost run --restart always nginx", "--restart"},
+		{"dockhost run --restart sometimes nginx", "--restart"},
+		{"dockhost run '${IMAGE}'", "not filled in"},
 		{"dockhost run --cgroup-parent /x nginx", "--cgroup-parent"},
 		{"dockhost run --no-such-flag nginx", "--no-such-flag"},
 		{"dockhost run", "no image is named"},

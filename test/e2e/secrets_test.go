@@ -71,7 +71,7 @@ func TestDeclareHidesSecrets(t *testing.T) {
 			t.Errorf("variable %s of the container = %q, want the secret: %v", name, got, want)
 		}
 	}
-	for _, args := range []string{"localhost:5000/app:none", "--restart always localhost:5000/app:1", "-m lots localhost:5000/app:1", "--label dockhost.x=" + canary + " localhost:5000/app:1"} {
+	for _, args := range []string{"localhost:5000/app:none", "--restart sometimes localhost:5000/app:1", "-m lots localhost:5000/app:1", "--label dockhost.x=" + canary + " localhost:5000/app:1"} {
 		out, code := h.try("export NAMED=" + canary + "; dockhostctl run --name app -e NAMED -e OTHER=" + canary + " " + args)
 		if code != 1 {
 			t.Errorf("dockhostctl run %s exits %d, want 1", args, code)
