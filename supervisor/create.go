@@ -99,7 +99,7 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 	}
 	m.report.state.ContainerID, m.report.state.Volumes = made.id, m.volumes(c.image)
 	if err := errors.Join(m.place(ctx, made.id, c.gpus), writeCIDFile(m.container, made.id)); err != nil {
-		return created{}, errors.Join(err, m.remove(ctx, made.id))
+		return created{}, errors.Join(err, m.remove(ctx, made.id), m.removeFiles())
 	}
 	return made, nil
 }

@@ -3,14 +3,13 @@ package supervisor
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/needs"
 )
 
 // writeFiles writes the secrets and configs of a container into the run directory,
@@ -62,29 +61,9 @@ func fileContent(file *spec.File, credentials string) ([]byte, error) {
 		if credentials == "" {
 			return nil, fmt.Errorf("the unit has no credential %q (see: systemd.exec(5), ImportCredential=)", file.Credential)
 		}
-		return readBounded(filepath.Join(credentials, file.Credential))
+		return needs.ReadFile(filepath.Join(credentials, file.Credential))
 	case file.Path != "":
-		return readBounded(file.Path)
+		return needs.ReadFile(file.Path)
 	}
 	return file.Content, nil
-}
-
-// readBounded reads a regular file of at most [spec.MaxFile] bytes.
-func readBounded(path string) ([]byte, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not block
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	raw, err := io.ReadAll(io.LimitReader(file, spec.MaxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(raw) > spec.MaxFile {
-		return nil, fmt.Errorf("%s is larger than %d KiB", path, spec.MaxFile>>10)
-	}
-	return raw, nil
 }

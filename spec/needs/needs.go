@@ -1,5 +1,5 @@
-// Package needs checks that a host has what a container needs: its env files,
-// devices, directories and OCI runtime, and an image for the host's platform. It
+// Package needs checks that a host has what a container needs: its env files, the
+// files of its secrets, devices, directories and OCI runtime, and an image for the host's platform. It
 // changes nothing on the host.
 package needs
 
@@ -31,7 +31,7 @@ func Check(ctx context.Context, c *spec.Container, hidden ...string) error {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		done <- errors.Join(checkEnvFiles(c, hidden), checkDevices(c, hidden), checkBinds(c, hidden))
+		done <- errors.Join(checkEnvFiles(c, hidden), checkFiles(c, hidden), checkDevices(c, hidden), checkBinds(c, hidden))
 	}()
 	select {
 	case err := <-done:
@@ -47,6 +47,21 @@ func checkEnvFiles(c *spec.Container, hidden []string) error {
 		if !isBelow(file.Path, hidden) {
 			_, err := ReadEnvFile(file)
 			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkFiles checks the secrets and configs that are files of the host.
+func checkFiles(c *spec.Container, hidden []string) error {
+	hidden = append(comingMounts(c), hidden...)
+	var errs []error
+	for _, file := range c.Files {
+		if file.Path == "" || isBelow(file.Path, hidden) {
+			continue
+		}
+		if _, err := ReadFile(file.Path); err != nil {
+			errs = append(errs, fmt.Errorf("the file for %s in the container: %w (create it, or change file: of the secret or config)", file.Target, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -59,14 +59,16 @@ func TestCheck(t *testing.T) {
 		{"nothing", func(*spec.Container) {}, nil, nil},
 		{"all there", func(c *spec.Container) {
 			c.EnvFiles = []spec.EnvFile{{Path: write(t, "A=b\n"), Required: true}, {Path: gone}, {Path: "/dev/null", Required: true}}
+			c.Files = []spec.File{{Target: "/s", Path: write(t, "s3cret")}, {Target: "/c", Content: []byte("s3cret")}, {Target: "/x", Credential: "x"}}
 			c.HostConfig.Devices = []container.DeviceMapping{device("/dev/null")}
 			c.HostConfig.Mounts = []mount.Mount{bind(here, false), bind(gone, true), {Type: mount.TypeVolume, Source: "data"}}
 		}, nil, nil},
 		{"all missing", func(c *spec.Container) {
 			c.EnvFiles = []spec.EnvFile{{Path: gone, Required: true}}
+			c.Files = []spec.File{{Target: "/run/secrets/a", Path: gone}, {Target: "/run/secrets/b", Path: here}}
 			c.HostConfig.Devices = []container.DeviceMapping{device(gone)}
 			c.HostConfig.Mounts = []mount.Mount{bind(gone, false), {Type: mount.TypeBind, Source: gone, Target: "/x"}}
-		}, nil, []string{"read env_file: open " + gone, "no device \"" + gone, "no \"" + gone, "no \"" + gone}},
+		}, nil, []string{"read env_file: open " + gone, "the file for /run/secrets/a in the container: open " + gone, here + " is not a regular file", "no device \"" + gone, "no \"" + gone, "no \"" + gone}},
 		{"wrong env file", func(c *spec.Container) { c.EnvFiles = []spec.EnvFile{{Path: write(t, "A 's3cret\n")}} }, nil, []string{"its lines are not NAME=VALUE"}},
 		{"env file is a directory", func(c *spec.Container) { c.EnvFiles = []spec.EnvFile{{Path: here}} }, nil, []string{"is a directory"}},
 		{"env file is too large", func(c *spec.Container) {
@@ -74,6 +76,7 @@ func TestCheck(t *testing.T) {
 		}, nil, []string{"larger than 1 MiB"}},
 		{"env file is a FIFO", func(c *spec.Container) { c.EnvFiles = []spec.EnvFile{{Path: fifo}} }, nil, nil},
 		{"hidden", func(c *spec.Container) {
+			c.Files = []spec.File{{Target: "/s", Path: gone}}
 			c.EnvFiles = []spec.EnvFile{{Path: gone, Required: true}}
 			c.HostConfig.Devices = []container.DeviceMapping{device(gone)}
 			c.HostConfig.Mounts = []mount.Mount{bind(gone, false)}
