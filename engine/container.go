@@ -64,8 +64,9 @@ type Container struct {
 	// "" is SIGTERM.
 	StopSignal string
 	// Volumes are the names of its anonymous volumes, by the path at which they are
-	// mounted.
+	// mounted. Mounts are the paths of all its mounts.
 	Volumes map[string]string
+	Mounts  []string
 }
 
 // Create creates a container and returns its id and the Engine's warnings. The error
@@ -214,6 +215,9 @@ func containerFrom(response container.InspectResponse) Container {
 		out.Memory, out.NetworkMode = response.HostConfig.Memory, string(response.HostConfig.NetworkMode)
 	}
 	out.Addresses, out.Volumes = addresses(response.NetworkSettings), anonymousVolumes(response.Mounts)
+	for _, m := range response.Mounts {
+		out.Mounts = append(out.Mounts, m.Destination)
+	}
 	if at, err := time.Parse(time.RFC3339Nano, response.State.StartedAt); err == nil {
 		out.StartedAt = at
 	}

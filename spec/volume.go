@@ -52,9 +52,13 @@ func volumeRune(r rune) rune {
 
 // AnonymousVolumes returns the paths, sorted, at which Docker would make a
 // volume without a name for the container: those of the declaration, and those
-// of the image's VOLUME at which nothing else is mounted.
-func (c *Container) AnonymousVolumes(image []string) []string {
+// of the image's VOLUME at which nothing else is mounted. others are the paths of
+// the mounts that the container takes from other containers.
+func (c *Container) AnonymousVolumes(image []string, others ...string) []string {
 	taken := map[string]bool{}
+	for _, target := range others {
+		taken[path.Clean(target)] = true
+	}
 	for _, bind := range c.HostConfig.Binds {
 		if fields := strings.Split(bind, ":"); len(fields) > 1 {
 			taken[path.Clean(fields[1])] = true

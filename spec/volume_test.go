@@ -57,7 +57,7 @@ func TestAnonymousVolumes(t *testing.T) {
 			},
 		},
 	}
-	got := c.AnonymousVolumes([]string{"/image", "/named", "/tmp", "/bind", "/other", "/declared"})
+	got := c.AnonymousVolumes([]string{"/image", "/others", "/named", "/tmp", "/bind", "/other", "/declared"}, "/others/")
 	if diff := cmp.Diff([]string{"/declared", "/image", "/run-v"}, got); diff != "" {
 		t.Errorf("anonymous volumes (-want +got):\n%s", diff)
 	}

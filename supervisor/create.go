@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -77,13 +78,15 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		return created{}, err
 	}
 	m.report.state.Digest = c.image.Digest
-	c.host.ImageVolumes = c.image.Volumes
 	if m.container.Name == "" {
 		if err := m.removeNameless(ctx); err != nil {
 			return created{}, err
 		}
 	}
 	var err error
+	if c.host.AnonymousVolumes, err = m.anonymousVolumes(ctx, c.image); err != nil {
+		return created{}, err
+	}
 	if c.host.FilesDir, err = writeFiles(m.dir, m.container, m.credentials); err != nil {
 		return created{}, err
 	}
@@ -97,20 +100,35 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 	if err != nil {
 		return created{}, errors.Join(err, m.removeFiles())
 	}
-	m.report.state.ContainerID, m.report.state.Volumes = made.id, m.volumes(c.image)
+	m.report.state.ContainerID, m.report.state.Volumes = made.id, m.volumes(c.host.AnonymousVolumes)
 	if err := errors.Join(m.place(ctx, made.id, c.gpus), writeCIDFile(m.container, made.id)); err != nil {
 		return created{}, errors.Join(err, m.remove(ctx, made.id), m.removeFiles())
 	}
 	return made, nil
 }
 
+// anonymousVolumes returns the paths at which Docker would make anonymous volumes. A
+// path that --volumes-from brings is not one of them.
+func (m *maker) anonymousVolumes(ctx context.Context, image engine.Image) ([]string, error) {
+	var others []string
+	for _, from := range m.container.HostConfig.VolumesFrom {
+		name, _, _ := strings.Cut(from, ":")
+		other, err := m.engine.Inspect(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("use the volumes of another container: %w", err)
+		}
+		others = append(others, other.Mounts...)
+	}
+	return m.container.AnonymousVolumes(image.Volumes, others...), nil
+}
+
 // volumes returns the names of an assigned container's anonymous volumes, by path.
-func (m *maker) volumes(image engine.Image) map[string]string {
+func (m *maker) volumes(paths []string) map[string]string {
 	if m.container.Run != nil {
 		return nil
 	}
 	volumes := map[string]string{}
-	for _, path := range m.container.AnonymousVolumes(image.Volumes) {
+	for _, path := range paths {
 		volumes[path] = spec.VolumeName(m.container.Name, path)
 	}
 	return volumes

@@ -9,6 +9,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -97,4 +98,23 @@ func TestVolumesAreCarriedOver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What --volumes-from brings is not hidden by a volume of the container's own.
+func TestVolumesOfOtherContainer(t *testing.T) {
+	r := newRig(t)
+	r.imageWithVolume()
+	_, _, err := r.engine().Create(t.Context(), engine.CreateRequest{
+		Name: "other", Config: &container.Config{Image: "app:1", Volumes: map[string]struct{}{"/data": {}}}, HostConfig: &container.HostConfig{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.spec.HostConfig.VolumesFrom = []string{"other:ro"}
+	r.start().exits(1, "exit code 1")
+	if volumes, err := r.engine().VolumesByLabel(t.Context(), spec.LabelVolumeContainer, "app"); err != nil || len(volumes) > 0 {
+		t.Errorf("volumes of the container = %v, %v, want none", volumes, err)
+	}
+	r.spec.HostConfig.VolumesFrom = []string{"absent"}
+	r.start().exits(ExitNotRun, `use the volumes of another container: inspect container "absent"`)
 }

@@ -130,7 +130,7 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 		c, hash = mask(c), masked // the hash would confirm a guess of a short secret
 	}
 	unit := spec.UnitName(c.Name)
-	host := request.Host{Unit: unit, Supervisor: "PID/START/BOOT", ConfigHash: hash}
+	host := request.Host{Unit: unit, Supervisor: "PID/START/BOOT", ConfigHash: hash, AnonymousVolumes: c.AnonymousVolumes(nil)}
 	if c.Notify == spec.NotifyContainer {
 		host.NotifySocket = placement.Dir + "/" + request.SocketPrefix + "PID"
 		host.Watchdog = watchdog(c.Unit)

@@ -56,8 +56,8 @@ type Host struct {
 	Watchdog time.Duration
 	// FilesDir has the secrets and configs of the container; "" for none.
 	FilesDir string
-	// ImageVolumes are the paths of the image's VOLUME.
-	ImageVolumes []string
+	// AnonymousVolumes are the container's [spec.Container.AnonymousVolumes].
+	AnonymousVolumes []string
 	// KeptVolumes are the anonymous volumes of the container that this one replaces,
 	// by path.
 	KeptVolumes map[string]string
@@ -106,7 +106,7 @@ func volumes(c *spec.Container, h Host) (container.Config, container.HostConfig)
 		name = func(path string) string { return h.KeptVolumes[path] }
 		labels = func(string) map[string]string { return nil }
 	}
-	config, host := spec.NameVolumes(c.Config, c.HostConfig, c.AnonymousVolumes(h.ImageVolumes), name, labels)
+	config, host := spec.NameVolumes(c.Config, c.HostConfig, h.AnonymousVolumes, name, labels)
 	return *config, *host
 }
 
