@@ -160,7 +160,7 @@ func (u *containerUnits) retire(ctx context.Context, name string) error {
 	if err := u.systemd.Stop(ctx, spec.UnitName(name)); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
 		return err
 	}
-	return errors.Join(u.dir.RemoveContainer(name), u.dropIns.remove(name))
+	return errors.Join(u.dir.RemoveContainer(name), u.dir.RemoveFiles(name), u.dropIns.remove(name))
 }
 
 // stopMount returns a function that unmounts a unit. systemd stops the containers
