@@ -32,13 +32,13 @@ func ParseRestart(policy string) (restart string, limit []UnitSetting, err error
 	case policy == "on-failure":
 		return "on-failure", nil, nil
 	}
-	return "", nil, fmt.Errorf(`cannot use %q: use "no", always, unless-stopped, on-failure or on-failure:COUNT`, shortened(policy))
+	return "", nil, fmt.Errorf(`cannot use %q: use "no", always, unless-stopped, on-failure or on-failure:COUNT`, shorten(policy))
 }
 
 func startLimit(count string) ([]UnitSetting, error) {
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 || n >= math.MaxInt32 {
-		return nil, fmt.Errorf("cannot use %q as a number of restarts: write a whole number", shortened(count))
+		return nil, fmt.Errorf("cannot use %q as a number of restarts: write a whole number", shorten(count))
 	}
 	if n == 0 { // Docker's form of "no limit"
 		return nil, nil
@@ -64,13 +64,4 @@ func IsStartLimit(settings []UnitSetting) bool {
 	}
 	want, err := startLimit(strconv.Itoa(starts - 1))
 	return err == nil && len(want) == 2 && settings[0] == want[0] && settings[1] == want[1]
-}
-
-// shortened bounds the user's text that a message quotes.
-func shortened(text string) string {
-	const most = 120
-	if len(text) <= most {
-		return text
-	}
-	return text[:most] + "..."
 }
