@@ -38,7 +38,7 @@ func TestMissingNeedsKeepContainerRunning(t *testing.T) {
 	to2 := func(keys ...string) string {
 		return strings.Replace(app(append(keys, `ports: ["8080:8080"]`)...), "app:1", "app:2", 1)
 	}
-	const file, device, directory = "/srv/precheck/env", "/dev/precheck", "/srv/precheck/data"
+	const file, secret, device, directory = "/srv/precheck/env", "/srv/precheck/secret", "/dev/precheck", "/srv/precheck/data"
 	tests := []struct {
 		name, section, problem, cure string
 	}{
@@ -48,6 +48,10 @@ func TestMissingNeedsKeepContainerRunning(t *testing.T) {
 			"docker tag localhost:5000/app:1 " + foreign,
 		},
 		{"a missing env file", to2("env_file: " + file), file, "echo A=b >" + file},
+		{
+			"a missing file of a secret", to2("secrets: [pw]") + "  secrets: {pw: {file: " + secret + "}}\n",
+			"the file for /run/secrets/pw in the container: open " + secret, "echo word >" + secret,
+		},
 		{"a missing device", to2("devices: [" + device + "]"), "the host has no device \"" + device, "mknod " + device + " c 1 3"},
 		{
 			"a missing directory", to2("volumes: [{type: bind, source: " + directory + ", target: /data, bind: {create_host_path: false}}]"),

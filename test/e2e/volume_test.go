@@ -131,3 +131,18 @@ func TestRunKeepsVolumesWithoutRm(t *testing.T) {
 		h.run("systemctl stop db; docker rm -f -v db >/dev/null 2>&1 || true")
 	}
 }
+
+// TestVolumesFromAreSeen checks that a container sees the volumes that it takes from
+// another one, also at the VOLUME of its image.
+func TestVolumesFromAreSeen(t *testing.T) {
+	h := newKeeping(t)
+	h.run("systemctl start dockhost.socket; docker create --name data -v /data localhost:5000/busybox >/dev/null")
+	h.run("echo precious >$(docker inspect -f '{{(index .Mounts 0).Source}}' data)/file")
+	h.run("dockhostctl run --name app --stop-signal KILL --volumes-from data " + keeping + " sleep 1000000")
+	h.kept("app", "its first start")
+	h.run("systemctl restart dockhost@app")
+	h.kept("app", "a restart")
+	if out, code := h.try("dockhostctl run --name lost --volumes-from absent " + keeping + " sleep 1000000"); code == 0 || !strings.Contains(out, "use the volumes of another container") {
+		t.Errorf("run with the volumes of a missing container exits %d with %q", code, out)
+	}
+}
