@@ -127,7 +127,7 @@ lab-up: install ## boot the test host of SUITE (default: trixie; any Debian suit
 lab-shell: ## open a shell in the test host of SUITE
 	test/lab/lab.sh shell $(SUITE)
 
-lab-down: ## remove all test hosts, and stop a Docker that lab-up has started
+lab-down: ## remove the test hosts of this LAB_NAME, and stop a Docker that lab-up has started
 	test/lab/lab.sh down
 
 # The end-to-end tests upgrade and downgrade between two versions. Building them replaces the programs in build.
