@@ -101,6 +101,8 @@ type Agent struct {
 	networks *networkSweeper
 	house    *house
 	volumes  volumes
+	// beside are the directories of the files that Compose files name.
+	beside   watched
 	server   *server
 	reporter *reporter
 }
@@ -108,7 +110,7 @@ type Agent struct {
 // New returns an agent that has done nothing yet.
 func New(o Options) *Agent {
 	dir := rundir.Dir(filepath.Join(o.Root, rundir.Path))
-	a := &Agent{Options: o, config: &configuration{root: o.Root}}
+	a := &Agent{Options: o, config: &configuration{root: o.Root}, beside: newWatched()}
 	a.reporter = &reporter{notify: o.Notify, engine: o.Engine, log: o.Log}
 	report := a.reporter.update
 	a.store = newStore(storeFile{root: o.Root})
@@ -154,7 +156,7 @@ func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
 // dockhostctl requests, one at a time.
 func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	defer a.rollouts.stop()
-	files := watchDirs(ctx, a.Log, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
+	files := watchDirs(ctx, a.Log, a.beside, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
 	a.fetcher.first(ctx)
 	a.reconcile(ctx)
 	a.Notify.Ready(a.reporter.line())
@@ -206,6 +208,7 @@ func (a *Agent) refetch(ctx context.Context) {
 func (a *Agent) reconcile(ctx context.Context) {
 	a.rollouts.stop()
 	t := a.targets.read(ctx)
+	a.beside.set(t.beside)
 	p := newPlan(t)
 	a.store.begin(t.source, p)
 	if p.accepted == nil {
