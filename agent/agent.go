@@ -57,6 +57,7 @@ type unitManager interface {
 	Loaded(ctx context.Context, pattern string) ([]string, error)
 	Version(ctx context.Context) (int, error)
 	Watch(ctx context.Context, name string) (<-chan struct{}, error)
+	Credentials(ctx context.Context, name string) ([]string, error)
 }
 
 // Options are what an agent works with.
@@ -128,7 +129,7 @@ func New(o Options) *Agent {
 	a.deployer.changed = a.networks.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
-	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, puller: puller, deployer: a.deployer, store: a.store}
+	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: puller, deployer: a.deployer, store: a.store}
 	a.rollouts = newRollouts(preparer, a.deployer, a.store, report, o.Log)
 	a.server = newServer(o, dir, a)
 	return a
