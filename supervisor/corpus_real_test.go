@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -27,11 +26,7 @@ import (
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
-const (
-	corpusFile = "compose.yaml"
-	// projectTimeout is how long the containers of one project may take.
-	projectTimeout = 2 * time.Minute
-)
+const corpusFile = "compose.yaml"
 
 // intended are the differences between a container of dockhost and the one of
 // Compose that are meant to be, by the path in the output of docker inspect.
@@ -89,13 +84,12 @@ func (p *corpusProject) name() string { return filepath.Base(p.dir) }
 
 // compare creates the containers of the project by both, and reports the differences.
 func (p *corpusProject) compare(t *testing.T) string {
-	ctx, cancel := context.WithTimeout(t.Context(), projectTimeout)
-	defer cancel()
-	t.Cleanup(func() { shell(t, context.Background(), p.dir, removeAll) })
+	t.Helper()
+	t.Cleanup(func() { shell(t, p.dir, removeAll) })
 	assignment := p.parse(t)
-	p.supplyExternal(t, ctx, assignment)
-	want, taken := p.createByCompose(t, ctx)
-	got := p.create(t, ctx, assignment)
+	p.supplyExternal(t, assignment)
+	want, taken := p.createByCompose(t)
+	got := p.create(t, assignment)
 	if !taken {
 		return createdOnly
 	}
@@ -135,7 +129,7 @@ func (p *corpusProject) parse(t *testing.T) *spec.Assignment {
 }
 
 // supplyExternal creates the images of the project, and what is there before it.
-func (p *corpusProject) supplyExternal(t *testing.T, ctx context.Context, assignment *spec.Assignment) {
+func (p *corpusProject) supplyExternal(t *testing.T, assignment *spec.Assignment) {
 	t.Helper()
 	var script strings.Builder
 	for _, c := range assignment.Containers {
@@ -151,22 +145,22 @@ func (p *corpusProject) supplyExternal(t *testing.T, ctx context.Context, assign
 			}
 		}
 	}
-	shell(t, ctx, p.dir, "{ "+script.String()+"} 2>&1")
+	shell(t, p.dir, "{ "+script.String()+"} 2>&1")
 }
 
 // createByCompose returns the containers that docker compose creates, by the names of
 // their services. It is false if Compose does not take the file.
-func (p *corpusProject) createByCompose(t *testing.T, ctx context.Context) (map[string]inspected, bool) {
+func (p *corpusProject) createByCompose(t *testing.T) (map[string]inspected, bool) {
 	t.Helper()
-	command := exec.CommandContext(ctx, "sh", "-c", "docker-compose -f "+corpusFile+" up --no-start 2>&1")
+	command := exec.CommandContext(t.Context(), "sh", "-c", "docker-compose -f "+corpusFile+" up --no-start 2>&1")
 	command.Dir = p.dir
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Logf("docker compose: %v: %s", err, out)
-		shell(t, ctx, p.dir, removeContainers)
+		shell(t, p.dir, removeContainers)
 		return nil, false
 	}
-	containers := inspectAll(t, ctx, "com.docker.compose.service")
-	shell(t, ctx, p.dir, removeContainers)
+	containers := inspectAll(t, "com.docker.compose.service")
+	shell(t, p.dir, removeContainers)
 	return containers, true
 }
 
@@ -178,7 +172,7 @@ const removeContainers = `docker rm -f -v $(docker ps -aq) 2>/dev/null
 	true`
 
 // create creates the containers as their supervisors do, and returns them by name.
-func (p *corpusProject) create(t *testing.T, ctx context.Context, assignment *spec.Assignment) map[string]inspected {
+func (p *corpusProject) create(t *testing.T, assignment *spec.Assignment) map[string]inspected {
 	t.Helper()
 	dir := rundir.Dir(t.TempDir())
 	waiting := slices.Clone(assignment.Containers)
@@ -190,7 +184,7 @@ func (p *corpusProject) create(t *testing.T, ctx context.Context, assignment *sp
 			}
 			if slices.ContainsFunc(waiting, depends) {
 				later = append(later, c)
-			} else if err := p.createOne(ctx, dir, &c); err != nil {
+			} else if err := p.createOne(t.Context(), dir, &c); err != nil {
 				t.Errorf("%s: %v", c.Name, err)
 			}
 		}
@@ -199,7 +193,7 @@ func (p *corpusProject) create(t *testing.T, ctx context.Context, assignment *sp
 		}
 		waiting = later
 	}
-	return inspectAll(t, ctx, "dockhost.unit")
+	return inspectAll(t, "dockhost.unit")
 }
 
 func (p *corpusProject) createOne(ctx context.Context, dir rundir.Dir, c *spec.Container) error {
@@ -218,9 +212,9 @@ func (p *corpusProject) createOne(ctx context.Context, dir rundir.Dir, c *spec.C
 type inspected map[string]string
 
 // inspectAll returns the containers with a label, by their services.
-func inspectAll(t *testing.T, ctx context.Context, label string) map[string]inspected {
+func inspectAll(t *testing.T, label string) map[string]inspected {
 	t.Helper()
-	out := shell(t, ctx, "", "ids=$(docker ps -aq --no-trunc --filter label="+label+"); [ -z \"$ids\" ] || docker inspect $ids")
+	out := shell(t, "", "ids=$(docker ps -aq --no-trunc --filter label="+label+"); [ -z \"$ids\" ] || docker inspect $ids")
 	var all []map[string]any
 	if err := json.Unmarshal([]byte(out), &all); err != nil {
 		t.Fatalf("docker inspect: %v: %s", err, out)
@@ -342,9 +336,9 @@ func inspectDifferences(want, got inspected) []string {
 }
 
 // shell runs a script in a directory, and returns its standard output.
-func shell(t *testing.T, ctx context.Context, dir, script string) string {
+func shell(t *testing.T, dir, script string) string {
 	t.Helper()
-	command := exec.CommandContext(ctx, "sh", "-c", script)
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", script)
 	command.Dir = dir
 	out, err := command.Output()
 	if err != nil {

@@ -28,7 +28,11 @@ func TestCredentials(t *testing.T) {
 		name, want string
 		version    int
 	}{
-		{"plain", "", 247}, {"both", "", 247}, {"sealed", "", 250}, {"inline", "", 252}, {"given", "", 252},
+		{"plain", "", 247},
+		{"both", "", 247},
+		{"sealed", "", 250},
+		{"inline", "", 252},
+		{"given", "", 252},
 		{"absent", `/run/secrets/key in the container: the host has no credential "absent" (write it to /etc/credstore/absent, or encrypt it: systemd-creds encrypt --name=absent`, 257},
 		{"sealed", `/run/secrets/key in the container: systemd 249 cannot decrypt the credential "sealed" (write it to /etc/credstore/sealed)`, 249},
 		{"large", "larger than 500 KiB", 257},
