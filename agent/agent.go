@@ -57,6 +57,7 @@ type unitManager interface {
 	Loaded(ctx context.Context, pattern string) ([]string, error)
 	Version(ctx context.Context) (int, error)
 	Watch(ctx context.Context, name string) (<-chan struct{}, error)
+	Credentials(ctx context.Context, name string) ([]string, error)
 }
 
 // Options are what an agent works with.
@@ -101,6 +102,8 @@ type Agent struct {
 	networks *networkSweeper
 	house    *house
 	volumes  volumes
+	// beside are the directories of the files that Compose files name.
+	beside   watched
 	server   *server
 	reporter *reporter
 }
@@ -108,7 +111,7 @@ type Agent struct {
 // New returns an agent that has done nothing yet.
 func New(o Options) *Agent {
 	dir := rundir.Dir(filepath.Join(o.Root, rundir.Path))
-	a := &Agent{Options: o, config: &configuration{root: o.Root}}
+	a := &Agent{Options: o, config: &configuration{root: o.Root}, beside: newWatched()}
 	a.reporter = &reporter{notify: o.Notify, engine: o.Engine, log: o.Log}
 	report := a.reporter.update
 	a.store = newStore(storeFile{root: o.Root})
@@ -126,7 +129,7 @@ func New(o Options) *Agent {
 	a.deployer.changed = a.networks.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
-	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, puller: puller, deployer: a.deployer, store: a.store}
+	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: puller, deployer: a.deployer, store: a.store}
 	a.rollouts = newRollouts(preparer, a.deployer, a.store, report, o.Log)
 	a.server = newServer(o, dir, a)
 	return a
@@ -154,7 +157,7 @@ func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
 // dockhostctl requests, one at a time.
 func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	defer a.rollouts.stop()
-	files := watchDirs(ctx, a.Log, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
+	files := watchDirs(ctx, a.Log, a.beside, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
 	a.fetcher.first(ctx)
 	a.reconcile(ctx)
 	a.Notify.Ready(a.reporter.line())
@@ -206,6 +209,7 @@ func (a *Agent) refetch(ctx context.Context) {
 func (a *Agent) reconcile(ctx context.Context) {
 	a.rollouts.stop()
 	t := a.targets.read(ctx)
+	a.beside.set(t.beside)
 	p := newPlan(t)
 	a.store.begin(t.source, p)
 	if p.accepted == nil {

@@ -115,6 +115,9 @@ func (f *fakeUnits) Loaded(context.Context, string) ([]string, error) {
 	return slices.Collect(maps.Keys(f.starts)), nil
 }
 
+// Credentials returns none: what systemd searches by name is in files.
+func (f *fakeUnits) Credentials(context.Context, string) ([]string, error) { return nil, nil }
+
 // Watch reports each start and stop of any unit.
 func (f *fakeUnits) Watch(context.Context, string) (<-chan struct{}, error) {
 	f.mu.Lock()

@@ -94,7 +94,7 @@ func newFetcher(o Options, dir rundir.Dir, config *configuration, report func())
 // source reports a change, when the poll interval is over, and on request. It
 // ends with ctx.
 func (f *fetcher) run(ctx context.Context) {
-	files := watchDirs(ctx, f.log, datasource.Dirs(f.root)...)
+	files := watchDirs(ctx, f.log, nil, datasource.Dirs(f.root)...)
 	requested := true
 	for {
 		result, interrupted := f.fetchOnce(ctx, files)

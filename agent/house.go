@@ -40,7 +40,7 @@ func (h *house) run(ctx context.Context) {
 	if h.keeper == nil {
 		return
 	}
-	states := watchDirs(ctx, h.log, h.dir.StateDir())
+	states := watchDirs(ctx, h.log, nil, h.dir.StateDir())
 	go func() {
 		for {
 			select {

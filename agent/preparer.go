@@ -19,14 +19,17 @@ type preparer struct {
 	engine imageSource
 	// gpus returns why a container cannot have its GPUs; nil where GPUs are not
 	// checked.
-	gpus     func(ctx context.Context, c *spec.Container) error
+	gpus func(ctx context.Context, c *spec.Container) error
+	// root is a prefix of the host's paths.
+	root     string
+	units    unitManager
 	puller   *puller
 	deployer *deployer
 	store    *store
 }
 
-// prepare returns nil when Docker answers, the runtimes, files, devices, external
-// networks and external volumes are there, the ports and GPUs of the successor are
+// prepare returns nil when Docker answers, the runtimes, files, credentials, devices,
+// external networks and external volumes are there, the ports and GPUs of the successor are
 // free, its image is on the host and for the host's platform, and the image can
 // report readiness as the successor declares it.
 func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error {
@@ -47,7 +50,7 @@ func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error
 	if err := errors.Join(checkPorts(ctx, old, next), needs.Runtime(next, runtimes), needs.Check(ctx, next, privateDirectories...)); err != nil {
 		return err
 	}
-	if err := p.checkSupplies(ctx, next); err != nil {
+	if err := errors.Join(p.checkSupplies(ctx, next), p.checkCredentials(ctx, next)); err != nil {
 		return err
 	}
 	if next.GPU != nil && p.gpus != nil {
@@ -110,6 +113,22 @@ func (p *preparer) checkSupplies(ctx context.Context, next *spec.Container) erro
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// checkCredentials checks the secrets and configs that are systemd credentials.
+func (p *preparer) checkCredentials(ctx context.Context, next *spec.Container) error {
+	if !slices.ContainsFunc(next.Files, func(f spec.File) bool { return f.Credential != "" }) {
+		return nil
+	}
+	version, err := p.units.Version(ctx)
+	if err != nil {
+		return err
+	}
+	given, err := p.units.Credentials(ctx, spec.UnitName(next.Name))
+	if err != nil {
+		return err
+	}
+	return needs.Credentials(p.root, next, version, given)
 }
 
 // ensureImage returns the image of the successor, and pulls it if the pull policy

@@ -11,6 +11,7 @@ import (
 	"github.com/dockhost/dockhost/agent/dropin"
 	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/needs"
 )
 
 // dropIns are the drop-ins of dockhost@NAME.service.
@@ -20,7 +21,13 @@ type dropIns struct {
 
 // write writes the drop-in of a container, and says whether it has changed.
 func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
-	text := dropin.Render(c, systemdVersion)
+	var encrypted []string
+	for _, name := range c.Credentials {
+		if needs.CredentialIsEncrypted(f.root, name) {
+			encrypted = append(encrypted, name)
+		}
+	}
+	text := dropin.Render(c, systemdVersion, encrypted...)
 	path := f.path(c.Name)
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return false, nil
