@@ -7,7 +7,6 @@ package agent
 
 import (
 	"context"
-	"net"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -132,14 +131,15 @@ func New(o Options) *Agent {
 	return a
 }
 
-// Run serves the local API on the listener, and reconciles, until ctx ends. It
+// Run serves the local API on the socket, and reconciles, until ctx ends. It
 // starts what is assigned before it tells systemd that the agent is ready, and
 // does not wait until containers are ready.
-func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
+func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 	stopping := context.AfterFunc(ctx, func() { a.Notify.Stopping("stopping; containers keep running") })
 	defer stopping()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return a.server.serve(ctx, listener) })
+	group.Go(func() error { return a.server.serve(ctx, socket) })
+	group.Go(func() error { socket.watch(ctx, a.Units, a.Log); return nil })
 	group.Go(func() error { a.reporter.watchDocker(ctx); return nil })
 	a.config.read()
 	group.Go(func() error { a.fetcher.run(ctx); return nil })

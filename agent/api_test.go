@@ -46,7 +46,7 @@ type apiClient struct {
 func (h *testHost) serve() apiClient {
 	h.Helper()
 	socket := filepath.Join(h.root, "agent.sock")
-	listener, err := net.Listen("unix", socket)
+	listener, err := OpenSocket(h.Context(), h.root, "/agent.sock", nil)
 	if err != nil {
 		h.Fatal(err)
 	}
