@@ -158,6 +158,7 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	a.fetcher.first(ctx)
 	a.reconcile(ctx)
 	a.Notify.Ready(a.reporter.line())
+	a.store.file.reserve()
 	for {
 		select {
 		case <-ctx.Done():

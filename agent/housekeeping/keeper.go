@@ -123,6 +123,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		k.notePulls(ctx)
 		policy := k.Policy()
+		k.noteRoom(policy)
 		now := k.Now()
 		cause := k.cause(policy, !now.Before(due), requested)
 		if policy.Off || cause == "" || !k.Wanted(ctx) {

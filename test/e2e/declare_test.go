@@ -120,7 +120,7 @@ func TestDeclareSurvivesKilledAgent(t *testing.T) {
 	if ids := strings.Fields(h.run("docker ps -aq")); len(ids) != 1 {
 		t.Errorf("containers = %v, want one", ids)
 	}
-	if files := h.output("ls -A -I images.json /var/lib/dockhost"); files != "assignment.json" {
+	if files := h.output("ls -A -I images.json -I reserve /var/lib/dockhost"); files != "assignment.json" {
 		t.Errorf("files in /var/lib/dockhost = %q, want assignment.json", files)
 	}
 	if out, code := h.try("{ systemctl kill -s KILL dockhost; } & dockhostctl rm app; code=$?; wait; exit $code"); code != 0 {
