@@ -57,6 +57,7 @@ func runAgent(ctx context.Context) error {
 		PullSize: registry.Registries{Engine: docker}.PullSize,
 		Units:    units,
 		Status:   newGatherer(docker, units),
+		Changes:  docker.Changes,
 		GPUs:     canHaveGPUs,
 		Notify:   systemd.Notifier{},
 		Find:     datasource.Find,

@@ -49,6 +49,7 @@ type imageSource interface {
 type unitManager interface {
 	Start(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error
+	Retry(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
 	Reload(ctx context.Context) error
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
@@ -72,6 +73,8 @@ type Options struct {
 	// PullSize returns how many bytes a pull of an image would download. With nil
 	// no registry is asked.
 	PullSize func(ctx context.Context, ref, platform string) (int64, error)
+	// Changes returns Docker's changes; nil observes none.
+	Changes func(ctx context.Context) <-chan string
 	// GPUs returns why a container cannot have the GPUs that it requests, nil when
 	// it can.
 	GPUs   func(ctx context.Context, c *spec.Container) error
@@ -99,6 +102,7 @@ type Agent struct {
 	rollouts *rollouts
 	networks *networkSweeper
 	house    *house
+	cures    *cures
 	volumes  volumes
 	server   *server
 	reporter *reporter
@@ -111,7 +115,7 @@ func New(o Options) *Agent {
 	a.reporter = &reporter{notify: o.Notify, engine: o.Engine, log: o.Log}
 	report := a.reporter.update
 	a.store = newStore(storeFile{root: o.Root})
-	a.fetcher = newFetcher(o, dir, a.config, report)
+	a.fetcher = newFetcher(o, dir, a.config, func() { report(); a.cures.look() })
 	a.targets = &targetReader{
 		root: o.Root, config: a.config, fetcher: a.fetcher, store: a.store, problems: newProblemLog(o.Log), log: o.Log,
 	}
@@ -120,6 +124,7 @@ func New(o Options) *Agent {
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)
+	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
 	a.networks = newNetworkSweeper(o, dir, a)
 	a.deployer.changed = a.networks.wakeUp
@@ -127,6 +132,7 @@ func New(o Options) *Agent {
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
 	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, puller: puller, deployer: a.deployer, store: a.store}
 	a.rollouts = newRollouts(preparer, a.deployer, a.store, report, o.Log)
+	a.rollouts.cures = a.cures
 	a.server = newServer(o, dir, a)
 	return a
 }
@@ -146,6 +152,7 @@ func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
 	group.Go(func() error { a.house.run(ctx); return nil })
 	group.Go(func() error { a.networks.run(ctx); return nil })
+	group.Go(func() error { a.cures.run(ctx); return nil })
 	return group.Wait()
 }
 
@@ -205,6 +212,7 @@ func (a *Agent) refetch(ctx context.Context) {
 // that is new or unchanged is in force at once. A container that replaces another
 // one is rolled out in the background; rollouts of the last reconcile end first.
 func (a *Agent) reconcile(ctx context.Context) {
+	defer a.cures.look()
 	a.rollouts.stop()
 	t := a.targets.read(ctx)
 	p := newPlan(t)

@@ -14,6 +14,8 @@ import (
 	"github.com/docker/docker/pkg/jsonmessage"
 	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
+
+	"github.com/dockhost/dockhost/internal/cure"
 )
 
 // PullRequest is one image to pull.
@@ -58,12 +60,22 @@ func (c *Client) Pull(ctx context.Context, req PullRequest, progress func(Progre
 	}
 	login, err := c.loginFor(ctx, named)
 	if err != nil {
-		return fmt.Errorf("pull %q: %w", req.Ref, err)
+		return cure.By(fmt.Errorf("pull %q: %w", req.Ref, err), c.cures(named)...)
 	}
 	if err := c.pull(ctx, req, login, progress); err != nil {
-		return fmt.Errorf("pull %q %s: %w%s", req.Ref, login.who(), err, c.pullCure(ctx, err))
+		return cure.By(fmt.Errorf("pull %q %s: %w%s", req.Ref, login.who(), err, c.pullCure(ctx, err)), c.cures(named)...)
 	}
 	return nil
+}
+
+// cures returns what may cure a failed pull: a login, the network, room on the disk, or
+// the image itself by another way. That a registry works again cannot be observed.
+func (c *Client) cures(ref reference.Named) []cure.Cure {
+	cures := []cure.Cure{{Kind: cure.Network}, {Kind: cure.Disk}, {Kind: cure.Docker, Name: "image"}, {Kind: cure.Docker, Name: "daemon"}}
+	for _, path := range c.loginPaths(reference.Domain(ref)) {
+		cures = append(cures, cure.Cure{Kind: cure.File, Name: path})
+	}
+	return cures
 }
 
 // lowSpace is the free space in bytes below which a full disk is the likely cause of
