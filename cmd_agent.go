@@ -75,7 +75,7 @@ func explainAgent(err error) error {
 	unit := systemd.Cgroups{}.UnitOf(runs.PID)
 	switch unit {
 	case "dockhost.service":
-		return fmt.Errorf("%w in %s (to have it read the user data again, run: systemctl reload dockhost)", err, unit)
+		return fmt.Errorf("%w in %s (to read the user data again, run: systemctl reload dockhost)", err, unit)
 	case "":
 		return fmt.Errorf("%w (stop it with: kill %d)", err, runs.PID)
 	}
