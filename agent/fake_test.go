@@ -53,6 +53,8 @@ func (f *fakeUnits) Start(_ context.Context, name string) error {
 
 func (f *fakeUnits) Restart(ctx context.Context, name string) error { return f.Start(ctx, name) }
 
+func (f *fakeUnits) Retry(ctx context.Context, name string) error { return f.Start(ctx, name) }
+
 func (f *fakeUnits) supervise(unit string) error {
 	name := strings.TrimSuffix(strings.TrimPrefix(unit, "dockhost@"), ".service")
 	c, err := f.run.Container(name)

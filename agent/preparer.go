@@ -9,6 +9,7 @@ import (
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
 )
@@ -45,7 +46,8 @@ func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error
 		return err
 	}
 	if _, registered := runtimes[spec.RuntimeName]; !registered {
-		return fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
+		err := fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
+		return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "daemon"})
 	}
 	if err := errors.Join(checkPorts(ctx, old, next), needs.Runtime(next, runtimes), needs.Check(ctx, next, privateDirectories...)); err != nil {
 		return err
@@ -77,7 +79,8 @@ func checkPorts(ctx context.Context, old, next *spec.Container) error {
 	for _, port := range engine.HostPorts(next.HostConfig.PortBindings) {
 		isOurs := slices.ContainsFunc(published, func(p engine.Port) bool { return p.Proto == port.Proto && p.Number == port.Number })
 		if !isOurs && port.InUse(ctx) {
-			errs = append(errs, fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d')", port, port.Number))
+			err := fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d')", port, port.Number)
+			errs = append(errs, cure.By(err, cure.Cure{Kind: cure.Port, Name: port.String()}))
 		}
 	}
 	return errors.Join(errs...)
@@ -142,7 +145,8 @@ func (p *preparer) ensureImage(ctx context.Context, old, next *spec.Container) (
 		return engine.Image{}, err
 	}
 	if next.PullPolicy == spec.PullNever {
-		return engine.Image{}, fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", next.Image)
+		err := fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", next.Image)
+		return engine.Image{}, cure.By(err, cure.Cure{Kind: cure.Docker, Name: "image"})
 	}
 	if err := p.deployer.ensureRunning(ctx, old); err != nil {
 		return engine.Image{}, err

@@ -73,6 +73,16 @@ func (m *Manager) Restart(ctx context.Context, name string) error {
 	})
 }
 
+// Retry starts a unit again that failed, and does not wait for it: at once, as if it had
+// not failed before, instead of after the delay that its RestartSec= and RestartSteps=
+// have reached.
+func (m *Manager) Retry(ctx context.Context, name string) error {
+	return m.job(ctx, "restart", name, func(ctx context.Context, conn *dbus.Conn) (int, error) {
+		_ = conn.ResetFailedUnitContext(ctx, name) // as in Start
+		return conn.RestartUnitContext(ctx, name, "replace", nil)
+	})
+}
+
 func (m *Manager) job(ctx context.Context, verb, name string, ask func(context.Context, *dbus.Conn) (int, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
