@@ -30,7 +30,7 @@ type fakeUnits struct {
 	active map[string]bool
 	// failed are the units that have failed. killed are those whose stop fails.
 	failed, killed map[string]bool
-	starts map[string]int
+	starts         map[string]int
 	// reloads counts daemon-reloads.
 	reloads int
 	// broken has the errors of containers that fail, by image.

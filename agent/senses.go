@@ -110,7 +110,7 @@ func (s *senses) attend(ctx context.Context, cures []cure.Cure) {
 	ctx, s.stop = context.WithCancel(ctx)
 	s.attended = wanted
 	if len(watched) > 0 {
-		changes, _ := dirwatch.Watch(ctx, watched...) // without a watch the usual wait applies
+		changes, _ := dirwatch.Watch(ctx, nil, watched...) // without a watch the usual wait applies
 		go s.relay(ctx, changes)
 	}
 	if kinds[cure.Network] {

@@ -112,7 +112,7 @@ func (s *Socket) watch(ctx context.Context, units unitManager, log *zap.Logger) 
 	if s.path == "" {
 		return
 	}
-	changes := watchDirs(ctx, log, filepath.Dir(s.path))
+	changes := watchDirs(ctx, log, nil, filepath.Dir(s.path))
 	for {
 		if ctx.Err() == nil && !s.unchanged() {
 			if s.own {

@@ -37,10 +37,10 @@ type watch struct {
 }
 
 // Watch returns a channel that receives a value after each change in one of the
-// directories. Files that change together are one change. It ends with ctx.
-// The error is the kernel's, which has a limit on watches (fs.inotify.*).
-// also delivers further directories, which replace those that it delivered before. A
-// new one counts as a change, because its files may have changed before.
+// directories. Files that change together are one change. It ends with ctx. also
+// delivers further directories, which replace those that it delivered before; nil
+// delivers none. A new one counts as a change, because its files may have changed
+// before. The error is the kernel's, which has a limit on watches (fs.inotify.*).
 func Watch(ctx context.Context, also <-chan []string, dirs ...string) (<-chan struct{}, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {

@@ -53,26 +53,32 @@ func TestCureEndsTheWait(t *testing.T) {
 		t.Errorf("NRestarts = %s, want 0: the delay begins again", restarts)
 	}
 
-	// A unit that someone has stopped stays so.
+	h.cureSparesStopped(ours)
+}
+
+// cureSparesStopped mends what two containers fail for. The unit of one of them is
+// stopped, and stays so.
+func (h *host) cureSparesStopped(ours string) {
+	h.Helper()
 	h.run("systemctl stop dockhost@env; rm " + ours + "/env; systemctl start --no-block dockhost@env")
 	h.reaches("dockhost@env", "activating")
 	h.eventually("it has failed again", func() error {
 		if state := h.property("dockhost@env", "SubState"); state != "auto-restart" {
-			return fmt.Errorf("SubState = %s", state)
+			return fmh.Errorf("SubState = %s", state)
 		}
 		return nil
 	})
 	h.run("systemctl stop dockhost@env; echo A=b >" + ours + "/env; rm -r " + ours + "/data; systemctl restart --no-block dockhost@directory")
 	h.eventually("another one has failed", func() error {
 		if state := h.property("dockhost@directory", "SubState"); state != "auto-restart" {
-			return fmt.Errorf("SubState = %s", state)
+			return fmh.Errorf("SubState = %s", state)
 		}
 		return nil
 	})
 	h.run("mkdir " + ours + "/data")
 	h.ready("directory")
 	if state := h.property("dockhost@env", "ActiveState"); state != "inactive" {
-		t.Errorf("ActiveState of the stopped unit = %s, want inactive", state)
+		h.Errorf("ActiveState of the stopped unit = %s, want inactive", state)
 	}
 }
 
