@@ -64,14 +64,14 @@ func (h *host) cureSparesStopped(ours string) {
 	h.reaches("dockhost@env", "activating")
 	h.eventually("it has failed again", func() error {
 		if state := h.property("dockhost@env", "SubState"); state != "auto-restart" {
-			return fmh.Errorf("SubState = %s", state)
+			return fmt.Errorf("SubState = %s", state)
 		}
 		return nil
 	})
 	h.run("systemctl stop dockhost@env; echo A=b >" + ours + "/env; rm -r " + ours + "/data; systemctl restart --no-block dockhost@directory")
 	h.eventually("another one has failed", func() error {
 		if state := h.property("dockhost@directory", "SubState"); state != "auto-restart" {
-			return fmh.Errorf("SubState = %s", state)
+			return fmt.Errorf("SubState = %s", state)
 		}
 		return nil
 	})
