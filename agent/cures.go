@@ -44,8 +44,8 @@ type cures struct {
 	// failing says that there are failures.
 	failing atomic.Bool
 
-	// failures are what has failed, retried when each was tried again because of a cure. Only the
-	// goroutine of run uses them.
+	// failures are what has failed, retried when a cure last caused another try of each.
+	// Only the goroutine of run uses them.
 	failures map[string]*failure
 	retried  map[string]time.Time
 }

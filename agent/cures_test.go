@@ -160,7 +160,7 @@ func TestSensesRest(t *testing.T) {
 		h.declare(a, local("web", "nginx:1"))
 		go a.cures.run(ctx)
 		synctest.Wait()
-		if watched := a.cures.senses.attended; watched != "" && watched != fmt.Sprint([]string(nil), []string(nil), false, false) {
+		if watched := a.cures.senses.attended; watched != "" && watched != fmt.Sprint([]string(nil), []string(nil), false, false, 0) {
 			t.Errorf("watched without a failure: %s", watched)
 		}
 		cancel()

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -64,6 +65,9 @@ type senses struct {
 	mu sync.Mutex
 	// events counts Docker's changes by type.
 	events map[string]int
+	// freed counts the processes that held a port and have ended: another one may hold
+	// it now.
+	freed atomic.Int64
 }
 
 func newSenses(o Options, house *house) *senses {
@@ -102,7 +106,7 @@ func (s *senses) attend(ctx context.Context, cures []cure.Cure) {
 	}
 	watched, held := slices.Sorted(maps.Keys(dirs)), slices.Sorted(maps.Keys(ports))
 	asksDocker := kinds[cure.Port] || kinds[cure.Disk] || kinds[cure.Docker]
-	wanted := fmt.Sprint(watched, held, kinds[cure.Network], asksDocker)
+	wanted := fmt.Sprint(watched, held, kinds[cure.Network], asksDocker, s.freed.Load())
 	if wanted == s.attended {
 		return
 	}
@@ -121,7 +125,10 @@ func (s *senses) attend(ctx context.Context, cures []cure.Cure) {
 		go s.followDocker(ctx)
 	}
 	for _, port := range held {
-		watchHolders(ctx, s.root, port, s.tell)
+		watchHolders(ctx, s.root, port, func() {
+			s.freed.Add(1)
+			s.tell()
+		})
 	}
 }
 

@@ -209,7 +209,11 @@ func (u *containerUnits) writeLogins(registries map[string]spec.Registry) error 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("write registry logins: %w", err)
 	}
-	if err := atomicfile.Write(filepath.Join(dir, "config.json"), config.Bytes(), 0o600); err != nil {
+	path := filepath.Join(dir, "config.json")
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, config.Bytes()) {
+		return nil // a change of the file has failed pulls tried again
+	}
+	if err := atomicfile.Write(path, config.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write registry logins: %w", err)
 	}
 	return nil

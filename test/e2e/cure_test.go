@@ -16,11 +16,11 @@ func TestCureEndsTheWait(t *testing.T) {
 	h.Cleanup(func() {
 		h.try("systemctl stop dockhost.service dockhost.socket 'dockhost@*' holder; systemctl reset-failed holder; rm -rf " + ours + "; docker network rm cure-e2e")
 	})
-	h.run("mkdir -p " + ours + "; systemd-run -q --unit holder systemd-socket-activate -l 127.0.0.1:8091 cat; docker pull -q localhost:5000/busybox 2>/dev/null || true")
+	h.run("mkdir -p " + ours + "; systemd-run -q --unit holder systemd-socket-activate -l 127.0.0.1:8091 cat;")
 	h.login()
 	h.run("docker pull -q localhost:5000/busybox; docker run -d --name holder -p 127.0.0.1:8092:80 localhost:5000/busybox sleep 600")
 	container := func(name string, keys ...string) string {
-		text := "    " + name + ":\n      image: localhost:5000/busybox\n      command: [sleep, '600']\n      init: true\n" +
+		text := "    " + name + ":\n      image: localhost:5000/busybox\n      command: [sleep, '600']\n      stop_grace_period: 1s\n" +
 			"      x-dockhost: {unit: {Service: {RestartSec: 10min}}}\n"
 		for _, key := range keys {
 			text += "      " + key + "\n"
@@ -53,33 +53,27 @@ func TestCureEndsTheWait(t *testing.T) {
 		t.Errorf("NRestarts = %s, want 0: the delay begins again", restarts)
 	}
 
-	h.cureSparesStopped(ours)
-}
-
-// cureSparesStopped mends what two containers fail for. The unit of one of them is
-// stopped, and stays so.
-func (h *host) cureSparesStopped(ours string) {
-	h.Helper()
-	h.run("systemctl stop dockhost@env; rm " + ours + "/env; systemctl start --no-block dockhost@env")
-	h.reaches("dockhost@env", "activating")
-	h.eventually("it has failed again", func() error {
-		if state := h.property("dockhost@env", "SubState"); state != "auto-restart" {
-			return fmt.Errorf("SubState = %s", state)
-		}
-		return nil
-	})
-	h.run("systemctl stop dockhost@env; echo A=b >" + ours + "/env; rm -r " + ours + "/data; systemctl restart --no-block dockhost@directory")
-	h.eventually("another one has failed", func() error {
-		if state := h.property("dockhost@directory", "SubState"); state != "auto-restart" {
-			return fmt.Errorf("SubState = %s", state)
-		}
-		return nil
-	})
+	// A unit that someone has stopped stays so.
+	h.run("rm " + ours + "/env; systemctl restart --no-block dockhost@env")
+	h.failsAgain("env")
+	h.run("systemctl stop dockhost@env; echo A=b >" + ours + "/env; rmdir " + ours + "/data; systemctl restart --no-block dockhost@directory")
+	h.failsAgain("directory")
 	h.run("mkdir " + ours + "/data")
 	h.ready("directory")
 	if state := h.property("dockhost@env", "ActiveState"); state != "inactive" {
-		h.Errorf("ActiveState of the stopped unit = %s, want inactive", state)
+		t.Errorf("ActiveState of the stopped unit = %s, want inactive", state)
 	}
+}
+
+// failsAgain waits until the unit of a container has failed, and will be restarted.
+func (h *host) failsAgain(name string) {
+	h.Helper()
+	h.eventually(name+" has failed", func() error {
+		if state := h.property("dockhost@"+name, "SubState"); state != "auto-restart" {
+			return fmt.Errorf("SubState = %s", state)
+		}
+		return nil
+	})
 }
 
 // TestCuredPullIsTriedAgain corrects a login, and mends the network, while pulls wait
@@ -92,7 +86,7 @@ func TestCuredPullIsTriedAgain(t *testing.T) {
 	})
 	h.run("docker rmi -f localhost:5000/app:1 localhost:5000/busybox >/dev/null 2>&1 || true")
 	h.assign("dockhost:\n  containers:\n    app: {image: 'localhost:5000/app:1'}\n" +
-		"    far: {image: 'cure.test:5000/busybox', command: [sleep, '600'], init: true}\n  registries:\n    cure.test:5000: {username: deploy, password: s3cret}\n")
+		"    far: {image: 'cure.test:5000/busybox', command: [sleep, '600'], stop_grace_period: 1s}\n  registries:\n    cure.test:5000: {username: deploy, password: s3cret}\n")
 	for _, name := range []string{"app", "far"} {
 		h.eventually(name+" waits for its next try", func() error {
 			if text := h.property("dockhost@"+name, "StatusText"); !strings.Contains(text, "next try in") {
