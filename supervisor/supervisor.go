@@ -44,6 +44,8 @@ type Options struct {
 	Program string
 	// Stdout and Stderr get the container's output.
 	Stdout, Stderr io.Writer
+	// Sockets are those that systemd passed for the unit's socket units.
+	Sockets systemd.Sockets
 	// Credentials is the directory with the credentials that systemd has decrypted for
 	// the unit; "" if it has none.
 	Credentials string
@@ -56,6 +58,7 @@ type Supervisor struct {
 	engine    dockerEngine
 	report    *reporter
 	unit      *unit
+	sockets   systemd.Sockets
 	gpus      *gpuAttacher
 	images    *images
 	maker     *maker
@@ -71,6 +74,7 @@ func New(o Options) *Supervisor {
 		engine:    o.Engine,
 		report:    report,
 		unit:      u,
+		sockets:   o.Sockets,
 		gpus:      &gpuAttacher{container: o.Container, unit: u, program: gpuProgram(o.Program), report: report, log: o.Log},
 		images:    &images{engine: o.Engine, container: o.Container, dir: o.Dir, report: report, log: o.Log},
 		maker:     &maker{credentials: o.Credentials, engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
@@ -122,10 +126,7 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 
 // run finds the unit, and prepares and runs the container in it.
 func (s *Supervisor) run(ctx context.Context) ending {
-	if err := s.unit.enter(s.container); err != nil {
-		return notRun(err)
-	}
-	if err := s.unit.checkType(ctx, s.container); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return notRun(err)
 	}
 	// First: a missing GPU is reported at once, with or without Docker.
@@ -152,10 +153,15 @@ func (s *Supervisor) run(ctx context.Context) ending {
 		return notRun(err)
 	}
 	defer ready.close()
+	sockets, err := keepSockets(s.sockets, s.report.dir.RuntimeDir())
+	if err != nil {
+		return notRun(err)
+	}
+	defer sockets.close()
 	// From here on a stop stops the container: a request to the Engine is finished
 	// first, so that nothing is left half done.
 	c, err := s.maker.create(context.WithoutCancel(ctx), creation{
-		image: image, gpus: s.gpus.attached,
+		image: image, gpus: s.gpus.attached, sockets: sockets.place(),
 		host: request.Host{NotifySocket: ready.socket(), Watchdog: s.follower.attendants.watchdog.interval},
 	})
 	s.images.release() // the container now protects the image
@@ -164,6 +170,23 @@ func (s *Supervisor) run(ctx context.Context) ending {
 	}
 	s.report.life.send(eventCreated)
 	return s.follow(ctx, c)
+}
+
+// enter finds the unit, and refuses a container that cannot work in it.
+func (s *Supervisor) enter(ctx context.Context) error {
+	if err := s.unit.enter(s.container); err != nil {
+		return err
+	}
+	if err := checkSockets(s.sockets, s.container, s.unit); err != nil {
+		return err
+	}
+	if !s.unit.exists() {
+		return nil
+	}
+	if err := makeRuntimeDir(s.report.dir.RuntimeDir()); err != nil {
+		return err
+	}
+	return s.unit.checkType(ctx, s.container)
 }
 
 // prepareReadiness creates the readiness and hands it to the parts that use it.

@@ -79,6 +79,7 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 		Notify:      notify,
 		Watchdog:    systemd.WatchdogInterval(),
 		Signals:     signals,
+		Sockets:     systemd.PassedSockets(os.Getenv),
 		Units:       units,
 		Program:     program(),
 		Stdout:      stdout,
