@@ -12,7 +12,6 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/pkg/jsonmessage"
-	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,31 +63,6 @@ func (c *Client) Pull(ctx context.Context, req PullRequest, progress func(Progre
 		return fmt.Errorf("pull %q %s: %w%s", req.Ref, login.who(), err, c.pullCure(ctx, err))
 	}
 	return nil
-}
-
-// lowSpace is the free space in bytes below which a full disk is the likely cause of
-// a failed pull.
-const lowSpace = 1 << 30
-
-// pullCure says what to do about a failed pull, judging by the error and the disk.
-func (c *Client) pullCure(ctx context.Context, err error) string {
-	switch {
-	case errors.Is(err, ErrStalled), errors.Is(err, ErrUnreachable), ctx.Err() != nil:
-		return ""
-	case errors.Is(err, ErrNotFound):
-		return " (check the image's name and tag)"
-	}
-	info, infoErr := c.Info(ctx)
-	var fs unix.Statfs_t
-	if infoErr == nil && unix.Statfs(info.Root, &fs) == nil {
-		if free := fs.Bavail * uint64(fs.Bsize); free < lowSpace || errors.Is(err, ErrNoSpace) { //nolint:gosec // a block size is positive
-			return fmt.Sprintf(" (%s has %s left; to see what uses the space and what can be removed, run: dockhostctl gc --dry-run)", info.Root, units.HumanSize(float64(free)))
-		}
-	}
-	if infoErr != nil || errors.Is(err, ErrNoSpace) {
-		return ""
-	}
-	return " (check that the registry is up and that the login is right)"
 }
 
 func (c *Client) pull(ctx context.Context, req PullRequest, login login, progress func(Progress)) error {

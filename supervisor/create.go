@@ -41,6 +41,8 @@ type maker struct {
 	log       *zap.Logger
 	// credentials is the directory of the unit's credentials.
 	credentials string
+	// inJournal says that the journal gets the container's output from this process.
+	inJournal bool
 	// keptVolumes are the anonymous volumes of the container that is replaced, by
 	// path.
 	keptVolumes map[string]string
@@ -160,6 +162,7 @@ func (m *maker) request(host request.Host) (engine.CreateRequest, error) {
 	host.ConfigHash = m.report.state.ConfigHash
 	host.FileEnv = env
 	host.KeptVolumes = m.keptVolumes
+	host.Logging = m.onceInJournal()
 	return request.Make(m.container, host), nil
 }
 

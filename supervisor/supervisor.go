@@ -35,7 +35,9 @@ type Options struct {
 	Engine    dockerEngine
 	Cgroups   systemd.Cgroups
 	Notify    notifier
-	Units     unitReader
+	// Units is the system's manager, OwnUnits the one of the supervisor's unit: the
+	// same or a user's.
+	Units, OwnUnits unitReader
 	// Watchdog is the unit's WatchdogSec=; 0 where it has none.
 	Watchdog time.Duration
 	// Signals are those of [Signals].
@@ -44,6 +46,8 @@ type Options struct {
 	Program string
 	// Stdout and Stderr get the container's output.
 	Stdout, Stderr io.Writer
+	// InJournal says that one of them is the journal.
+	InJournal bool
 	// Sockets are those that systemd passed for the unit's socket units.
 	Sockets systemd.Sockets
 	// Credentials is the directory with the credentials that systemd has decrypted for
@@ -67,7 +71,7 @@ type Supervisor struct {
 
 // New returns a supervisor that has done nothing yet.
 func New(o Options) *Supervisor {
-	u := &unit{cgroups: o.Cgroups, manager: o.Units, log: o.Log}
+	u := &unit{cgroups: o.Cgroups, manager: o.Units, own: o.OwnUnits, log: o.Log}
 	report := newReporter(o)
 	return &Supervisor{
 		container: o.Container,
@@ -77,7 +81,7 @@ func New(o Options) *Supervisor {
 		sockets:   o.Sockets,
 		gpus:      &gpuAttacher{container: o.Container, unit: u, program: gpuProgram(o.Program), report: report, log: o.Log},
 		images:    &images{engine: o.Engine, container: o.Container, dir: o.Dir, report: report, log: o.Log},
-		maker:     &maker{credentials: o.Credentials, engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
+		maker:     &maker{credentials: o.Credentials, inJournal: o.InJournal, engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
 		follower:  newFollower(o, u, report),
 	}
 }

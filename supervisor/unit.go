@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -32,7 +33,9 @@ type unitReader interface {
 type unit struct {
 	cgroups systemd.Cgroups
 	manager unitReader
-	log     *zap.Logger
+	// own is the manager of this unit: the system's, or a user's.
+	own unitReader
+	log *zap.Logger
 	// name and cgroup are "" where `dockhost run` was called outside a unit.
 	name   string
 	cgroup string
@@ -69,7 +72,19 @@ func (u *unit) exists() bool { return u.name != "" }
 
 // read returns the unit as systemd knows it.
 func (u *unit) read(ctx context.Context) (systemd.Unit, error) {
-	return u.manager.Unit(ctx, u.name)
+	return u.own.Unit(ctx, u.name)
+}
+
+// isActive says whether a unit is active, in the system's manager or in the one of
+// this unit. Without an answer it counts as active.
+func (u *unit) isActive(ctx context.Context, name string) bool {
+	for _, manager := range []unitReader{u.manager, u.own} {
+		properties, err := manager.Unit(ctx, name)
+		if err == nil && properties.Active() || err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+			return true
+		}
+	}
+	return false
 }
 
 // memory returns the memory use of the unit's cgroup and of those above it.
@@ -83,16 +98,16 @@ func (u *unit) prune() {
 	}
 }
 
-// advise warns, once, about settings that a hand-written unit needs. Without
-// them the container runs, but systemd may touch its cgroups, and signals its
+// advise warns, once, about settings that a hand-written unit needs whose main
+// process this is. Without them the container runs, but systemd may touch its cgroups, and signals its
 // processes directly.
 func (u *unit) advise(ctx context.Context, c *spec.Container) {
 	if c.Run == nil || !u.exists() {
 		return
 	}
 	properties, err := u.read(ctx)
-	if err != nil {
-		return
+	if err != nil || properties.MainPID != os.Getpid() {
+		return // the unit is of another program: a shell script, cron
 	}
 	var lines []string
 	if !properties.Delegate {
