@@ -25,8 +25,8 @@ var ErrNoService = errors.New("not a systemd service")
 
 // OwnUnit returns the unit of this process and the unit's cgroup path
 // ("/system.slice/web.service"). The process may be in a cgroup below the unit's.
-// The error is [ErrNoService] if it is not in a service: a scope, such as a login, is
-// none, even if it is below a user's manager, which is a service.
+// The error is [ErrNoService] if it is not in a service. A scope, such as a login, is
+// not one, even below a user's manager, which is a service.
 func (c Cgroups) OwnUnit() (unit, path string, err error) {
 	trees, err := c.trees("self")
 	if err != nil {
