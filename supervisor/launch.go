@@ -59,6 +59,9 @@ func (l *launcher) explain(ctx context.Context, err error) error {
 			return fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
 		}
 	}
+	if l.unit.blocksDevices(ctx) {
+		return fmt.Errorf("systemd does not let the container have its devices (remove PrivateDevices=, DevicePolicy=, DeviceAllow= and ProtectClock= from the unit): %w", err)
+	}
 	// Docker's own error names neither what is missing nor what to do.
 	if missing := needs.Check(ctx, l.container); missing != nil && l.container.Run == nil {
 		return fmt.Errorf("%w: %w", missing, err)

@@ -4,9 +4,9 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/systemd"
-	"go.uber.org/zap"
 )
 
 func TestLinesAreInJournalOnce(t *testing.T) {

@@ -65,7 +65,7 @@ func passesFiles(runtime string) bool {
 
 // keepSockets listens for dockhost-runtime in the directory of the placements. It
 // returns nil without sockets.
-func keepSockets(sockets systemd.Sockets, dir string) (*socketKeeper, error) {
+func keepSockets(ctx context.Context, sockets systemd.Sockets, dir string) (*socketKeeper, error) {
 	if len(sockets.FDs) == 0 {
 		return nil, nil //nolint:nilnil // most units have no sockets
 	}
@@ -83,7 +83,7 @@ func keepSockets(sockets systemd.Sockets, dir string) (*socketKeeper, error) {
 		k.close()
 		return nil, fmt.Errorf("listen for dockhost-runtime: %w", err)
 	}
-	go k.serve()
+	go k.serve(ctx)
 	return k, nil
 }
 
@@ -105,14 +105,14 @@ func (k *socketKeeper) close() {
 
 // serve sends the descriptors to each process that connects and may have them, until
 // close.
-func (k *socketKeeper) serve() {
+func (k *socketKeeper) serve(ctx context.Context) {
 	for {
 		conn, err := k.listener.AcceptUnix()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
-			pause(context.Background(), retryAccept) // this process has too many open files
+			pause(ctx, retryAccept) // this process has too many open files
 			continue
 		}
 		if mayHave(conn) {

@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
-
-	"github.com/docker/docker/api/types/container"
 
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/placement"
@@ -25,7 +24,7 @@ func TestSocketsAreSentAgain(t *testing.T) {
 	}
 	defer read.Close()
 	defer write.Close()
-	k, err := keepSockets(systemd.Sockets{FDs: []int{int(read.Fd())}, Names: "web"}, dir)
+	k, err := keepSockets(t.Context(), systemd.Sockets{FDs: []int{int(read.Fd())}, Names: "web"}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +98,7 @@ func TestRuntimeDirMustBeWritable(t *testing.T) {
 		t.Skip("root may write to any directory")
 	}
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o500); err != nil { //nolint:gosec // a directory that this process cannot write to
+	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
 	if err := makeRuntimeDir(dir); err == nil || !strings.Contains(err.Error(), "SupplementaryGroups=docker") {

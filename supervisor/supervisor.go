@@ -157,7 +157,7 @@ func (s *Supervisor) run(ctx context.Context) ending {
 		return notRun(err)
 	}
 	defer ready.close()
-	sockets, err := keepSockets(s.sockets, s.report.dir.RuntimeDir())
+	sockets, err := keepSockets(context.WithoutCancel(ctx), s.sockets, s.report.dir.RuntimeDir())
 	if err != nil {
 		return notRun(err)
 	}

@@ -126,10 +126,20 @@ func (u *unit) advise(ctx context.Context, c *spec.Container) {
 // the container's cgroup below it.
 func (u *unit) adviseDevices(ctx context.Context) {
 	properties, err := u.read(ctx)
-	if err == nil && properties.DevicePolicy != "" && properties.DevicePolicy != "auto" {
+	if err == nil && properties.LimitsDevices() {
 		u.log.Warn("systemd may refuse the container its GPUs: remove DevicePolicy=, DeviceAllow= and PrivateDevices= from the unit",
 			zap.String("unit", u.name), zap.String("device_policy", properties.DevicePolicy))
 	}
+}
+
+// blocksDevices says whether systemd's device filter makes each start of a container
+// fail: on cgroup v1 a cgroup cannot allow more devices than the one above it.
+func (u *unit) blocksDevices(ctx context.Context) bool {
+	if !u.exists() || u.cgroups.Unified() {
+		return false
+	}
+	properties, err := u.read(ctx)
+	return err == nil && properties.LimitsDevices()
 }
 
 // namedControllers returns the cgroup v1 hierarchies that systemd-docker's

@@ -41,7 +41,7 @@ func OutputStreams(identifier, unit string, own func() (Unit, error)) (stdout, s
 		if properties, err := own(); err == nil {
 			return properties.Syslog
 		}
-		return defaultSyslog
+		return defaultSyslog()
 	})
 	if inJournal, err := journal.StdoutIsJournalStream(); err == nil && inJournal {
 		stdout = newStream(streamSocket, func() string { return read().header(identifier, unit, journal.PriInfo) })
@@ -71,8 +71,10 @@ type Syslog struct {
 	Output, Error string
 }
 
-// defaultSyslog are systemd's defaults.
-var defaultSyslog = Syslog{Facility: facilityDaemon, Level: int(journal.PriInfo), LevelPrefix: true}
+// defaultSyslog returns systemd's defaults.
+func defaultSyslog() Syslog {
+	return Syslog{Facility: facilityDaemon, Level: int(journal.PriInfo), LevelPrefix: true}
+}
 
 // facilityDaemon is the number of the facility daemon (syslog(3)).
 const facilityDaemon = 3

@@ -15,17 +15,17 @@ import (
 
 const streamHeader = "web\nweb.service\n27\n1\n0\n0\n0\n"
 
-func webHeader() string { return defaultSyslog.header("web", "web.service", journal.PriErr) }
+func webHeader() string { return defaultSyslog().header("web", "web.service", journal.PriErr) }
 
 func TestStreamHeader(t *testing.T) {
 	set := Syslog{Identifier: "shop", Facility: 19, Level: int(journal.PriNotice), Output: "journal+console", Error: "inherit"}
-	apart := defaultSyslog
+	apart := defaultSyslog()
 	apart.Output, apart.Error = "kmsg", "journal"
 	for name, test := range map[string]struct {
 		settings       Syslog
 		stdout, stderr string
 	}{
-		"defaults":        {defaultSyslog, "web\nu\n30\n1\n0\n0\n0\n", "web\nu\n27\n1\n0\n0\n0\n"},
+		"defaults":        {defaultSyslog(), "web\nu\n30\n1\n0\n0\n0\n", "web\nu\n27\n1\n0\n0\n0\n"},
 		"set":             {set, "shop\nu\n157\n0\n0\n0\n1\n", "shop\nu\n157\n0\n0\n0\n1\n"},
 		"different files": {apart, "web\nu\n30\n1\n0\n1\n0\n", "web\nu\n27\n1\n0\n0\n0\n"},
 	} {

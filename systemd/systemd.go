@@ -183,8 +183,9 @@ type Unit struct {
 	// "mixed", "process" or "none".
 	KillMode string
 	// DevicePolicy says which devices the unit's processes may open: "auto" means all,
-	// unless DeviceAllow= is set.
-	DevicePolicy string
+	// unless DeviceAllow= is set. AllowsDevices says that it is.
+	DevicePolicy  string
+	AllowsDevices bool
 	// Type is the service's Type=: "notify", "oneshot", ...
 	Type string
 	// MainPID is the service's main process; 0 if it has none, as in ExecStartPre=.
@@ -202,6 +203,12 @@ func (u Unit) Active() bool {
 		return true
 	}
 	return false
+}
+
+// LimitsDevices says whether systemd limits the devices that the unit's processes may
+// open.
+func (u Unit) LimitsDevices() bool {
+	return u.DevicePolicy != "" && u.DevicePolicy != "auto" || u.AllowsDevices
 }
 
 // Unit returns the state of a service. The service need not be loaded.
@@ -238,6 +245,8 @@ func unitFrom(name string, properties map[string]any) Unit {
 	u.TimeoutStart, u.TimeoutStop = span(properties, "TimeoutStartUSec"), span(properties, "TimeoutStopUSec")
 	u.Delegate, _ = properties["Delegate"].(bool)
 	u.KillMode, u.DevicePolicy = text(properties, "KillMode"), text(properties, "DevicePolicy")
+	devices, _ := properties["DeviceAllow"].([][]any)
+	u.AllowsDevices = len(devices) > 0
 	u.Type = text(properties, "Type")
 	if pid, ok := properties["MainPID"].(uint32); ok {
 		u.MainPID = int(pid)
@@ -251,7 +260,7 @@ func unitFrom(name string, properties map[string]any) Unit {
 }
 
 func syslogFrom(properties map[string]any) Syslog {
-	s := defaultSyslog
+	s := defaultSyslog()
 	if facility, ok := properties["SyslogFacility"].(int32); ok {
 		s.Facility = int(facility)
 	}

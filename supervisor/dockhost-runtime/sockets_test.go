@@ -3,6 +3,8 @@ package main
 import (
 	"net"
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,4 +93,31 @@ func TestSocketsAreMissing(t *testing.T) {
 			h.wantError(h.run(create), "get the sockets of dockhost@web.service from its supervisor (try: systemctl restart dockhost@web.service)")
 		})
 	}
+}
+
+// The new program has the descriptors from 3 on, and none of this program's own.
+func TestExecWith(t *testing.T) {
+	const child = "DOCKHOST_TEST_EXEC"
+	if os.Getenv(child) == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestExecWith$")
+		cmd.Env = append(os.Environ(), child+"=yes")
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != "one\ntwo\n3 4 " {
+			t.Errorf("the program prints %q, %v, want what the descriptors 3 and 4 say, and no others", out, err)
+		}
+		return
+	}
+	var files []int
+	for _, text := range []string{"one\n", "two\n"} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := write.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		files = append([]int{int(read.Fd())}, files...)
+		_ = write.Close()
+	}
+	slices.Reverse(files) // so that each has a number that another one will get
+	t.Fatal(execWith("/bin/sh", []string{"sh", "-c", `cat <&3; cat <&4; for fd in 3 4 5 6 7 8 9; do { [ ! -e /proc/$$/fd/$fd ] || printf '%s ' $fd; }; done`}, os.Environ(), files))
 }

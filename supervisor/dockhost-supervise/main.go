@@ -81,7 +81,7 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 		ownUnits = &systemd.Manager{Socket: socket}
 		defer ownUnits.Close()
 	}
-	stdout, stderr := outputStreams(declared, unit, ownUnits.Socket)
+	stdout, stderr := outputStreams(context.WithoutCancel(ctx), declared, unit, ownUnits.Socket)
 	return supervisor.New(supervisor.Options{
 		Container:   declared,
 		Credentials: os.Getenv("CREDENTIALS_DIRECTORY"),
@@ -103,9 +103,9 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 
 // outputStreams returns the writers for the container's output. Only systemd knows the
 // unit's settings for them. The connection does not stay open for that.
-func outputStreams(declared *spec.Container, unit, userSocket string) (stdout, stderr io.Writer) {
+func outputStreams(ctx context.Context, declared *spec.Container, unit, userSocket string) (stdout, stderr io.Writer) {
 	settings := func() (systemd.Unit, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), settingsTimeout)
+		ctx, cancel := context.WithTimeout(ctx, settingsTimeout)
 		defer cancel()
 		manager := &systemd.Manager{Socket: userSocket}
 		defer manager.Close()
