@@ -96,6 +96,9 @@ func runContainer(c *spec.Container, err error) error {
 	if err == nil {
 		err = checkDetach(c)
 	}
+	if name := engine.CurrentContext(os.Getenv); err == nil && name != "" && os.Getenv("DOCKER_HOST") == "" && os.Getenv("DOCKER_CONTEXT") == "" {
+		fmt.Fprintf(os.Stderr, "dockhost: docker context use has chosen the context %q, which dockhost does not follow (set DOCKER_CONTEXT=%s for it)\n", name, name)
+	}
 	if err == nil {
 		err = become(c)
 	}

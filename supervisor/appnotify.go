@@ -57,10 +57,10 @@ func listenToApp(with surroundings, dir string) (*byApp, error) {
 	fail := func(err error) (*byApp, error) {
 		return nil, fmt.Errorf("create the container's notify socket: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o770); err != nil { //nolint:gosec // group docker may speak to Docker already
+	if err := makeRuntimeDir(dir); err != nil {
 		return fail(err)
 	}
-	removeStaleSockets(dir)
+	removeStaleSockets(dir, request.SocketPrefix, "unixgram")
 	path := filepath.Join(dir, request.SocketPrefix+strconv.Itoa(os.Getpid()))
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
@@ -76,13 +76,13 @@ func listenToApp(with surroundings, dir string) (*byApp, error) {
 
 // removeStaleSockets removes the sockets of killed supervisors, to which no
 // process listens.
-func removeStaleSockets(dir string) {
-	paths, err := filepath.Glob(filepath.Join(dir, request.SocketPrefix+"*"))
+func removeStaleSockets(dir, prefix, network string) {
+	paths, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
 	if err != nil {
 		return
 	}
 	for _, path := range paths {
-		conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+		conn, err := net.DialUnix(network, nil, &net.UnixAddr{Name: path, Net: network})
 		if errors.Is(err, unix.ECONNREFUSED) {
 			_ = os.Remove(path)
 		}

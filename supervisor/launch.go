@@ -61,6 +61,9 @@ func (l *launcher) explain(ctx context.Context, err error) error {
 			return cure.By(err, cure.Cure{Kind: cure.Port, Name: port.String()})
 		}
 	}
+	if l.unit.blocksDevices(ctx) {
+		return fmt.Errorf("systemd does not let the container have its devices (remove PrivateDevices=, DevicePolicy=, DeviceAllow= and ProtectClock= from the unit): %w", err)
+	}
 	// Docker's own error names neither what is missing nor what to do.
 	if missing := needs.Check(ctx, l.container); missing != nil && l.container.Run == nil {
 		return fmt.Errorf("%w: %w", missing, err)

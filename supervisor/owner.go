@@ -16,7 +16,6 @@ import (
 	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
-	"github.com/dockhost/dockhost/systemd"
 )
 
 // freeName removes the container that has the name, so that a new one can be
@@ -99,8 +98,7 @@ func (m *maker) checkOwner(ctx context.Context, container engine.Container) erro
 	case !container.Running:
 		return nil
 	default:
-		owner, err := m.unit.manager.Unit(ctx, unit)
-		if errors.Is(err, systemd.ErrNoUnit) || err == nil && !owner.Active() {
+		if !m.unit.isActive(ctx, unit) {
 			return nil
 		}
 	}

@@ -111,7 +111,7 @@ func TestGrace(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := stopper{
 				container: &spec.Container{Config: &container.Config{StopTimeout: &test.own}},
-				unit:      &unit{name: unitName, manager: fakeUnits{timeoutStop: test.unit}}, log: zap.NewNop(),
+				unit:      &unit{name: unitName, own: fakeUnits{timeoutStop: test.unit}}, log: zap.NewNop(),
 			}
 			if got := s.grace(t.Context()); got != test.want {
 				t.Errorf("grace() = %s, want %s", got, test.want)

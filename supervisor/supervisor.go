@@ -35,7 +35,9 @@ type Options struct {
 	Engine    dockerEngine
 	Cgroups   systemd.Cgroups
 	Notify    notifier
-	Units     unitReader
+	// Units is the system's manager, OwnUnits the one of the supervisor's unit: the
+	// same or a user's.
+	Units, OwnUnits unitReader
 	// Watchdog is the unit's WatchdogSec=; 0 where it has none.
 	Watchdog time.Duration
 	// Signals are those of [Signals].
@@ -44,6 +46,10 @@ type Options struct {
 	Program string
 	// Stdout and Stderr get the container's output.
 	Stdout, Stderr io.Writer
+	// InJournal says that one of them is the journal.
+	InJournal bool
+	// Sockets are those that systemd passed for the unit's socket units.
+	Sockets systemd.Sockets
 	// Credentials is the directory with the credentials that systemd has decrypted for
 	// the unit; "" if it has none.
 	Credentials string
@@ -56,6 +62,7 @@ type Supervisor struct {
 	engine    dockerEngine
 	report    *reporter
 	unit      *unit
+	sockets   systemd.Sockets
 	gpus      *gpuAttacher
 	images    *images
 	maker     *maker
@@ -64,16 +71,17 @@ type Supervisor struct {
 
 // New returns a supervisor that has done nothing yet.
 func New(o Options) *Supervisor {
-	u := &unit{cgroups: o.Cgroups, manager: o.Units, log: o.Log}
+	u := &unit{cgroups: o.Cgroups, manager: o.Units, own: o.OwnUnits, log: o.Log}
 	report := newReporter(o)
 	return &Supervisor{
 		container: o.Container,
 		engine:    o.Engine,
 		report:    report,
 		unit:      u,
+		sockets:   o.Sockets,
 		gpus:      &gpuAttacher{container: o.Container, unit: u, program: gpuProgram(o.Program), report: report, log: o.Log},
 		images:    &images{engine: o.Engine, container: o.Container, dir: o.Dir, report: report, log: o.Log},
-		maker:     &maker{credentials: o.Credentials, engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
+		maker:     &maker{credentials: o.Credentials, inJournal: o.InJournal, engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
 		follower:  newFollower(o, u, report),
 	}
 }
@@ -126,10 +134,7 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 
 // run finds the unit, and prepares and runs the container in it.
 func (s *Supervisor) run(ctx context.Context) ending {
-	if err := s.unit.enter(s.container); err != nil {
-		return notRun(err)
-	}
-	if err := s.unit.checkType(ctx, s.container); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return notRun(err)
 	}
 	// First: a missing GPU is reported at once, with or without Docker.
@@ -156,10 +161,15 @@ func (s *Supervisor) run(ctx context.Context) ending {
 		return notRun(err)
 	}
 	defer ready.close()
+	sockets, err := keepSockets(context.WithoutCancel(ctx), s.sockets, s.report.dir.RuntimeDir())
+	if err != nil {
+		return notRun(err)
+	}
+	defer sockets.close()
 	// From here on a stop stops the container: a request to the Engine is finished
 	// first, so that nothing is left half done.
 	c, err := s.maker.create(context.WithoutCancel(ctx), creation{
-		image: image, gpus: s.gpus.attached,
+		image: image, gpus: s.gpus.attached, sockets: sockets.place(),
 		host: request.Host{NotifySocket: ready.socket(), Watchdog: s.follower.attendants.watchdog.interval},
 	})
 	s.images.release() // the container now protects the image
@@ -168,6 +178,23 @@ func (s *Supervisor) run(ctx context.Context) ending {
 	}
 	s.report.life.send(eventCreated)
 	return s.follow(ctx, c)
+}
+
+// enter finds the unit, and refuses a container that cannot work in it.
+func (s *Supervisor) enter(ctx context.Context) error {
+	if err := s.unit.enter(s.container); err != nil {
+		return err
+	}
+	if err := checkSockets(s.sockets, s.container, s.unit); err != nil {
+		return err
+	}
+	if !s.unit.exists() {
+		return nil
+	}
+	if err := makeRuntimeDir(s.report.dir.RuntimeDir()); err != nil {
+		return err
+	}
+	return s.unit.checkType(ctx, s.container)
 }
 
 // prepareReadiness creates the readiness and hands it to the parts that use it.

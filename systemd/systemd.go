@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,10 @@ var ErrNoUnit = errors.New("no such unit")
 // the connection was lost (daemon-reexec closes private ones). It is safe for
 // concurrent use.
 type Manager struct {
+	// Socket is the private socket of a user's manager ([UserSocket]); "" means the
+	// system's manager.
+	Socket string
+
 	mu   sync.Mutex
 	conn *dbus.Conn
 }
@@ -47,13 +52,29 @@ func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
 	if m.conn != nil && m.conn.Connected() {
 		return m.conn, nil
 	}
-	// The connection outlives this call.
-	conn, err := dbus.NewWithContext(context.WithoutCancel(ctx))
+	ctx = context.WithoutCancel(ctx) // the connection outlives this call
+	conn, err := m.dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to systemd: %w", err)
 	}
 	m.conn = conn
 	return conn, nil
+}
+
+func (m *Manager) dial(ctx context.Context) (*dbus.Conn, error) {
+	if m.Socket == "" {
+		return dbus.NewWithContext(ctx)
+	}
+	return dbus.NewConnection(func() (*godbus.Conn, error) {
+		conn, err := godbus.Dial("unix:path="+m.Socket, godbus.WithContext(ctx))
+		if err != nil {
+			return nil, err
+		}
+		if err := conn.Auth([]godbus.Auth{godbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		return conn, nil
+	})
 }
 
 // Start starts the unit and does not wait for it. It resets an earlier failure, so
@@ -188,10 +209,15 @@ type Unit struct {
 	// "mixed", "process" or "none".
 	KillMode string
 	// DevicePolicy says which devices the unit's processes may open: "auto" means all,
-	// unless DeviceAllow= is set.
-	DevicePolicy string
+	// unless DeviceAllow= is set. AllowsDevices says that it is.
+	DevicePolicy  string
+	AllowsDevices bool
 	// Type is the service's Type=: "notify", "oneshot", ...
 	Type string
+	// MainPID is the service's main process; 0 if it has none, as in ExecStartPre=.
+	MainPID int
+	// Syslog are the settings for the journal.
+	Syslog Syslog
 	// Job says whether the unit has a waiting or running job.
 	Job bool
 }
@@ -203,6 +229,12 @@ func (u Unit) Active() bool {
 		return true
 	}
 	return false
+}
+
+// LimitsDevices says whether systemd limits the devices that the unit's processes may
+// open.
+func (u Unit) LimitsDevices() bool {
+	return u.DevicePolicy != "" && u.DevicePolicy != "auto" || u.AllowsDevices
 }
 
 // Unit returns the state of a service. The service need not be loaded.
@@ -239,12 +271,34 @@ func unitFrom(name string, properties map[string]any) Unit {
 	u.TimeoutStart, u.TimeoutStop = span(properties, "TimeoutStartUSec"), span(properties, "TimeoutStopUSec")
 	u.Delegate, _ = properties["Delegate"].(bool)
 	u.KillMode, u.DevicePolicy = text(properties, "KillMode"), text(properties, "DevicePolicy")
+	devices, _ := properties["DeviceAllow"].([][]any)
+	u.AllowsDevices = len(devices) > 0
 	u.Type = text(properties, "Type")
+	if pid, ok := properties["MainPID"].(uint32); ok {
+		u.MainPID = int(pid)
+	}
+	u.Syslog = syslogFrom(properties)
 	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
 		id, _ := job[0].(uint32)
 		u.Job = id != 0
 	}
 	return u
+}
+
+func syslogFrom(properties map[string]any) Syslog {
+	s := defaultSyslog()
+	if facility, ok := properties["SyslogFacility"].(int32); ok {
+		s.Facility = int(facility)
+	}
+	if level, ok := properties["SyslogLevel"].(int32); ok {
+		s.Level = int(level)
+	}
+	if prefix, ok := properties["SyslogLevelPrefix"].(bool); ok {
+		s.LevelPrefix = prefix
+	}
+	s.Identifier = text(properties, "SyslogIdentifier")
+	s.Output, s.Error = text(properties, "StandardOutput"), text(properties, "StandardError")
+	return s
 }
 
 // moment returns a point in time, zero if it never came.

@@ -50,6 +50,8 @@ type Placement struct {
 	GPUs    []string `json:"gpus,omitempty"`
 	// Exclusive says that no other container may use any of these GPUs.
 	Exclusive bool `json:"exclusive,omitempty"`
+	// Sockets are the descriptors of the unit's socket units; nil for none.
+	Sockets *Sockets `json:"sockets,omitempty"`
 }
 
 // UnitCgroup returns the cgroup of the container's unit, absolute from the
@@ -70,7 +72,7 @@ func (p Placement) validate() error {
 			return fmt.Errorf("controllers: %q is not the name of a cgroup v1 hierarchy", controller)
 		}
 	}
-	return nil
+	return p.Sockets.validate()
 }
 
 // HierarchyDir returns the directory below /sys/fs/cgroup where the v1 hierarchy

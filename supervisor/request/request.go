@@ -63,6 +63,8 @@ type Host struct {
 	// KeptVolumes are the anonymous volumes of the container that this one replaces,
 	// by path.
 	KeptVolumes map[string]string
+	// Logging replaces the container's logging configuration; nil keeps it.
+	Logging *container.LogConfig
 }
 
 // Make returns the request. It does not change c.
@@ -87,6 +89,9 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	}
 	if len(h.InheritedVolumes) > 0 {
 		host.Mounts = append(slices.Clone(host.Mounts), h.InheritedVolumes...)
+	}
+	if h.Logging != nil {
+		host.LogConfig = *h.Logging
 	}
 	if h.FilesDir != "" {
 		host.Mounts = append(slices.Clone(host.Mounts), fileMounts(c.Files, h.FilesDir)...)
