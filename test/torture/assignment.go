@@ -59,9 +59,6 @@ var images = map[string]string{
 // named reports whether there is a container of this name.
 func named(name string) bool { return slices.Contains(names, name) }
 
-// revised are the containers with a REVISION that steps change.
-var revised = []string{"data", "extra"}
-
 // library is what each script of the driver begins with. declare runs the container extra in the revision that the file
 // work/extra names, and assign puts the wanted user data in its place.
 const library = `

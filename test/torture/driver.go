@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +14,9 @@ const (
 	scriptLimit = 60 * time.Second
 	// duringLimit is the time in which a fault must show in the status.
 	duringLimit = 30 * time.Second
-	pollEvery   = 250 * time.Millisecond
+	// patience is how long a fault may hold up the commands of another one.
+	patience  = 5 * time.Second
+	pollEvery = 250 * time.Millisecond
 )
 
 // driver carries out the steps of a plan on a host.
@@ -76,6 +79,7 @@ func (d *driver) step(ctx context.Context, s step) error {
 		return ctx.Err()
 	}
 	d.keepEvidence(ctx, s, wrong)
+	d.report.note("the host is reset")
 	return d.reset(ctx, s.setting)
 }
 
@@ -86,7 +90,7 @@ func (d *driver) strike(ctx context.Context, s step) []string {
 		pause(ctx, fault.after)
 		wait.Go(func() { d.report.applied(fault, d.apply(ctx, s, i)) })
 	}
-	wait.Wait()
+	d.await(ctx, s, &wait)
 	pause(ctx, s.hold)
 	if during := s.strikes[0].fault.during; during != "" && len(s.strikes) == 1 {
 		if out, err := d.until(ctx, duringLimit, variables(s, 0)+during); err != nil {
@@ -95,6 +99,25 @@ func (d *driver) strike(ctx context.Context, s step) []string {
 	}
 	return nil
 }
+
+// await waits until the faults are applied. A command may hang together with what hangs on the host: that runs again after
+// a few seconds.
+func (d *driver) await(ctx context.Context, s step, wait *sync.WaitGroup) {
+	applied := make(chan struct{})
+	go func() {
+		wait.Wait()
+		close(applied)
+	}()
+	select {
+	case <-applied:
+	case <-time.After(patience):
+		_, _ = d.until(ctx, patience, release(s))
+		<-applied
+	}
+}
+
+// release returns the script that lets all run again that hangs.
+func release(s step) string { return variables(s, 0) + "let_go; ID=2; let_go; true" }
 
 // apply applies a fault, and reports whether there was something to break.
 func (d *driver) apply(ctx context.Context, s step, i int) bool {
@@ -115,17 +138,13 @@ func (d *driver) apply(ctx context.Context, s step, i int) bool {
 // mend undoes the faults, the last one first, and starts what an operator would have to start.
 func (d *driver) mend(ctx context.Context, s step) []string {
 	var wrong []string
-	scripts := []string{"systemctl start containerd.service docker.socket docker.service systemd-journald.service"}
-	for i := len(s.strikes) - 1; i >= 0; i-- {
-		if undo := s.strikes[i].fault.undo; undo != "" {
+	scripts := []string{release(s), "systemctl start containerd.service docker.socket docker.service systemd-journald.service"}
+	for i, strike := range slices.Backward(s.strikes) {
+		if undo := strike.fault.undo; undo != "" {
 			scripts = append(scripts, variables(s, i)+undo)
 		}
 	}
-	for i, script := range scripts {
-		if i == 0 && len(scripts) > 1 {
-			// What hangs must run again first.
-			_, _ = d.until(ctx, time.Second, variables(s, 0)+"let_go; ID=2; let_go; true")
-		}
+	for _, script := range scripts {
 		if out, err := d.until(ctx, d.options.limit, script); err != nil {
 			wrong = append(wrong, fmt.Sprintf("cannot undo: %s: %v: %s", script[strings.LastIndex(script, "\n")+1:], err, strings.TrimSpace(out)))
 		}

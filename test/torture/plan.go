@@ -44,11 +44,11 @@ type step struct {
 }
 
 func (s step) String() string {
-	text := fmt.Sprintf("step %d [%s]: %s", s.number, s.setting, s.strikes[0])
-	for _, next := range s.strikes[1:] {
-		text += fmt.Sprintf(", after %s %s", next.after, next)
+	strikes := s.strikes[0].String()
+	if len(s.strikes) > 1 {
+		strikes += fmt.Sprintf(", after %s %s", s.strikes[1].after, s.strikes[1])
 	}
-	return text + fmt.Sprintf(", held %s", s.hold)
+	return fmt.Sprintf("step %d [%s]: %s, held %s", s.number, s.setting, strikes, s.hold)
 }
 
 const (

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -91,7 +92,7 @@ func (d *driver) tryReset(ctx context.Context) error {
 
 // evidence prints what a person needs to find the cause of a violation.
 const evidence = `
-journalctl --no-pager -o short-precise --since @$(cut -d. -f1 /root/torture/since) | grep -v 'line [0-9]* of the test app' | tail -n 400
+journalctl --no-pager -o short-precise --since @$(cut -d. -f1 /root/torture/since) | grep -vE 'line [0-9]* of the test app|loading plugin|skip loading|eft-over process|unclean termination|remains running after' | tail -n 400
 echo; timeout 20 dockhostctl status
 echo; timeout 10 docker ps -a --no-trunc
 echo; systemctl status --no-pager -l -n 0 'dockhost@*.service' dockhost.service docker.service
@@ -111,8 +112,9 @@ func (d *driver) keepEvidence(ctx context.Context, s step, wrong []string) {
 	}
 	file := filepath.Join(d.options.evidence, fmt.Sprintf("%s-seed%d-step%d.txt", d.options.suite, d.options.seed, s.number))
 	text := fmt.Sprintf("%s\n%s\n\n%s", s, strings.Join(wrong, "\n"), out)
-	if err := os.MkdirAll(d.options.evidence, 0o755); err == nil {
-		err = os.WriteFile(file, []byte(text), 0o600)
+	if err := errors.Join(os.MkdirAll(d.options.evidence, 0o755), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+		d.report.note("no evidence: %v", err)
+		return
 	}
-	d.report.note("evidence: %s; the host was reset (%v)", file, err)
+	d.report.note("evidence: %s", file)
 }
