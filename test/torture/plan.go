@@ -51,9 +51,12 @@ func (s step) String() string {
 	return fmt.Sprintf("step %d [%s]: %s, held %s", s.number, s.setting, strikes, s.hold)
 }
 
+// settings follow each other.
+var settings = []setting{{}, {liveRestore: true, smallDisk: true}, {liveRestore: true}, {smallDisk: true}}
+
 const (
 	// stepsPerSetting is how many steps a setting lasts: a change of it takes as long as several steps.
-	stepsPerSetting = 40
+	stepsPerSetting = 25
 	maxGap          = 500 * time.Millisecond
 	maxHold         = 2 * time.Second
 )
@@ -72,10 +75,7 @@ func newPlan(seed uint64) *plan {
 
 // next returns the next step. It always uses the same number of random numbers for the same step.
 func (p *plan) next() step {
-	if p.last%stepsPerSetting == 0 {
-		kind := p.random.IntN(4)
-		p.setting = setting{liveRestore: kind%2 == 1, smallDisk: kind == 3}
-	}
+	p.setting = settings[p.last/stepsPerSetting%len(settings)]
 	p.last++
 	s := step{number: p.last, setting: p.setting, hold: p.duration(maxHold), strikes: []strike{p.strike()}}
 	if p.random.IntN(2) == 1 {
