@@ -30,6 +30,11 @@ type driver struct {
 
 // run carries out the steps until the last one, or until the time is over.
 func (d *driver) run(ctx context.Context) error {
+	versions, err := d.host.run(ctx, "systemctl --version | head -n 1; docker --version; dockhostctl --version; uname -r")
+	if err != nil {
+		return err
+	}
+	d.report.note("%s", strings.ReplaceAll(strings.TrimSpace(versions), "\n", "; "))
 	p := newPlan(d.options.seed)
 	first := true
 	for d.options.steps == 0 || p.last < d.options.steps {

@@ -161,6 +161,8 @@ func (f facts) leftovers() []string {
 			bad = !supervisors[pid]
 		case dir == "runtime":
 			bad = !ids[stem]
+		case dir == "images":
+			bad = strings.HasPrefix(base, "claim-")
 		case dir == "state" || dir == "containers" || dir == "files":
 			bad = !named(stem)
 		}

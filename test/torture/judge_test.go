@@ -31,6 +31,7 @@ func TestJudge(t *testing.T) {
 		{"a shim without a container", "== files", "77 containerd-shim-runc-v2 -namespace moby -id f00 -address /run/x\n== files", "shim 77"},
 		{"a placement", "== dropins", "f 600 /run/dockhost/runtime/f00.json\n== dropins", "runtime/f00.json is left over"},
 		{"a notify socket", "== dropins", "s 666 /run/dockhost/runtime/notify-99999\n== dropins", "notify-99999 is left over"},
+		{"a claim", "== dropins", "f 600 /run/dockhost/images/claim-1\n== dropins", "images/claim-1 is left over"},
 		{"a state", "== dropins", "f 600 /run/dockhost/state/old.json\n== dropins", "state/old.json is left over"},
 		{"a drop-in", "== mounts", "/run/systemd/system/dockhost@old.service.d\n== mounts", "dockhost@old.service.d is left over"},
 		{"a mount", "== volumes", "/var/lib/docker/overlay2/f00/merged\n== volumes", "overlay2/f00/merged is left over"},
