@@ -2,7 +2,7 @@
 section() { echo "== $1"; }
 section broken
 for file in /run/dockhost/{state,containers,runtime,logins}/*.json /var/lib/dockhost/*.json; do
-	[ ! -e $file ] || jq -e . $file >/dev/null 2>&1 || echo $file
+	[ ! -e "$file" ] || jq -e . "$file" >/dev/null 2>&1 || echo "$file"
 done
 section secrets
 journalctl --sync
@@ -14,8 +14,8 @@ section lines
 journalctl --no-pager -q -o cat --cursor-file=/root/torture/lines.cursor _SYSTEMD_UNIT=dockhost@logger.service SYSLOG_IDENTIFIER=logger | sed -n 's/^line \([0-9]*\) of.*/\1/p'
 section sizes
 for unit in dockhost.service $(systemctl list-units --plain --no-legend 'dockhost@*.service' | cut -d' ' -f1); do
-	pid=$(systemctl show --value -p MainPID $unit)
-	echo "$unit $pid $(ls /proc/$pid/fd | wc -l) $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' /proc/$pid/status)"
+	pid=$(systemctl show --value -p MainPID "$unit")
+	echo "$unit $pid $(find "/proc/$pid/fd" -type l | wc -l) $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")"
 done
 section born
-cat $(docker volume inspect -f '{{.Mountpoint}}' $(docker inspect -f '{{range .Mounts}}{{.Name}}{{end}}' data))/born
+cat "$(docker inspect -f '{{range .Mounts}}{{.Source}}{{end}}' data)/born"
