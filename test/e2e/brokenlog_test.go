@@ -4,13 +4,12 @@ package e2e
 
 import (
 	"errors"
-	"strings"
 	"testing"
 )
 
 // TestOutputContinuesAfterBrokenLog fills Docker's disk after Docker was away: half
-// a message is in the container's log, which Docker cannot read any further. The
-// journal gets lines again all the same.
+// a message is in the container's log, which Docker 26.1 cannot read any
+// further. The journal gets lines again all the same.
 func TestOutputContinuesAfterBrokenLog(t *testing.T) {
 	h := newHost(t)
 	h.smallDisk("150m")
@@ -32,12 +31,6 @@ func TestOutputContinuesAfterBrokenLog(t *testing.T) {
 	h.eventually("half a message is in the log", func() error {
 		if _, code := h.try("jq . " + log + " >/dev/null"); code == 0 {
 			return errors.New("all messages are whole")
-		}
-		return nil
-	})
-	h.eventually("the journal says that output is lost", func() error {
-		if !strings.Contains(h.said("dockhost@app"), "Docker cannot read the container's log") {
-			return errors.New("it does not")
 		}
 		return nil
 	})
