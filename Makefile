@@ -77,7 +77,7 @@ install: build $(NATIVE) ## install the files of the package under DESTDIR (defa
 	install -D -m 0755 $(BIN)/dockhost $(DESTDIR)/usr/bin/dockhost
 	ln -sf dockhost $(DESTDIR)/usr/bin/dockhostctl
 	install -D -m 0755 -t $(DESTDIR)/usr/libexec/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime
-	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system $(addprefix systemd/units/,dockhost.service dockhost.socket dockhost@.service)
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system $(addprefix systemd/units/,dockhost.service dockhost.socket dockhost@.service dockhost-assigned.target)
 	install -D -m 0755 -t $(DESTDIR)/usr/lib/systemd/system-generators packaging/generators/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system-preset packaging/presets/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d packaging/tmpfiles.d/*
@@ -127,7 +127,7 @@ lab-up: install ## boot the test host of SUITE (default: trixie; any Debian suit
 lab-shell: ## open a shell in the test host of SUITE
 	test/lab/lab.sh shell $(SUITE)
 
-lab-down: ## remove all test hosts, and stop a Docker that lab-up has started
+lab-down: ## remove the test hosts of this LAB_NAME, and stop a Docker that lab-up has started
 	test/lab/lab.sh down
 
 # The end-to-end tests upgrade and downgrade between two versions. Building them replaces the programs in build.

@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"net"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine/registry"
+	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -22,13 +24,19 @@ func agentCommand() *cobra.Command {
 		Long: `Runs the containers that user data assigns to this host, each in a unit
 dockhost@NAME.service. It keeps the last known good assignment for the next boot.
 dockhost.service runs this command; SIGHUP (systemctl reload dockhost) makes it
-read the user data again.`,
+read the user data again. A host has one agent: another one says which process it is,
+and ends.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAgent(cmd.Context()) },
 	}
 }
 
 func runAgent(ctx context.Context) error {
+	unlock, err := runDir.LockAgent()
+	if err != nil {
+		return explainAgent(err)
+	}
+	defer unlock()
 	docker, err := newEngine()
 	if err != nil {
 		return err
@@ -36,10 +44,11 @@ func runAgent(ctx context.Context) error {
 	defer docker.Close()
 	units := &systemd.Manager{}
 	defer units.Close()
-	listener, err := apiListener(ctx)
+	socket, err := openSocket(ctx)
 	if err != nil {
 		return err
 	}
+	defer socket.Close()
 	log := newLogger("dockhost")
 	return agent.New(agent.Options{
 		Version:  version,
@@ -48,29 +57,39 @@ func runAgent(ctx context.Context) error {
 		PullSize: registry.Registries{Engine: docker}.PullSize,
 		Units:    units,
 		Status:   newGatherer(docker, units),
+		Changes:  docker.Changes,
 		GPUs:     canHaveGPUs,
 		Notify:   systemd.Notifier{},
 		Find:     datasource.Find,
 		Reload:   onHangup(ctx),
 		Log:      log,
-	}).Run(ctx, listener)
+	}).Run(ctx, socket)
 }
 
-// apiListener returns the socket from dockhost.socket, or a new one if that unit
-// is not used.
-func apiListener(ctx context.Context) (net.Listener, error) {
-	listener, err := systemd.Listener()
-	if listener != nil || err != nil {
-		return listener, err
+// explainAgent adds to an error which unit the agent that runs is in, and what to do.
+func explainAgent(err error) error {
+	var runs *rundir.AgentRunsError
+	if !errors.As(err, &runs) || runs.PID == 0 {
+		return err
 	}
-	path := runDir.Socket()
-	// An agent that was killed leaves its socket.
-	_ = os.Remove(path)
-	var config net.ListenConfig
-	if listener, err = config.Listen(ctx, "unix", path); err != nil {
+	unit := systemd.Cgroups{}.UnitOf(runs.PID)
+	switch unit {
+	case "dockhost.service":
+		return fmt.Errorf("%w in %s (to read the user data again, run: systemctl reload dockhost)", err, unit)
+	case "":
+		return fmt.Errorf("%w (stop it with: kill %d)", err, runs.PID)
+	}
+	return fmt.Errorf("%w in %s (stop it with: kill %d)", err, unit, runs.PID)
+}
+
+// openSocket returns the socket from dockhost.socket, or a new one if that unit is not
+// used.
+func openSocket(ctx context.Context) (*agent.Socket, error) {
+	passed, err := systemd.Listener()
+	if err != nil {
 		return nil, err
 	}
-	return listener, os.Chmod(path, 0o600)
+	return agent.OpenSocket(ctx, "", runDir.Socket(), passed)
 }
 
 // onHangup returns a channel that receives a value for each SIGHUP. Signals that

@@ -7,7 +7,6 @@ package agent
 
 import (
 	"context"
-	"net"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -50,13 +49,16 @@ type imageSource interface {
 type unitManager interface {
 	Start(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error
+	Retry(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
+	ResetFailed(ctx context.Context, name string) error
 	Reload(ctx context.Context) error
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
 	Units(ctx context.Context, pattern string) ([]string, error)
 	Loaded(ctx context.Context, pattern string) ([]string, error)
 	Version(ctx context.Context) (int, error)
 	Watch(ctx context.Context, name string) (<-chan struct{}, error)
+	Credentials(ctx context.Context, name string) ([]string, error)
 }
 
 // Options are what an agent works with.
@@ -73,6 +75,8 @@ type Options struct {
 	// PullSize returns how many bytes a pull of an image would download. With nil
 	// no registry is asked.
 	PullSize func(ctx context.Context, ref, platform string) (int64, error)
+	// Changes returns Docker's changes; nil observes none.
+	Changes func(ctx context.Context) <-chan string
 	// GPUs returns why a container cannot have the GPUs that it requests, nil when
 	// it can.
 	GPUs   func(ctx context.Context, c *spec.Container) error
@@ -100,7 +104,10 @@ type Agent struct {
 	rollouts *rollouts
 	networks *networkSweeper
 	house    *house
+	cures    *cures
 	volumes  volumes
+	// beside are the directories of the files that Compose files name.
+	beside   watched
 	server   *server
 	reporter *reporter
 }
@@ -108,11 +115,11 @@ type Agent struct {
 // New returns an agent that has done nothing yet.
 func New(o Options) *Agent {
 	dir := rundir.Dir(filepath.Join(o.Root, rundir.Path))
-	a := &Agent{Options: o, config: &configuration{root: o.Root}}
+	a := &Agent{Options: o, config: &configuration{root: o.Root}, beside: newWatched()}
 	a.reporter = &reporter{notify: o.Notify, engine: o.Engine, log: o.Log}
 	report := a.reporter.update
 	a.store = newStore(storeFile{root: o.Root})
-	a.fetcher = newFetcher(o, dir, a.config, report)
+	a.fetcher = newFetcher(o, dir, a.config, func() { report(); a.cures.look() })
 	a.targets = &targetReader{
 		root: o.Root, config: a.config, fetcher: a.fetcher, store: a.store, problems: newProblemLog(o.Log), log: o.Log,
 	}
@@ -121,31 +128,35 @@ func New(o Options) *Agent {
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)
+	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
 	a.networks = newNetworkSweeper(o, dir, a)
 	a.deployer.changed = a.networks.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
-	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, puller: puller, deployer: a.deployer, store: a.store}
+	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: puller, deployer: a.deployer, store: a.store}
 	a.rollouts = newRollouts(preparer, a.deployer, a.store, report, o.Log)
+	a.rollouts.cures = a.cures
 	a.server = newServer(o, dir, a)
 	return a
 }
 
-// Run serves the local API on the listener, and reconciles, until ctx ends. It
+// Run serves the local API on the socket, and reconciles, until ctx ends. It
 // starts what is assigned before it tells systemd that the agent is ready, and
 // does not wait until containers are ready.
-func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
+func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 	stopping := context.AfterFunc(ctx, func() { a.Notify.Stopping("stopping; containers keep running") })
 	defer stopping()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return a.server.serve(ctx, listener) })
+	group.Go(func() error { return a.server.serve(ctx, socket) })
+	group.Go(func() error { socket.watch(ctx, a.Units, a.Log); return nil })
 	group.Go(func() error { a.reporter.watchDocker(ctx); return nil })
 	a.config.read()
 	group.Go(func() error { a.fetcher.run(ctx); return nil })
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
 	group.Go(func() error { a.house.run(ctx); return nil })
 	group.Go(func() error { a.networks.run(ctx); return nil })
+	group.Go(func() error { a.cures.run(ctx); return nil })
 	return group.Wait()
 }
 
@@ -154,10 +165,11 @@ func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
 // dockhostctl requests, one at a time.
 func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	defer a.rollouts.stop()
-	files := watchDirs(ctx, a.Log, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
+	files := watchDirs(ctx, a.Log, a.beside, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
 	a.fetcher.first(ctx)
 	a.reconcile(ctx)
 	a.Notify.Ready(a.reporter.line())
+	a.store.file.reserve()
 	for {
 		select {
 		case <-ctx.Done():
@@ -204,8 +216,10 @@ func (a *Agent) refetch(ctx context.Context) {
 // that is new or unchanged is in force at once. A container that replaces another
 // one is rolled out in the background; rollouts of the last reconcile end first.
 func (a *Agent) reconcile(ctx context.Context) {
+	defer a.cures.look()
 	a.rollouts.stop()
 	t := a.targets.read(ctx)
+	a.beside.set(t.beside)
 	p := newPlan(t)
 	a.store.begin(t.source, p)
 	if p.accepted == nil {

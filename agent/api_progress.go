@@ -15,6 +15,10 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
+// settleTime is how long a container must stay ready. Most programs that cannot run end
+// within it, after systemd was told that they are ready.
+const settleTime = time.Second
+
 // getProgress sends each step of a container until it is ready, or has failed since
 // the time in the request. The answer ends early when the agent ends.
 func (s *server) getProgress(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +50,7 @@ func (s *server) follow(ctx context.Context, name string, since time.Time, send 
 	var sent *api.Progress
 	for {
 		changed := s.store.nextChange()
-		p := s.progress(ctx, name, since)
+		p, settles := s.progress(ctx, name, since)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -55,10 +59,15 @@ func (s *server) follow(ctx context.Context, name string, since time.Time, send 
 				return nil
 			}
 		}
+		var settled <-chan time.Time
+		if settles > 0 {
+			settled = time.After(settles)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
+		case <-settled:
 		case _, open := <-unit:
 			if !open {
 				return nil // the connection to systemd was lost; the client asks again
@@ -67,45 +76,67 @@ func (s *server) follow(ctx context.Context, name string, since time.Time, send 
 	}
 }
 
-// progress returns the progress of a container that dockhostctl run declared.
-func (s *server) progress(ctx context.Context, name string, since time.Time) api.Progress {
+// progress returns the progress of a container that dockhostctl run declared. settles is
+// how long a container that is ready is still watched, 0 for all others.
+func (s *server) progress(ctx context.Context, name string, since time.Time) (p api.Progress, settles time.Duration) {
 	stored := s.store.snapshot()
 	c, pending := stored.accepted.local(name), stored.pending[name]
 	switch {
 	case !stored.known:
-		return api.Progress{Doing: "the agent is starting"}
+		return api.Progress{Doing: "the agent is starting"}, 0
 	case c == nil:
-		return api.Progress{Error: fmt.Sprintf("container %q was removed", name)}
+		return api.Progress{Error: fmt.Sprintf("container %q was removed", name)}, 0
 	case pending.Error != "":
-		return api.Progress{Error: fmt.Sprintf("not replaced yet, and tried again until it can be: %s", pending.Error)}
+		return api.Progress{Error: fmt.Sprintf("not replaced yet, and tried again until it can be: %s", pending.Error)}, 0
 	case pending.Doing != "":
-		return api.Progress{Doing: pending.Doing}
+		return api.Progress{Doing: pending.Doing}, 0
 	}
 	return s.unitProgress(ctx, withHash(c), since)
 }
 
 // unitProgress returns the progress of a container that is in force.
-func (s *server) unitProgress(ctx context.Context, c hashed, since time.Time) api.Progress {
+func (s *server) unitProgress(ctx context.Context, c hashed, since time.Time) (p api.Progress, settles time.Duration) {
 	state, stateErr := s.dir.State(c.Name)
 	unit, err := s.systemd.Unit(ctx, spec.UnitName(c.Name))
 	if err != nil {
-		return api.Progress{Error: err.Error()}
+		return api.Progress{Error: err.Error()}, 0
 	}
 	if stateErr != nil || state.ConfigHash != c.hash {
 		state = rundir.State{} // of another declaration: the supervisor of this one has not begun
 	}
 	last := state.LastError
 	switch {
-	case state.Ready && unit.ActiveState == "active", state.Finished():
-		return api.Progress{Ready: true}
+	case state.Finished():
+		return api.Progress{Ready: true}, 0
+	case state.Ready && unit.ActiveState == "active":
+		if rest := settleTime - time.Since(state.Since); rest > 0 {
+			return api.Progress{Doing: "ready; waiting whether it stays so"}, rest
+		}
+		return api.Progress{Ready: true}, 0
 	case last != nil && last.ConfigHash == c.hash && last.At.After(since):
-		return api.Progress{Error: last.Message}
+		return api.Progress{Error: last.Message + triedAgain(c, unit)}, 0
 	case hasEnded(unit, since):
-		return api.Progress{Error: fmt.Sprintf("%s is %s, with the result %q (see: systemctl status %s)", unit.Name, unit.ActiveState, unit.Result, unit.Name)}
+		return api.Progress{Error: endedText(unit) + triedAgain(c, unit)}, 0
 	case state.Phase == "" || unit.StatusText == "":
-		return api.Progress{Doing: "starting"}
+		return api.Progress{Doing: "starting"}, 0
 	}
-	return api.Progress{Doing: unit.StatusText}
+	return api.Progress{Doing: unit.StatusText}, 0
+}
+
+// triedAgain says, after an error, what is still being tried.
+func triedAgain(c hashed, unit systemd.Unit) string {
+	if c.Restart == "no" {
+		return ""
+	}
+	return fmt.Sprintf("; %s tries again (see: journalctl -u %s)", unit.Name, strings.TrimSuffix(unit.Name, ".service"))
+}
+
+// endedText says how a unit ended whose supervisor reported no error.
+func endedText(unit systemd.Unit) string {
+	if unit.Result == "success" && strings.HasPrefix(unit.SubState, "auto-restart") {
+		return "the container ended without an error, and its restart policy is always (for a job, use --restart no)"
+	}
+	return fmt.Sprintf("%s is %s, with the result %q (see: systemctl status %s)", unit.Name, unit.ActiveState, unit.Result, unit.Name)
 }
 
 // hasEnded reports whether a unit that was started has ended, even if systemd will

@@ -46,7 +46,7 @@ type apiClient struct {
 func (h *testHost) serve() apiClient {
 	h.Helper()
 	socket := filepath.Join(h.root, "agent.sock")
-	listener, err := net.Listen("unix", socket)
+	listener, err := OpenSocket(h.Context(), h.root, "/agent.sock", nil)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestDeclareByTheAPI(t *testing.T) {
 	if code != http.StatusOK {
 		t.Errorf("PUT answers %d: %s", code, accepted)
 	}
-	if diff := cmp.Diff([]api.Progress{{Error: "it broke"}}, s.progress("bad", accepted)); diff != "" {
+	if diff := cmp.Diff([]api.Progress{{Error: "it broke; dockhost@bad.service tries again (see: journalctl -u dockhost@bad)"}}, s.progress("bad", accepted)); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
 	// The image of the successor is missing.

@@ -28,7 +28,9 @@ type fakeUnits struct {
 
 	mu     sync.Mutex
 	active map[string]bool
-	starts map[string]int
+	// failed are the units that have failed. killed are those whose stop fails.
+	failed, killed map[string]bool
+	starts         map[string]int
 	// reloads counts daemon-reloads.
 	reloads int
 	// broken has the errors of containers that fail, by image.
@@ -51,6 +53,8 @@ func (f *fakeUnits) Start(_ context.Context, name string) error {
 
 func (f *fakeUnits) Restart(ctx context.Context, name string) error { return f.Start(ctx, name) }
 
+func (f *fakeUnits) Retry(ctx context.Context, name string) error { return f.Start(ctx, name) }
+
 func (f *fakeUnits) supervise(unit string) error {
 	name := strings.TrimSuffix(strings.TrimPrefix(unit, "dockhost@"), ".service")
 	c, err := f.run.Container(name)
@@ -72,11 +76,22 @@ func (f *fakeUnits) Stop(_ context.Context, name string) error {
 	if f.err != nil {
 		return f.err
 	}
+	if f.failed[name] {
+		return nil
+	}
 	if !f.active[name] {
 		return systemd.ErrNoUnit
 	}
 	delete(f.active, name)
+	f.failed[name] = f.killed[name]
 	f.notify()
+	return nil
+}
+
+func (f *fakeUnits) ResetFailed(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.failed, name)
 	return nil
 }
 
@@ -91,6 +106,9 @@ func (f *fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	state := "inactive"
+	if f.failed[name] {
+		state = "failed"
+	}
 	if f.active[name] {
 		state = "active"
 	}
@@ -101,8 +119,12 @@ func (f *fakeUnits) Units(context.Context, string) ([]string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var names []string
-	for name := range f.active {
-		names = append(names, name)
+	for _, up := range []map[string]bool{f.active, f.failed} {
+		for name, is := range up {
+			if is {
+				names = append(names, name)
+			}
+		}
 	}
 	slices.Sort(names)
 	return names, nil
@@ -114,6 +136,9 @@ func (f *fakeUnits) Loaded(context.Context, string) ([]string, error) {
 	defer f.mu.Unlock()
 	return slices.Collect(maps.Keys(f.starts)), nil
 }
+
+// Credentials returns none: what systemd searches by name is in files.
+func (f *fakeUnits) Credentials(context.Context, string) ([]string, error) { return nil, nil }
 
 // Watch reports each start and stop of any unit.
 func (f *fakeUnits) Watch(context.Context, string) (<-chan struct{}, error) {
@@ -279,7 +304,10 @@ func newTestHost(t *testing.T) *testHost {
 	root := t.TempDir()
 	h := &testHost{
 		T: t, root: root,
-		units: &fakeUnits{run: rundir.Dir(filepath.Join(root, rundir.Path)), active: map[string]bool{}, starts: map[string]int{}},
+		units: &fakeUnits{
+			run: rundir.Dir(filepath.Join(root, rundir.Path)), active: map[string]bool{}, starts: map[string]int{},
+			failed: map[string]bool{}, killed: map[string]bool{},
+		},
 		engine: &fakeEngine{
 			images: map[string]bool{}, registry: map[string]bool{}, runtimes: map[string]string{"dockhost": "/x"},
 		},

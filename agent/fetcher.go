@@ -79,8 +79,9 @@ type fetcher struct {
 	mu     sync.Mutex
 	latest fetched
 	// waitsFor describes the data that the fetcher waits for, "" when it waits for
-	// none.
-	waitsFor string
+	// none, and waitsSince when it began to wait.
+	waitsFor   string
+	waitsSince time.Time
 }
 
 func newFetcher(o Options, dir rundir.Dir, config *configuration, report func()) *fetcher {
@@ -94,7 +95,7 @@ func newFetcher(o Options, dir rundir.Dir, config *configuration, report func())
 // source reports a change, when the poll interval is over, and on request. It
 // ends with ctx.
 func (f *fetcher) run(ctx context.Context) {
-	files := watchDirs(ctx, f.log, datasource.Dirs(f.root)...)
+	files := watchDirs(ctx, f.log, nil, datasource.Dirs(f.root)...)
 	requested := true
 	for {
 		result, interrupted := f.fetchOnce(ctx, files)
@@ -180,6 +181,9 @@ func (f *fetcher) noteAsking() {
 func (f *fetcher) setWaitsFor(what string) {
 	f.mu.Lock()
 	changed := f.waitsFor != what
+	if f.waitsFor == "" {
+		f.waitsSince = time.Now()
+	}
 	f.waitsFor = what
 	f.mu.Unlock()
 	if !changed {
@@ -197,6 +201,31 @@ func (f *fetcher) waiting() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.waitsFor
+}
+
+// failed reports whether a service could not be asked yet, and since when.
+func (f *fetcher) failed() (since time.Time, failed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.waitsFor != "":
+		return f.waitsSince, true
+	case f.latest.err != nil && !errors.Is(f.latest.err, datasource.ErrNotFound):
+		return f.latest.at, true
+	}
+	return time.Time{}, false
+}
+
+// retry has the user data fetched again, without waiting for it.
+func (f *fetcher) retry(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	select {
+	case f.requests <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // note keeps an outcome, and says whether it differs from the one before.

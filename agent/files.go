@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dockhost/dockhost/assignment"
@@ -17,10 +20,21 @@ import (
 // *.yaml or *.yml in it.
 const filesDir = "/etc/dockhost/containers"
 
-// readFiles returns what the files below root declare, by file name, and what is
-// wrong with them. While a file has a mistake, what it declared before stays in
-// force. The containers of a file end when it is removed.
-func readFiles(ctx context.Context, root string, old *accepted) (map[string]spec.Assignment, []string) {
+// fileSet is what the files in filesDir declare.
+type fileSet struct {
+	// assignments are by file name.
+	assignments map[string]spec.Assignment
+	// warnings and problems name the file.
+	warnings, problems []string
+	// beside are the directories in which the files look for other files, on the
+	// host.
+	beside []string
+}
+
+// readFiles returns what the files below root declare. While a file has a mistake,
+// what it declared before stays in force. The containers of a file end when it is
+// removed.
+func readFiles(ctx context.Context, root string, old *accepted) fileSet {
 	before := map[string]spec.Assignment{}
 	if old != nil {
 		before = old.Files
@@ -28,31 +42,51 @@ func readFiles(ctx context.Context, root string, old *accepted) (map[string]spec
 	dir := filepath.Join(root, filesDir)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return fileSet{}
 	}
 	if err != nil {
-		return before, problems(fmt.Errorf("read the containers' files: %w", err))
+		return fileSet{assignments: before, problems: problems(fmt.Errorf("read the containers' files: %w", err))}
 	}
-	files, wrong := map[string]spec.Assignment{}, []string{}
+	set := fileSet{assignments: map[string]spec.Assignment{}}
+	beside := directory{FS: os.DirFS(dir), opened: map[string]bool{}}
 	for _, entry := range entries {
 		name := entry.Name()
 		if !isComposeFile(name) {
 			continue
 		}
-		assignment, err := readFile(ctx, filepath.Join(dir, name), filepath.Join(filesDir, name))
+		shown := filepath.Join(filesDir, name)
+		result, err := readFile(ctx, filepath.Join(dir, name), shown, beside)
 		if errors.Is(err, fs.ErrNotExist) { // it was removed just now
 			continue
 		}
 		if err != nil {
-			wrong = append(wrong, problems(err)...)
+			set.problems = append(set.problems, problems(err)...)
 			if last, known := before[name]; known {
-				files[name] = last
+				set.assignments[name] = last
 			}
 			continue
 		}
-		files[name] = *assignment
+		for _, warning := range result.Warnings {
+			set.warnings = append(set.warnings, shown+": "+warning)
+		}
+		set.assignments[name] = *result.Assignment
 	}
-	return files, wrong
+	for _, name := range slices.Sorted(maps.Keys(beside.opened)) {
+		set.beside = append(set.beside, filepath.Join(dir, name))
+	}
+	return set
+}
+
+// directory is filesDir. It records in which directories files were opened.
+type directory struct {
+	fs.FS
+	opened map[string]bool
+}
+
+// Open opens a file, and records its directory.
+func (d directory) Open(name string) (fs.File, error) {
+	d.opened[path.Dir(name)] = true
+	return d.FS.Open(name)
 }
 
 // isComposeFile excludes the files that editors and package managers leave.
@@ -61,8 +95,8 @@ func isComposeFile(name string) bool {
 	return (extension == ".yaml" || extension == ".yml") && !strings.HasPrefix(name, ".")
 }
 
-// readFile reads one Compose file. Messages name it by shown.
-func readFile(ctx context.Context, path, shown string) (*spec.Assignment, error) {
+// readFile reads one Compose file. Messages name it by shown. beside is its directory.
+func readFile(ctx context.Context, path, shown string, beside fs.FS) (*assignment.Result, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
@@ -74,9 +108,5 @@ func readFile(ctx context.Context, path, shown string) (*spec.Assignment, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
 	}
-	result, err := assignment.ReadFile(ctx, shown, text, assignment.Directory{Path: filesDir, Files: os.DirFS(filepath.Dir(path))})
-	if err != nil {
-		return nil, err
-	}
-	return result.Assignment, nil
+	return assignment.ReadFile(ctx, shown, text, assignment.Directory{Path: filesDir, Files: beside})
 }

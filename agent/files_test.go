@@ -7,6 +7,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/dockhost/dockhost/agent/api"
 )
 
@@ -120,4 +124,39 @@ func TestFilesWithoutUserData(t *testing.T) {
 	h.userData("i-1", containers("db postgres:1"))
 	h.agent().takeOver(t.Context()).wait()
 	h.wantRunning(map[string]int{"web": 1, "db": 1})
+}
+
+// The directories in which a file looks for others are watched, also for one that is
+// missing. A service that is left out is named once in the journal, and in the status.
+func TestFilesBesideAndProfiles(t *testing.T) {
+	h := newTestHost(t)
+	core, logs := observer.New(zap.WarnLevel)
+	logged := func(o *Options) { o.Log = zap.New(core) }
+	h.file("parts/db.yaml", "db postgres:1")
+	h.write(filepath.Join(filesDir, "shop.yaml"), `include: [parts/db.yaml]
+services:
+  web: {image: "nginx:1", extends: {file: base/web.yaml, service: web}}
+  debug: {image: "nginx:1", profiles: [tools]}
+`)
+	a := h.agent(logged)
+	a.takeOver(t.Context()).wait()
+	want := []string{filesDir, filesDir + "/base", filesDir + "/parts"}
+	for i := range want {
+		want[i] = filepath.Join(h.root, want[i])
+	}
+	if diff := cmp.Diff(want, <-a.beside); diff != "" {
+		t.Errorf("directories (-want +got):\n%s", diff)
+	}
+
+	h.write(filepath.Join(filesDir, "base/web.yaml"), "services: {web: {image: \"nginx:0\"}}\n")
+	a.takeOver(t.Context()).wait()
+	a.takeOver(t.Context()).wait()
+	h.wantRunning(map[string]int{"web": 1, "db": 1})
+	const warning = "/etc/dockhost/containers/shop.yaml: services.debug is left out: none of its profiles is active (tools; x-dockhost.profiles activates them)"
+	if note := a.store.snapshot().source.Note; !strings.Contains(note, warning) {
+		t.Errorf("note = %q, want %q in it", note, warning)
+	}
+	if n := logs.FilterMessage("file accepted with a warning").Len(); n != 1 {
+		t.Errorf("the warning is logged %d times, want once: %v", n, logs.All())
+	}
 }

@@ -21,15 +21,19 @@ type house struct {
 	store   *store
 	fetcher *fetcher
 	systemd unitManager
-	log     *zap.Logger
+	// changed is called when states of containers have changed, looked when the keeper
+	// has looked at the disk.
+	changed, looked func()
+	log             *zap.Logger
 }
 
 func newHouse(o Options, dir rundir.Dir, a *Agent) *house {
 	h := &house{dir: dir, config: a.config, store: a.store, fetcher: a.fetcher, systemd: o.Units, log: o.Log}
+	h.changed, h.looked = func() { a.cures.look() }, func() { a.cures.lookAgain() }
 	if o.Store != nil {
 		h.keeper = housekeeping.New(housekeeping.Options{
 			Root: o.Root, Dir: dir, Docker: o.Store, Policy: h.policy, Assigned: h.assigned, Wanted: h.mayAskDocker,
-			Changed: a.reporter.update, Log: o.Log,
+			Changed: a.reporter.update, Looked: h.looked, Log: o.Log,
 		})
 	}
 	return h
@@ -40,7 +44,7 @@ func (h *house) run(ctx context.Context) {
 	if h.keeper == nil {
 		return
 	}
-	states := watchDirs(ctx, h.log, h.dir.StateDir())
+	states := watchDirs(ctx, h.log, nil, h.dir.StateDir())
 	go func() {
 		for {
 			select {
@@ -48,6 +52,7 @@ func (h *house) run(ctx context.Context) {
 				return
 			case <-states:
 				h.keeper.Look()
+				h.changed()
 			}
 		}
 	}()

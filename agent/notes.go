@@ -21,7 +21,7 @@ func (r *targetReader) notes(data *cloudinit.UserData, result *assignment.Result
 		notes = append(notes, "the user data has a dockhost section: "+gce.Attribute+" is not used")
 	}
 	warning := passwordWarning(data, result.Assignment)
-	r.warnOnce(warning)
+	r.warnOnce("user data accepted with a warning", append(slices.Clone(result.Warnings), warning)...)
 	return joinNotes(append(notes, warning)...)
 }
 
@@ -44,10 +44,13 @@ func passwordWarning(data *cloudinit.UserData, assignment *spec.Assignment) stri
 		", and every container of this instance can read it at the metadata service (use password_file, password_credential or credential_helper)"
 }
 
-// warnOnce logs a warning that is not in the note of the source yet.
-func (r *targetReader) warnOnce(warning string) {
-	if !strings.Contains(r.store.snapshot().source.Note, warning) {
-		r.log.Warn("user data accepted with a warning", zap.String("warning", warning))
+// warnOnce logs those of the warnings that are not in the note of the source yet.
+func (r *targetReader) warnOnce(message string, warnings ...string) {
+	logged := r.store.snapshot().source.Note
+	for _, warning := range warnings {
+		if !strings.Contains(logged, warning) {
+			r.log.Warn(message, zap.String("warning", warning))
+		}
 	}
 }
 

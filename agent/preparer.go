@@ -9,6 +9,7 @@ import (
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
 )
@@ -19,14 +20,17 @@ type preparer struct {
 	engine imageSource
 	// gpus returns why a container cannot have its GPUs; nil where GPUs are not
 	// checked.
-	gpus     func(ctx context.Context, c *spec.Container) error
+	gpus func(ctx context.Context, c *spec.Container) error
+	// root is a prefix of the host's paths.
+	root     string
+	units    unitManager
 	puller   *puller
 	deployer *deployer
 	store    *store
 }
 
-// prepare returns nil when Docker answers, the runtimes, files, devices, external
-// networks and external volumes are there, the ports and GPUs of the successor are
+// prepare returns nil when Docker answers, the runtimes, files, credentials, devices,
+// external networks and external volumes are there, the ports and GPUs of the successor are
 // free, its image is on the host and for the host's platform, and the image can
 // report readiness as the successor declares it.
 func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error {
@@ -42,12 +46,13 @@ func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error
 		return err
 	}
 	if _, registered := runtimes[spec.RuntimeName]; !registered {
-		return fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
+		err := fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
+		return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "daemon"})
 	}
 	if err := errors.Join(checkPorts(ctx, old, next), needs.Runtime(next, runtimes), needs.Check(ctx, next, privateDirectories...)); err != nil {
 		return err
 	}
-	if err := p.checkSupplies(ctx, next); err != nil {
+	if err := errors.Join(p.checkSupplies(ctx, next), p.checkCredentials(ctx, next)); err != nil {
 		return err
 	}
 	if next.GPU != nil && p.gpus != nil {
@@ -74,7 +79,8 @@ func checkPorts(ctx context.Context, old, next *spec.Container) error {
 	for _, port := range engine.HostPorts(next.HostConfig.PortBindings) {
 		isOurs := slices.ContainsFunc(published, func(p engine.Port) bool { return p.Proto == port.Proto && p.Number == port.Number })
 		if !isOurs && port.InUse(ctx) {
-			errs = append(errs, fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d')", port, port.Number))
+			err := fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d')", port, port.Number)
+			errs = append(errs, cure.By(err, cure.Cure{Kind: cure.Port, Name: port.String()}))
 		}
 	}
 	return errors.Join(errs...)
@@ -112,6 +118,22 @@ func (p *preparer) checkSupplies(ctx context.Context, next *spec.Container) erro
 	return errors.Join(errs...)
 }
 
+// checkCredentials checks the secrets and configs that are systemd credentials.
+func (p *preparer) checkCredentials(ctx context.Context, next *spec.Container) error {
+	if !slices.ContainsFunc(next.Files, func(f spec.File) bool { return f.Credential != "" }) {
+		return nil
+	}
+	version, err := p.units.Version(ctx)
+	if err != nil {
+		return err
+	}
+	given, err := p.units.Credentials(ctx, spec.UnitName(next.Name))
+	if err != nil {
+		return err
+	}
+	return needs.Credentials(p.root, next, version, given)
+}
+
 // ensureImage returns the image of the successor, and pulls it if the pull policy
 // says so. A pull may take long, so the old container is started before it.
 func (p *preparer) ensureImage(ctx context.Context, old, next *spec.Container) (engine.Image, error) {
@@ -123,7 +145,8 @@ func (p *preparer) ensureImage(ctx context.Context, old, next *spec.Container) (
 		return engine.Image{}, err
 	}
 	if next.PullPolicy == spec.PullNever {
-		return engine.Image{}, fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", next.Image)
+		err := fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", next.Image)
+		return engine.Image{}, cure.By(err, cure.Cure{Kind: cure.Docker, Name: "image"})
 	}
 	if err := p.deployer.ensureRunning(ctx, old); err != nil {
 		return engine.Image{}, err

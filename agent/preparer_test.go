@@ -32,6 +32,9 @@ func TestMissingNeedsKeepContainer(t *testing.T) {
 		{"env file", func(_ *testHost, c *spec.Container) {
 			c.EnvFiles = []spec.EnvFile{{Path: missing, Required: true}}
 		}, "read env_file: open " + missing, nil},
+		{"credential", func(_ *testHost, c *spec.Container) {
+			c.Files = []spec.File{{Target: "/run/secrets/key", Credential: "shop.key"}}
+		}, `the host has no credential "shop.key"`, func(h *testHost) { h.write("/etc/credstore/shop.key", "x") }},
 		{"device", func(_ *testHost, c *spec.Container) {
 			c.HostConfig.Devices = []container.DeviceMapping{{PathOnHost: missing}}
 		}, "the host has no device", nil},

@@ -19,7 +19,9 @@ type rollouts struct {
 	store    *store
 	// report is called when the status line changes.
 	report func()
-	log    *zap.Logger
+	// cures has a rollout tried again when what it failed for has changed.
+	cures *cures
+	log   *zap.Logger
 
 	// running has the rollouts by the name of the container.
 	running map[string]rollout
@@ -89,11 +91,27 @@ func (r *rollouts) run(ctx context.Context, next hashed) {
 		}
 		r.store.setPending(next.Container, "trying again", err)
 		r.report()
-		if err := r.deployer.ensureRunning(ctx, old); err != nil {
-			log.Error("old container not started", zap.Error(err))
+		if startErr := r.deployer.ensureRunning(ctx, old); startErr != nil {
+			log.Error("old container not started", zap.Error(startErr))
 		}
-		if tries.Wait(ctx) != nil {
+		if r.pause(ctx, next.Name, tries.Step(), err) != nil {
 			return
 		}
 	}
+}
+
+// pause returns nil after a time, or when what a rollout failed for has changed. It
+// returns the cause of ctx if that ends first.
+func (r *rollouts) pause(ctx context.Context, name string, limit time.Duration, why error) error {
+	cured, done := r.cures.await(name, why)
+	defer done()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-cured:
+	case <-timer.C:
+	}
+	return nil
 }

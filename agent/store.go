@@ -56,6 +56,20 @@ func (s *store) container(name string) *spec.Container {
 	return s.accepted.container(name)
 }
 
+// names returns the names of the containers in force.
+func (s *store) names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.accepted == nil {
+		return nil
+	}
+	var names []string
+	for _, c := range s.accepted.Assignment.Containers {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
 // nextChange returns a channel that is closed when accepted or pending changes.
 func (s *store) nextChange() <-chan struct{} {
 	s.mu.Lock()

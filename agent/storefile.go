@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/dockhost/dockhost/internal/atomicfile"
 )
 
@@ -50,21 +52,32 @@ func (f storeFile) sweep() {
 }
 
 // save writes the assignment atomically, and syncs it, so that it survives a power
-// cut. An unchanged file is not written: the sync would slow down each boot.
+// cut. An unchanged file is not written: the sync would slow down each boot. On a full
+// disk, an assignment that became smaller gets the reserve: containers are removed to
+// make room.
 func (f storeFile) save(a *accepted) error {
 	raw, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("save the assignment: %w", err)
 	}
-	if saved, err := os.ReadFile(f.path()); err == nil && bytes.Equal(saved, raw) {
+	saved, err := os.ReadFile(f.path())
+	if err == nil && bytes.Equal(saved, raw) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(f.path()), 0o700); err != nil {
 		return fmt.Errorf("save the assignment: %w", err)
 	}
-	if err := atomicfile.Write(f.path(), raw, 0o600); err != nil {
+	err = atomicfile.Write(f.path(), raw, 0o600)
+	if errors.Is(err, unix.ENOSPC) && len(raw) < len(saved) && os.Remove(f.reservePath()) == nil {
+		err = atomicfile.Write(f.path(), raw, 0o600)
+	}
+	if errors.Is(err, unix.ENOSPC) {
+		return fmt.Errorf("save the assignment: %w (make room in %s; to see what uses the space, run: du -xh --max-depth=2 /var)", err, filepath.Dir(storePath))
+	}
+	if err != nil {
 		return fmt.Errorf("save the assignment: %w", err)
 	}
+	f.reserve()
 	return nil
 }
 

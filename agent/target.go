@@ -20,6 +20,8 @@ type target struct {
 	old *accepted
 	// next is what is declared now; nil when nothing ever was.
 	next *accepted
+	// beside are the directories of the files that Compose files name.
+	beside []string
 }
 
 // targetReader reads what the host should run: what the user data assigns, or
@@ -39,8 +41,12 @@ func (r *targetReader) read(ctx context.Context) target {
 		r.log.Warn("starting without the last known good", zap.Error(err))
 	}
 	t := r.readUserData(saved)
-	files, wrong := readFiles(ctx, r.root, t.old)
+	read := readFiles(ctx, r.root, t.old)
+	files, wrong := read.assignments, read.problems
 	r.problems.log("file refused", wrong)
+	r.warnOnce("file accepted with a warning", read.warnings...)
+	t.beside = read.beside
+	t.source.Note = joinNotes(append([]string{t.source.Note}, read.warnings...)...)
 	if t.next == nil && t.old != nil {
 		t.next = t.old.clone()
 	}

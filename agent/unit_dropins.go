@@ -11,6 +11,7 @@ import (
 	"github.com/dockhost/dockhost/agent/dropin"
 	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/needs"
 )
 
 // dropIns are the drop-ins of dockhost@NAME.service.
@@ -20,18 +21,29 @@ type dropIns struct {
 
 // write writes the drop-in of a container, and says whether it has changed.
 func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
-	text := dropin.Render(c, systemdVersion)
+	var encrypted []string
+	for _, name := range c.Credentials {
+		if needs.CredentialIsEncrypted(f.root, name) {
+			encrypted = append(encrypted, name)
+		}
+	}
+	text := dropin.Render(c, systemdVersion, encrypted...)
 	path := f.path(c.Name)
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return false, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // everyone may read unit files
-		return false, fmt.Errorf("write drop-in: %w", err)
-	}
-	if err := atomicfile.Write(path, text, 0o644); err != nil {
+	if err := writeUnitFile(path, text); err != nil {
 		return false, fmt.Errorf("write drop-in: %w", err)
 	}
 	return true, nil
+}
+
+// writeUnitFile replaces a unit file or drop-in, and makes its directory.
+func writeUnitFile(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // everyone may read unit files
+		return err
+	}
+	return atomicfile.Write(path, text, 0o644)
 }
 
 // remove removes the drop-in, and its directory when it is empty then.

@@ -16,9 +16,10 @@ func renderCommand() *cobra.Command {
 		Use:   "render {FILE | - | --seed DIR} [NAME...]",
 		Short: "show the units and containers that user data describes",
 		Long: `Shows what a host would run: for each container its unit, as systemctl cat shows
-it, and the request to Docker that creates the container. Logins and the values
-of environment variables are masked. FILE is as for validate. The command needs
-no root, no Docker, no systemd and no agent.
+it, and the request to Docker that creates the container; and the requests for
+networks and volumes that may be missing. Logins and the values of environment
+variables are masked. FILE is as for validate. The command needs no root, no
+Docker, no systemd and no agent.
 
 Exit status: 0 on success, 1 when a host would not accept the user data (every
 problem is printed), 2 when the command line is wrong or a file cannot be read.`,

@@ -5,11 +5,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/enginetest"
+	"github.com/dockhost/dockhost/internal/cure"
 )
 
 // The fake Engine behaves like a real one: test/e2e runs the same suite on real
@@ -57,6 +60,44 @@ func TestPullStallsWithoutData(t *testing.T) {
 	}
 	if want := (engine.Progress{Layers: 2, LayersDone: 1, Bytes: 100, BytesDone: 10}); last != want {
 		t.Errorf("the last progress of Pull() is %+v, want %+v", last, want)
+	}
+}
+
+// An image that does not fit is told with its size, that of the disk, and where to look.
+func TestPullTellsSizes(t *testing.T) {
+	server := enginetest.NewServer(t)
+	server.Publish("app", enginetest.Image{TooLarge: true})
+	client, err := engine.New(engine.Options{Host: server.Address(), Logins: []engine.LoginFile{{Path: "/root/.docker/config.json"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	err = client.Pull(t.Context(), engine.PullRequest{Ref: "app", StallTimeout: time.Minute}, func(engine.Progress) {})
+	if !errors.Is(err, engine.ErrNoSpace) {
+		t.Fatalf("Pull() = %v, want ErrNoSpace", err)
+	}
+	for _, part := range []string{"the download has 100B", "about 300B while it is unpacked", " left of ", "dockhostctl gc --dry-run"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("Pull() = %v, want %q", err, part)
+		}
+	}
+	for _, want := range []cure.Cure{{Kind: cure.Disk}, {Kind: cure.Network}, {Kind: cure.File, Name: "/root/.docker/config.json"}, {Kind: cure.Docker, Name: "image"}} {
+		if got := cure.Of(err); !slices.Contains(got, want) {
+			t.Errorf("Pull() is cured by %v, want %v, too", got, want)
+		}
+	}
+}
+
+func TestParsePort(t *testing.T) {
+	for _, port := range []engine.Port{{Proto: "tcp", Number: 443}, {IP: "127.0.0.1", Proto: "udp", Number: 53}, {IP: "::1", Proto: "tcp", Number: 80}} {
+		if got, err := engine.ParsePort(port.String()); err != nil || got != port {
+			t.Errorf("ParsePort(%q) = %+v, %v, want %+v", port.String(), got, err, port)
+		}
+	}
+	for _, wrong := range []string{"", "443", "x/tcp", "0/tcp", "70000/tcp"} {
+		if got, err := engine.ParsePort(wrong); err == nil {
+			t.Errorf("ParsePort(%q) = %+v, want an error", wrong, got)
+		}
 	}
 }
 

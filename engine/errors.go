@@ -7,6 +7,8 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
+
+	"github.com/dockhost/dockhost/internal/cure"
 )
 
 // The kinds of errors, for errors.Is. The error that wraps a kind has the Engine's
@@ -64,5 +66,6 @@ func translate(err error) error {
 
 // missingRuntime returns an error with the runtime's name and what to do.
 func missingRuntime(name string) error {
-	return classified{fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", name), ErrRuntimeMissing}
+	err := classified{fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", name), ErrRuntimeMissing}
+	return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "daemon"})
 }

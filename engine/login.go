@@ -88,6 +88,28 @@ func (c *Client) Login(ctx context.Context, ref reference.Named) (configtypes.Au
 	return configtypes.AuthConfig{}, nil
 }
 
+// loginPaths returns the files that the login for a registry depends on.
+func (c *Client) loginPaths(host string) []string {
+	var paths []string
+	for _, source := range c.logins {
+		paths = append(paths, source.Path)
+		file, err := source.load()
+		if err != nil {
+			continue
+		}
+		own := file.Dockhost[configKey(host)]
+		if own.PasswordFile != "" {
+			paths = append(paths, own.PasswordFile)
+		}
+		if own.PasswordCredential != "" {
+			for _, dir := range c.credentials {
+				paths = append(paths, filepath.Join(dir, own.PasswordCredential))
+			}
+		}
+	}
+	return paths
+}
+
 // configKey returns the key of a registry in a config.json.
 func configKey(host string) string {
 	if host == "docker.io" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/docker/go-connections/nat"
@@ -27,6 +28,21 @@ func (p Port) String() string {
 		return fmt.Sprintf("%d/%s", p.Number, p.Proto)
 	}
 	return net.JoinHostPort(p.IP, strconv.Itoa(int(p.Number))) + "/" + p.Proto
+}
+
+// ParsePort returns the port that [Port.String] has written.
+func ParsePort(text string) (Port, error) {
+	address, proto, _ := strings.Cut(text, "/")
+	p := Port{Proto: proto}
+	if host, number, err := net.SplitHostPort(address); err == nil {
+		p.IP, address = host, number
+	}
+	number, err := strconv.ParseUint(address, 10, 16)
+	if err != nil || number == 0 || proto == "" {
+		return Port{}, fmt.Errorf("%q is not a port", text)
+	}
+	p.Number = uint16(number)
+	return p, nil
 }
 
 // HostPorts returns the host ports of bindings. It skips bindings for which the Engine

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -140,6 +141,8 @@ type State struct {
 	// LastError is the last error, also of an earlier run. It is nil once the
 	// container is ready, except for the reason why its image is cached.
 	LastError *Failure `json:"last_error,omitempty"`
+	// NextTry is when the supervisor tries again what has failed, zero while it tries.
+	NextTry time.Time `json:"next_try,omitzero"`
 }
 
 // Finished says whether the container has done its work: it ended without an
@@ -161,6 +164,8 @@ type Failure struct {
 	// ConfigHash is the [spec.Container.Hash] of the declaration that failed; ""
 	// where the declaration is not to blame.
 	ConfigHash string `json:"config_hash,omitempty"`
+	// Cures are what may cure it.
+	Cures []cure.Cure `json:"cures,omitempty"`
 }
 
 // WriteState writes the state of a container.

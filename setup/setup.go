@@ -100,6 +100,11 @@ func (s *Setup) Check(ctx context.Context) ([]string, error) {
 // idempotent. If Docker does not run, it loads the runtime at its next start. The
 // first Apply keeps the old file as daemon.json.dockhost-backup.
 func (s *Setup) Apply(ctx context.Context) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := s.runtimeInstalled(); err != nil {
 		return err
 	}
@@ -126,6 +131,11 @@ func (s *Setup) Apply(ctx context.Context) error {
 // the backup but does not restore it, since the file may have been edited.
 // Containers that were created with the runtime can no longer be started.
 func (s *Setup) Remove(ctx context.Context) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	config, err := readConfig(s.configPath())
 	if err != nil {
 		return err

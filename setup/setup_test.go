@@ -300,3 +300,23 @@ func TestValidateWithDockerd(t *testing.T) {
 		})
 	}
 }
+
+// Two setups at the same time: the second waits for the first.
+func TestSetupWaitsForAnother(t *testing.T) {
+	h := newHost(t, nil)
+	s := h.setup
+	unlock, err := s.lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*lockPause)
+	defer cancel()
+	if err := s.Apply(ctx); err == nil || !strings.Contains(err.Error(), "another dockhost setup") {
+		t.Errorf("Apply() beside another = %v, want that it waits", err)
+	}
+	h.wantTree(map[string]string{})
+	unlock()
+	if err := s.Apply(t.Context()); err != nil {
+		t.Errorf("Apply() after the other one = %v", err)
+	}
+}

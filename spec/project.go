@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/docker/docker/api/types/network"
+
+	"github.com/dockhost/dockhost/internal/cure"
 )
 
 // DockerName is the name of the container in Docker.
@@ -94,12 +96,14 @@ type Hook struct {
 
 // MissingNetwork is the error for a network that must exist and does not.
 func MissingNetwork(name string) error {
-	return fmt.Errorf("network %q does not exist (create it: docker network create %s)", name, name)
+	err := fmt.Errorf("network %q does not exist (create it: docker network create %s)", name, name)
+	return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "network"})
 }
 
 // MissingVolume is the error for a volume that must exist and does not.
 func MissingVolume(name string) error {
-	return fmt.Errorf("volume %q does not exist (create it: docker volume create %s)", name, name)
+	err := fmt.Errorf("volume %q does not exist (create it: docker volume create %s)", name, name)
+	return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "volume"})
 }
 
 // OnDefaultNetwork reports whether the container is only on the network that its

@@ -80,6 +80,8 @@ type Container struct {
 	// missing.
 	Networks []Network `json:"networks,omitempty"`
 	Volumes  []Volume  `json:"volumes,omitempty"`
+	// VolumesFrom has the containers whose images' volumes this one mounts, too.
+	VolumesFrom []VolumesFrom `json:"volumes_from,omitempty"`
 	// Completes is true for a container that others wait for until it has exited
 	// with 0. Its unit is active from then on.
 	Completes bool `json:"completes,omitempty"`

@@ -55,10 +55,21 @@ func volumeRune(r rune) rune {
 // of the image's VOLUME at which nothing else is mounted. others are the paths of
 // the mounts that the container takes from other containers.
 func (c *Container) AnonymousVolumes(image []string, others ...string) []string {
-	taken := map[string]bool{}
+	taken, anonymous := c.targets()
 	for _, target := range others {
 		taken[path.Clean(target)] = true
 	}
+	for _, target := range image {
+		anonymous[path.Clean(target)] = true
+	}
+	maps.DeleteFunc(anonymous, func(target string, _ bool) bool { return taken[target] })
+	return slices.Sorted(maps.Keys(anonymous))
+}
+
+// targets returns the paths at which the declaration mounts something, and those for
+// which it names no volume.
+func (c *Container) targets() (taken, anonymous map[string]bool) {
+	taken, anonymous = map[string]bool{}, map[string]bool{}
 	for _, bind := range c.HostConfig.Binds {
 		if fields := strings.Split(bind, ":"); len(fields) > 1 {
 			taken[path.Clean(fields[1])] = true
@@ -67,7 +78,6 @@ func (c *Container) AnonymousVolumes(image []string, others ...string) []string 
 	for target := range c.HostConfig.Tmpfs {
 		taken[path.Clean(target)] = true
 	}
-	anonymous := map[string]bool{}
 	for _, m := range c.HostConfig.Mounts {
 		target := path.Clean(m.Target)
 		if isAnonymous(m) {
@@ -79,11 +89,7 @@ func (c *Container) AnonymousVolumes(image []string, others ...string) []string 
 	for target := range c.Config.Volumes {
 		anonymous[path.Clean(target)] = true
 	}
-	for _, target := range image {
-		anonymous[path.Clean(target)] = true
-	}
-	maps.DeleteFunc(anonymous, func(target string, _ bool) bool { return taken[target] })
-	return slices.Sorted(maps.Keys(anonymous))
+	return taken, anonymous
 }
 
 func isAnonymous(m mount.Mount) bool { return m.Type == mount.TypeVolume && m.Source == "" }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -23,6 +22,7 @@ import (
 // containerMaker creates and removes containers.
 type containerMaker interface {
 	inspector
+	Image(ctx context.Context, ref string) (engine.Image, error)
 	Create(ctx context.Context, req engine.CreateRequest) (string, []string, error)
 	Remove(ctx context.Context, id string) error
 	RemoveWithVolumes(ctx context.Context, id string) error
@@ -84,7 +84,10 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		}
 	}
 	var err error
-	if c.host.AnonymousVolumes, err = m.anonymousVolumes(ctx, c.image); err != nil {
+	if c.host.InheritedVolumes, err = m.inheritedVolumes(ctx); err != nil {
+		return created{}, err
+	}
+	if c.host.AnonymousVolumes, err = m.anonymousVolumes(ctx, c.image, c.host.InheritedVolumes); err != nil {
 		return created{}, err
 	}
 	if c.host.FilesDir, err = writeFiles(m.dir, m.container, m.credentials); err != nil {
@@ -105,21 +108,6 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		return created{}, errors.Join(err, m.remove(ctx, made.id), m.removeFiles())
 	}
 	return made, nil
-}
-
-// anonymousVolumes returns the paths at which Docker would make anonymous volumes. A
-// path that --volumes-from brings is not one of them.
-func (m *maker) anonymousVolumes(ctx context.Context, image engine.Image) ([]string, error) {
-	var others []string
-	for _, from := range m.container.HostConfig.VolumesFrom {
-		name, _, _ := strings.Cut(from, ":")
-		other, err := m.engine.Inspect(ctx, name)
-		if err != nil {
-			return nil, fmt.Errorf("use the volumes of another container: %w", err)
-		}
-		others = append(others, other.Mounts...)
-	}
-	return m.container.AnonymousVolumes(image.Volumes, others...), nil
 }
 
 // volumes returns the names of an assigned container's anonymous volumes, by path.

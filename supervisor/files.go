@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -59,9 +60,13 @@ func fileContent(file *spec.File, credentials string) ([]byte, error) {
 	switch {
 	case file.Credential != "":
 		if credentials == "" {
-			return nil, fmt.Errorf("the unit has no credential %q (see: systemd.exec(5), ImportCredential=)", file.Credential)
+			return nil, needs.MissingCredential(file.Credential)
 		}
-		return needs.ReadFile(filepath.Join(credentials, file.Credential))
+		raw, err := needs.ReadFile(filepath.Join(credentials, file.Credential))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = needs.MissingCredential(file.Credential)
+		}
+		return raw, err
 	case file.Path != "":
 		return needs.ReadFile(file.Path)
 	}

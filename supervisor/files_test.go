@@ -54,7 +54,7 @@ func TestWriteFilesErrors(t *testing.T) {
 		"no such file":                      {Target: "/run/secrets/x", Path: filepath.Join(host, "absent")},
 		"not a regular file":                {Target: "/run/secrets/x", Path: host},
 		"larger than 500 KiB":               {Target: "/run/secrets/x", Path: filepath.Join(host, "large")},
-		`the unit has no credential "name"`: {Target: "/run/secrets/x", Credential: "name"},
+		`the host has no credential "name"`: {Target: "/run/secrets/x", Credential: "name"},
 	} {
 		c := &spec.Container{Name: "web", Files: []spec.File{{Target: "/y", Content: []byte("s3cret")}, file}}
 		if _, err := writeFiles(dir, c, ""); err == nil || !strings.Contains(err.Error(), want) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -70,7 +71,8 @@ func (i *images) ensure(ctx context.Context) (engine.Image, error) {
 	switch i.container.PullPolicy {
 	case spec.PullNever:
 		if missing {
-			return engine.Image{}, fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", i.container.Image)
+			err := fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", i.container.Image)
+			return engine.Image{}, cure.By(err, cure.Cure{Kind: cure.Docker, Name: "image"})
 		}
 		return cached, nil
 	case spec.PullMissing:
@@ -128,7 +130,9 @@ func (i *images) pullUntilPresent(ctx context.Context) (engine.Image, error) {
 		pause := tries.Step()
 		i.report.notify.ExtendTimeout(pause + timeoutMargin)
 		i.report.notify.Status(fmt.Sprintf("next try in %s: %s", pause.Round(time.Second), firstLine(err.Error())))
+		i.report.nextTry(time.Now().Add(pause))
 		waitErr := backoff.Pause(ctx, pause)
+		i.report.nextTry(time.Time{})
 		if waitErr != nil {
 			return engine.Image{}, waitErr
 		}

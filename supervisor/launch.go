@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
 )
@@ -56,7 +57,8 @@ func (l *launcher) statusOf(ctx context.Context, id string) int {
 func (l *launcher) explain(ctx context.Context, err error) error {
 	for _, port := range engine.HostPorts(l.container.HostConfig.PortBindings) {
 		if port.InUse(ctx) {
-			return fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
+			err = fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
+			return cure.By(err, cure.Cure{Kind: cure.Port, Name: port.String()})
 		}
 	}
 	// Docker's own error names neither what is missing nor what to do.

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
@@ -31,7 +32,8 @@ func (m *maker) freeName(ctx context.Context) error {
 		return err
 	}
 	if holder.Labels[request.LabelSupervisor] == "" && holder.Labels[request.LabelUnit] == "" {
-		return fmt.Errorf("a container named %q exists that dockhost did not create (give it another name: docker rename %s %s-old, or remove it: docker rm -f %s)", name, name, name, name)
+		err := fmt.Errorf("a container named %q exists that dockhost did not create (give it another name: docker rename %s %s-old, or remove it: docker rm -f %s)", name, name, name, name)
+		return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "container"})
 	}
 	if err := m.checkOwner(ctx, holder); err != nil {
 		return err

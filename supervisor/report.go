@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -216,7 +217,14 @@ func (r *reporter) failed(err error) {
 // recordFailure writes an error to the state file. configHash names the
 // configuration that failed, "" where that is not to blame.
 func (r *reporter) recordFailure(err error, configHash string) {
-	r.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error(), ConfigHash: configHash}
+	r.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error(), ConfigHash: configHash, Cures: cure.Of(err)}
+	r.save()
+}
+
+// nextTry records when the supervisor tries again what has failed; the zero time while
+// it tries.
+func (r *reporter) nextTry(at time.Time) {
+	r.state.NextTry = at
 	r.save()
 }
 

@@ -107,6 +107,10 @@ func newFollower(o Options, u *unit, report *reporter) *follower {
 // ctx asks for a stop. The error says why the container could not be run, or how
 // it failed.
 func (s *Supervisor) Run(ctx context.Context) (int, error) {
+	// First: the state belongs to the supervisor in the unit.
+	if err := s.unit.checkOwn(s.container); err != nil {
+		return ExitNotRun, err
+	}
 	s.report.begin()
 	defer context.AfterFunc(ctx, s.follower.stopper.request)()
 	end := s.run(ctx)

@@ -106,7 +106,6 @@ func TestNotRun(t *testing.T) {
 		setUp   func(r *rig)
 		problem string
 	}{
-		{"no unit", func(r *rig) { r.write("proc/self/cgroup", "0::/user.slice/session-1.scope\n") }, "start it with systemctl"},
 		{"no image and never pulled", func(r *rig) {
 			r.spec.Image, r.spec.PullPolicy = "app:2", spec.PullNever
 			r.server.Publish("app:2", r.app())

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/supervisor/request"
 )
 
 // supplier finds and creates what a container needs besides its image.
@@ -55,14 +55,7 @@ func (m *maker) supplyNetwork(ctx context.Context, declared *spec.Network) error
 		return err // another supervisor has created it
 	}
 	m.log.Info("creating network", zap.String("network", declared.Name))
-	options := network.CreateOptions{
-		Driver: "bridge", Internal: declared.Internal, Attachable: declared.Attachable, IPAM: declared.IPAM,
-		Options: declared.Options, Labels: madeLabels(declared.Labels),
-	}
-	if declared.EnableIPv6 {
-		options.EnableIPv6 = &declared.EnableIPv6
-	}
-	return m.engine.CreateNetwork(ctx, declared.Name, options)
+	return m.engine.CreateNetwork(ctx, declared.Name, request.Network(declared))
 }
 
 func (m *maker) supplyVolume(ctx context.Context, declared *spec.Volume) error {
@@ -77,9 +70,7 @@ func (m *maker) supplyVolume(ctx context.Context, declared *spec.Volume) error {
 		return spec.MissingVolume(declared.Name)
 	}
 	m.log.Info("creating volume", zap.String("volume", declared.Name))
-	return m.engine.CreateVolume(ctx, engine.Volume{
-		Name: declared.Name, Driver: "local", Options: declared.Options, Labels: madeLabels(declared.Labels),
-	})
+	return m.engine.CreateVolume(ctx, request.Volume(declared))
 }
 
 // warn logs in what an existing network or volume differs from its declaration.
@@ -88,12 +79,6 @@ func (m *maker) warn(kind, name string, differences []string) {
 		m.log.Warn("existing "+kind+" differs from its declaration and is used as it is",
 			zap.String(kind, name), zap.String("differs", strings.Join(differences, ", ")))
 	}
-}
-
-func madeLabels(declared map[string]string) map[string]string {
-	labels := map[string]string{spec.LabelMade: "yes"}
-	maps.Copy(labels, declared)
-	return labels
 }
 
 func networkDifferences(declared *spec.Network, found *engine.Network) []string {

@@ -64,6 +64,20 @@ func (u *unit) enter(c *spec.Container) error {
 	return nil
 }
 
+// checkOwn returns an error if this process runs an assigned container, and is not in
+// the unit of that container: a second supervisor would disturb the first.
+func (u *unit) checkOwn(c *spec.Container) error {
+	if c.Run != nil {
+		return nil
+	}
+	own := spec.UnitName(c.Name)
+	name, _, err := u.cgroups.OwnUnit()
+	if errors.Is(err, systemd.ErrNoService) || err == nil && name != own {
+		return fmt.Errorf("container %q runs in %s alone (start it with: systemctl start %s)", c.Name, own, own)
+	}
+	return nil
+}
+
 // exists says whether the supervisor runs in a unit.
 func (u *unit) exists() bool { return u.name != "" }
 

@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
@@ -135,11 +137,24 @@ func TestForeground(t *testing.T) {
 	l.ends(0, "")
 }
 
-// An assigned container needs a unit.
-func TestNoUnit(t *testing.T) {
-	r := newRig(t)
-	r.write("proc/self/cgroup", "0::/user.slice/user-0.slice/session-1.scope\n")
-	r.start().ends(ExitNotRun, "not a systemd service")
+// An assigned container runs in its own unit alone. A supervisor that was called
+// elsewhere leaves the state of the one in the unit as it is.
+func TestAssignedContainerNeedsItsUnit(t *testing.T) {
+	for _, cgroup := range []string{"/user.slice/user-0.slice/session-1.scope", "/system.slice/cron.service", "/user.slice/user-0.slice/user@0.service/app.slice/sh.scope"} {
+		r := newRig(t)
+		r.write("proc/self/cgroup", "0::"+cgroup+"\n")
+		before := rundir.State{Phase: "running", Ready: true, ContainerID: "0123"}
+		if err := r.dir.WriteState("app", before); err != nil {
+			t.Fatal(err)
+		}
+		if code, err := r.prepare().supervisor.Run(t.Context()); code != ExitNotRun || err == nil || !strings.Contains(err.Error(), "systemctl start dockhost@app.service") {
+			t.Errorf("in %s: Run() = %d, %v, want %d and what to do", cgroup, code, err, ExitNotRun)
+		}
+		after, err := r.dir.State("app")
+		if diff := cmp.Diff(before, after); err != nil || diff != "" {
+			t.Errorf("in %s: state (-want +got):\n%s%v", cgroup, diff, err)
+		}
+	}
 }
 
 // The settings that a unit lacks are logged once, as lines to add.

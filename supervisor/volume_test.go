@@ -118,3 +118,19 @@ func TestVolumesOfOtherContainer(t *testing.T) {
 	r.spec.HostConfig.VolumesFrom = []string{"absent"}
 	r.start().exits(ExitNotRun, `use the volumes of another container: inspect container "absent"`)
 }
+
+// A container with volumes_from mounts the volumes of the other one's image too, before
+// those of its own image. It waits until that image is there.
+func TestVolumesOfOtherImageAreInherited(t *testing.T) {
+	r := newRig(t)
+	r.imageWithVolume()
+	r.spec.VolumesFrom = []spec.VolumesFrom{{Container: "db", Image: "db:1"}, {Container: "web", Image: "db:1"}}
+	r.start().exits(ExitNotRun, `the host has no image "db:1" yet (it comes with the container db)`)
+	other := r.app()
+	other.Volumes = []string{"/data", "/more"}
+	r.server.AddImage("db:1", other)
+	r.start().exits(1, "exit code 1")
+	if diff := cmp.Diff([]string{"db__data", "db__more"}, r.server.Volumes()); diff != "" {
+		t.Errorf("volumes of the host (-want +got):\n%s", diff)
+	}
+}

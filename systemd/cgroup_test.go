@@ -52,6 +52,24 @@ func mountsOf(cgroup string) []string {
 	return []string{"cgroup.controllers"}
 }
 
+func TestUnitOf(t *testing.T) {
+	for cgroup, want := range map[string]string{
+		"0::/system.slice/dockhost.service\n":           "dockhost.service",
+		"0::/system.slice/web.service/supervisor\n":     "web.service",
+		"0::/user.slice/user-0.slice/session-3.scope\n": "session-3.scope",
+		"0::/\n": "",
+		hybrid:   "web.service",
+		"0::/user.slice/user-0.slice/user@0.service/a.slice/b\n": "user@0.service",
+	} {
+		if got := host(t, cgroup, mountsOf(cgroup)...).UnitOf(42); got != want {
+			t.Errorf("UnitOf() in %q = %q, want %q", cgroup, got, want)
+		}
+	}
+	if got := host(t, hybrid, mountsOf(hybrid)...).UnitOf(43); got != "" {
+		t.Errorf("UnitOf() of a process that has ended = %q, want none", got)
+	}
+}
+
 func TestOwnUnit(t *testing.T) {
 	tests := []struct {
 		name, cgroup, unit, path string

@@ -73,6 +73,16 @@ func (m *Manager) Restart(ctx context.Context, name string) error {
 	})
 }
 
+// Retry starts a unit again that failed, and does not wait for it: at once, as if it had
+// not failed before, instead of after the delay that its RestartSec= and RestartSteps=
+// have reached.
+func (m *Manager) Retry(ctx context.Context, name string) error {
+	return m.job(ctx, "restart", name, func(ctx context.Context, conn *dbus.Conn) (int, error) {
+		_ = conn.ResetFailedUnitContext(ctx, name) // as in Start
+		return conn.RestartUnitContext(ctx, name, "replace", nil)
+	})
+}
+
 func (m *Manager) job(ctx context.Context, verb, name string, ask func(context.Context, *dbus.Conn) (int, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -90,6 +100,22 @@ func (m *Manager) job(ctx context.Context, verb, name string, ask func(context.C
 // [ErrNoUnit] if the unit does not exist.
 func (m *Manager) Stop(ctx context.Context, name string) error {
 	return m.await(ctx, "stop", name, (*dbus.Conn).StopUnitContext)
+}
+
+// ResetFailed forgets that the unit failed, so that systemd forgets the unit once
+// nothing refers to it. A unit that has not failed, or does not exist, is not an
+// error.
+func (m *Manager) ResetFailed(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	conn, err := m.connect(ctx)
+	if err == nil {
+		err = translate(conn.ResetFailedUnitContext(ctx, name))
+	}
+	if err != nil && !errors.Is(err, ErrNoUnit) {
+		return fmt.Errorf("reset the failure of %s: %w", name, err)
+	}
+	return nil
 }
 
 // ReloadUnit reloads the unit and returns when the reload is done. The error is

@@ -5,6 +5,7 @@ package dropin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,8 +43,9 @@ func Path(container string) string {
 }
 
 // Render returns the drop-in of a container for a version of systemd. The user's
-// settings are last, so they win.
-func Render(c *spec.Container, systemdVersion int) []byte {
+// settings are last, so they win. encrypted names the credentials that the host has
+// only in encrypted form.
+func Render(c *spec.Container, systemdVersion int, encrypted ...string) []byte {
 	var unit, service strings.Builder
 	fmt.Fprintf(&unit, "Description=container %s (%s)\n", c.Name, escapePercent(c.Image))
 	for _, dependency := range c.DependsOn {
@@ -72,11 +74,14 @@ func Render(c *spec.Container, systemdVersion int) []byte {
 		service.WriteString(settings254)
 	}
 	for _, name := range c.Credentials {
-		if systemdVersion >= 254 {
-			fmt.Fprintf(&service, "ImportCredential=%s\n", name)
-		} else {
-			fmt.Fprintf(&service, "LoadCredential=%s\n", name)
+		// From 254 on systemd looks for both kinds by itself.
+		setting := "ImportCredential"
+		if systemdVersion < 254 && slices.Contains(encrypted, name) {
+			setting = "LoadCredentialEncrypted"
+		} else if systemdVersion < 254 {
+			setting = "LoadCredential"
 		}
+		fmt.Fprintf(&service, "%s=%s\n", setting, name)
 	}
 	for _, setting := range c.Unit {
 		section := &service

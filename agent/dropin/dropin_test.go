@@ -81,6 +81,18 @@ func TestServiceType(t *testing.T) {
 	}
 }
 
+// systemd 254 and later finds both kinds of credentials.
+func TestCredentials(t *testing.T) {
+	c := &spec.Container{Name: "web", Credentials: []string{"plain", "sealed"}, Config: &container.Config{}}
+	for version, want := range map[int]string{
+		252: "\nLoadCredential=plain\nLoadCredentialEncrypted=sealed\n", 257: "\nImportCredential=plain\nImportCredential=sealed\n",
+	} {
+		if got := string(Render(c, version, "sealed")); !strings.Contains(got, want) {
+			t.Errorf("Render() for systemd %d = %s, want %s", version, got, want)
+		}
+	}
+}
+
 // A container that completes has a oneshot unit, and those that wait for it require
 // that unit.
 func TestCompletes(t *testing.T) {

@@ -53,6 +53,7 @@ func makefs(m spec.Mount) string {
 	return `[Unit]
 Description=make a file system on %f where it is blank
 DefaultDependencies=no
+IgnoreOnIsolate=yes
 BindsTo=%i.device
 After=%i.device
 Before=` + strings.ReplaceAll(fsck, "%", "%%") + ` shutdown.target

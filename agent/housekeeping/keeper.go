@@ -60,9 +60,10 @@ type Options struct {
 	// Wanted reports whether the keeper may ask Docker. If an operator has stopped
 	// Docker, a request would start it again.
 	Wanted func(ctx context.Context) bool
-	// Changed is called when the status changes.
-	Changed func()
-	Log     *zap.Logger
+	// Changed is called when the status changes, Looked after each look at the disk; nil
+	// calls nothing.
+	Changed, Looked func()
+	Log             *zap.Logger
 	// Statfs and Now are for tests; nil stands for the kernel's.
 	Statfs func(root string) (Disk, error)
 	Now    func() time.Time
@@ -123,6 +124,10 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		k.notePulls(ctx)
 		policy := k.Policy()
+		k.noteRoom(policy)
+		if k.Looked != nil {
+			k.Looked()
+		}
 		now := k.Now()
 		cause := k.cause(policy, !now.Before(due), requested)
 		if policy.Off || cause == "" || !k.Wanted(ctx) {

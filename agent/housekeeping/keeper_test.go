@@ -243,7 +243,15 @@ func TestFullDiskIsReported(t *testing.T) {
 	if plan, err := k.Plan(t.Context()); err != nil || len(plan.Holds) == 0 || plan.Holds[0].Bytes != 900*mb {
 		t.Errorf("Plan() = %+v, %v, want what fills the disk", plan.Holds, err)
 	}
+	k.noteRoom(r.policy)
+	if k.Status().Problem == "" {
+		t.Error("Status() lacks the problem, and the disk is still full")
+	}
 	r.other.Store(100 * mb)
+	k.noteRoom(r.policy) // a look, without a run
+	if status := k.Status(); status.Problem != "" || len(status.Holds) > 0 {
+		t.Errorf("Status() = %+v after a look, want no problem any more", status)
+	}
 	r.collect(k)
 	if plan, err := k.Plan(t.Context()); err != nil || len(plan.Holds) > 0 {
 		t.Errorf("Plan() = %+v, %v, want nothing of what fills the disk, which is not full", plan.Holds, err)

@@ -65,3 +65,19 @@ func (k *Keeper) setStuck(full bool, now time.Time) api.Housekeeping {
 	}
 	return k.status
 }
+
+// noteRoom takes the problem back once there is room, however it was made.
+func (k *Keeper) noteRoom(policy Policy) {
+	k.mu.Lock()
+	root, problem := k.root, k.status.Problem
+	k.mu.Unlock()
+	if problem == "" || root == "" {
+		return
+	}
+	if disk, err := k.Statfs(root); err != nil || disk.full(policy, k.need()) {
+		return
+	}
+	k.setStuck(false, k.Now())
+	k.setStatus(func(s *api.Housekeeping) { s.Problem, s.Holds = "", nil })
+	k.Log.Info("there is room on the disk again", zap.String("root", root))
+}

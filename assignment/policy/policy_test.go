@@ -113,8 +113,9 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[container.Resources](): "BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps BlkioWeight BlkioWeightDevice " +
 			"CPUCount CPUPercent CPUPeriod CPUQuota CPURealtimePeriod CPURealtimeRuntime CPUShares CgroupParent CpusetCpus CpusetMems " +
 			"IOMaximumBandwidth IOMaximumIOps KernelMemory KernelMemoryTCP Memory MemoryReservation MemorySwap MemorySwappiness NanoCPUs OomKillDisable PidsLimit Ulimits",
-		// Credentials are those of the logins. User data cannot set Run.
-		reflect.TypeFor[spec.Container](): "Completes Config ContainerName Credentials DependsOn Name Networking Notify Platform PullPolicy PullStallTimeout Reload Restart Run",
+		// Credentials are those of the logins. User data cannot set Run. VolumesFrom has
+		// containers of the same source, with volumes that are theirs alone.
+		reflect.TypeFor[spec.Container](): "Completes Config ContainerName Credentials DependsOn Name Networking Notify Platform PullPolicy PullStallTimeout Reload Restart Run VolumesFrom",
 		// Identity is sent only to the registries of its cloud.
 		reflect.TypeFor[spec.Registry]():   "Identity Password Username",
 		reflect.TypeFor[spec.Assignment](): "Warnings",

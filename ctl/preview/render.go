@@ -40,6 +40,10 @@ type RenderOptions struct {
 // Rendering is the output of `dockhostctl render --json`.
 type Rendering struct {
 	Containers []Rendered `json:"containers"`
+	// Networks and Volumes are those that the containers use, apart from the volumes
+	// in their requests.
+	Networks []Supply `json:"networks"`
+	Volumes  []Supply `json:"volumes"`
 	// Registries are the registry hosts that have a login.
 	Registries []string `json:"registries"`
 	// Housekeeping has the settings in the user data by key, or is "off". The
@@ -84,7 +88,7 @@ func Render(ctx context.Context, in *Input, o RenderOptions) (*Rendering, []Find
 	if result == nil {
 		return nil, problems, nil
 	}
-	r := &Rendering{Containers: []Rendered{}, Registries: []string{}}
+	r := &Rendering{Containers: []Rendered{}, Networks: []Supply{}, Volumes: []Supply{}, Registries: []string{}}
 	if err := checkNames(o.Names, result.Assignment); err != nil {
 		return nil, problems, err
 	}
@@ -97,6 +101,9 @@ func Render(ctx context.Context, in *Input, o RenderOptions) (*Rendering, []Find
 			return nil, problems, fmt.Errorf("render %s: %w", c.Name, err)
 		}
 		r.Containers = append(r.Containers, rendered)
+		if err := r.addSupplies(&c, o.ShowEnv); err != nil {
+			return nil, problems, err
+		}
 	}
 	for host := range result.Assignment.Registries {
 		r.Registries = append(r.Registries, host)
@@ -228,6 +235,16 @@ func (r *Rendering) Print(out io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(&text, "# housekeeping: %s\n\n", settings)
+	}
+	for _, n := range r.Networks {
+		if err := n.print(&text, "network"); err != nil {
+			return err
+		}
+	}
+	for _, v := range r.Volumes {
+		if err := v.print(&text, "volume"); err != nil {
+			return err
+		}
 	}
 	for i, c := range r.Containers {
 		if i > 0 {

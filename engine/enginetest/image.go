@@ -44,8 +44,9 @@ type Image struct {
 
 	// Login is the login that the registry requires, the zero value for none.
 	Login engine.Login
-	// Broken makes a pull fail half way, Stalling makes it hang there.
-	Broken, Stalling bool
+	// Broken makes a pull fail half way, Stalling makes it hang there. TooLarge makes it
+	// fail when it is unpacked.
+	Broken, Stalling, TooLarge bool
 	// Pace is how long a pull pauses before each of the last nine parts.
 	Pace time.Duration
 }
@@ -121,6 +122,10 @@ func (s *Server) servePull(w http.ResponseWriter, r *http.Request) {
 		return
 	case image.Broken:
 		_ = out.Encode(jsonmessage.JSONMessage{Error: &jsonmessage.JSONError{Message: "unknown blob"}})
+		return
+	}
+	if image.TooLarge {
+		_ = out.Encode(jsonmessage.JSONMessage{Error: &jsonmessage.JSONError{Message: "failed to register layer: write /usr/bin/x: no space left on device"}})
 		return
 	}
 	for part := int64(2); part <= 10 && image.Pace > 0; part++ {

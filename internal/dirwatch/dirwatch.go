@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,33 +29,37 @@ const (
 type watch struct {
 	notify *fsnotify.Watcher
 	dirs   []string
+	// also are further directories, which may change.
+	also []string
 	// watched are the paths that the kernel watches, with the file that each one
 	// was at that time.
 	watched map[string]os.FileInfo
 }
 
 // Watch returns a channel that receives a value after each change in one of the
-// directories. Files that change together are one change. It ends with ctx.
-// The error is the kernel's, which has a limit on watches (fs.inotify.*).
-func Watch(ctx context.Context, dirs ...string) (<-chan struct{}, error) {
+// directories. Files that change together are one change. It ends with ctx. also
+// delivers further directories, which replace those that it delivered before; nil
+// delivers none. A new one counts as a change, because its files may have changed
+// before. The error is the kernel's, which has a limit on watches (fs.inotify.*).
+func Watch(ctx context.Context, also <-chan []string, dirs ...string) (<-chan struct{}, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch directories: %w", err)
 	}
 	w := &watch{notify: notify, dirs: dirs, watched: map[string]os.FileInfo{}}
-	if err := w.update(); err != nil {
+	if _, err := w.update(); err != nil {
 		_ = notify.Close()
 		return nil, err
 	}
 	changes := make(chan struct{}, 1)
 	go func() {
 		defer notify.Close()
-		w.run(ctx, changes)
+		w.run(ctx, also, changes)
 	}()
 	return changes, nil
 }
 
-func (w *watch) run(ctx context.Context, changes chan<- struct{}) {
+func (w *watch) run(ctx context.Context, also <-chan []string, changes chan<- struct{}) {
 	var told, latest <-chan time.Time
 	for {
 		select {
@@ -67,9 +72,15 @@ func (w *watch) run(ctx context.Context, changes chan<- struct{}) {
 			if !w.concerns(event) {
 				continue
 			}
+			_, _ = w.update() // what cannot be watched now may be at the next event
 		case _, open := <-w.notify.Errors: // events were lost
 			if !open {
 				return
+			}
+			_, _ = w.update()
+		case w.also = <-also:
+			if added, _ := w.update(); !added {
+				continue
 			}
 		case <-told:
 			told, latest = nil, nil
@@ -80,7 +91,6 @@ func (w *watch) run(ctx context.Context, changes chan<- struct{}) {
 			tell(changes)
 			continue
 		}
-		_ = w.update() // what cannot be watched now may be at the next event
 		told = time.After(quiet)
 		if latest == nil {
 			latest = time.After(patience)
@@ -101,7 +111,7 @@ func (w *watch) concerns(event fsnotify.Event) bool {
 	if event.Op == fsnotify.Chmod {
 		return false
 	}
-	for _, dir := range w.dirs {
+	for _, dir := range slices.Concat(w.dirs, w.also) {
 		if event.Name == dir || filepath.Dir(event.Name) == dir || strings.HasPrefix(dir, event.Name+"/") {
 			return true
 		}
@@ -111,13 +121,14 @@ func (w *watch) concerns(event fsnotify.Event) bool {
 
 // update watches all directories that exist. A directory may be created before
 // its parent is watched, without an event, so update looks again until it finds
-// nothing new.
-func (w *watch) update() error {
+// nothing new. It reports whether it found something.
+func (w *watch) update() (added bool, err error) {
 	for {
-		added, err := w.add()
-		if err != nil || !added {
-			return err
+		again, err := w.add()
+		if err != nil || !again {
+			return added, err
 		}
+		added = true
 	}
 }
 
@@ -125,7 +136,7 @@ func (w *watch) update() error {
 // may appear and disappear with them. It reports whether it added a watch.
 func (w *watch) add() (added bool, err error) {
 	wanted := map[string]os.FileInfo{}
-	for _, dir := range w.dirs {
+	for _, dir := range slices.Concat(w.dirs, w.also) {
 		for path := dir; ; path = filepath.Dir(path) {
 			info, err := os.Stat(path)
 			if err == nil && info.IsDir() {

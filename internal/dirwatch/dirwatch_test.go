@@ -17,7 +17,7 @@ func TestWatch(t *testing.T) {
 		}
 	}
 	must(os.Mkdir(etc, 0o755))
-	changes, err := Watch(t.Context(), seed, etc)
+	changes, err := Watch(t.Context(), nil, seed, etc)
 	must(err)
 	steps := []struct {
 		name string
@@ -50,7 +50,7 @@ func TestWatch(t *testing.T) {
 func TestWatchTellsOnce(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "dir")
-	changes, err := Watch(t.Context(), dir)
+	changes, err := Watch(t.Context(), nil, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +80,50 @@ func TestWatchTellsOnce(t *testing.T) {
 	select {
 	case <-changes:
 		t.Error("told twice of files that were written together")
+	case <-time.After(2 * quiet):
+	}
+}
+
+// Further directories are watched once they are named, and no longer once they are
+// not. Naming one counts as a change.
+func TestWatchAlso(t *testing.T) {
+	root := t.TempDir()
+	first, second := filepath.Join(root, "first"), filepath.Join(root, "second")
+	for _, dir := range []string{first, second} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	also := make(chan []string)
+	changes, err := Watch(t.Context(), also, filepath.Join(root, "missing"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	touch := func(dir string) {
+		if err := os.WriteFile(filepath.Join(dir, "a"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(what string) {
+		t.Helper()
+		select {
+		case <-changes:
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: not told", what)
+		}
+	}
+	also <- []string{first}
+	told("the first is named")
+	touch(first)
+	told("a file in the first")
+	also <- []string{second}
+	told("the second is named")
+	touch(second)
+	told("a file in the second")
+	touch(first)
+	select {
+	case <-changes:
+		t.Error("told of a directory that is not named any more")
 	case <-time.After(2 * quiet):
 	}
 }

@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")"
 
-units="dockhost.service dockhost.socket dockhost@.service"
+units="dockhost.service dockhost.socket dockhost@.service dockhost-assigned.target"
 
 booted() { [ -d /run/systemd/system ]; }
 

@@ -51,6 +51,7 @@ func applyVolumesFrom(declared []*declaration, containers []spec.Container) {
 			if other >= 0 && other != i {
 				apply(other)
 				addVolumes(containers[i].HostConfig, &containers[other], from.readOnly)
+				inheritVolumes(&containers[i], &containers[other], from.readOnly)
 			}
 		}
 	}
@@ -91,6 +92,25 @@ func addVolumes(host *container.HostConfig, other *spec.Container, readOnly bool
 		}
 		m.ReadOnly = m.ReadOnly || readOnly
 		host.Mounts = append(host.Mounts, m)
+	}
+}
+
+// inheritVolumes notes whose images have further volumes: the other container's, and
+// those of the containers whose volumes that one has.
+func inheritVolumes(c, other *spec.Container, readOnly bool) {
+	own := spec.VolumesFrom{Container: other.Name, Image: other.Image}
+	for target := range other.HostConfig.Tmpfs {
+		own.Hidden = append(own.Hidden, path.Clean(target))
+	}
+	for _, m := range other.HostConfig.Mounts {
+		if m.Type == mount.TypeTmpfs {
+			own.Hidden = append(own.Hidden, path.Clean(m.Target))
+		}
+	}
+	slices.Sort(own.Hidden)
+	for _, from := range append(slices.Clone(other.VolumesFrom), own) {
+		from.ReadOnly = from.ReadOnly || readOnly
+		c.VolumesFrom = append(c.VolumesFrom, from)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -29,6 +30,11 @@ var errEnvFile = errors.New("its lines are not NAME=VALUE")
 // not exist. Its errors name the file only: the parser's errors quote lines, which
 // may be secrets.
 func ReadEnvFile(file spec.EnvFile) (map[string]string, error) {
+	vars, err := readEnvFile(file)
+	return vars, cure.ByFile(err, file.Path)
+}
+
+func readEnvFile(file spec.EnvFile) (map[string]string, error) {
 	// Without O_NONBLOCK, a FIFO would block until it has a writer.
 	f, err := os.OpenFile(file.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrNotExist) && !file.Required {

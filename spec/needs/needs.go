@@ -16,6 +16,7 @@ import (
 
 	"github.com/docker/docker/api/types/mount"
 
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -71,7 +72,7 @@ func checkDevices(c *spec.Container, hidden []string) error {
 	var errs []error
 	for _, device := range c.HostConfig.Devices {
 		if path := device.PathOnHost; isMissing(path, hidden) {
-			errs = append(errs, fmt.Errorf("the host has no device %q (connect it, load its driver, or remove it from devices)", path))
+			errs = append(errs, cure.ByFile(fmt.Errorf("the host has no device %q (connect it, load its driver, or remove it from devices)", path), path))
 		}
 	}
 	return errors.Join(errs...)
@@ -84,7 +85,8 @@ func checkBinds(c *spec.Container, hidden []string) error {
 	for _, m := range c.HostConfig.Mounts {
 		creates := m.BindOptions != nil && m.BindOptions.CreateMountpoint
 		if m.Type == mount.TypeBind && !creates && isMissing(m.Source, hidden) {
-			errs = append(errs, fmt.Errorf("the host has no %q to mount at %q (create it, or set create_host_path: true)", m.Source, m.Target))
+			err := fmt.Errorf("the host has no %q to mount at %q (create it, or set create_host_path: true)", m.Source, m.Target)
+			errs = append(errs, cure.ByFile(err, m.Source))
 		}
 	}
 	return errors.Join(errs...)
@@ -134,7 +136,8 @@ func Runtime(c *spec.Container, runtimes map[string]string) error {
 		return nil
 	}
 	if _, err := exec.LookPath(name); err != nil {
-		return fmt.Errorf("runtime %q is neither registered with Docker nor a program in PATH (install it, or add it to runtimes in /etc/docker/daemon.json)", name)
+		err := fmt.Errorf("runtime %q is neither registered with Docker nor a program in PATH (install it, or add it to runtimes in /etc/docker/daemon.json)", name)
+		return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "daemon"})
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -16,8 +17,9 @@ func Platform(c *spec.Container, image string) error {
 	if image == "" || c.Platform != "" || runs(host, image) {
 		return nil
 	}
-	return fmt.Errorf("image %q is for %s, and this host is %s (use an image for %s, or write platform: %s if the host emulates it)",
+	err := fmt.Errorf("image %q is for %s, and this host is %s (use an image for %s, or write platform: %s if the host emulates it)",
 		c.Image, image, host, host, image)
+	return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "image"})
 }
 
 // runs reports whether a host runs the programs of an image. 64-bit hosts run

@@ -58,6 +58,8 @@ type Host struct {
 	FilesDir string
 	// AnonymousVolumes are the container's [spec.Container.AnonymousVolumes].
 	AnonymousVolumes []string
+	// InheritedVolumes are the mounts from the images of [spec.Container.VolumesFrom].
+	InheritedVolumes []mount.Mount
 	// KeptVolumes are the anonymous volumes of the container that this one replaces,
 	// by path.
 	KeptVolumes map[string]string
@@ -82,6 +84,9 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	}
 	if h.NotifySocket != "" {
 		addSocket(&config, &host, h)
+	}
+	if len(h.InheritedVolumes) > 0 {
+		host.Mounts = append(slices.Clone(host.Mounts), h.InheritedVolumes...)
 	}
 	if h.FilesDir != "" {
 		host.Mounts = append(slices.Clone(host.Mounts), fileMounts(c.Files, h.FilesDir)...)

@@ -247,17 +247,30 @@ func TestMigrationIsRepeated(t *testing.T) {
 	}
 }
 
-// An encrypted credential of systemd becomes a secret.
+// A secret that is a systemd credential is missed before the old container is stopped.
+// systemd decrypts it for the unit.
 func TestEncryptedCredential(t *testing.T) {
 	h := newHost(t)
-	if _, code := h.try("systemctl --version | grep -q '^systemd 25[4-9]' && mkdir -p /etc/credstore.encrypted && " +
-		"printf s3cret-encrypted | systemd-creds encrypt --with-key=host --name=shop.key - /etc/credstore.encrypted/shop.key"); code != 0 {
-		t.Skip("this host imports no encrypted credentials")
-	}
 	h.Cleanup(func() { h.run("rm -f /etc/credstore.encrypted/shop.key") })
-	h.assign(app("secrets: [key]") + "  secrets: {key: {credential: shop.key}}\n")
+	h.assign(app())
 	h.ready("app")
-	if got := h.output("cat /run/dockhost/files/app/0"); got != "s3cret-encrypted" {
-		t.Errorf("secret = %q", got)
-	}
+	pid := h.pid("app")
+	h.assign(app("secrets: [key]") + "  secrets: {key: {credential: shop.key}}\n")
+	h.eventually("the status shows the reason", func() error {
+		c, err := h.container("app")
+		if err != nil || c.Pending == nil || !strings.Contains(c.Pending.Error, `the host has no credential "shop.key"`) {
+			return fmt.Errorf("status = %+v (%+v), %w", c, c.Pending, err)
+		}
+		return nil
+	})
+	h.runsStill(pid)
+	h.run("mkdir -p /etc/credstore.encrypted && printf s3cret-encrypted | systemd-creds encrypt --with-key=host --name=shop.key - /etc/credstore.encrypted/shop.key")
+	h.takeOver()
+	h.eventually("the container has the secret", func() error {
+		if got, _ := h.try("cat /run/dockhost/files/app/0"); got != "s3cret-encrypted" {
+			return fmt.Errorf("secret = %q", got)
+		}
+		return nil
+	})
+	h.ready("app")
 }

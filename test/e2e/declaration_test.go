@@ -18,6 +18,8 @@ spec:
   - name: app
     image: localhost:5000/app:1
     args: [-listen, ":8099"]
+    restartPolicy: Never
+    livenessProbe: {}
     env:
     - {name: PRICE, value: "5$ and ${more}"}
     volumeMounts:
@@ -28,9 +30,14 @@ spec:
   - {name: mem, emptyDir: {medium: Memory}}
   - {name: host, hostPath: {path: /var/lib/gce-test}}
 `)
-	h.Cleanup(func() { h.run("rm -rf /var/lib/gce-test /tmp/declaration.yaml") })
+	h.Cleanup(func() { h.run("rm -rf /var/lib/gce-test /tmp/declaration.yaml /tmp/declaration.warnings") })
 	// convert needs no privileges.
-	converted := h.run("setpriv --reuid 65534 --clear-groups dockhostctl convert - </tmp/declaration.yaml")
+	converted := h.run("setpriv --reuid 65534 --clear-groups dockhostctl convert - </tmp/declaration.yaml 2>/tmp/declaration.warnings")
+	// Keys that konlet ignores are ignored, and those that are likely mistakes are told.
+	const misplaced = "dockhostctl: warning: stdin:7 spec.containers[0].restartPolicy: restartPolicy belongs below spec: it has no effect, as with konlet"
+	if warnings := h.output("cat /tmp/declaration.warnings"); warnings != misplaced {
+		t.Errorf("warnings = %q, want %q", warnings, misplaced)
+	}
 	h.userData(converted + registries)
 	h.takeOver()
 	h.ready("app")

@@ -120,7 +120,7 @@ func TestDeclareSurvivesKilledAgent(t *testing.T) {
 	if ids := strings.Fields(h.run("docker ps -aq")); len(ids) != 1 {
 		t.Errorf("containers = %v, want one", ids)
 	}
-	if files := h.output("ls -A -I images.json /var/lib/dockhost"); files != "assignment.json" {
+	if files := h.output("ls -A -I images.json -I reserve /var/lib/dockhost"); files != "assignment.json" {
 		t.Errorf("files in /var/lib/dockhost = %q, want assignment.json", files)
 	}
 	if out, code := h.try("{ systemctl kill -s KILL dockhost; } & dockhostctl rm app; code=$?; wait; exit $code"); code != 0 {
@@ -141,6 +141,8 @@ func TestDeclareReportsFailure(t *testing.T) {
 	}{
 		{"a missing image", "localhost:5000/app:none", "check the image's name and tag"},
 		{"an exit before it is ready", "--sdnotify healthy --health-cmd false localhost:5000/app:1 -exit-after 500ms -exit-code 7", "7"},
+		{"an exit just after the start", "localhost:5000/busybox false", "dockhost@app.service tries again"},
+		{"an exit without an error", "localhost:5000/busybox true", "--restart no"},
 		{"no health check", "--sdnotify healthy localhost:5000/busybox sleep 60", "healthcheck"},
 		{"a port in use", "-p 5000:8080 localhost:5000/app:1", "port 5000/tcp is already in use"},
 	}
@@ -316,4 +318,32 @@ func TestDeclareNeedsDockerGroup(t *testing.T) {
 	if log := h.output("journalctl --no-pager -b -o json -u dockhost | jq -r 'select(.BY_UID == \"4711\").MESSAGE'"); !strings.HasPrefix(log, "container declared") {
 		t.Errorf("journal entry with the user = %q, want a declaration", log)
 	}
+}
+
+// TestDeclareOnFullDisk removes containers while the file system of dockhost's own
+// files is full: that works. A new declaration is refused as a whole.
+func TestDeclareOnFullDisk(t *testing.T) {
+	h := newHost(t)
+	h.loggedIn()
+	h.run("systemctl stop dockhost.service; mount -t tmpfs -o size=512k tmpfs /var/lib/dockhost")
+	h.Cleanup(func() { h.run("systemctl stop dockhost.socket dockhost.service; umount /var/lib/dockhost") })
+	for _, name := range []string{"app", "two", "three"} {
+		h.declares("--name " + name + " localhost:5000/app:1")
+	}
+	h.run("cat /dev/zero >/var/lib/dockhost/junk || true")
+	if out, code := h.try("dockhostctl run --name four -e TEXT=" + strings.Repeat("x", 8000) + " localhost:5000/app:1"); code != 1 || !strings.Contains(out, "make room in /var/lib/dockhost") {
+		t.Errorf("dockhostctl run on a full disk exits %d and prints %q, want 1 and what to do", code, out)
+	}
+	if units := h.output("systemctl list-units --no-legend --all 'dockhost@four*'"); units != "" {
+		t.Errorf("units of the refused container = %q, want none", units)
+	}
+	for _, name := range []string{"three", "two", "app"} {
+		h.run("cat /dev/zero >>/var/lib/dockhost/junk || true; dockhostctl rm " + name)
+		if _, err := h.container(name); err == nil {
+			t.Errorf("status shows %s after its removal", name)
+		}
+	}
+	h.forgotten("app")
+	h.run("systemctl restart dockhost")
+	h.forgotten("app")
 }

@@ -28,8 +28,7 @@ func TestComposeProjectMovesOver(t *testing.T) {
 	h := newHost(t)
 	h.login()
 	h.removesNetworks()
-	h.run(`command -v docker-compose >/dev/null ||
-		{ apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends docker-compose; } >/dev/null 2>&1`)
+	h.installCompose()
 	const file = "/srv/shop/compose.yaml"
 	// The version is for Compose 1, which bookworm has.
 	h.write(file, "version: '2.4'\n"+moved)
@@ -51,4 +50,11 @@ func TestComposeProjectMovesOver(t *testing.T) {
 	if times := strings.Fields(shop); len(times) != 2 || len(times[0]) > len(times[1]) || len(times[0]) == len(times[1]) && times[0] > times[1] {
 		t.Errorf("db and shop were ready at %s, want db first", shop)
 	}
+}
+
+// installCompose installs Debian's docker compose on the host.
+func (h *host) installCompose() {
+	h.Helper()
+	h.run(`command -v docker-compose >/dev/null ||
+		{ apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends docker-compose; } >/dev/null 2>&1`)
 }

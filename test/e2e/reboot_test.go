@@ -22,15 +22,32 @@ func reboot(t *testing.T) {
 	t.Logf("restarted in %s", time.Since(start).Round(time.Second))
 }
 
-// TestContainerReturnsAfterReboot reboots while the registry is down.
+// TestContainerReturnsAfterReboot reboots while the registry is down, and Docker is
+// started by its socket. Units of an operator start once the container is ready.
 func TestContainerReturnsAfterReboot(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
 	h.ready("web")
-	h.run("systemctl enable --quiet dockhost.socket dockhost.service; systemctl disable --quiet docker-registry")
-	t.Cleanup(func() { h.run("systemctl enable --quiet docker-registry") })
+	h.run("systemctl enable --quiet dockhost.socket dockhost.service; systemctl disable --quiet docker-registry docker.service")
+	t.Cleanup(func() { h.run("systemctl enable --quiet docker-registry docker.service") })
+	own := map[string]string{
+		"own-requires": "multi-user.target", "own-wants": "multi-user.target", "own-wanted": "dockhost@web.service",
+	}
+	for name, wantedBy := range own {
+		lines := map[string]string{"own-requires": "Requires=dockhost@web.service\n", "own-wants": "Wants=dockhost@web.service\n"}[name]
+		h.unit(name+".service", "[Unit]\nAfter=dockhost@web.service\n"+lines+"[Service]\nType=oneshot\nRemainAfterExit=yes\n"+
+			"ExecStart=/bin/sh -c 'systemctl is-active dockhost@web.service'\n[Install]\nWantedBy="+wantedBy+"\n")
+		h.run("systemctl enable --quiet " + name)
+		t.Cleanup(func() { h.run("systemctl disable --quiet " + name) })
+	}
 	h.reboots()
 	h.ready("web")
+	for name := range own {
+		h.reaches(name+".service", "active", "failed")
+		if said := h.journal(name + ".service"); !strings.Contains(said, "\nactive\n") {
+			t.Errorf("%s did not start after the container:\n%s", name, said)
+		}
+	}
 	h.run("! systemctl is-active --quiet docker-registry")
 	if body := h.run("curl -fsk https://localhost/"); !strings.Contains(body, "1.22") {
 		t.Errorf("https://localhost/ = %q, want 1.22 in it", body)

@@ -1,0 +1,108 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestCureEndsTheWait mends what containers fail for. Their units would wait for ten
+// minutes; the agent starts them at once.
+func TestCureEndsTheWait(t *testing.T) {
+	h := newHost(t)
+	const ours = "/srv/cure"
+	h.Cleanup(func() {
+		h.try("systemctl stop dockhost.service dockhost.socket 'dockhost@*' holder; systemctl reset-failed holder; rm -rf " + ours + "; docker network rm cure-e2e")
+	})
+	h.run("mkdir -p " + ours + "; systemd-run -q --unit holder systemd-socket-activate -l 127.0.0.1:8091 cat;")
+	h.login()
+	h.run("docker pull -q localhost:5000/busybox; docker run -d --name holder -p 127.0.0.1:8092:80 localhost:5000/busybox sleep 600")
+	container := func(name string, keys ...string) string {
+		text := "    " + name + ":\n      image: localhost:5000/busybox\n      command: [sleep, '600']\n      stop_grace_period: 1s\n" +
+			"      x-dockhost: {unit: {Service: {RestartSec: 10min}}}\n"
+		for _, key := range keys {
+			text += "      " + key + "\n"
+		}
+		return text
+	}
+	failing := []string{"env", "secret", "directory", "program", "proxy", "network", "name"}
+	h.assign("dockhost:\n  containers:\n" +
+		container("env", "env_file: "+ours+"/env") +
+		container("secret", "secrets: [pw]") +
+		container("directory", "volumes: [{type: bind, source: "+ours+"/data, target: /data, bind: {create_host_path: false}}]") +
+		container("program", "ports: ['127.0.0.1:8091:80']") +
+		container("proxy", "ports: ['127.0.0.1:8092:80']") +
+		container("network", "networks: [outer]") +
+		container("name", "container_name: holder") +
+		"  secrets: {pw: {file: " + ours + "/secret}}\n  networks: {outer: {external: true, name: cure-e2e}}\n" + registries)
+	h.eventually("all have failed", func() error {
+		for _, name := range failing {
+			if c, err := h.container(name); err != nil || c.LastError == nil || c.SubState != "auto-restart" {
+				return fmt.Errorf("%s: %+v, %w", name, c, err)
+			}
+		}
+		return nil
+	})
+	h.run("echo A=b >" + ours + "/env; echo word >" + ours + "/secret; mkdir " + ours + "/data; systemctl stop holder; docker rm -f holder; docker network create cure-e2e")
+	for _, name := range failing {
+		h.ready(name)
+	}
+	if restarts := h.property("dockhost@env", "NRestarts"); restarts != "0" {
+		t.Errorf("NRestarts = %s, want 0: the delay begins again", restarts)
+	}
+
+	// A unit that someone has stopped stays so.
+	h.run("rm " + ours + "/env; systemctl restart --no-block dockhost@env")
+	h.failsAgain("env")
+	h.run("systemctl stop dockhost@env; echo A=b >" + ours + "/env; rmdir " + ours + "/data; systemctl restart --no-block dockhost@directory")
+	h.failsAgain("directory")
+	h.run("mkdir " + ours + "/data")
+	h.ready("directory")
+	if state := h.property("dockhost@env", "ActiveState"); state != "inactive" {
+		t.Errorf("ActiveState of the stopped unit = %s, want inactive", state)
+	}
+}
+
+// failsAgain waits until the unit of a container has failed, and will be restarted.
+func (h *host) failsAgain(name string) {
+	h.Helper()
+	h.eventually(name+" has failed", func() error {
+		if state := h.property("dockhost@"+name, "SubState"); state != "auto-restart" {
+			return fmt.Errorf("SubState = %s", state)
+		}
+		return nil
+	})
+}
+
+// TestCuredPullIsTriedAgain corrects a login, and mends the network, while pulls wait
+// for their next try.
+func TestCuredPullIsTriedAgain(t *testing.T) {
+	h := newHost(t)
+	const address = "198.51.100.7/32"
+	h.Cleanup(func() {
+		h.try("rm -rf /root/.docker; ip address del " + address + " dev eth0; sed '/cure.test/d' /etc/hosts >/run/hosts && cat /run/hosts >/etc/hosts")
+	})
+	h.run("docker rmi -f localhost:5000/app:1 localhost:5000/busybox >/dev/null 2>&1 || true")
+	h.assign("dockhost:\n  containers:\n    app: {image: 'localhost:5000/app:1'}\n" +
+		"    far: {image: 'cure.test:5000/busybox', command: [sleep, '600'], stop_grace_period: 1s}\n  registries:\n    cure.test:5000: {username: deploy, password: s3cret}\n")
+	for _, name := range []string{"app", "far"} {
+		h.eventually(name+" waits for its next try", func() error {
+			if text := h.property("dockhost@"+name, "StatusText"); !strings.Contains(text, "next try in") {
+				return fmt.Errorf("StatusText = %q", text)
+			}
+			return nil
+		})
+	}
+	h.run("docker login -u deploy -p s3cret localhost:5000 >/dev/null 2>&1")
+	h.run("echo 127.0.0.1 cure.test >>/etc/hosts; ip address add " + address + " dev eth0")
+	h.ready("app")
+	h.ready("far")
+	log := h.output("journalctl --no-pager -o json -u dockhost -b | jq -r 'select(.WHAT != null) | .WHAT + \" \" + .CHANGED'")
+	for _, want := range []string{"unit app file", "unit far network"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the agent has tried again %q, want %q, too", log, want)
+		}
+	}
+}
