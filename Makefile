@@ -33,7 +33,7 @@ CC_arm64 := aarch64-linux-gnu-gcc
 CC_amd64 := x86_64-linux-gnu-gcc
 NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
 
-.PHONY: help build build-all install packages test-packages check-packages repo release unit lint e2e test nvidia test-nvidia gpu-test bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages repo release unit lint e2e torture test nvidia test-nvidia gpu-test bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -139,7 +139,12 @@ e2e: test-packages ## run the end-to-end tests on the test hosts of SUITES
 	$(MAKE) install
 	test/e2e/run.sh $(SUITES)
 
-test: lint unit check-packages test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e on both test hosts
+# Both test hosts, unless the command line names a SUITE.
+torture: install ## strike the test hosts with random faults, and check what dockhost mends: SUITE, SEED, STEPS, FROM, TIME
+	SEED=$(SEED) STEPS=$(STEPS) FROM=$(FROM) TIME=$(TIME) test/torture/run.sh $(if $(filter file,$(origin SUITE)),$(SUITES),$(SUITE))
+
+test: lint unit check-packages test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e and 5 minutes of torture on both test hosts
+	$(MAKE) torture TIME=5m SEED=1
 
 bench: install ## compare times, memory and output with Docker and Podman
 	test/bench/run.sh $(SUITES)

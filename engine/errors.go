@@ -34,6 +34,9 @@ var (
 	// ErrUnreadable means that the container's logging driver keeps no log that Docker
 	// can read.
 	ErrUnreadable = errors.New("log cannot be read")
+	// ErrBroken means that Docker could not read on in the container's log. A disk
+	// that was full may have left half a message in it.
+	ErrBroken = errors.New("log is broken")
 	// ErrRuntimeMissing means that the OCI runtime is not registered.
 	ErrRuntimeMissing = errors.New("runtime is not registered with Docker")
 )

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -39,14 +40,17 @@ func (c *Client) Attach(ctx context.Context, id string, out Output) (*Relay, err
 // Follow continues a relay whose connection was lost, from the container's log:
 // with what came after the last relayed byte, until the container ends. It
 // returns nil at the end of the log, [ErrUnreadable] when the container's
-// logging driver keeps no readable log, and [ErrNotFound] when the container does
-// not exist. After any other error it may be called again and continues where
+// logging driver keeps no readable log, [ErrBroken] when Docker cannot read the
+// rest of the log, and [ErrNotFound] when the container does not exist. After any other error it may be called again and continues where
 // it stopped.
 func (c *Client) Follow(ctx context.Context, id string, r *Relay) error {
 	err := r.Follow(ctx, func(ctx context.Context, request resume.LogRequest) (io.ReadCloser, error) {
 		return c.openLog(ctx, id, request)
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, resume.ErrInstead):
+		return fmt.Errorf("read the container's log: %w", classified{err, ErrBroken})
+	case err != nil:
 		return fmt.Errorf("read the container's log: %w", err)
 	}
 	return nil

@@ -81,16 +81,24 @@ func (r *relay) resume(ctx context.Context, id string, lost *output) *output {
 	return o
 }
 
+// maxBroken is how often in a row Docker may fail to read on in the log. A message
+// that is just being written is whole at the next try, a broken one never is.
+const maxBroken = 4
+
 // followLog relays the log until the container has ended. It retries every
-// error.
+// error, but attaches again if the log cannot be read.
 func (r *relay) followLog(ctx context.Context, id string, o *output) {
 	tries := backoff.Backoff{Next: 100 * time.Millisecond, Cap: 5 * time.Second}
+	broken := 0
 	for last := false; ; {
 		err := r.engine.Follow(ctx, id, o.relay)
+		if broken++; !errors.Is(err, engine.ErrBroken) {
+			broken = 0
+		}
 		switch {
 		case ctx.Err() != nil, errors.Is(err, engine.ErrNotFound), err == nil && last:
 			return
-		case errors.Is(err, engine.ErrUnreadable):
+		case errors.Is(err, engine.ErrUnreadable), broken == maxBroken:
 			r.attachAgain(ctx, id, o, err)
 			return
 		case err == nil:
@@ -109,11 +117,15 @@ func (r *relay) followLog(ctx context.Context, id string, o *output) {
 	}
 }
 
-// attachAgain relays the output of a container without a log.
+// attachAgain relays the output of a container without a log, or with a broken one.
 func (r *relay) attachAgain(ctx context.Context, id string, o *output, cause error) {
 	if !o.unreadable {
 		o.unreadable = true
-		r.log.Warn("what the container printed while Docker was away is lost", zap.Error(cause))
+		what := "what the container printed while Docker was away is lost"
+		if errors.Is(cause, engine.ErrBroken) {
+			what = "output is lost, because Docker cannot read the container's log; a full disk damages it"
+		}
+		r.log.Warn(what, zap.Error(cause))
 	}
 	attached, err := r.engine.Attach(ctx, id, o.relay.Output())
 	if err != nil {

@@ -115,12 +115,28 @@ func TestOutputOfWhatEnded(t *testing.T) {
 	l.relayed("one\ntwo\n", "")
 }
 
-// Without a log the supervisor attaches again, and logs once that output is lost.
+// Without a log, or with a broken one, the supervisor attaches again, and logs once
+// that output is lost.
 func TestOutputWithoutLog(t *testing.T) {
+	t.Run("none", func(t *testing.T) {
+		r := newRig(t)
+		r.spec.HostConfig.LogConfig = container.LogConfig{Type: "none"}
+		r.losesOutput("what the container printed while Docker was away is lost")
+	})
+	t.Run("broken", func(t *testing.T) {
+		r := newRig(t)
+		r.server.BreakLogs()
+		r.losesOutput("output is lost, because Docker cannot read the container's log; a full disk damages it")
+	})
+}
+
+// losesOutput restarts Docker several times under a container whose log cannot be
+// read, and checks that the loss is logged once.
+func (r *rig) losesOutput(message string) {
+	t := r.t
+	t.Helper()
 	core, logs := observer.New(zap.WarnLevel)
-	r := newRig(t)
 	r.log = zap.New(core)
-	r.spec.HostConfig.LogConfig = container.LogConfig{Type: "none"}
 	texts := make(chan string)
 	r.program(writes(texts))
 	l := r.start()
@@ -139,7 +155,7 @@ func TestOutputWithoutLog(t *testing.T) {
 	texts <- ""
 	l.ends(7, "exit code 7")
 	said := slices.DeleteFunc(logs.All(), func(e observer.LoggedEntry) bool {
-		return e.Message != "what the container printed while Docker was away is lost"
+		return e.Message != message
 	})
 	if len(said) != 1 {
 		t.Errorf("the loss of output was logged %d times, want once", len(said))

@@ -127,7 +127,7 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request, b *box) {
 		return
 	}
 	s.mu.Lock()
-	cut := s.cut > 0
+	cut, broken := s.cut > 0, s.broken
 	if cut {
 		s.cut--
 	}
@@ -153,6 +153,10 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request, b *box) {
 		_, _ = to.Write(line)
 	}
 	flush(w)
+	if broken {
+		_, _ = stdcopy.NewStdWriter(w, stdcopy.Systemerr).Write([]byte("Error grabbing logs: invalid character '{' looking for beginning of object key string"))
+		return
+	}
 	n := 0
 	if tail, err := strconv.Atoi(query.Get("tail")); err == nil {
 		all, _ := b.log.from(0)

@@ -45,6 +45,7 @@ type Server struct {
 	networks map[string]network.Inspect
 	trouble  string
 	cut      int
+	broken   bool
 	down     bool
 	// holdsLog and holdsAttached say that output stays in the Engine's memory and
 	// does not reach logs or attached clients.
@@ -146,6 +147,14 @@ func (s *Server) Hold(log, attached bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holdsLog, s.holdsAttached = log, attached
+}
+
+// BreakLogs makes the Engine answer with an error when it reads a log, as after a
+// message that was written in part onto a full disk.
+func (s *Server) BreakLogs() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = true
 }
 
 // Leave shuts the Engine down as without live-restore: it accepts no new requests,

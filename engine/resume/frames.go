@@ -28,6 +28,10 @@ const (
 	frameError  = 3
 )
 
+// ErrInstead means that Docker sent an error in the place of output: it cannot
+// read the container's log.
+var ErrInstead = errors.New("docker sends an error instead of output")
+
 // frames demultiplexes a stream of frames. It reads as much as is available, up
 // to its buffer, and joins consecutive payloads of one stream, so that a busy
 // container costs few system calls.
@@ -137,7 +141,7 @@ func (f *frames) next(p []byte) (start, end int, err error) {
 	case frameStderr:
 		f.stream = 1
 	case frameError:
-		return 0, 0, fmt.Errorf("docker sends an error instead of output: %s", bytes.TrimSpace(p[start:end]))
+		return 0, 0, fmt.Errorf("%w: %s", ErrInstead, bytes.TrimSpace(p[start:end]))
 	default:
 		return 0, 0, fmt.Errorf("docker sends output of unknown stream %d", kind)
 	}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// scriptLimit bounds a script that applies a fault, which may hang together with what hangs on the host.
+	scriptLimit = 60 * time.Second
+	// duringLimit is the time in which a fault must show in the status.
+	duringLimit = 30 * time.Second
+	// patience is how long a fault may hold up the commands of another one.
+	patience  = 5 * time.Second
+	pollEvery = 250 * time.Millisecond
+)
+
+// driver carries out the steps of a plan on a host.
+type driver struct {
+	host    *host
+	report  *report
+	options options
+	setting setting
+	watch   watch
+}
+
+// run carries out the steps until the last one, or until the time is over.
+func (d *driver) run(ctx context.Context) error {
+	versions, err := d.host.run(ctx, "systemctl --version | head -n 1; docker --version; dockhostctl --version; uname -r")
+	if err != nil {
+		return err
+	}
+	d.report.note("%s", strings.ReplaceAll(strings.TrimSpace(versions), "\n", "; "))
+	p := newPlan(d.options.seed)
+	first := true
+	for d.options.steps == 0 || p.last < d.options.steps {
+		if d.report.over() {
+			break
+		}
+		s := p.next()
+		if s.number < d.options.from {
+			continue
+		}
+		if first || s.setting != d.setting {
+			if err := d.reset(ctx, s.setting); err != nil {
+				return fmt.Errorf("set up %s: %w", d.options.host, err)
+			}
+			first = false
+		}
+		if err := d.step(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	return ctx.Err()
+}
+
+// step carries out one step. After a violation it resets the host, so that the next step begins on a host that is well.
+func (d *driver) step(ctx context.Context, s step) error {
+	began := time.Now()
+	d.report.begin(s)
+	if _, err := d.host.run(ctx, "systemctl reset-failed 2>/dev/null; date +%s.%N >/root/torture/since"); err != nil {
+		return err
+	}
+	wrong := d.strike(ctx, s)
+	wrong = append(wrong, d.mend(ctx, s)...)
+	settled, err := d.settle(ctx)
+	if err != nil {
+		return err
+	}
+	wrong = append(wrong, settled...)
+	if len(settled) == 0 {
+		deep, err := d.deep(ctx, s)
+		if err != nil {
+			return err
+		}
+		wrong = append(wrong, deep...)
+	}
+	d.report.end(s, time.Since(began), wrong)
+	if len(wrong) == 0 || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	d.keepEvidence(ctx, s, wrong)
+	d.report.note("the host is reset")
+	return d.reset(ctx, s.setting)
+}
+
+// strike applies the faults, waits, and checks what must hold during a single fault.
+func (d *driver) strike(ctx context.Context, s step) []string {
+	var wait sync.WaitGroup
+	for i, fault := range s.strikes {
+		pause(ctx, fault.after)
+		wait.Go(func() { d.report.applied(fault, d.apply(ctx, s, i)) })
+	}
+	d.await(ctx, s, &wait)
+	pause(ctx, s.hold)
+	if during := s.strikes[0].fault.during; during != "" && len(s.strikes) == 1 {
+		if out, err := d.until(ctx, duringLimit, variables(s, 0)+during); err != nil {
+			return []string{fmt.Sprintf("not while %s: %s: %v: %s", s.strikes[0], during, err, out)}
+		}
+	}
+	return nil
+}
+
+// await waits until the faults are applied. A command may hang together with what hangs on the host: that runs again after
+// a few seconds.
+func (d *driver) await(ctx context.Context, s step, wait *sync.WaitGroup) {
+	applied := make(chan struct{})
+	go func() {
+		wait.Wait()
+		close(applied)
+	}()
+	select {
+	case <-applied:
+	case <-time.After(patience):
+		_, _ = d.until(ctx, patience, release(s))
+		<-applied
+	}
+}
+
+// release returns the script that lets all run again that hangs.
+func release(s step) string { return variables(s, 0) + "let_go; ID=2; let_go; true" }
+
+// apply applies a fault, and reports whether there was something to break.
+func (d *driver) apply(ctx context.Context, s step, i int) bool {
+	fault := s.strikes[i].fault
+	if fault.boot != noBoot {
+		err := d.host.restart(ctx, fault.boot == powerCut)
+		if err != nil {
+			d.report.note("boot: %v", err)
+		}
+		return err == nil
+	}
+	limited, cancel := context.WithTimeout(ctx, scriptLimit)
+	defer cancel()
+	_, status, err := d.host.try(limited, variables(s, i)+fault.apply)
+	return err == nil && status != 9
+}
+
+// mend undoes the faults, the last one first, and starts what an operator would have to start.
+func (d *driver) mend(ctx context.Context, s step) []string {
+	var wrong []string
+	scripts := []string{release(s), "systemctl start containerd.service docker.socket docker.service systemd-journald.service"}
+	for i, strike := range slices.Backward(s.strikes) {
+		if undo := strike.fault.undo; undo != "" {
+			scripts = append(scripts, variables(s, i)+undo)
+		}
+	}
+	for _, script := range scripts {
+		if out, err := d.until(ctx, d.options.limit, script); err != nil {
+			wrong = append(wrong, fmt.Sprintf("cannot undo: %s: %v: %s", script[strings.LastIndex(script, "\n")+1:], err, strings.TrimSpace(out)))
+		}
+	}
+	return wrong
+}
+
+// until runs a script again and again until it succeeds.
+func (d *driver) until(ctx context.Context, limit time.Duration, script string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	last := ""
+	for {
+		out, status, err := d.host.try(ctx, script)
+		if err == nil && status == 0 {
+			return out, nil
+		}
+		if err == nil {
+			last = out
+		}
+		if ctx.Err() != nil {
+			return last, fmt.Errorf("not in %s", limit)
+		}
+		pause(ctx, pollEvery)
+	}
+}
+
+// settle waits until the host is well, and returns what is wrong at the end of the limit.
+func (d *driver) settle(ctx context.Context) ([]string, error) {
+	deadline := time.Now().Add(d.options.limit)
+	for {
+		limited, cancel := context.WithTimeout(ctx, scriptLimit)
+		out, _, err := d.host.try(limited, factsScript)
+		cancel()
+		wrong := []string{fmt.Sprintf("the host does not answer: %v", err)}
+		if err == nil {
+			wrong = judge(parseFacts(out))
+		}
+		if len(wrong) == 0 || time.Now().After(deadline) || ctx.Err() != nil {
+			return wrong, ctx.Err()
+		}
+		pause(ctx, pollEvery)
+	}
+}
+
+// deep makes the checks that are made once after each step.
+func (d *driver) deep(ctx context.Context, s step) ([]string, error) {
+	out, err := d.host.run(ctx, deepScript+"\ntrue")
+	if err != nil {
+		return nil, err
+	}
+	loses := false
+	for _, strike := range s.strikes {
+		loses = loses || strike.fault.loses
+	}
+	return d.watch.judge(parseDeep(out), loses), nil
+}
+
+// variables returns the beginning of a script of a strike.
+func variables(s step, i int) string {
+	strike := s.strikes[i]
+	return library + fmt.Sprintf("NAME=%s UNIT=%s STEP=%d ID=%d NUMBER=%d\n", strike.target, unitName(strike.target), s.number, i+1, strike.number)
+}

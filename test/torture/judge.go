@@ -1,0 +1,188 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+// judge returns what is wrong with a host on which nothing is broken any more. It returns nothing for a host that is well.
+func judge(f facts) []string {
+	wrong := slices.Clone(f.errors)
+	for _, name := range names {
+		wrong = append(wrong, f.judgeContainer(name)...)
+	}
+	return slices.Concat(wrong, f.judgeStatus(), f.orphans(), f.leftovers())
+}
+
+// judgeContainer checks that a container runs once, in its unit, as it was assigned.
+func (f facts) judgeContainer(name string) []string {
+	id := unitName(name)
+	u, own := f.units[id], []container{}
+	for _, c := range f.containers {
+		if c.Unit == id {
+			own = append(own, c)
+		}
+	}
+	if u.active != "active" || u.sub != "running" {
+		return []string{fmt.Sprintf("%s is %s (%s), its result is %s", id, u.active, u.sub, u.result)}
+	}
+	if len(own) != 1 {
+		return []string{fmt.Sprintf("%s is active and has %d containers, want 1", id, len(own))}
+	}
+	c := own[0]
+	var wrong []string
+	if c.Status != "running" || c.Name != name {
+		wrong = append(wrong, fmt.Sprintf("container %s of %s is %s", c.Name, id, c.Status))
+	}
+	if c.Image != images[name] && !strings.HasPrefix(c.Image, "sha256:") {
+		wrong = append(wrong, fmt.Sprintf("container %s runs %s, want %s", name, c.Image, images[name]))
+	}
+	if want, ok := f.wanted[name]; ok && c.revision() != want {
+		wrong = append(wrong, fmt.Sprintf("container %s runs revision %s, want %s", name, c.revision(), want))
+	}
+	if want := u.cgroup + "/container"; !slices.ContainsFunc(f.processes, func(p process) bool {
+		return p.pid == c.Pid && strings.HasSuffix(p.cgroup, want)
+	}) {
+		wrong = append(wrong, fmt.Sprintf("process %d of container %s is not in %s", c.Pid, name, want))
+	}
+	return wrong
+}
+
+// judgeStatus checks that dockhostctl status knows all containers, says that they are well, and exits accordingly.
+func (f facts) judgeStatus() []string {
+	var wrong []string
+	exit, seen := 0, map[string]bool{}
+	for _, c := range f.status.Containers {
+		seen[c.Name] = true
+		if c.Cached {
+			exit = 3 // the registry did not answer at the last start, and the status says so
+		}
+		if !c.Ready || c.Pending != nil || c.Finished {
+			wrong = append(wrong, fmt.Sprintf("status: container %s is not ready or waits: %s%s", c.Name, c.StatusText, trouble(c)))
+		}
+		if !named(c.Name) {
+			wrong = append(wrong, "status: container "+c.Name+" is not assigned")
+		}
+	}
+	for _, name := range names {
+		if !seen[name] {
+			wrong = append(wrong, "status: container "+name+" is missing")
+		}
+	}
+	if f.exit != exit || f.status.Well != (exit == 0) {
+		wrong = append(wrong, fmt.Sprintf("status exits %d, want %d: problems %q, Docker %q, agent %q, housekeeping %+v",
+			f.exit, exit, f.status.Source.Problems, f.status.Docker.Error, f.status.Agent.Error, f.status.Housekeeping))
+	}
+	return wrong
+}
+
+// trouble returns the last error of a container and why a change of it is not in force.
+func trouble(c api.Container) string {
+	text := ""
+	if c.LastError != nil {
+		text += ": " + c.LastError.Message
+	}
+	if c.Pending != nil {
+		text += "; pending: " + c.Pending.Doing + ": " + c.Pending.Error
+	}
+	return text
+}
+
+// orphans returns containers, processes, cgroups and mounts that belong to no unit that runs.
+func (f facts) orphans() []string {
+	var wrong []string
+	merged, ids := map[string]bool{}, map[string]bool{}
+	for _, c := range f.containers {
+		merged[c.Merged], ids[c.ID] = true, true
+		if !named(instance(c.Unit)) {
+			wrong = append(wrong, fmt.Sprintf("container %s of unit %q (%s) is not assigned", c.Name, c.Unit, c.Status))
+		}
+	}
+	for id, u := range f.units {
+		if name := instance(id); id != "dockhost.service" && !named(name) && u.active != "inactive" {
+			wrong = append(wrong, fmt.Sprintf("%s is %s and is not assigned", id, u.active))
+		}
+	}
+	for _, dir := range f.cgroups {
+		if i := strings.Index(dir, "/dockhost@"); i < 0 || !f.holds(dir[i+1:]) {
+			wrong = append(wrong, "cgroup "+dir+" is left over")
+		}
+	}
+	for _, pid := range f.programs {
+		if !slices.ContainsFunc(f.processes, func(p process) bool { return p.pid == pid && strings.Contains(p.cgroup, "/dockhost@") }) {
+			wrong = append(wrong, fmt.Sprintf("process %d of a container is in no unit", pid))
+		}
+	}
+	for _, line := range f.shims {
+		if _, rest, _ := strings.Cut(line, " -id "); !ids[strings.Fields(rest + " ?")[0]] {
+			wrong = append(wrong, "shim "+line+" is left over")
+		}
+	}
+	for _, mount := range f.mounts {
+		if !merged[mount] {
+			wrong = append(wrong, "mount "+mount+" is left over")
+		}
+	}
+	return wrong
+}
+
+// holds reports whether the unit of a cgroup, a path from the unit on, is active.
+func (f facts) holds(cgroup string) bool {
+	id, _, _ := strings.Cut(cgroup, "/")
+	active := f.units[id].active
+	return active != "" && active != "inactive" && active != "failed"
+}
+
+// leftovers returns the files below /run/dockhost that no container needs.
+func (f facts) leftovers() []string {
+	ids, supervisors := map[string]bool{}, map[int]bool{}
+	for _, c := range f.containers {
+		ids[c.ID] = true
+	}
+	for id, u := range f.units {
+		if named(instance(id)) {
+			supervisors[u.pid] = true
+		}
+	}
+	var wrong []string
+	for _, line := range f.files {
+		file := line[strings.Index(line, "/"):]
+		dir, base := path.Base(path.Dir(file)), path.Base(file)
+		stem := strings.TrimSuffix(base, ".json")
+		bad := false
+		switch {
+		case dir == "runtime" && strings.HasPrefix(base, "notify-"):
+			pid, _ := strconv.Atoi(strings.TrimPrefix(base, "notify-"))
+			bad = !supervisors[pid]
+		case dir == "runtime":
+			bad = !ids[stem]
+		case dir == "images":
+			bad = strings.HasPrefix(base, "claim-")
+		case dir == "state" || dir == "containers" || dir == "files":
+			bad = !named(stem)
+		}
+		if bad {
+			wrong = append(wrong, file+" is left over")
+		}
+	}
+	for _, dir := range f.dropins {
+		if name := instance(strings.TrimSuffix(path.Base(dir), ".d")); !named(name) {
+			wrong = append(wrong, dir+" is left over")
+		}
+	}
+	if len(f.volumes) != 1 {
+		wrong = append(wrong, fmt.Sprintf("volumes %q, want that of the container data alone", f.volumes))
+	}
+	return wrong
+}
+
+func unitName(container string) string { return "dockhost@" + container + ".service" }
+
+func instance(unit string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(unit, "dockhost@"), ".service")
+}

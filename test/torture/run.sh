@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Boots the test hosts of the given Debian suites, and strikes all of them with random faults in parallel. The output of a
+# suite is in build/torture/SUITE.log, what a host said after a violation next to it.
+#
+#   run.sh SUITE...
+#
+# Environment:
+#   SEED    determines the sequence of faults (default: 1)
+#   STEPS   number of the last step (default: 100, or no last step if TIME is set)
+#   FROM    number of the first step (default: 1)
+#   TIME    begin no step after this time, 5m for example
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly TOP PROGRAM=$TOP/build/dockhost-torture
+cd "$TOP"
+
+say() { echo "torture: $*" >&2; }
+
+usage() {
+	sed -nE '2,/^set /{/^#/s/^# ?//p}' "${BASH_SOURCE[0]}" >&2
+	exit 2
+}
+
+# run_suite SUITE boots the test host, and prints each step and the summary.
+run_suite() {
+	test/lab/lab.sh up "$1" || return
+	"$PROGRAM" -suite "$1" -seed "${SEED:-1}" -from "${FROM:-1}" -steps "${STEPS:-0}" -time "${TIME:-0}" |
+		tee "build/torture/$1.log" | sed -u "s/^/$1: /"
+}
+
+# stop_all ends the suites that still run. Each is a process group.
+stop_all() {
+	local group
+	for group in $(jobs -p); do
+		kill -TERM -- "-$group" 2>/dev/null || true
+	done
+}
+
+main() {
+	[ "$#" -gt 0 ] || usage
+	local suite job jobs=() failed=0
+	mkdir -p build/torture
+	go build -trimpath -buildvcs=false -o "$PROGRAM" ./test/torture
+	set -m
+	trap stop_all EXIT
+	trap 'exit 130' INT TERM
+	for suite in "$@"; do
+		[[ $suite =~ ^[a-z]+$ ]] || { say "$suite is not the name of a Debian suite" && exit 2; }
+		run_suite "$suite" </dev/null &
+		jobs+=($!)
+	done
+	for job in "${jobs[@]}"; do
+		wait "$job" || failed=1
+	done
+	[ "$failed" = 0 ] || say "violations, or no test host: see above, and build/torture"
+	return "$failed"
+}
+
+main "$@"
