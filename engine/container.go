@@ -53,8 +53,10 @@ type Container struct {
 	// NetworkMode is "bridge", "none", "host", "container:ID" or the name of a
 	// network. Addresses are the container's addresses in its networks.
 	NetworkMode string
-	Addresses   []netip.Addr
-	StartedAt   time.Time
+	// CgroupParent is the parent cgroup that it was created with.
+	CgroupParent string
+	Addresses    []netip.Addr
+	StartedAt    time.Time
 	// Error says why the Engine could not start it. ExitCode is then 127 if the
 	// command does not exist, 126 if it cannot be executed, and otherwise 128.
 	Error string
@@ -213,6 +215,7 @@ func containerFrom(response container.InspectResponse) Container {
 	}
 	if response.HostConfig != nil {
 		out.Memory, out.NetworkMode = response.HostConfig.Memory, string(response.HostConfig.NetworkMode)
+		out.CgroupParent = response.HostConfig.CgroupParent
 	}
 	out.Addresses, out.Volumes = addresses(response.NetworkSettings), anonymousVolumes(response.Mounts)
 	for _, m := range response.Mounts {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/dockhost/dockhost/supervisor/owner"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
 
@@ -60,7 +61,7 @@ func listenToApp(with surroundings, dir string) (*byApp, error) {
 	if err := os.MkdirAll(dir, 0o770); err != nil { //nolint:gosec // group docker may speak to Docker already
 		return fail(err)
 	}
-	removeStaleSockets(dir)
+	owner.SweepSockets(dir)
 	path := filepath.Join(dir, request.SocketPrefix+strconv.Itoa(os.Getpid()))
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
@@ -72,24 +73,6 @@ func listenToApp(with surroundings, dir string) (*byApp, error) {
 		return fail(errors.Join(err, conn.Close(), os.Remove(path)))
 	}
 	return &byApp{with: with, conn: conn, path: path, reloads: make(chan bool, 8)}, nil
-}
-
-// removeStaleSockets removes the sockets of killed supervisors, to which no
-// process listens.
-func removeStaleSockets(dir string) {
-	paths, err := filepath.Glob(filepath.Join(dir, request.SocketPrefix+"*"))
-	if err != nil {
-		return
-	}
-	for _, path := range paths {
-		conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
-		if errors.Is(err, unix.ECONNREFUSED) {
-			_ = os.Remove(path)
-		}
-		if err == nil {
-			_ = conn.Close()
-		}
-	}
 }
 
 func (a *byApp) socket() string { return a.path }
