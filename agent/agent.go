@@ -51,6 +51,7 @@ type unitManager interface {
 	Start(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
+	ResetFailed(ctx context.Context, name string) error
 	Reload(ctx context.Context) error
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
 	Units(ctx context.Context, pattern string) ([]string, error)

@@ -28,6 +28,8 @@ type fakeUnits struct {
 
 	mu     sync.Mutex
 	active map[string]bool
+	// failed are the units that have failed. killed are those whose stop fails.
+	failed, killed map[string]bool
 	starts map[string]int
 	// reloads counts daemon-reloads.
 	reloads int
@@ -72,11 +74,22 @@ func (f *fakeUnits) Stop(_ context.Context, name string) error {
 	if f.err != nil {
 		return f.err
 	}
+	if f.failed[name] {
+		return nil
+	}
 	if !f.active[name] {
 		return systemd.ErrNoUnit
 	}
 	delete(f.active, name)
+	f.failed[name] = f.killed[name]
 	f.notify()
+	return nil
+}
+
+func (f *fakeUnits) ResetFailed(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.failed, name)
 	return nil
 }
 
@@ -91,6 +104,9 @@ func (f *fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	state := "inactive"
+	if f.failed[name] {
+		state = "failed"
+	}
 	if f.active[name] {
 		state = "active"
 	}
@@ -101,8 +117,12 @@ func (f *fakeUnits) Units(context.Context, string) ([]string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var names []string
-	for name := range f.active {
-		names = append(names, name)
+	for _, up := range []map[string]bool{f.active, f.failed} {
+		for name, is := range up {
+			if is {
+				names = append(names, name)
+			}
+		}
 	}
 	slices.Sort(names)
 	return names, nil
@@ -279,7 +299,10 @@ func newTestHost(t *testing.T) *testHost {
 	root := t.TempDir()
 	h := &testHost{
 		T: t, root: root,
-		units: &fakeUnits{run: rundir.Dir(filepath.Join(root, rundir.Path)), active: map[string]bool{}, starts: map[string]int{}},
+		units: &fakeUnits{
+			run: rundir.Dir(filepath.Join(root, rundir.Path)), active: map[string]bool{}, starts: map[string]int{},
+			failed: map[string]bool{}, killed: map[string]bool{},
+		},
 		engine: &fakeEngine{
 			images: map[string]bool{}, registry: map[string]bool{}, runtimes: map[string]string{"dockhost": "/x"},
 		},

@@ -25,13 +25,18 @@ func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return false, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // everyone may read unit files
-		return false, fmt.Errorf("write drop-in: %w", err)
-	}
-	if err := atomicfile.Write(path, text, 0o644); err != nil {
+	if err := writeUnitFile(path, text); err != nil {
 		return false, fmt.Errorf("write drop-in: %w", err)
 	}
 	return true, nil
+}
+
+// writeUnitFile replaces a unit file or drop-in, and makes its directory.
+func writeUnitFile(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // everyone may read unit files
+		return err
+	}
+	return atomicfile.Write(path, text, 0o644)
 }
 
 // remove removes the drop-in, and its directory when it is empty then.

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/dockhost/dockhost/agent/dropin"
-	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd/units"
 )
@@ -42,7 +41,7 @@ func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool
 					return changed, err
 				}
 			}
-			if err := atomicfile.Write(path, []byte(text), 0o644); err != nil {
+			if err := writeUnitFile(path, []byte(text)); err != nil {
 				return changed, fmt.Errorf("write mount unit: %w", err)
 			}
 			changed = true

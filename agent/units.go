@@ -157,10 +157,25 @@ func (u *containerUnits) stopUnassigned(ctx context.Context, assigned *accepted)
 // retire stops the unit of a container, and removes its files.
 func (u *containerUnits) retire(ctx context.Context, name string) error {
 	u.log.Info("stopping a container that is not assigned any more", zap.String("container", name))
-	if err := u.systemd.Stop(ctx, spec.UnitName(name)); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+	if err := u.stopForGood(ctx, spec.UnitName(name)); err != nil {
 		return err
 	}
 	return errors.Join(u.dir.RemoveContainer(name), u.dir.RemoveFiles(name), u.dropIns.remove(name))
+}
+
+// stopForGood stops a unit that is not needed any more. A failure, now or before,
+// goes into the journal only: nobody can act on a failed unit that is gone.
+func (u *containerUnits) stopForGood(ctx context.Context, name string) error {
+	if err := u.systemd.Stop(ctx, name); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+		return err
+	}
+	unit, err := u.systemd.Unit(ctx, name)
+	if err != nil || unit.ActiveState != "failed" {
+		return err
+	}
+	u.log.Warn("a unit that is not needed any more had failed", zap.String("unit", name),
+		zap.String("result", unit.Result), zap.Int("exit_status", unit.ExitStatus))
+	return u.systemd.ResetFailed(ctx, name)
 }
 
 // stopMount returns a function that unmounts a unit. systemd stops the containers
@@ -170,10 +185,7 @@ func (u *containerUnits) stopMount(ctx context.Context) func(unit string) error 
 		u.log.Info("stopping a mount that is not assigned any more, or has changed", zap.String("unit", unit))
 		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 		defer cancel()
-		if err := u.systemd.Stop(ctx, unit); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
-			return err
-		}
-		return nil
+		return u.stopForGood(ctx, unit)
 	}
 }
 

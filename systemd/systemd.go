@@ -92,6 +92,22 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	return m.await(ctx, "stop", name, (*dbus.Conn).StopUnitContext)
 }
 
+// ResetFailed forgets that the unit failed, so that systemd forgets the unit once
+// nothing refers to it. A unit that has not failed, or does not exist, is not an
+// error.
+func (m *Manager) ResetFailed(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	conn, err := m.connect(ctx)
+	if err == nil {
+		err = translate(conn.ResetFailedUnitContext(ctx, name))
+	}
+	if err != nil && !errors.Is(err, ErrNoUnit) {
+		return fmt.Errorf("reset the failure of %s: %w", name, err)
+	}
+	return nil
+}
+
 // ReloadUnit reloads the unit and returns when the reload is done. The error is
 // [ErrNoUnit] if the unit does not exist.
 func (m *Manager) ReloadUnit(ctx context.Context, name string) error {
