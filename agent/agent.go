@@ -33,6 +33,7 @@ type notifier interface {
 type dockerEngine interface {
 	imageSource
 	volumeStore
+	containerStore
 }
 
 // imageSource is what the agent needs from Docker to replace a container.
@@ -99,7 +100,7 @@ type Agent struct {
 	units    *containerUnits
 	deployer *deployer
 	rollouts *rollouts
-	networks *networkSweeper
+	sweeper  *sweeper
 	house    *house
 	volumes  volumes
 	server   *server
@@ -123,8 +124,8 @@ func New(o Options) *Agent {
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
-	a.networks = newNetworkSweeper(o, dir, a)
-	a.deployer.changed = a.networks.wakeUp
+	a.sweeper = newSweeper(o, dir, a)
+	a.deployer.changed = a.sweeper.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
 	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, puller: puller, deployer: a.deployer, store: a.store}
@@ -146,7 +147,8 @@ func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { a.fetcher.run(ctx); return nil })
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
 	group.Go(func() error { a.house.run(ctx); return nil })
-	group.Go(func() error { a.networks.run(ctx); return nil })
+	group.Go(func() error { a.sweeper.run(ctx); return nil })
+	group.Go(func() error { a.watchStates(ctx); return nil })
 	return group.Wait()
 }
 
@@ -181,6 +183,21 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 		case c := <-a.server.changes:
 			c.done <- a.change(ctx, c)
 			a.reporter.update()
+		}
+	}
+}
+
+// watchStates looks for leftovers, and for images that are in use now, whenever a
+// supervisor has written its state.
+func (a *Agent) watchStates(ctx context.Context) {
+	states := watchDirs(ctx, a.Log, a.house.dir.StateDir())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-states:
+			a.house.look()
+			a.sweeper.wakeUp()
 		}
 	}
 }

@@ -40,18 +40,14 @@ func (h *house) run(ctx context.Context) {
 	if h.keeper == nil {
 		return
 	}
-	states := watchDirs(ctx, h.log, h.dir.StateDir())
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-states:
-				h.keeper.Look()
-			}
-		}
-	}()
 	h.keeper.Run(ctx)
+}
+
+// look has housekeeping look at the disk.
+func (h *house) look() {
+	if h.keeper != nil {
+		h.keeper.Look()
+	}
 }
 
 // policy is the default, changed by dockhost.yaml and then by the user data. While

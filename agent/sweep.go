@@ -14,6 +14,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/owner"
 	"github.com/dockhost/dockhost/supervisor/placement"
+	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -47,7 +48,7 @@ func newSweeper(o Options, dir rundir.Dir, a *Agent) *sweeper {
 	return &sweeper{
 		root: o.Root, dir: dir, docker: o.Engine, systemd: o.Units, cgroups: systemd.Cgroups{Root: o.Root},
 		files:    &fileSweeper{dir: dir, systemd: o.Units, dropIns: a.units.dropIns, store: a.store, deployer: a.deployer, log: o.Log},
-		networks: a.networks, mayAsk: a.house.mayAskDocker, wake: make(chan struct{}, 1), log: o.Log,
+		networks: &networkSweeper{engine: o.Engine, store: a.store, deployer: a.deployer, dir: dir, log: o.Log}, mayAsk: a.house.mayAskDocker, wake: make(chan struct{}, 1), log: o.Log,
 	}
 }
 
@@ -108,7 +109,7 @@ func (s *sweeper) sweep(ctx context.Context) bool {
 	left := map[string]bool{}
 	for _, c := range containers {
 		left[c.ID] = true
-		if _, ours := spec.ContainerName(c.Labels[owner.LabelUnit]); !ours {
+		if _, ours := spec.ContainerName(c.Labels[request.LabelUnit]); !ours {
 			continue
 		}
 		gone, err := s.sweepContainer(ctx, c.ID)
@@ -147,7 +148,7 @@ func (s *sweeper) sweepContainer(ctx context.Context, id string) (gone bool, err
 		return false, err
 	}
 	name, made := owner.Unit(c)
-	if !made || owner.Runs(s.root, c.Labels[owner.LabelSupervisor]) {
+	if !made || owner.Runs(s.root, c.Labels[request.LabelSupervisor]) {
 		return false, nil
 	}
 	unit, err := s.systemd.Unit(ctx, name)
