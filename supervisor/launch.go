@@ -82,7 +82,7 @@ func (l *launcher) verifyPlace(ctx context.Context, c *running) error {
 	if err != nil {
 		return err
 	}
-	c.stopSignal = stopSignal(container.StopSignal)
+	c.stopSignal, c.health = stopSignal(container.StopSignal), container.Health
 	if container.Pid == 0 {
 		return nil
 	}
