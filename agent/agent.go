@@ -101,6 +101,7 @@ type Agent struct {
 	deployer *deployer
 	rollouts *rollouts
 	sweeper  *sweeper
+	verifier *verifier
 	house    *house
 	volumes  volumes
 	server   *server
@@ -124,7 +125,7 @@ func New(o Options) *Agent {
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
-	a.sweeper = newSweeper(o, dir, a)
+	a.sweeper, a.verifier = newSweeper(o, dir, a), newVerifier(a)
 	a.deployer.changed = a.sweeper.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
@@ -148,6 +149,7 @@ func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
 	group.Go(func() error { a.house.run(ctx); return nil })
 	group.Go(func() error { a.sweeper.run(ctx); return nil })
+	group.Go(func() error { a.verifier.run(ctx); return nil })
 	group.Go(func() error { a.watchStates(ctx); return nil })
 	return group.Wait()
 }
@@ -187,8 +189,8 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	}
 }
 
-// watchStates looks for leftovers, and for images that are in use now, whenever a
-// supervisor has written its state.
+// watchStates looks for leftovers, for images that are in use now, and for containers
+// that do not run what is assigned, whenever a supervisor has written its state.
 func (a *Agent) watchStates(ctx context.Context) {
 	states := watchDirs(ctx, a.Log, a.house.dir.StateDir())
 	for {
@@ -198,6 +200,7 @@ func (a *Agent) watchStates(ctx context.Context) {
 		case <-states:
 			a.house.look()
 			a.sweeper.wakeUp()
+			a.verifier.wakeUp()
 		}
 	}
 }

@@ -113,12 +113,13 @@ func (c *Client) explainCreate(ctx context.Context, req CreateRequest, err error
 	return err
 }
 
-// Start starts a created container.
+// Start starts a created container. The error is an [AllocatedError] if Docker has
+// given a port that it publishes to another container.
 func (c *Client) Start(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := c.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		return fmt.Errorf("start container: %w", translate(err))
+		return fmt.Errorf("start container: %w", allocated(translate(err)))
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
 )
@@ -30,6 +29,7 @@ type launcher struct {
 // launchEngine starts containers.
 type launchEngine interface {
 	inspector
+	portHolder
 	Start(ctx context.Context, id string) error
 }
 
@@ -54,10 +54,8 @@ func (l *launcher) statusOf(ctx context.Context, id string) int {
 // explain adds what the host lacks to the Engine's error: the port that another
 // program uses, or a device.
 func (l *launcher) explain(ctx context.Context, err error) error {
-	for _, port := range engine.HostPorts(l.container.HostConfig.PortBindings) {
-		if port.InUse(ctx) {
-			return fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
-		}
+	if explained := l.explainPort(ctx, err); explained != nil {
+		return explained
 	}
 	// Docker's own error names neither what is missing nor what to do.
 	if missing := needs.Check(ctx, l.container); missing != nil && l.container.Run == nil {
