@@ -52,6 +52,8 @@ func (f *follower) answered(ctx context.Context, a answer) *ending {
 	switch {
 	case errors.Is(a.err, engine.ErrNotFound):
 		return new(notRun(fmt.Errorf("container was removed: %w", a.err)))
+	case a.err == nil && a.container.Running && a.container.Pid != c.process.id() && !c.process.alive():
+		return f.restarted(ctx)
 	case a.err == nil && a.container.Running:
 		if f.followAgain(ctx, a.container) {
 			return nil

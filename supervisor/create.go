@@ -13,6 +13,7 @@ import (
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
+	"github.com/dockhost/dockhost/supervisor/owner"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
@@ -145,7 +146,7 @@ func (m *maker) request(host request.Host) (engine.CreateRequest, error) {
 		return engine.CreateRequest{}, err
 	}
 	host.Unit = m.unit.name
-	host.Supervisor = self(m.unit.cgroups.Root)
+	host.Supervisor = owner.Self(m.unit.cgroups.Root)
 	host.ConfigHash = m.report.state.ConfigHash
 	host.FileEnv = env
 	host.KeptVolumes = m.keptVolumes

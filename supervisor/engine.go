@@ -36,6 +36,7 @@ type inspector interface {
 // containerRunner acts on a container that was created.
 type containerRunner interface {
 	Start(ctx context.Context, id string) error
+	portHolder
 	stopEngine
 	reloadEngine
 }

@@ -52,7 +52,7 @@ type attendants struct {
 // watch follows a container whose first process was started.
 func (a attendants) watch(ctx context.Context, c *running) {
 	a.gpus.pid.Store(int64(c.process.id()))
-	a.readiness.watch(ctx, c.id, c.process.id())
+	a.readiness.watch(ctx, c.id, c.process)
 }
 
 // setPaused tells the attendants that someone has paused the container, or let

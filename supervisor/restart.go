@@ -58,5 +58,6 @@ func (f *follower) restarted(ctx context.Context) *ending {
 		f.report.life.send(eventReady)
 	}
 	f.attendants.watch(ctx, f.running)
+	f.attendants.readiness.health(f.running.health) // its event may have come before the restart was known
 	return nil
 }

@@ -19,6 +19,8 @@ type running struct {
 	// overdue fires when Docker should have reported the end long ago; nil before
 	// the process has ended.
 	overdue <-chan time.Time
+	// health is what Docker said of its health when it was started.
+	health string
 	// stopSignal is the signal that docker stop sends.
 	stopSignal unix.Signal
 	memory     memoryUse

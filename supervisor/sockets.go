@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/supervisor/owner"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/systemd"
 )
@@ -72,7 +73,7 @@ func keepSockets(ctx context.Context, sockets systemd.Sockets, dir string) (*soc
 	if err := makeRuntimeDir(dir); err != nil {
 		return nil, err
 	}
-	removeStaleSockets(dir, placement.SocketsPrefix, "unixpacket")
+	owner.SweepSockets(dir)
 	path := filepath.Join(dir, placement.SocketsPrefix+strconv.Itoa(os.Getpid()))
 	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: path, Net: "unixpacket"})
 	if err != nil {

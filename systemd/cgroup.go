@@ -120,6 +120,18 @@ func (c Cgroups) Holds(unitPath string, pid int, controllers ...string) (bool, s
 	return true, "", nil
 }
 
+// Exists says whether the unit's cgroup exists in the tree in which systemd tracks
+// processes. It does for as long as the unit runs.
+func (c Cgroups) Exists(unitPath string) bool {
+	for _, controllers := range []string{"name=systemd", ""} {
+		if mount := c.mount(controllers); mount != "" {
+			_, err := os.Stat(filepath.Join(mount, unitPath))
+			return err == nil
+		}
+	}
+	return false
+}
+
 // Prune removes the cgroups that a killed OCI runtime leaves below the unit's cgroup in
 // the v1 trees that systemd does not manage for the unit. The kernel keeps cgroups
 // that contain processes.
