@@ -8,6 +8,7 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/dockhost/dockhost/engine/resume"
@@ -19,16 +20,33 @@ type Output = resume.Output
 // Relay copies one container's output to an [Output].
 type Relay = resume.Relay
 
+// noDetachKeys replaces Docker's keys to detach a terminal, with which the output
+// would end. Nobody types these.
+const noDetachKeys = "ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@,ctrl-_"
+
 // Attach relays a container's output until it ends. Attached before the start,
-// it misses nothing. The caller closes the relay.
-func (c *Client) Attach(ctx context.Context, id string, out Output) (*Relay, error) {
+// it misses nothing. The caller closes the relay. in is relayed to the container's
+// standard input until it ends; nil is for none.
+func (c *Client) Attach(ctx context.Context, id string, in io.Reader, out Output) (*Relay, error) {
 	stdout, stderr := out.Wanted()
-	if !stdout && !stderr {
+	if !stdout && !stderr && in == nil {
 		return resume.Start(out, nil), nil
 	}
-	response, err := c.api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: stdout, Stderr: stderr})
+	options := container.AttachOptions{Stream: true, Stdin: in != nil, Stdout: stdout, Stderr: stderr}
+	if in != nil && out.TTY {
+		options.DetachKeys = noDetachKeys
+	}
+	response, err := hijack(ctx, func() (types.HijackedResponse, error) { return c.api.ContainerAttach(ctx, id, options) })
 	if err != nil {
-		return nil, fmt.Errorf("attach to container: %w", translate(err))
+		return nil, fmt.Errorf("attach to container: %w", err)
+	}
+	if in != nil {
+		go func() {
+			// A container that does not read blocks this goroutine alone. It ends with
+			// the process.
+			_, _ = io.Copy(response.Conn, in)
+			_ = response.CloseWrite()
+		}()
 	}
 	return resume.Start(out, struct {
 		io.Reader

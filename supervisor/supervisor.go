@@ -108,8 +108,12 @@ func newFollower(o Options, u *unit, report *reporter) *follower {
 // it failed.
 func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	s.report.begin()
-	defer context.AfterFunc(ctx, s.follower.stopper.request)()
-	end := s.run(ctx)
+	outliving, cancel := s.follower.stopper.outlive(ctx)
+	defer cancel()
+	end := s.run(ctx, outliving)
+	if end.code == ExitNotRun && outliving.Err() != nil {
+		end = s.gaveUp(end.err)
+	}
 	switch {
 	case end.err != nil:
 		s.report.failed(end.err)
@@ -120,8 +124,18 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	return end.code, end.err
 }
 
-// run finds the unit, and prepares and runs the container in it.
-func (s *Supervisor) run(ctx context.Context) ending {
+// gaveUp is the ending after a stop during which Docker did not complete what it was
+// asked for before.
+func (s *Supervisor) gaveUp(cause error) ending {
+	s.report.log.Warn("docker does not answer, so the supervisor ends without it; the next start removes what is left", zap.Error(cause))
+	s.report.life.send(eventStopRequested)
+	return ending{}
+}
+
+// run finds the unit, and prepares and runs the container in it. A request to the
+// Engine that has an effect is finished before a stop, in outliving, so that nothing is
+// left half done.
+func (s *Supervisor) run(ctx, outliving context.Context) ending {
 	if err := s.unit.enter(s.container); err != nil {
 		return notRun(err)
 	}
@@ -136,7 +150,7 @@ func (s *Supervisor) run(ctx context.Context) ending {
 		return s.unlessStopped(ctx, err)
 	}
 	s.report.life.send(eventEngineAnswered)
-	s.maker.sweep(context.WithoutCancel(ctx))
+	s.maker.sweep(outliving)
 	s.images.claimImage(ctx)
 	defer s.images.release()
 	image, err := s.images.ensure(ctx)
@@ -152,9 +166,8 @@ func (s *Supervisor) run(ctx context.Context) ending {
 		return notRun(err)
 	}
 	defer ready.close()
-	// From here on a stop stops the container: a request to the Engine is finished
-	// first, so that nothing is left half done.
-	c, err := s.maker.create(context.WithoutCancel(ctx), creation{
+	// From here on a stop stops the container.
+	c, err := s.maker.create(outliving, creation{
 		image: image, gpus: s.gpus.attached,
 		host: request.Host{NotifySocket: ready.socket(), Watchdog: s.follower.attendants.watchdog.interval},
 	})
@@ -163,7 +176,7 @@ func (s *Supervisor) run(ctx context.Context) ending {
 		return notRun(err)
 	}
 	s.report.life.send(eventCreated)
-	return s.follow(ctx, c)
+	return s.follow(ctx, outliving, c)
 }
 
 // prepareReadiness creates the readiness and hands it to the parts that use it.
@@ -180,10 +193,10 @@ func (s *Supervisor) prepareReadiness() (readiness, error) {
 }
 
 // follow starts the container, follows it to its end, and removes it.
-func (s *Supervisor) follow(ctx context.Context, c created) (end ending) {
+func (s *Supervisor) follow(ctx, outliving context.Context, c created) (end ending) {
 	defer func() {
 		if !end.handedOver {
-			s.maker.discard(context.WithoutCancel(ctx), c.id, end.dockerLost)
+			s.maker.discard(outliving, c.id, end.dockerLost)
 		}
 	}()
 	if fault := s.report.life.fault; fault != nil {
@@ -191,7 +204,7 @@ func (s *Supervisor) follow(ctx context.Context, c created) (end ending) {
 	}
 	s.follower.inbox.stop = ctx.Done()
 	s.follower.attendants.reloads.env = c.env
-	return s.follower.run(ctx, c.id, s.gpus.attached)
+	return s.follower.run(outliving, c.id, s.gpus.attached)
 }
 
 // unlessStopped turns an error that a stop caused into a clean end.

@@ -4,9 +4,11 @@
 package systemd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +31,10 @@ var ErrNoUnit = errors.New("no such unit")
 type Manager struct {
 	mu   sync.Mutex
 	conn *dbus.Conn
+	// dialing is closed when the attempt to connect has ended, with failure as its
+	// error; nil while there is none.
+	dialing chan struct{}
+	failure error
 }
 
 // Close closes the connection.
@@ -41,19 +47,40 @@ func (m *Manager) Close() {
 	}
 }
 
+// connect returns the connection. It waits for a bus that hangs until ctx ends.
 func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.conn != nil && m.conn.Connected() {
+		defer m.mu.Unlock()
 		return m.conn, nil
 	}
-	// The connection outlives this call.
-	conn, err := dbus.NewWithContext(context.WithoutCancel(ctx))
-	if err != nil {
-		return nil, fmt.Errorf("connect to systemd: %w", err)
+	dialing := m.dialing
+	if dialing == nil {
+		dialing = make(chan struct{})
+		m.dialing = dialing
+		go m.dial(dialing)
 	}
-	m.conn = conn
-	return conn, nil
+	m.mu.Unlock()
+	select {
+	case <-dialing:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("connect to systemd: %w", ctx.Err())
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn == nil {
+		return nil, fmt.Errorf("connect to systemd: %w", cmp.Or(m.failure, net.ErrClosed))
+	}
+	return m.conn, nil
+}
+
+// dial connects. The connection outlives the call that needs it first.
+func (m *Manager) dial(done chan struct{}) {
+	conn, err := dbus.NewWithContext(context.Background())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.conn, m.failure, m.dialing = conn, err, nil
+	close(done)
 }
 
 // Start starts the unit and does not wait for it. It resets an earlier failure, so

@@ -49,6 +49,7 @@ type Server struct {
 	// holdsLog and holdsAttached say that output stays in the Engine's memory and
 	// does not reach logs or attached clients.
 	holdsLog, holdsAttached bool
+	hang                    *hang
 	trusted                 []string // registries without a certificate
 	restores                bool
 	runtimes                map[string]string
@@ -79,6 +80,7 @@ func NewServer(tb testing.TB) *Server {
 	}
 	s.Up()
 	tb.Cleanup(func() {
+		s.Continue()
 		s.Down()
 		for _, b := range s.all() {
 			s.signal(b, sigkill)
@@ -291,6 +293,7 @@ func (s *Server) routes() http.Handler {
 			_, rest, _ = strings.Cut(rest, "/")
 			r.URL.Path = "/" + rest
 		}
+		s.hold(r)
 		mux.ServeHTTP(w, r)
 	})
 }
