@@ -43,8 +43,8 @@ type loop struct {
 	timer *time.Timer
 	// answers gets Docker's answer in modeAway, retries are the pauses between
 	// the questions.
-	answers <-chan answer
-	retries backoff.Backoff
+	answers  <-chan answer
+	retries  backoff.Backoff
 	stopping stopping
 	// code is the exit code to be judged.
 	code int
@@ -256,7 +256,7 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 
 // signalled acts on a signal that the supervisor got.
 func (f *follower) signalled(ctx context.Context, sig os.Signal) *ending {
-	if sig == syscall.SIGABRT {
+	if sig == (watchdogExpired{}) {
 		f.attendants.watchdog.expired()
 		return f.stop(ctx)
 	}

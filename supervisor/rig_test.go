@@ -358,8 +358,8 @@ type fakeUnits struct {
 	killMode string
 	// devicePolicy is the unit's DevicePolicy=.
 	devicePolicy string
-	// serviceType is the unit's Type=, and subState its state.
-	serviceType, subState string
+	// serviceType is the unit's Type=, and activeState and subState its state.
+	serviceType, activeState, subState string
 	// dockerLeft is when docker.service began to stop; zero when it never did.
 	dockerLeft time.Time
 }
@@ -373,7 +373,7 @@ func (f fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	case name != unitName:
 		return systemd.Unit{}, systemd.ErrNoUnit
 	}
-	return systemd.Unit{Name: name, Type: f.serviceType, SubState: f.subState, KillMode: f.killMode, DevicePolicy: f.devicePolicy, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
+	return systemd.Unit{Name: name, Type: f.serviceType, ActiveState: f.activeState, SubState: f.subState, KillMode: f.killMode, DevicePolicy: f.devicePolicy, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
 }
 
 // written is a stream that can be read while it is written.

@@ -68,8 +68,8 @@ func (f *follower) stop(ctx context.Context) *ending {
 	return nil
 }
 
-// askDocker asks Docker to stop the container. Docker reports the stop signal as soon
-// as the container has it.
+// askDocker asks Docker to stop the container. Docker reports the stop signal once
+// the container got it.
 func (f *follower) askDocker(ctx context.Context, grace time.Duration) {
 	s := &f.loop.stopping
 	s.prepared, s.stopped, s.delivered = nil, f.stopper.ask(ctx, f.running.id, grace), time.Time{}

@@ -54,13 +54,16 @@ type stopper struct {
 // that hangs does not keep the supervisor.
 func (s *stopper) outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	outliving, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, func() {
+	forget := context.AfterFunc(ctx, func() {
 		s.request()
 		if timeout := s.stopTimeout(outliving); timeout > 0 {
 			time.AfterFunc(max(timeout-lastMoment-s.elapsed(), 0), cancel)
 		}
 	})
-	return outliving, cancel
+	return outliving, func() {
+		forget()
+		cancel()
+	}
 }
 
 // request notes the time of the request. The time before the container can be

@@ -60,12 +60,14 @@ type Supervisor struct {
 	images    *images
 	maker     *maker
 	follower  *follower
+	sorter    *sorter
 }
 
 // New returns a supervisor that has done nothing yet.
 func New(o Options) *Supervisor {
 	u := &unit{cgroups: o.Cgroups, manager: o.Units, log: o.Log}
 	report := newReporter(o)
+	others := make(chan os.Signal, cap(o.Signals))
 	return &Supervisor{
 		container: o.Container,
 		engine:    o.Engine,
@@ -74,14 +76,15 @@ func New(o Options) *Supervisor {
 		gpus:      &gpuAttacher{container: o.Container, unit: u, program: gpuProgram(o.Program), report: report, log: o.Log},
 		images:    &images{engine: o.Engine, container: o.Container, dir: o.Dir, report: report, log: o.Log},
 		maker:     &maker{credentials: o.Credentials, engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
-		follower:  newFollower(o, u, report),
+		follower:  newFollower(o, u, report, others),
+		sorter:    &sorter{unit: u, signals: o.Signals, others: others, log: o.Log},
 	}
 }
 
 // newFollower wires the parts that work while the container runs. The readiness
 // is added before the container is created.
-func newFollower(o Options, u *unit, report *reporter) *follower {
-	in := &inbox{calls: make(chan func()), signals: o.Signals}
+func newFollower(o Options, u *unit, report *reporter, signals <-chan os.Signal) *follower {
+	in := &inbox{calls: make(chan func()), signals: signals}
 	return &follower{
 		engine:    o.Engine,
 		container: o.Container,
@@ -108,6 +111,8 @@ func newFollower(o Options, u *unit, report *reporter) *follower {
 // it failed.
 func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	s.report.begin()
+	ctx, s.sorter.stop = context.WithCancel(ctx)
+	defer s.sorter.stop()
 	outliving, cancel := s.follower.stopper.outlive(ctx)
 	defer cancel()
 	end := s.run(ctx, outliving)
@@ -139,6 +144,7 @@ func (s *Supervisor) run(ctx, outliving context.Context) ending {
 	if err := s.unit.enter(s.container); err != nil {
 		return notRun(err)
 	}
+	go s.sorter.run(outliving)
 	if err := s.unit.checkType(ctx, s.container); err != nil {
 		return notRun(err)
 	}

@@ -32,7 +32,7 @@ type Manager struct {
 	mu   sync.Mutex
 	conn *dbus.Conn
 	// dialing is closed when the attempt to connect has ended, with failure as its
-	// error; nil while there is none.
+	// error; nil while nothing connects.
 	dialing chan struct{}
 	failure error
 }

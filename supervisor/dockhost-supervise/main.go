@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"go.uber.org/zap"
+	"golang.org/x/term"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
@@ -37,7 +38,7 @@ func run(args []string) int {
 	}
 	// Before anything else: until then these signals end the process.
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, supervisor.Signals(nil)...)
+	signal.Notify(signals, supervisor.Signals(onTerminal())...)
 	// The program nearly always waits. A second processor would take memory and wake
 	// up threads that look for work.
 	runtime.GOMAXPROCS(1)
@@ -64,7 +65,6 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 	if err != nil {
 		return supervisor.ExitNotRun, err
 	}
-	signal.Notify(signals, supervisor.Signals(declared)...)
 	units := &systemd.Manager{}
 	defer units.Close()
 	notify := &systemd.Paced{}
@@ -86,6 +86,9 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 		Log:         log,
 	}).Run(ctx)
 }
+
+// onTerminal says whether someone may send the signals of job control by typing.
+func onTerminal() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
 
 // program returns the path of dockhost: /usr/bin/dockhost for
 // /usr/libexec/dockhost/dockhost-supervise, and likewise below /opt.
