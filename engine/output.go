@@ -92,3 +92,14 @@ func logTime(at time.Time) string {
 	}
 	return at.UTC().Format(time.RFC3339Nano)
 }
+
+// Resize changes the size of a container's terminal.
+func (c *Client) Resize(ctx context.Context, id string, width, height int) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	size := container.ResizeOptions{Width: uint(max(width, 0)), Height: uint(max(height, 0))} //nolint:gosec // not negative
+	if err := c.api.ContainerResize(ctx, id, size); err != nil {
+		return fmt.Errorf("resize the container's terminal: %w", translate(err))
+	}
+	return nil
+}

@@ -29,6 +29,7 @@ type follower struct {
 	attendants attendants
 	launcher   *launcher
 	relay      *relay
+	terminal   *terminal
 	stopper    *stopper
 	judge      *judge
 	running    *running
@@ -75,6 +76,7 @@ func (f *follower) run(ctx context.Context, id string, gpus attachment.Attachmen
 		return notRun(err)
 	}
 	defer func() {
+		f.terminal.giveBack()
 		f.running.output.Close()
 		f.running.process.close()
 		f.loop.setTimer(noLimit)
@@ -131,6 +133,7 @@ func (f *follower) start(ctx context.Context) *ending {
 	if err := f.launcher.adopt(ctx, c); err != nil {
 		return new(notRun(err))
 	}
+	f.terminal.take(ctx, c.id)
 	f.report.pid = c.process.id()
 	f.inbox.dropSignals()
 	f.report.life.send(eventStarted)

@@ -260,6 +260,10 @@ func (f *follower) signalled(ctx context.Context, sig os.Signal) *ending {
 		f.attendants.watchdog.expired()
 		return f.stop(ctx)
 	}
+	if sig == syscall.SIGWINCH && f.terminal != nil {
+		f.terminal.resize(ctx, f.running.id)
+		return nil
+	}
 	f.attendants.reloads.signalled(ctx, f.running.id, sig)
 	return nil
 }

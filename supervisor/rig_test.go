@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -60,6 +61,7 @@ type hostFiles struct {
 
 // streams go into and out of a supervisor.
 type streams struct {
+	stdin          io.Reader
 	stdout, stderr *written
 	log            *zap.Logger
 	signals        chan os.Signal
@@ -184,7 +186,7 @@ func (r *rig) prepare() *life {
 	r.t.Helper()
 	s := New(Options{
 		Container: r.spec, Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
-		Notify: r.notify, Watchdog: r.watchdog, Program: r.dockhost, Signals: r.signals, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
+		Notify: r.notify, Watchdog: r.watchdog, Program: r.dockhost, Signals: r.signals, Units: r.units, Stdin: r.stdin, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
 	})
 	if r.codeTimeout != 0 {
 		s.follower.judge.codeTimeout = r.codeTimeout

@@ -42,6 +42,10 @@ type Options struct {
 	Signals <-chan os.Signal
 	// Program is the path of the program dockhost, which handles GPUs.
 	Program string
+	// Stdin is relayed to a container that opens its standard input; nil for none.
+	// Terminal is the same, if it is a terminal.
+	Stdin    io.Reader
+	Terminal *os.File
 	// Stdout and Stderr get the container's output.
 	Stdout, Stderr io.Writer
 	// Credentials is the directory with the credentials that systemd has decrypted for
@@ -85,6 +89,7 @@ func New(o Options) *Supervisor {
 // is added before the container is created.
 func newFollower(o Options, u *unit, report *reporter, signals <-chan os.Signal) *follower {
 	in := &inbox{calls: make(chan func()), signals: signals}
+	stdin, tty := inputOf(o)
 	return &follower{
 		engine:    o.Engine,
 		container: o.Container,
@@ -92,7 +97,8 @@ func newFollower(o Options, u *unit, report *reporter, signals <-chan os.Signal)
 		report:    report,
 		inbox:     in,
 		launcher:  &launcher{engine: o.Engine, container: o.Container, unit: u},
-		relay:     &relay{engine: o.Engine, container: o.Container, stdout: o.Stdout, stderr: o.Stderr, log: o.Log},
+		terminal:  tty,
+		relay:     &relay{engine: o.Engine, container: o.Container, stdin: stdin, stdout: o.Stdout, stderr: o.Stderr, log: o.Log},
 		stopper:   &stopper{engine: o.Engine, container: o.Container, unit: u, log: o.Log},
 		judge:     &judge{engine: o.Engine, container: o.Container, unit: u, log: o.Log, codeTimeout: codeTimeout},
 		attendants: attendants{
@@ -103,6 +109,19 @@ func newFollower(o Options, u *unit, report *reporter, signals <-chan os.Signal)
 			reloads: &reloader{engine: o.Engine, container: o.Container, unit: u, report: report, inbox: in, log: o.Log},
 		},
 	}
+}
+
+// inputOf returns what a container reads: nothing unless it opens its standard input. Like
+// that of docker run -d -i, the one of a command in the background stays open.
+func inputOf(o Options) (io.Reader, *terminal) {
+	config, run := o.Container.Config, o.Container.Run
+	if o.Stdin == nil || !config.OpenStdin || run != nil && run.Background {
+		return nil, nil
+	}
+	if o.Terminal == nil || !config.Tty {
+		return o.Stdin, nil
+	}
+	return o.Stdin, &terminal{engine: o.Engine, file: o.Terminal, log: o.Log}
 }
 
 // Run runs the container until it ends and returns the exit status for the
@@ -175,7 +194,7 @@ func (s *Supervisor) run(ctx, outliving context.Context) ending {
 	// From here on a stop stops the container.
 	c, err := s.maker.create(outliving, creation{
 		image: image, gpus: s.gpus.attached,
-		host: request.Host{NotifySocket: ready.socket(), Watchdog: s.follower.attendants.watchdog.interval},
+		host: request.Host{Stdin: s.follower.relay.stdin != nil, NotifySocket: ready.socket(), Watchdog: s.follower.attendants.watchdog.interval},
 	})
 	s.images.release() // the container now protects the image
 	if err != nil {

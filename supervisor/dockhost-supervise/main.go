@@ -17,7 +17,6 @@ import (
 	"syscall"
 
 	"go.uber.org/zap"
-	"golang.org/x/term"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
@@ -38,7 +37,7 @@ func run(args []string) int {
 	}
 	// Before anything else: until then these signals end the process.
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, supervisor.Signals(onTerminal())...)
+	signal.Notify(signals, supervisor.Signals(systemd.InputTerminal() != nil)...)
 	// The program nearly always waits. A second processor would take memory and wake
 	// up threads that look for work.
 	runtime.GOMAXPROCS(1)
@@ -81,14 +80,13 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 		Signals:     signals,
 		Units:       units,
 		Program:     program(),
+		Stdin:       systemd.InputStream(),
+		Terminal:    systemd.InputTerminal(),
 		Stdout:      stdout,
 		Stderr:      stderr,
 		Log:         log,
 	}).Run(ctx)
 }
-
-// onTerminal says whether someone may send the signals of job control by typing.
-func onTerminal() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
 
 // program returns the path of dockhost: /usr/bin/dockhost for
 // /usr/libexec/dockhost/dockhost-supervise, and likewise below /opt.
