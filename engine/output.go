@@ -97,7 +97,7 @@ func logTime(at time.Time) string {
 func (c *Client) Resize(ctx context.Context, id string, width, height int) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	size := container.ResizeOptions{Width: uint(max(width, 0)), Height: uint(max(height, 0))} //nolint:gosec // not negative
+	size := container.ResizeOptions{Width: uint(max(width, 0)), Height: uint(max(height, 0))}
 	if err := c.api.ContainerResize(ctx, id, size); err != nil {
 		return fmt.Errorf("resize the container's terminal: %w", translate(err))
 	}

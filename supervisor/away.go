@@ -104,6 +104,7 @@ func (f *follower) noticeEnd() {
 	timeout := f.judge.codeTimeout
 	if f.loop.mode == modeStopping {
 		timeout = min(timeout, f.stopper.codeTimeout())
+		f.loop.setTimer(noLimit)
 	}
 	c.overdue = time.After(timeout)
 	f.report.notify.Status("container has ended; waiting for Docker to say how")

@@ -278,7 +278,7 @@ func (f *follower) timeUp(ctx context.Context) *ending {
 	case modeRestarting:
 		return f.restartedOrStopped(ctx)
 	case modeTerminating:
-		f.kill()
+		return f.kill()
 	case modeKilling:
 		return f.killed()
 	case modeStopping:

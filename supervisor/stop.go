@@ -73,7 +73,15 @@ func (f *follower) stop(ctx context.Context) *ending {
 func (f *follower) askDocker(ctx context.Context, grace time.Duration) {
 	s := &f.loop.stopping
 	s.prepared, s.stopped, s.delivered = nil, f.stopper.ask(ctx, f.running.id, grace), time.Time{}
-	f.loop.setTimer(f.stopper.patience())
+	f.awaitDocker(f.stopper.patience())
+}
+
+// awaitDocker limits the wait for what Docker was asked to do. A process that has ended
+// has a limit of its own.
+func (f *follower) awaitDocker(limit time.Duration) {
+	if f.running.overdue == nil {
+		f.loop.setTimer(limit)
+	}
 }
 
 // noteKill notes that Docker has sent the container a signal. After the stop signal
@@ -86,12 +94,12 @@ func (f *follower) noteKill(sent unix.Signal) {
 	}
 	switch {
 	case sent == unix.SIGKILL:
-		f.loop.setTimer(f.stopper.patience())
+		f.awaitDocker(f.stopper.patience())
 	case sent == c.stopSignal && s.delivered.IsZero() && s.grace >= 0:
 		// docker stop takes whole seconds.
-		f.loop.setTimer(s.grace + time.Second + f.stopper.patience())
+		f.awaitDocker(s.grace + time.Second + f.stopper.patience())
 	case sent == c.stopSignal && s.delivered.IsZero():
-		f.loop.setTimer(noLimit)
+		f.awaitDocker(noLimit)
 	default:
 		return
 	}
@@ -107,7 +115,7 @@ func (f *follower) stopReturned(err error) *ending {
 	if err != nil {
 		return f.terminate(err)
 	}
-	f.loop.setTimer(f.stopper.patience())
+	f.awaitDocker(f.stopper.patience())
 	return nil
 }
 
@@ -117,8 +125,7 @@ func (f *follower) stopOverdue() *ending {
 		return f.terminate(errors.New("docker has not sent the stop signal in time"))
 	}
 	f.report.log.Warn("docker has not ended the container in time, so the supervisor kills it")
-	f.kill()
-	return nil
+	return f.kill()
 }
 
 // terminate stops a container without Docker, which does not answer or cannot: its
@@ -134,6 +141,13 @@ func (f *follower) terminate(cause error) *ending {
 	if errors.Is(err, os.ErrProcessDone) || err == nil && !c.process.alive() {
 		return &ending{dockerLost: true}
 	}
+	if err != nil && s.stopped != nil {
+		// A unit with User= may not signal the container. Docker may still do so.
+		f.report.log.Warn("docker does not answer, and the supervisor cannot stop the container itself", zap.Error(err))
+		s.delivered = time.Now()
+		f.awaitDocker(f.stopper.within(noLimit))
+		return nil
+	}
 	if err != nil {
 		return &ending{code: ExitNotRun, dockerLost: true, err: fmt.Errorf("stop without Docker: %w: %w", err, cause)}
 	}
@@ -143,9 +157,12 @@ func (f *follower) terminate(cause error) *ending {
 }
 
 // kill kills a container that did not end on its stop signal.
-func (f *follower) kill() {
-	_ = f.running.process.signal(unix.SIGKILL)
+func (f *follower) kill() *ending {
+	if err := f.running.process.signal(unix.SIGKILL); errors.Is(err, os.ErrProcessDone) {
+		return &ending{dockerLost: true}
+	}
 	f.loop.enter(modeKilling, killTime)
+	return nil
 }
 
 // killed is the ending of a container that the supervisor killed.

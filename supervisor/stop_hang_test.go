@@ -155,3 +155,20 @@ func TestStopSignalIsSentOnce(t *testing.T) {
 		t.Error("the container got the stop signal again")
 	}
 }
+
+// Docker sends the stop signal and then hangs: the supervisor kills the container after its
+// grace period.
+func TestDockerHangsAfterStopSignal(t *testing.T) {
+	r := newRig(t)
+	r.command("-ignore-sigterm")
+	grace := 0
+	r.spec.Config.StopTimeout, r.units.timeoutStop = &grace, 4*time.Second
+	l := r.start()
+	l.ready()
+	r.server.Hang("/stop", "/containers/"+l.state().ContainerID)
+	l.stop()
+	l.until("that Docker hangs", r.server.Hangs)
+	r.server.Kill("app", syscall.SIGTERM)
+	l.exits(exitKilled, "was killed")
+	r.endedBy(syscall.SIGKILL)
+}

@@ -136,7 +136,8 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	defer cancel()
 	end := s.run(ctx, outliving)
 	if end.code == ExitNotRun && outliving.Err() != nil {
-		end = s.gaveUp(end.err)
+		s.giveUp(end.err)
+		end = ending{}
 	}
 	switch {
 	case end.err != nil:
@@ -148,12 +149,10 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	return end.code, end.err
 }
 
-// gaveUp is the ending after a stop during which Docker did not complete what it was
-// asked for before.
-func (s *Supervisor) gaveUp(cause error) ending {
+// giveUp reports that Docker did not complete what it was asked for before the stop.
+func (s *Supervisor) giveUp(cause error) {
 	s.report.log.Warn("docker does not answer, so the supervisor ends without it; the next start removes what is left", zap.Error(cause))
 	s.report.life.send(eventStopRequested)
-	return ending{}
 }
 
 // run finds the unit, and prepares and runs the container in it. A request to the

@@ -58,7 +58,7 @@ func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
 	if dialing == nil {
 		dialing = make(chan struct{})
 		m.dialing = dialing
-		go m.dial(dialing)
+		go m.dial(context.WithoutCancel(ctx), dialing)
 	}
 	m.mu.Unlock()
 	select {
@@ -75,8 +75,8 @@ func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
 }
 
 // dial connects. The connection outlives the call that needs it first.
-func (m *Manager) dial(done chan struct{}) {
-	conn, err := dbus.NewWithContext(context.Background())
+func (m *Manager) dial(ctx context.Context, done chan struct{}) {
+	conn, err := dbus.NewWithContext(ctx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.conn, m.failure, m.dialing = conn, err, nil
