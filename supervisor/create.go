@@ -235,7 +235,7 @@ func (m *maker) discard(ctx context.Context, id string, bounded bool) {
 	}
 	if bounded {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, askTimeout)
+		ctx, cancel = context.WithTimeout(ctx, lostTimeout)
 		defer cancel()
 	}
 	if !keeps(m.container) {

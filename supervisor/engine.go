@@ -19,6 +19,7 @@ type dockerEngine interface {
 	containerRunner
 	containerWatcher
 	outputSource
+	resizer
 	CloseIdle()
 }
 

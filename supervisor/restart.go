@@ -35,7 +35,7 @@ func (f *follower) restartedOrStopped(ctx context.Context) *ending {
 	}
 	f.report.log.Info("container was stopped by docker stop", zap.Int("exit_code", f.loop.code))
 	f.report.life.send(eventStopRequested)
-	return new(f.running.stopEnding(f.loop.code))
+	return new(f.stopEnding(f.loop.code))
 }
 
 // restarted follows a container that docker restart has started again. It was

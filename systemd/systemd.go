@@ -4,9 +4,11 @@
 package systemd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -34,6 +36,10 @@ type Manager struct {
 
 	mu   sync.Mutex
 	conn *dbus.Conn
+	// dialing is closed when the attempt to connect has ended, with failure as its
+	// error; nil while nothing connects.
+	dialing chan struct{}
+	failure error
 }
 
 // Close closes the connection.
@@ -46,22 +52,43 @@ func (m *Manager) Close() {
 	}
 }
 
+// connect returns the connection. It waits for a bus that hangs until ctx ends.
 func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.conn != nil && m.conn.Connected() {
+		defer m.mu.Unlock()
 		return m.conn, nil
 	}
-	ctx = context.WithoutCancel(ctx) // the connection outlives this call
-	conn, err := m.dial(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("connect to systemd: %w", err)
+	dialing := m.dialing
+	if dialing == nil {
+		dialing = make(chan struct{})
+		m.dialing = dialing
+		go m.dial(context.WithoutCancel(ctx), dialing)
 	}
-	m.conn = conn
-	return conn, nil
+	m.mu.Unlock()
+	select {
+	case <-dialing:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("connect to systemd: %w", ctx.Err())
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn == nil {
+		return nil, fmt.Errorf("connect to systemd: %w", cmp.Or(m.failure, net.ErrClosed))
+	}
+	return m.conn, nil
 }
 
-func (m *Manager) dial(ctx context.Context) (*dbus.Conn, error) {
+// dial connects. The connection outlives the call that needs it first.
+func (m *Manager) dial(ctx context.Context, done chan struct{}) {
+	conn, err := m.open(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.conn, m.failure, m.dialing = conn, err, nil
+	close(done)
+}
+
+func (m *Manager) open(ctx context.Context) (*dbus.Conn, error) {
 	if m.Socket == "" {
 		return dbus.NewWithContext(ctx)
 	}

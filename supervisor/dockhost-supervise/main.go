@@ -43,7 +43,7 @@ func run(args []string) int {
 	}
 	// Before anything else: until then these signals end the process.
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, supervisor.Signals(nil)...)
+	signal.Notify(signals, supervisor.Signals(systemd.InputTerminal() != nil)...)
 	// The program nearly always waits. A second processor would take memory and wake
 	// up threads that look for work.
 	runtime.GOMAXPROCS(1)
@@ -70,7 +70,6 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 	if err != nil {
 		return supervisor.ExitNotRun, err
 	}
-	signal.Notify(signals, supervisor.Signals(declared)...)
 	units := &systemd.Manager{}
 	defer units.Close()
 	notify := &systemd.Paced{}
@@ -94,6 +93,8 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 		Units:       units,
 		OwnUnits:    ownUnits,
 		Program:     program(),
+		Stdin:       systemd.InputStream(),
+		Terminal:    systemd.InputTerminal(),
 		Stdout:      stdout,
 		Stderr:      stderr,
 		InJournal:   systemd.InJournal(),

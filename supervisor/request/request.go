@@ -54,6 +54,9 @@ type Host struct {
 	// Watchdog is the unit's WatchdogSec=, which the container then has to meet; 0
 	// for none.
 	Watchdog time.Duration
+	// Stdin says that the supervisor relays its standard input, and closes the
+	// container's at the end.
+	Stdin bool
 	// FilesDir has the secrets and configs of the container; "" for none.
 	FilesDir string
 	// AnonymousVolumes are the container's [spec.Container.AnonymousVolumes].
@@ -78,6 +81,7 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	}
 	config.Labels[LabelConfigHash] = h.ConfigHash
 	config.Labels[LabelSupervisor] = h.Supervisor
+	config.AttachStdin, config.StdinOnce = h.Stdin, h.Stdin
 	host.Runtime = c.Runtime
 	if h.Unit != "" {
 		config.Labels[LabelUnit] = h.Unit
