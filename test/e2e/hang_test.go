@@ -33,7 +33,7 @@ func TestStopWhileDockerHangs(t *testing.T) {
 	h.ready("app")
 	h.run("systemctl stop dockhost.socket dockhost.service")
 	for _, hanging := range []string{"", "dockerd", "containerd", "containerd-shim"} {
-		h.subtest(hanging, func(h *host) {
+		h.subtest("hanging: "+hanging, func(h *host) {
 			h.run("rm -f /run/told/app; systemctl start dockhost@app")
 			continued := func() {}
 			if hanging != "" {
