@@ -63,6 +63,7 @@ func (f facts) judgeStatus() []string {
 			exit = 3 // the registry did not answer at the last start, and the status says so
 		}
 		if !c.Ready || c.Pending != nil || c.Finished {
+			exit = 3
 			wrong = append(wrong, fmt.Sprintf("status: container %s is not ready or waits: %s%s", c.Name, c.StatusText, trouble(c)))
 		}
 		if !named(c.Name) {

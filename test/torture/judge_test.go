@@ -37,6 +37,7 @@ func TestJudge(t *testing.T) {
 		{"a mount", "== volumes", "/var/lib/docker/overlay2/f00/merged\n== volumes", "overlay2/f00/merged is left over"},
 		{"a volume", "== wanted", "f00\n== wanted", "volumes"},
 		{"a false exit status", "exit 0", "exit 3", "status exits 3, want 0"},
+		{"a status that hides a problem", `"ready":true`, `"ready":false`, "status exits 0, want 3"},
 		{"a container that is not ready", `"ready":true`, `"ready":false`, "is not ready"},
 		{"an Engine that does not answer", "== cgroups", `{"error": "docker ps does not answer"}` + "\n== cgroups", "does not answer"},
 	}
