@@ -13,7 +13,7 @@ const (
 	// scriptLimit bounds a script that applies a fault, which may hang together with what hangs on the host.
 	scriptLimit = 60 * time.Second
 	// duringLimit is the time in which a fault must show in the status.
-	duringLimit = 30 * time.Second
+	duringLimit = 60 * time.Second
 	// patience is how long a fault may hold up the commands of another one.
 	patience  = 5 * time.Second
 	pollEvery = 250 * time.Millisecond
