@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,13 +29,13 @@ its own.`,
 		// docker/cli parses the command line.
 		DisableFlagParsing: true,
 	}
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := dockerrun.Parse(args, runOptions())
 		if errors.Is(err, dockerrun.ErrHelp) {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s", dockerrun.Help())
 			return nil
 		}
-		return runContainer(c, err)
+		return runContainer(cmd.Context(), c, err)
 	}
 	return cmd
 }
@@ -42,13 +43,13 @@ its own.`,
 // systemdDocker is the program systemd-docker. It takes the command line of
 // systemd-docker's last version: its own options, the word run, and the
 // arguments of docker run.
-func systemdDocker(args []string) error {
+func systemdDocker(ctx context.Context, args []string) error {
 	c, err := dockerrun.SystemdDocker(args, runOptions())
 	if errors.Is(err, dockerrun.ErrHelp) {
 		fmt.Print(dockerrun.SystemdDockerHelp())
 		return nil
 	}
-	return runContainer(c, err)
+	return runContainer(ctx, c, err)
 }
 
 // asSystemdDocker reports whether a command line is one of systemd-docker: it
@@ -91,10 +92,17 @@ func account(passwd string, uid int) dockerrun.Account {
 }
 
 // runContainer turns this process into the container's supervisor. It returns
-// only on failure.
-func runContainer(c *spec.Container, err error) error {
+// only on failure, or if ctx has ended: the supervisor would not know of a stop that was
+// requested before.
+func runContainer(ctx context.Context, c *spec.Container, err error) error {
 	if err == nil {
 		err = checkDetach(c)
+	}
+	if err == nil && ctx.Err() != nil {
+		return nil
+	}
+	if name := engine.CurrentContext(os.Getenv); err == nil && name != "" && os.Getenv("DOCKER_HOST") == "" && os.Getenv("DOCKER_CONTEXT") == "" {
+		fmt.Fprintf(os.Stderr, "dockhost: docker context use has chosen the context %q, which dockhost does not follow (set DOCKER_CONTEXT=%s for it)\n", name, name)
 	}
 	if err == nil {
 		err = become(c)

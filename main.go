@@ -38,7 +38,7 @@ func run(args []string) int {
 	case program == "dockhostctl":
 		return ctl.Execute(ctx, args, ctlHost())
 	case program == "systemd-docker", asSystemdDocker(args):
-		return report(systemdDocker(args))
+		return report(systemdDocker(ctx, args))
 	}
 	dockhost := dockhostCommand()
 	dockhost.SetArgs(args)

@@ -32,6 +32,7 @@ type notifier interface {
 type dockerEngine interface {
 	imageSource
 	volumeStore
+	containerStore
 }
 
 // imageSource is what the agent needs from Docker to replace a container.
@@ -102,7 +103,8 @@ type Agent struct {
 	units    *containerUnits
 	deployer *deployer
 	rollouts *rollouts
-	networks *networkSweeper
+	sweeper  *sweeper
+	verifier *verifier
 	house    *house
 	cures    *cures
 	volumes  volumes
@@ -130,8 +132,8 @@ func New(o Options) *Agent {
 	a.house = newHouse(o, dir, a)
 	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
-	a.networks = newNetworkSweeper(o, dir, a)
-	a.deployer.changed = a.networks.wakeUp
+	a.sweeper, a.verifier = newSweeper(o, dir, a), newVerifier(a)
+	a.deployer.changed = a.sweeper.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
 	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: puller, deployer: a.deployer, store: a.store}
@@ -155,8 +157,10 @@ func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 	group.Go(func() error { a.fetcher.run(ctx); return nil })
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
 	group.Go(func() error { a.house.run(ctx); return nil })
-	group.Go(func() error { a.networks.run(ctx); return nil })
+	group.Go(func() error { a.sweeper.run(ctx); return nil })
 	group.Go(func() error { a.cures.run(ctx); return nil })
+	group.Go(func() error { a.verifier.run(ctx); return nil })
+	group.Go(func() error { a.watchStates(ctx); return nil })
 	return group.Wait()
 }
 
@@ -192,6 +196,23 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 		case c := <-a.server.changes:
 			c.done <- a.change(ctx, c)
 			a.reporter.update()
+		}
+	}
+}
+
+// watchStates looks for leftovers, for images that are in use now, and for containers
+// that do not run what is assigned, whenever a supervisor has written its state.
+func (a *Agent) watchStates(ctx context.Context) {
+	states := watchDirs(ctx, a.Log, nil, a.house.dir.StateDir())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-states:
+			a.house.look()
+			a.sweeper.wakeUp()
+			a.verifier.wakeUp()
+			a.cures.look()
 		}
 	}
 }

@@ -21,19 +21,15 @@ type house struct {
 	store   *store
 	fetcher *fetcher
 	systemd unitManager
-	// changed is called when states of containers have changed, looked when the keeper
-	// has looked at the disk.
-	changed, looked func()
-	log             *zap.Logger
+	log     *zap.Logger
 }
 
 func newHouse(o Options, dir rundir.Dir, a *Agent) *house {
 	h := &house{dir: dir, config: a.config, store: a.store, fetcher: a.fetcher, systemd: o.Units, log: o.Log}
-	h.changed, h.looked = func() { a.cures.look() }, func() { a.cures.lookAgain() }
 	if o.Store != nil {
 		h.keeper = housekeeping.New(housekeeping.Options{
 			Root: o.Root, Dir: dir, Docker: o.Store, Policy: h.policy, Assigned: h.assigned, Wanted: h.mayAskDocker,
-			Changed: a.reporter.update, Looked: h.looked, Log: o.Log,
+			Changed: a.reporter.update, Looked: func() { a.cures.lookAgain() }, Log: o.Log,
 		})
 	}
 	return h
@@ -44,19 +40,14 @@ func (h *house) run(ctx context.Context) {
 	if h.keeper == nil {
 		return
 	}
-	states := watchDirs(ctx, h.log, nil, h.dir.StateDir())
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-states:
-				h.keeper.Look()
-				h.changed()
-			}
-		}
-	}()
 	h.keeper.Run(ctx)
+}
+
+// look has housekeeping look at the disk.
+func (h *house) look() {
+	if h.keeper != nil {
+		h.keeper.Look()
+	}
 }
 
 // policy is the default, changed by dockhost.yaml and then by the user data. While

@@ -8,12 +8,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
-	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
 
-// sweepTimeout bounds a sweep of networks, during which no change is made.
+// sweepTimeout bounds the removal of a network, during which no change is made.
 const sweepTimeout = 30 * time.Second
 
 // networkStore is what the agent needs from Docker to find and remove networks.
@@ -30,65 +29,25 @@ type networkSweeper struct {
 	store    *store
 	deployer *deployer
 	dir      rundir.Dir
-	// mayAsk reports whether Docker may be asked.
-	mayAsk func(ctx context.Context) bool
-	wake   chan struct{}
-	log    *zap.Logger
-}
-
-func newNetworkSweeper(o Options, dir rundir.Dir, a *Agent) *networkSweeper {
-	return &networkSweeper{
-		engine: o.Engine, store: a.store, deployer: a.deployer, dir: dir, mayAsk: a.house.mayAskDocker,
-		wake: make(chan struct{}, 1), log: o.Log,
-	}
-}
-
-// wakeUp requests a sweep.
-func (s *networkSweeper) wakeUp() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run sweeps on request until ctx ends. While Docker does not answer, it tries again.
-func (s *networkSweeper) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.wake:
-		}
-		tries := backoff.Backoff{Next: time.Second, Cap: 5 * time.Minute}
-		for !s.mayAsk(ctx) || errors.Is(s.sweep(ctx), engine.ErrUnreachable) {
-			if tries.Wait(ctx) != nil {
-				return
-			}
-		}
-	}
+	log      *zap.Logger
 }
 
 // sweep removes the networks that dockhost made, that nothing assigned needs, and
 // that have no container.
 func (s *networkSweeper) sweep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-	defer cancel()
-	return s.deployer.undisturbed(func() error {
-		needed, known := s.needed()
-		if !known {
-			return nil
+	networks, err := s.engine.NetworksByLabel(ctx, spec.LabelMade)
+	if err != nil {
+		return err
+	}
+	for _, n := range networks {
+		if needed, known := s.needed(); !known || needed[n.Name] {
+			continue
 		}
-		networks, err := s.engine.NetworksByLabel(ctx, spec.LabelMade)
-		if err != nil {
-			return err
-		}
-		for _, n := range networks {
-			if !needed[n.Name] {
-				s.remove(ctx, n.Name)
-			}
-		}
-		return nil
-	})
+		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+		err = errors.Join(err, s.deployer.undisturbed(func() error { return s.remove(ctx, n.Name) }))
+		cancel()
+	}
+	return err
 }
 
 // needed returns the networks of all containers that are declared or in force, and
@@ -113,18 +72,24 @@ func (s *networkSweeper) needed() (map[string]bool, bool) {
 	return needed, true
 }
 
-func (s *networkSweeper) remove(ctx context.Context, name string) {
+// remove removes a network unless it has a container, or is needed again.
+func (s *networkSweeper) remove(ctx context.Context, name string) error {
+	if needed, known := s.needed(); !known || needed[name] {
+		return nil
+	}
 	unlock, err := s.dir.LockNetworks(ctx)
 	if err != nil {
-		s.log.Warn("network not removed", zap.String("network", name), zap.Error(err))
-		return
+		return err
 	}
 	defer unlock()
 	err = s.engine.RemoveUnusedNetwork(ctx, name)
 	switch {
 	case err == nil:
 		s.log.Info("network removed that nothing assigned needs", zap.String("network", name))
-	case !errors.Is(err, engine.ErrConflict):
+	case errors.Is(err, engine.ErrConflict):
+		return nil
+	default:
 		s.log.Warn("network not removed", zap.String("network", name), zap.Error(err))
 	}
+	return err
 }

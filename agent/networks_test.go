@@ -18,11 +18,11 @@ func TestSweepNetworks(t *testing.T) {
 	h.engine.networks = map[string]map[string]string{"blog_default": made, spec.DefaultNetwork: made, "proxy": {}}
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
 	a := h.agent()
-	if err := a.networks.sweep(t.Context()); err != nil || len(h.engine.networks) != 3 {
+	if err := a.sweeper.networks.sweep(t.Context()); err != nil || len(h.engine.networks) != 3 {
 		t.Errorf("sweep() before it is known what is assigned = %v, leaves %v", err, h.engine.networks)
 	}
 	a.takeOver(t.Context()).wait()
-	if err := a.networks.sweep(t.Context()); err != nil {
+	if err := a.sweeper.networks.sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{spec.DefaultNetwork, "proxy"}

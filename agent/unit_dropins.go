@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/dockhost/dockhost/agent/dropin"
 	"github.com/dockhost/dockhost/internal/atomicfile"
@@ -54,6 +55,19 @@ func (f dropIns) remove(name string) error {
 	}
 	_ = os.Remove(filepath.Dir(path))
 	return nil
+}
+
+// names returns the names of the containers that have a drop-in.
+func (f dropIns) names() []string {
+	paths, _ := filepath.Glob(f.path("*"))
+	var names []string
+	for _, path := range paths {
+		unit := strings.TrimSuffix(filepath.Base(filepath.Dir(path)), ".d")
+		if name, ours := spec.ContainerName(unit); ours {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (f dropIns) path(name string) string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,11 +105,14 @@ func (u *containerUnits) reload(ctx context.Context, must bool, units []string) 
 // that the declaration on the disk was another one before.
 func (u *containerUnits) run(ctx context.Context, c hashed, rewritten bool) error {
 	name := spec.UnitName(c.Name)
-	unit, err := u.systemd.Unit(ctx, name)
+	unit, err := u.unit(ctx, c)
 	if err != nil {
 		return err
 	}
 	state, stateErr := u.dir.State(c.Name)
+	if stateErr == nil && rewritten && precedes(state, unit) {
+		stateErr = fs.ErrNotExist // the supervisor that starts has not written one
+	}
 	current := stateErr == nil && state.ConfigHash == c.hash
 	log := u.log.With(zap.String("container", c.Name), zap.String("image", c.Image))
 	if !unit.Active() {
@@ -125,6 +129,11 @@ func (u *containerUnits) run(ctx context.Context, c hashed, rewritten bool) erro
 	}
 	log.Info("restarting container")
 	return u.systemd.Restart(ctx, name)
+}
+
+// unit returns the unit of a container.
+func (u *containerUnits) unit(ctx context.Context, c hashed) (systemd.Unit, error) {
+	return u.systemd.Unit(ctx, spec.UnitName(c.Name))
 }
 
 // stopUnassigned stops all units of containers that are not assigned, at the same

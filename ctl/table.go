@@ -115,6 +115,9 @@ func printNotes(b *strings.Builder, container api.Container, c colors, now time.
 	if !container.Ready && container.StatusText != "" {
 		fmt.Fprintf(b, "\n%s: %s\n", container.Name, container.StatusText)
 	}
+	if container.Outdated {
+		fmt.Fprintf(b, "\n%s: runs %san older revision%s than the assigned one, until the agent has restarted it\n", container.Name, c.bad, c.off)
+	}
 	if container.GPU != "" {
 		fmt.Fprintf(b, "\n%s: %slost a GPU%s: %s (to restart it: systemctl restart %s)\n", container.Name, c.bad, c.off, container.GPU, container.Unit)
 	}

@@ -53,8 +53,10 @@ type Container struct {
 	// NetworkMode is "bridge", "none", "host", "container:ID" or the name of a
 	// network. Addresses are the container's addresses in its networks.
 	NetworkMode string
-	Addresses   []netip.Addr
-	StartedAt   time.Time
+	// CgroupParent is the parent cgroup that it was created with.
+	CgroupParent string
+	Addresses    []netip.Addr
+	StartedAt    time.Time
 	// Error says why the Engine could not start it. ExitCode is then 127 if the
 	// command does not exist, 126 if it cannot be executed, and otherwise 128.
 	Error string
@@ -111,12 +113,13 @@ func (c *Client) explainCreate(ctx context.Context, req CreateRequest, err error
 	return err
 }
 
-// Start starts a created container.
+// Start starts a created container. The error is an [AllocatedError] if Docker has
+// given a port that it publishes to another container.
 func (c *Client) Start(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := c.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		return fmt.Errorf("start container: %w", translate(err))
+		return fmt.Errorf("start container: %w", allocated(translate(err)))
 	}
 	return nil
 }
@@ -213,6 +216,7 @@ func containerFrom(response container.InspectResponse) Container {
 	}
 	if response.HostConfig != nil {
 		out.Memory, out.NetworkMode = response.HostConfig.Memory, string(response.HostConfig.NetworkMode)
+		out.CgroupParent = response.HostConfig.CgroupParent
 	}
 	out.Addresses, out.Volumes = addresses(response.NetworkSettings), anonymousVolumes(response.Mounts)
 	for _, m := range response.Mounts {

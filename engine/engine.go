@@ -28,9 +28,9 @@ type Client struct {
 // New returns a client and does not connect. The first call negotiates the API
 // version, so that the client works with Docker 20.10 to 29.
 func New(o Options) (*Client, error) {
-	opts := []client.Opt{client.WithAPIVersionNegotiation()}
-	if o.Host != "" {
-		opts = append(opts, client.WithHost(o.Host))
+	opts, err := o.client()
+	if err != nil {
+		return nil, err
 	}
 	api, err := client.NewClientWithOpts(opts...)
 	if err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -16,6 +17,9 @@ import (
 var (
 	// ErrUnreachable means that no Engine answers.
 	ErrUnreachable = errors.New("docker is unreachable")
+	// ErrDenied means that this user may not connect to the Engine. Such an error is
+	// [ErrUnreachable], too.
+	ErrDenied = errors.New("permission denied")
 	// ErrNotFound means that the container, image or tag does not exist.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict means that the name is taken, or that the state of the object does
@@ -51,6 +55,10 @@ func translate(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case isFirewall(err):
+		return fmt.Errorf("%s: %w", firewallCure, err)
+	case errors.Is(err, fs.ErrPermission):
+		return classified{classified{err, ErrUnreachable}, ErrDenied}
 	case client.IsErrConnectionFailed(err), errors.As(err, &op) && op.Op == "dial":
 		// The client does not mark a failed dial of a hijacked connection.
 		return classified{err, ErrUnreachable}

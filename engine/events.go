@@ -28,7 +28,9 @@ func (c *Client) Events(ctx context.Context, id string, actions ...string) <-cha
 	for _, action := range actions {
 		args.Add("event", action)
 	}
+	ctx, opened := opening(ctx)
 	messages, errs := c.api.Events(ctx, events.ListOptions{Filters: args})
+	opened()
 	out := make(chan Event)
 	go func() {
 		defer close(out)

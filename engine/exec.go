@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 )
@@ -39,9 +40,11 @@ func (c *Client) exec(ctx context.Context, id string, options container.ExecOpti
 	if err != nil {
 		return 0, fmt.Errorf("run a command in the container: %w", translate(err))
 	}
-	response, err := c.api.ContainerExecAttach(ctx, exec.ID, container.ExecAttachOptions{})
+	response, err := hijack(ctx, func() (types.HijackedResponse, error) {
+		return c.api.ContainerExecAttach(ctx, exec.ID, container.ExecAttachOptions{})
+	})
 	if err != nil {
-		return 0, fmt.Errorf("run a command in the container: %w", translate(err))
+		return 0, fmt.Errorf("run a command in the container: %w", err)
 	}
 	defer response.Close()
 	defer context.AfterFunc(ctx, response.Close)()

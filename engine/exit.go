@@ -24,14 +24,18 @@ func (c *Client) Wait(ctx context.Context, id string) <-chan Exit {
 }
 
 // WaitEnded is Wait for a container that was started before. If it has ended already,
-// the channel receives the exit at once.
+// the channel receives the exit at once. It does not wait for the Engine.
 func (c *Client) WaitEnded(ctx context.Context, id string) <-chan Exit {
-	return c.wait(ctx, id, container.WaitConditionNotRunning)
+	exit := make(chan Exit, 1)
+	go func() { exit <- <-c.wait(ctx, id, container.WaitConditionNotRunning) }()
+	return exit
 }
 
 func (c *Client) wait(ctx context.Context, id string, condition container.WaitCondition) <-chan Exit {
 	exit := make(chan Exit, 1)
+	ctx, opened := opening(ctx)
 	results, errs := c.api.ContainerWait(ctx, id, condition)
+	opened()
 	go func() {
 		select {
 		case result := <-results:

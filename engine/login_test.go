@@ -87,7 +87,7 @@ func TestFromEnvironment(t *testing.T) {
 		"DOCKER_HOST": "unix:///x.sock", "HOME": "/home/app", "CREDENTIALS_DIRECTORY": "/run/credentials/app.service",
 	}
 	getenv := func(name string) string { return env[name] }
-	want := Options{Host: "unix:///x.sock", Logins: []LoginFile{
+	want := Options{Host: "unix:///x.sock", Access: Access{ConfigDir: "/home/app/.docker"}, Logins: []LoginFile{
 		{Path: "/run/dockhost/logins/config.json"},
 		{Path: "/run/credentials/app.service/docker-config"},
 		{Path: "/home/app/.docker/config.json"},
@@ -97,7 +97,7 @@ func TestFromEnvironment(t *testing.T) {
 		t.Errorf("FromEnvironment() (-want +got):\n%s", diff)
 	}
 	env = map[string]string{"DOCKER_CONFIG": "/etc/app/docker", "HOME": "/home/app"}
-	want = Options{Logins: []LoginFile{{Path: "/etc/app/docker/config.json"}, {Path: "/home/app/.dockercfg", Old: true}}, Credentials: credentialStores()}
+	want = Options{Access: Access{ConfigDir: "/etc/app/docker"}, Logins: []LoginFile{{Path: "/etc/app/docker/config.json"}, {Path: "/home/app/.dockercfg", Old: true}}, Credentials: credentialStores()}
 	if diff := cmp.Diff(want, FromEnvironment(getenv)); diff != "" {
 		t.Errorf("FromEnvironment() with DOCKER_CONFIG (-want +got):\n%s", diff)
 	}

@@ -9,7 +9,8 @@ import (
 type Options struct {
 	// Host is the Engine's address in the form of DOCKER_HOST. "" is Docker's
 	// default, unix:///var/run/docker.sock.
-	Host string
+	Host   string
+	Access Access
 	// Logins are searched in this order for a registry's login.
 	Logins []LoginFile
 	// Credentials are directories with systemd credentials, searched in this order.
@@ -17,12 +18,12 @@ type Options struct {
 }
 
 // FromEnvironment returns the options that the docker command would take from the
-// environment: DOCKER_HOST, and the logins in the [ConfigDir] and in an old
+// environment: DOCKER_HOST, [Access], and the logins in the [ConfigDir] and in an old
 // .dockercfg. Two sources precede these logins: the directories in first, each with
 // a config.json, and then a config.json that systemd passes as a credential
 // (LoadCredential=docker-config:FILE).
 func FromEnvironment(getenv func(string) string, first ...string) Options {
-	o := Options{Host: getenv("DOCKER_HOST")}
+	o := Options{Host: getenv("DOCKER_HOST"), Access: accessFrom(getenv)}
 	for _, dir := range first {
 		o.Logins = append(o.Logins, ConfigFile(dir))
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/dockhost/dockhost/engine/resume"
@@ -20,16 +21,33 @@ type Output = resume.Output
 // Relay copies one container's output to an [Output].
 type Relay = resume.Relay
 
+// noDetachKeys replaces Docker's keys to detach a terminal, with which the output
+// would end. Nobody types these.
+const noDetachKeys = "ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@,ctrl-_"
+
 // Attach relays a container's output until it ends. Attached before the start,
-// it misses nothing. The caller closes the relay.
-func (c *Client) Attach(ctx context.Context, id string, out Output) (*Relay, error) {
+// it misses nothing. The caller closes the relay. in is relayed to the container's
+// standard input until it ends; nil is for none.
+func (c *Client) Attach(ctx context.Context, id string, in io.Reader, out Output) (*Relay, error) {
 	stdout, stderr := out.Wanted()
-	if !stdout && !stderr {
+	if !stdout && !stderr && in == nil {
 		return resume.Start(out, nil), nil
 	}
-	response, err := c.api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: stdout, Stderr: stderr})
+	options := container.AttachOptions{Stream: true, Stdin: in != nil, Stdout: stdout, Stderr: stderr}
+	if in != nil && out.TTY {
+		options.DetachKeys = noDetachKeys
+	}
+	response, err := hijack(ctx, func() (types.HijackedResponse, error) { return c.api.ContainerAttach(ctx, id, options) })
 	if err != nil {
-		return nil, fmt.Errorf("attach to container: %w", translate(err))
+		return nil, fmt.Errorf("attach to container: %w", err)
+	}
+	if in != nil {
+		go func() {
+			// A container that does not read blocks this goroutine alone. It ends with
+			// the process.
+			_, _ = io.Copy(response.Conn, in)
+			_ = response.CloseWrite()
+		}()
 	}
 	return resume.Start(out, struct {
 		io.Reader
@@ -77,4 +95,15 @@ func logTime(at time.Time) string {
 		return ""
 	}
 	return at.UTC().Format(time.RFC3339Nano)
+}
+
+// Resize changes the size of a container's terminal.
+func (c *Client) Resize(ctx context.Context, id string, width, height int) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	size := container.ResizeOptions{Width: uint(max(width, 0)), Height: uint(max(height, 0))}
+	if err := c.api.ContainerResize(ctx, id, size); err != nil {
+		return fmt.Errorf("resize the container's terminal: %w", translate(err))
+	}
+	return nil
 }

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/go-connections/nat"
 )
 
@@ -81,4 +84,61 @@ func (p Port) InUse(ctx context.Context) bool {
 		}
 	}
 	return errors.Is(err, syscall.EADDRINUSE)
+}
+
+// AllocatedError says that the Engine has given a port of the host to another
+// container.
+type AllocatedError struct {
+	// Number is the port's number.
+	Number uint16
+
+	error
+}
+
+// Unwrap returns the Engine's error.
+func (e AllocatedError) Unwrap() error { return e.error }
+
+// bindFailed matches the Engine's error (moby: libnetwork/portallocator), which has no
+// kind of its own.
+var bindFailed = regexp.MustCompile(`Bind for \S*:([0-9]+) failed: port is already allocated`)
+
+// allocated returns the error as an [AllocatedError] if it is one.
+func allocated(err error) error {
+	match := bindFailed.FindStringSubmatch(err.Error())
+	if match == nil {
+		return err
+	}
+	number, parseErr := strconv.ParseUint(match[1], 10, 16)
+	if parseErr != nil {
+		return err
+	}
+	return AllocatedError{Number: uint16(number), error: err}
+}
+
+// Publisher returns the name of the container that publishes a port, "" if none does.
+func (c *Client) Publisher(ctx context.Context, p Port) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	running, err := c.api.ContainerList(ctx, container.ListOptions{})
+	if err != nil {
+		return "", fmt.Errorf("list containers: %w", translate(err))
+	}
+	for _, one := range running {
+		for _, published := range one.Ports {
+			if published.PublicPort == p.Number && published.Type == p.Proto && overlap(published.IP, p.IP) && len(one.Names) > 0 {
+				return trimName(one.Names[0]), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// overlap says whether two addresses of the host, one of which may stand for all, are
+// the same.
+func overlap(a, b string) bool {
+	all := func(text string) bool {
+		address, err := netip.ParseAddr(text)
+		return err != nil || address.IsUnspecified()
+	}
+	return all(a) || all(b) || a == b
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/pkg/jsonmessage"
-	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/internal/cure"
@@ -71,49 +70,6 @@ func (c *Client) Pull(ctx context.Context, req PullRequest, progress func(Progre
 		return cure.By(fmt.Errorf("pull %q %s: %w%s", req.Ref, login.who(), err, c.pullCure(ctx, err, size)), c.cures(named)...)
 	}
 	return nil
-}
-
-// cures returns what may cure a failed pull: a login, the network, room on the disk, or
-// the image itself by another way. That a registry works again cannot be observed.
-func (c *Client) cures(ref reference.Named) []cure.Cure {
-	cures := []cure.Cure{{Kind: cure.Network}, {Kind: cure.Disk}, {Kind: cure.Docker, Name: "image"}, {Kind: cure.Docker, Name: "daemon"}}
-	for _, path := range c.loginPaths(reference.Domain(ref)) {
-		cures = append(cures, cure.Cure{Kind: cure.File, Name: path})
-	}
-	return cures
-}
-
-// lowSpace is the free space in bytes below which a full disk is the likely cause of
-// a failed pull.
-const lowSpace = 1 << 30
-
-// pullCure says what to do about a failed pull, judging by the error and the disk. size is
-// the known size of the download. When the error arrives, the Engine has removed what it
-// had unpacked, and the disk may not look full any more.
-func (c *Client) pullCure(ctx context.Context, err error, size int64) string {
-	switch {
-	case errors.Is(err, ErrStalled), errors.Is(err, ErrUnreachable), ctx.Err() != nil:
-		return ""
-	case errors.Is(err, ErrNotFound):
-		return " (check the image's name and tag)"
-	}
-	info, infoErr := c.Info(ctx)
-	var fs unix.Statfs_t
-	if infoErr == nil && unix.Statfs(info.Root, &fs) == nil {
-		if free := fs.Bavail * uint64(fs.Bsize); free < lowSpace || errors.Is(err, ErrNoSpace) { //nolint:gosec // a block size is positive
-			image := ""
-			if size > 0 && errors.Is(err, ErrNoSpace) {
-				image = fmt.Sprintf("the download has %s, and needs about %s while it is unpacked; ",
-					units.HumanSize(float64(size)), units.HumanSize(float64(Progress{Bytes: size}.Need())))
-			}
-			return fmt.Sprintf(" (%s%s has %s left of %s; to see what uses the space and what can be removed, run: dockhostctl gc --dry-run)",
-				image, info.Root, units.HumanSize(float64(free)), units.HumanSize(float64(fs.Blocks*uint64(fs.Bsize)))) //nolint:gosec // as above
-		}
-	}
-	if infoErr != nil || errors.Is(err, ErrNoSpace) {
-		return ""
-	}
-	return " (check that the registry is up and that the login is right)"
 }
 
 func (c *Client) pull(ctx context.Context, req PullRequest, login login, progress func(Progress)) error {

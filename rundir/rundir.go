@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,6 +110,52 @@ func (d Dir) Containers() ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// Names returns every name under which there is a declaration, a state, or secrets.
+func (d Dir) Names() ([]string, error) {
+	names, err := d.Containers()
+	if err != nil {
+		return nil, err
+	}
+	states, err := os.ReadDir(d.StateDir())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list states of containers: %w", err)
+	}
+	secrets, err := os.ReadDir(filepath.Dir(d.FilesDir("x")))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list secrets of containers: %w", err)
+	}
+	for _, entry := range states {
+		if name, found := strings.CutSuffix(entry.Name(), ".json"); found && !strings.HasPrefix(name, ".") {
+			names = append(names, name)
+		}
+	}
+	for _, entry := range secrets {
+		names = append(names, entry.Name())
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// abandoned is the age from which an unfinished file was left by a process that was
+// killed: it takes milliseconds to write one.
+const abandoned = time.Minute
+
+// RemoveUnfinished removes the files that killed processes have not finished.
+func (d Dir) RemoveUnfinished() error {
+	var errs []error
+	for _, dir := range []string{filepath.Dir(d.container("x")), d.StateDir(), d.LoginsDir()} {
+		paths, err := filepath.Glob(filepath.Join(dir, ".*"))
+		errs = append(errs, err)
+		for _, path := range paths {
+			info, err := os.Lstat(path)
+			if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > abandoned {
+				errs = append(errs, remove(path))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // State is the state of a container, written by its supervisor.

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/dockhost/dockhost/supervisor/owner"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
 
@@ -39,10 +40,8 @@ type byApp struct {
 	with surroundings
 	conn *net.UnixConn
 	path string
-	// reading says that the goroutine that reads the socket runs.
-	reading bool
-	// isReady says that the container has said READY=1 since its start.
-	isReady atomic.Bool
+	// senders knows which start of the container a message belongs to.
+	senders senders
 	status  atomic.Pointer[string]
 	// showing says that a call that shows the status is on its way.
 	showing atomic.Bool
@@ -57,39 +56,24 @@ func listenToApp(with surroundings, dir string) (*byApp, error) {
 	fail := func(err error) (*byApp, error) {
 		return nil, fmt.Errorf("create the container's notify socket: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o770); err != nil { //nolint:gosec // group docker may speak to Docker already
+	if err := makeRuntimeDir(dir); err != nil {
 		return fail(err)
 	}
-	removeStaleSockets(dir)
+	owner.SweepSockets(dir)
 	path := filepath.Join(dir, request.SocketPrefix+strconv.Itoa(os.Getpid()))
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		return fail(err)
+	}
+	if err := nameSenders(conn); err != nil {
+		return fail(errors.Join(err, conn.Close(), os.Remove(path)))
 	}
 	// The container's processes may run as any user. On the host the directory
 	// keeps other users out.
 	if err := os.Chmod(path, 0o666); err != nil { //nolint:gosec // see above
 		return fail(errors.Join(err, conn.Close(), os.Remove(path)))
 	}
-	return &byApp{with: with, conn: conn, path: path, reloads: make(chan bool, 8)}, nil
-}
-
-// removeStaleSockets removes the sockets of killed supervisors, to which no
-// process listens.
-func removeStaleSockets(dir string) {
-	paths, err := filepath.Glob(filepath.Join(dir, request.SocketPrefix+"*"))
-	if err != nil {
-		return
-	}
-	for _, path := range paths {
-		conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
-		if errors.Is(err, unix.ECONNREFUSED) {
-			_ = os.Remove(path)
-		}
-		if err == nil {
-			_ = conn.Close()
-		}
-	}
+	return &byApp{with: with, conn: conn, path: path, senders: senders{root: with.root}, reloads: make(chan bool, 8)}, nil
 }
 
 func (a *byApp) socket() string { return a.path }
@@ -113,19 +97,20 @@ func (a *byApp) says() string {
 	return ""
 }
 
-func (a *byApp) watch(ctx context.Context, _ string, _ int) {
-	a.isReady.Store(false)
-	if a.reading {
-		return // after docker restart
+func (a *byApp) watch(ctx context.Context, _ string, first *process) {
+	a.status.Store(nil)
+	run, early, restarted := a.senders.begin(first)
+	if restarted {
+		go a.take(ctx, early, run) // it waits for the caller's goroutine
+		return
 	}
-	a.reading = true
 	context.AfterFunc(ctx, func() { _ = a.conn.Close() })
 	go a.read(ctx)
 }
 
 // read takes the container's messages until the socket is closed.
 func (a *byApp) read(ctx context.Context) {
-	data, control := make([]byte, maxDatagram), make([]byte, unix.CmsgSpace(4*maxFiles))
+	data, control := make([]byte, maxDatagram), make([]byte, unix.CmsgSpace(4*maxFiles)+unix.CmsgSpace(unix.SizeofUcred))
 	second, count := time.Now(), 0
 	for {
 		n, c, flags, _, err := a.conn.ReadMsgUnix(data, control)
@@ -134,9 +119,12 @@ func (a *byApp) read(ctx context.Context) {
 		}
 		// This ends the wait of a sender of BARRIER=1: its earlier messages were
 		// taken.
-		closeFiles(control[:c])
+		sender := closeFiles(control[:c])
 		if flags&unix.MSG_TRUNC == 0 {
-			a.take(ctx, parseMessage(string(data[:n])))
+			m := parseMessage(string(data[:n]))
+			if run := a.senders.receive(m, sender); run != nil {
+				a.take(ctx, m, run)
+			}
 		}
 		if time.Since(second) > time.Second {
 			second, count = time.Now(), 0
@@ -147,13 +135,17 @@ func (a *byApp) read(ctx context.Context) {
 	}
 }
 
-// closeFiles closes the descriptors that came with a datagram.
-func closeFiles(control []byte) {
+// closeFiles closes the descriptors that came with a datagram, and returns the pid of
+// its sender, 0 if it is unknown.
+func closeFiles(control []byte) (sender int) {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {
-		return
+		return 0
 	}
 	for _, message := range messages {
+		if credentials, err := unix.ParseUnixCredentials(&message); err == nil {
+			sender = int(credentials.Pid)
+		}
 		files, err := unix.ParseUnixRights(&message)
 		if err != nil {
 			continue
@@ -162,16 +154,21 @@ func closeFiles(control []byte) {
 			_ = unix.Close(file)
 		}
 	}
+	return sender
 }
 
-// take acts on one message. The first READY=1 waits until the state is written;
-// nothing else blocks the reader of the socket.
-func (a *byApp) take(ctx context.Context, m message) {
+// take acts on one message of a start. The first READY=1 waits until the state is
+// written; nothing else blocks the reader of the socket.
+func (a *byApp) take(ctx context.Context, m message, run *start) {
 	if m.status != nil {
 		a.status.Store(m.status)
 	}
-	if m.ready && a.isReady.CompareAndSwap(false, true) {
-		a.with.ready(ctx) // shows the status, too
+	if m.ready && run.isReady.CompareAndSwap(false, true) {
+		a.with.inbox.do(ctx, func() {
+			if a.senders.isLatest(run) {
+				a.with.readyNow() // shows the status, too
+			}
+		})
 	} else {
 		if m.ready {
 			m.pass = append(m.pass, "READY=1") // the end of a reload

@@ -52,6 +52,8 @@ func (f *follower) answered(ctx context.Context, a answer) *ending {
 	switch {
 	case errors.Is(a.err, engine.ErrNotFound):
 		return new(notRun(fmt.Errorf("container was removed: %w", a.err)))
+	case a.err == nil && a.container.Running && a.container.Pid != c.process.id() && !c.process.alive():
+		return f.restarted(ctx)
 	case a.err == nil && a.container.Running:
 		if f.followAgain(ctx, a.container) {
 			return nil
@@ -101,7 +103,12 @@ func (f *follower) noticeEnd() {
 		return
 	}
 	c.gone, c.memory.atEnd = nil, f.unit.containerMemory()
-	c.overdue = time.After(f.judge.codeTimeout)
+	timeout := f.judge.codeTimeout
+	if f.loop.mode == modeStopping {
+		timeout = min(timeout, f.stopper.codeTimeout())
+		f.loop.setTimer(noLimit)
+	}
+	c.overdue = time.After(timeout)
 	f.report.notify.Status("container has ended; waiting for Docker to say how")
 }
 
@@ -109,6 +116,9 @@ func (f *follower) noticeEnd() {
 // exit code in time. The next start removes what is left of it.
 func (f *follower) codeOverdue() *ending {
 	if f.loop.mode == modeStopping {
+		if f.running.signs.killed {
+			return f.killed()
+		}
 		return &ending{dockerLost: true}
 	}
 	return &ending{code: ExitNotRun, dockerLost: true, err: fmt.Errorf(

@@ -3,9 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"os"
 	"slices"
 
 	"go.uber.org/zap"
@@ -15,6 +13,7 @@ import (
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
+	"github.com/dockhost/dockhost/supervisor/owner"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
@@ -42,6 +41,8 @@ type maker struct {
 	log       *zap.Logger
 	// credentials is the directory of the unit's credentials.
 	credentials string
+	// inJournal says that the journal gets the container's output from this process.
+	inJournal bool
 	// keptVolumes are the anonymous volumes of the container that is replaced, by
 	// path.
 	keptVolumes map[string]string
@@ -52,6 +53,8 @@ type creation struct {
 	image engine.Image
 	// gpus are the GPUs that the container gets.
 	gpus attachment.Attachment
+	// sockets are those of the unit's socket units; nil for none.
+	sockets *placement.Sockets
 	// host is what the request takes from the host; create fills in the rest.
 	host request.Host
 }
@@ -104,7 +107,7 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		return created{}, errors.Join(err, m.removeFiles())
 	}
 	m.report.state.ContainerID, m.report.state.Volumes = made.id, m.volumes(c.host.AnonymousVolumes)
-	if err := errors.Join(m.place(ctx, made.id, c.gpus), writeCIDFile(m.container, made.id)); err != nil {
+	if err := errors.Join(m.place(ctx, made.id, c), writeCIDFile(m.container, made.id)); err != nil {
 		return created{}, errors.Join(err, m.remove(ctx, made.id), m.removeFiles())
 	}
 	return made, nil
@@ -143,10 +146,11 @@ func (m *maker) request(host request.Host) (engine.CreateRequest, error) {
 		return engine.CreateRequest{}, err
 	}
 	host.Unit = m.unit.name
-	host.Supervisor = self(m.unit.cgroups.Root)
+	host.Supervisor = owner.Self(m.unit.cgroups.Root)
 	host.ConfigHash = m.report.state.ConfigHash
 	host.FileEnv = env
 	host.KeptVolumes = m.keptVolumes
+	host.Logging = m.onceInJournal()
 	return request.Make(m.container, host), nil
 }
 
@@ -167,7 +171,7 @@ func (m *maker) fileEnv() ([]string, error) {
 
 // place writes the placement, from which dockhost-runtime learns the
 // container's cgroup.
-func (m *maker) place(ctx context.Context, id string, gpus attachment.Attachment) error {
+func (m *maker) place(ctx context.Context, id string, c creation) error {
 	if !m.unit.exists() {
 		return nil
 	}
@@ -175,20 +179,16 @@ func (m *maker) place(ctx context.Context, id string, gpus attachment.Attachment
 	if err != nil {
 		return err
 	}
-	dir := m.dir.RuntimeDir()
-	// tmpfiles.d creates the directory at boot, with its group.
-	if err := os.MkdirAll(dir, 0o770); err != nil { //nolint:gosec // group docker may speak to Docker already
-		return fmt.Errorf("place the container: %w", err)
-	}
-	return placement.Write(dir, id, placement.Placement{
+	return placement.Write(m.dir.RuntimeDir(), id, placement.Placement{
 		Unit:        m.unit.name,
 		CgroupPath:  m.unit.cgroup + "/" + containerLeaf,
 		Controllers: m.unit.controllers,
 		Runtime:     runtime,
-		Edits:       gpus.Edits,
-		GPUs:        gpus.GPUs,
-		Devices:     gpus.Devices,
+		Edits:       c.gpus.Edits,
+		GPUs:        c.gpus.GPUs,
+		Devices:     c.gpus.Devices,
 		Exclusive:   m.container.GPU != nil && m.container.GPU.Exclusive,
+		Sockets:     c.sockets,
 	})
 }
 
@@ -235,7 +235,7 @@ func (m *maker) discard(ctx context.Context, id string, bounded bool) {
 	}
 	if bounded {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, askTimeout)
+		ctx, cancel = context.WithTimeout(ctx, lostTimeout)
 		defer cancel()
 	}
 	if !keeps(m.container) {

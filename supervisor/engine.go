@@ -19,6 +19,7 @@ type dockerEngine interface {
 	containerRunner
 	containerWatcher
 	outputSource
+	resizer
 	CloseIdle()
 }
 
@@ -36,6 +37,7 @@ type inspector interface {
 // containerRunner acts on a container that was created.
 type containerRunner interface {
 	Start(ctx context.Context, id string) error
+	portHolder
 	stopEngine
 	reloadEngine
 }
@@ -55,14 +57,23 @@ type eventSource interface {
 	Events(ctx context.Context, id string, actions ...string) <-chan engine.Event
 }
 
+// deniedTries is how often awaitEngine tries again after Docker's socket was not
+// permitted. systemd sets the group of docker.socket just after its creation.
+const deniedTries = 4
+
 // awaitEngine returns nil once the Engine answers, and an error when ctx ends
-// before.
+// before, or when this user may not use it.
 func awaitEngine(ctx context.Context, docker pinger, report *reporter) error {
 	tries := backoff.Backoff{Next: 100 * time.Millisecond, Cap: 5 * time.Second}
-	for {
+	for denied := 0; ; {
 		err := docker.Ping(ctx)
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
+		}
+		if errors.Is(err, engine.ErrDenied) {
+			if denied++; denied > deniedTries {
+				return fmt.Errorf("cannot use Docker at %s: permission denied (be root or a member of the group docker; in a unit, write SupplementaryGroups=docker in its [Service] section)", docker.Host())
+			}
 		}
 		pause := tries.Step()
 		report.notify.ExtendTimeout(pause + timeoutMargin)

@@ -14,6 +14,8 @@ const (
 	drainTimeout = 5 * time.Second
 	// askTimeout bounds a request to a Docker that may not answer.
 	askTimeout = 5 * time.Second
+	// lostTimeout bounds what a Docker that did not answer is waited for at the end.
+	lostTimeout = time.Second
 )
 
 // follower follows one container from its start to its end, by the event loop in
@@ -27,6 +29,7 @@ type follower struct {
 	attendants attendants
 	launcher   *launcher
 	relay      *relay
+	terminal   *terminal
 	stopper    *stopper
 	judge      *judge
 	running    *running
@@ -52,7 +55,7 @@ type attendants struct {
 // watch follows a container whose first process was started.
 func (a attendants) watch(ctx context.Context, c *running) {
 	a.gpus.pid.Store(int64(c.process.id()))
-	a.readiness.watch(ctx, c.id, c.process.id())
+	a.readiness.watch(ctx, c.id, c.process)
 }
 
 // setPaused tells the attendants that someone has paused the container, or let
@@ -64,16 +67,16 @@ func (a attendants) setPaused(ctx context.Context, paused bool) {
 
 // run starts a container that was created, and returns when it has ended or was
 // handed over to systemd. The supervisor listens to it before the start, so that
-// it misses nothing.
+// it misses nothing. ctx outlives the request to stop the container.
 func (f *follower) run(ctx context.Context, id string, gpus attachment.Attachment) ending {
-	// What follows the container outlives the request to stop it.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f.running = &running{id: id, memory: memoryUse{atStart: f.unit.memory()}}
 	if err := f.listen(ctx, f.engine.Wait); err != nil {
 		return notRun(err)
 	}
 	defer func() {
+		f.terminal.giveBack()
 		f.running.output.Close()
 		f.running.process.close()
 		f.loop.setTimer(noLimit)
@@ -92,8 +95,12 @@ func (f *follower) run(ctx context.Context, id string, gpus attachment.Attachmen
 	f.unit.advise(ctx, f.container)
 	f.engine.CloseIdle()
 	end := f.follow(ctx)
-	if !end.handedOver {
-		drain(f.running.output.Done())
+	switch {
+	case end.handedOver:
+	case end.dockerLost:
+		drain(ctx, f.running.output.Done(), lostTimeout)
+	default:
+		drain(ctx, f.running.output.Done(), drainTimeout)
 	}
 	return end
 }
@@ -126,6 +133,7 @@ func (f *follower) start(ctx context.Context) *ending {
 	if err := f.launcher.adopt(ctx, c); err != nil {
 		return new(notRun(err))
 	}
+	f.terminal.take(ctx, c.id)
 	f.report.pid = c.process.id()
 	f.inbox.dropSignals()
 	f.report.life.send(eventStarted)
@@ -146,11 +154,11 @@ func (f *follower) handedOver() bool {
 
 // drain waits for the last output, but not for ever: another process of the
 // container may keep the stream open.
-func drain(done <-chan struct{}) {
-	timeout := time.NewTimer(drainTimeout)
-	defer timeout.Stop()
+func drain(ctx context.Context, done <-chan struct{}, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	select {
 	case <-done:
-	case <-timeout.C:
+	case <-ctx.Done():
 	}
 }

@@ -32,7 +32,7 @@ type byHealth struct {
 	watching bool
 }
 
-func (h *byHealth) watch(ctx context.Context, id string, _ int) {
+func (h *byHealth) watch(ctx context.Context, id string, _ *process) {
 	if h.watching {
 		return // after docker restart
 	}

@@ -57,6 +57,16 @@ func (f *follower) postStart(ctx context.Context) (succeeded bool) {
 	return err == nil
 }
 
+// runPreStop runs the hooks if Docker answers.
+func (s *stopper) runPreStop(ctx context.Context, id string) error {
+	ping, cancel := context.WithTimeout(ctx, s.patience())
+	defer cancel()
+	if err := s.engine.Ping(ping); err != nil {
+		return err
+	}
+	return runHooks(ctx, s.engine, id, "pre_stop", s.container.PreStop)
+}
+
 // preStop runs the hooks before the stop, within the grace period, and returns what
 // is left of it. Their failure does not stop the stop.
 func (s *stopper) preStop(ctx context.Context, id string, grace time.Duration) time.Duration {
@@ -69,7 +79,7 @@ func (s *stopper) preStop(ctx context.Context, id string, grace time.Duration) t
 		ctx, cancel = context.WithTimeout(ctx, grace)
 		defer cancel()
 	}
-	if err := runHooks(ctx, s.engine, id, "pre_stop", s.container.PreStop); err != nil && !errors.Is(err, engine.ErrConflict) {
+	if err := s.runPreStop(ctx, id); err != nil && !errors.Is(err, engine.ErrConflict) {
 		s.log.Warn("pre_stop failed, stopping the container", zap.Error(err))
 	}
 	if grace < 0 {

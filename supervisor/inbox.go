@@ -11,7 +11,7 @@ import (
 type inbox struct {
 	// calls are functions to call on that goroutine.
 	calls chan func()
-	// signals are those of [Signals].
+	// signals are those of [Signals] that ask for no stop.
 	signals <-chan os.Signal
 	// stop is closed when systemd asks for a stop.
 	stop <-chan struct{}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/dockhost/dockhost/engine"
-	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
 )
@@ -31,6 +29,7 @@ type launcher struct {
 // launchEngine starts containers.
 type launchEngine interface {
 	inspector
+	portHolder
 	Start(ctx context.Context, id string) error
 }
 
@@ -55,11 +54,11 @@ func (l *launcher) statusOf(ctx context.Context, id string) int {
 // explain adds what the host lacks to the Engine's error: the port that another
 // program uses, or a device.
 func (l *launcher) explain(ctx context.Context, err error) error {
-	for _, port := range engine.HostPorts(l.container.HostConfig.PortBindings) {
-		if port.InUse(ctx) {
-			err = fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
-			return cure.By(err, cure.Cure{Kind: cure.Port, Name: port.String()})
-		}
+	if explained := l.explainPort(ctx, err); explained != nil {
+		return explained
+	}
+	if l.unit.blocksDevices(ctx) {
+		return fmt.Errorf("systemd does not let the container have its devices (remove PrivateDevices=, DevicePolicy=, DeviceAllow= and ProtectClock= from the unit): %w", err)
 	}
 	// Docker's own error names neither what is missing nor what to do.
 	if missing := needs.Check(ctx, l.container); missing != nil && l.container.Run == nil {
@@ -84,7 +83,7 @@ func (l *launcher) verifyPlace(ctx context.Context, c *running) error {
 	if err != nil {
 		return err
 	}
-	c.stopSignal = stopSignal(container.StopSignal)
+	c.stopSignal, c.health = stopSignal(container.StopSignal), container.Health
 	if container.Pid == 0 {
 		return nil
 	}

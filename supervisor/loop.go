@@ -43,12 +43,9 @@ type loop struct {
 	timer *time.Timer
 	// answers gets Docker's answer in modeAway, retries are the pauses between
 	// the questions.
-	answers <-chan answer
-	retries backoff.Backoff
-	// stopped gets the result of docker stop in modeStopping, and grace is the
-	// time that the container then has.
-	stopped <-chan error
-	grace   time.Duration
+	answers  <-chan answer
+	retries  backoff.Backoff
+	stopping stopping
 	// code is the exit code to be judged.
 	code int
 	// cause is why the supervisor stops the container on its own; nil if it does
@@ -58,7 +55,7 @@ type loop struct {
 
 // enter changes the mode. After limit the loop calls [follower.timeUp].
 func (l *loop) enter(m mode, limit time.Duration) {
-	l.mode, l.answers, l.stopped = m, nil, nil
+	l.mode, l.answers, l.stopping.prepared, l.stopping.stopped = m, nil, nil, nil
 	l.setTimer(limit)
 }
 
@@ -171,26 +168,29 @@ func (f *follower) step(ctx context.Context) *ending {
 		return f.timeUp(ctx)
 	case answer := <-f.loop.answers:
 		return f.answered(ctx, answer)
-	case err := <-f.loop.stopped:
+	case grace := <-f.loop.stopping.prepared:
+		f.askDocker(ctx, grace)
+		return nil
+	case err := <-f.loop.stopping.stopped:
 		return f.stopReturned(err)
 	}
 }
 
 // exited acts on the exit that Docker reports, or on the loss of the connection.
 func (f *follower) exited(ctx context.Context, exit engine.Exit) *ending {
-	c, stopping := f.running, f.loop.mode == modeStopping
+	stopping := f.loop.mode == modeStopping
 	switch {
 	case exit.Err != nil && stopping:
 		return f.terminate(exit.Err)
 	case exit.Err != nil:
 		return f.lostDocker(ctx, exit.Err)
 	case stopping:
-		return new(c.stopEnding(exit.Code))
+		return new(f.stopEnding(exit.Code))
 	case f.inbox.stopRequested():
 		// With KillMode=control-group systemd signals the container itself, which
 		// may be quicker.
 		f.report.life.send(eventStopRequested)
-		return new(c.stopEnding(exit.Code))
+		return new(f.stopEnding(exit.Code))
 	}
 	return f.beginJudging(ctx, exit.Code)
 }
@@ -244,7 +244,7 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 		f.report.log.Info("someone has paused or unpaused the container", zap.String("action", event.Action))
 		f.attendants.setPaused(ctx, event.Action == "pause")
 	case "kill":
-		c.signs.signal(syscall.Signal(event.Signal), c.stopSignal)
+		f.noteKill(syscall.Signal(event.Signal))
 	case "die":
 		c.signs.died = true
 	case "stop":
@@ -256,9 +256,13 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 
 // signalled acts on a signal that the supervisor got.
 func (f *follower) signalled(ctx context.Context, sig os.Signal) *ending {
-	if sig == syscall.SIGABRT {
+	if sig == (watchdogExpired{}) {
 		f.attendants.watchdog.expired()
 		return f.stop(ctx)
+	}
+	if sig == syscall.SIGWINCH && f.terminal != nil {
+		f.terminal.resize(ctx, f.running.id)
+		return nil
 	}
 	f.attendants.reloads.signalled(ctx, f.running.id, sig)
 	return nil
@@ -274,10 +278,12 @@ func (f *follower) timeUp(ctx context.Context) *ending {
 	case modeRestarting:
 		return f.restartedOrStopped(ctx)
 	case modeTerminating:
-		f.kill()
+		return f.kill()
 	case modeKilling:
 		return f.killed()
-	case modeFollowing, modeStopping: // have no limit
+	case modeStopping:
+		return f.stopOverdue()
+	case modeFollowing: // has no limit
 	}
 	return nil
 }

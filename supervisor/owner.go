@@ -1,22 +1,17 @@
 package supervisor
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/cure"
+	"github.com/dockhost/dockhost/supervisor/owner"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
-	"github.com/dockhost/dockhost/systemd"
 )
 
 // freeName removes the container that has the name, so that a new one can be
@@ -31,7 +26,7 @@ func (m *maker) freeName(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if holder.Labels[request.LabelSupervisor] == "" && holder.Labels[request.LabelUnit] == "" {
+	if holder.Labels[request.LabelSupervisor] == "" && holder.Labels[request.LabelUnit] == "" || owner.Copied(holder) {
 		err := fmt.Errorf("a container named %q exists that dockhost did not create (give it another name: docker rename %s %s-old, or remove it: docker rm -f %s)", name, name, name, name)
 		return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "container"})
 	}
@@ -52,7 +47,7 @@ func (m *maker) removeNameless(ctx context.Context) error {
 		return err
 	}
 	for _, container := range containers {
-		if supervises(m.unit.cgroups.Root, container.Labels[request.LabelSupervisor]) {
+		if owner.Runs(m.unit.cgroups.Root, container.Labels[request.LabelSupervisor]) {
 			continue // another command of this unit
 		}
 		container, err := m.engine.Inspect(ctx, container.ID) // a list lacks the volumes
@@ -61,6 +56,9 @@ func (m *maker) removeNameless(ctx context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+		if owner.Copied(container) {
+			continue // of an image that an operator made from a container of this unit
 		}
 		if err := m.removeLeftover(ctx, container); err != nil {
 			return err
@@ -87,54 +85,21 @@ func (m *maker) removeLeftover(ctx context.Context, leftover engine.Container) e
 func (m *maker) checkOwner(ctx context.Context, container engine.Container) error {
 	name := m.container.DockerName()
 	supervisor, unit := container.Labels[request.LabelSupervisor], container.Labels[request.LabelUnit]
-	alive := supervises(m.unit.cgroups.Root, supervisor)
+	alive := owner.Runs(m.unit.cgroups.Root, supervisor)
 	switch {
 	case unit == "" && alive:
-		return fmt.Errorf("a container named %q belongs to process %s (end that, or use another name)", name, pidOf(supervisor))
+		return fmt.Errorf("a container named %q belongs to process %s (end that, or use another name)", name, owner.Pid(supervisor))
 	case unit == m.unit.name && alive:
-		return fmt.Errorf("a container named %q belongs to process %s of this unit (use another name)", name, pidOf(supervisor))
+		return fmt.Errorf("a container named %q belongs to process %s of this unit (use another name)", name, owner.Pid(supervisor))
 	case unit == "" || unit == m.unit.name:
 		return nil
 	case alive:
 	case !container.Running:
 		return nil
 	default:
-		owner, err := m.unit.manager.Unit(ctx, unit)
-		if errors.Is(err, systemd.ErrNoUnit) || err == nil && !owner.Active() {
+		if !m.unit.isActive(ctx, unit) {
 			return nil
 		}
 	}
 	return fmt.Errorf("a container named %q belongs to %s (stop that unit, or use another name)", name, unit)
-}
-
-// self identifies this process until the next boot: "PID/START/BOOT", where
-// START is in clock ticks since the boot (proc(5)).
-func self(root string) string { return identify(root, os.Getpid()) }
-
-// supervises says whether the supervisor that the label identifies runs, and is
-// not this process.
-func supervises(root, label string) bool {
-	pid, err := strconv.Atoi(pidOf(label))
-	return err == nil && pid != os.Getpid() && identify(root, pid) == label
-}
-
-func pidOf(label string) string {
-	pid, _, _ := strings.Cut(label, "/")
-	return pid
-}
-
-// identify returns the identity of a process, "" if it does not run.
-func identify(root string, pid int) string {
-	stat, err := os.ReadFile(filepath.Join(root, "/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return ""
-	}
-	// The second field, the name, may contain spaces and parentheses.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const start = 22 - 3
-	boot, err := os.ReadFile(filepath.Join(root, "/proc/sys/kernel/random/boot_id"))
-	if err != nil || len(fields) <= start {
-		return ""
-	}
-	return fmt.Sprintf("%d/%s/%s", pid, fields[start], bytes.TrimSpace(boot))
 }

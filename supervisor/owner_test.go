@@ -33,24 +33,26 @@ func TestNameTaken(t *testing.T) {
 		unit, supervisor string
 		running          bool
 		problem          string
+		copied           bool
 	}{
-		{"leftover", nil, unitName, dead, false, ""},
-		{"leftover that runs", nil, unitName, dead, true, ""},
-		{"leftover whose pid is another's now", nil, unitName, reused, true, ""},
-		{"leftover of an earlier boot", nil, unitName, before, false, ""},
-		{"leftover of an older dockhost", nil, unitName, "", true, ""},
-		{"of another process of the unit", run, unitName, alive, true, `a container named "app" belongs to process 7 of this unit`},
-		{"a stranger", nil, "", "", true, `a container named "app" exists that dockhost did not create (give it another name: docker rename app app-old, or remove it: docker rm -f app)`},
-		{"a stranger that has ended", nil, "", "", false, `a container named "app" exists that dockhost did not create`},
-		{"a stranger, in a unit of its own", run, "", "", true, `a container named "app" exists that dockhost did not create`},
-		{"a stranger that has ended, in a unit of its own", run, "", "", false, `a container named "app" exists that dockhost did not create`},
-		{"another unit's", nil, "web.service", alive, true, `a container named "app" belongs to web.service (stop that unit, or use another name)`},
-		{"another unit's, being made", run, "web.service", alive, false, `a container named "app" belongs to web.service`},
-		{"another unit's, handed over", run, "web.service", dead, true, `a container named "app" belongs to web.service`},
-		{"another unit's, kept", run, "web.service", dead, false, ""},
-		{"of a unit that has ended", run, "old.service", dead, true, ""},
-		{"of a terminal", run, "", alive, true, `a container named "app" belongs to process 7 (end that, or use another name)`},
-		{"of a terminal that is gone", run, "", dead, true, ""},
+		{"leftover", nil, unitName, dead, false, "", false},
+		{"leftover that runs", nil, unitName, dead, true, "", false},
+		{"leftover whose pid is another's now", nil, unitName, reused, true, "", false},
+		{"leftover of an earlier boot", nil, unitName, before, false, "", false},
+		{"leftover of an older dockhost", nil, unitName, "", true, "", false},
+		{"of another process of the unit", run, unitName, alive, true, `a container named "app" belongs to process 7 of this unit`, false},
+		{"a stranger", nil, "", "", true, `a container named "app" exists that dockhost did not create (give it another name: docker rename app app-old, or remove it: docker rm -f app)`, false},
+		{"a stranger that has ended", nil, "", "", false, `a container named "app" exists that dockhost did not create`, false},
+		{"a stranger, in a unit of its own", run, "", "", true, `a container named "app" exists that dockhost did not create`, false},
+		{"a stranger that has ended, in a unit of its own", run, "", "", false, `a container named "app" exists that dockhost did not create`, false},
+		{"another unit's", nil, "web.service", alive, true, `a container named "app" belongs to web.service (stop that unit, or use another name)`, false},
+		{"another unit's, being made", run, "web.service", alive, false, `a container named "app" belongs to web.service`, false},
+		{"another unit's, handed over", run, "web.service", dead, true, `a container named "app" belongs to web.service`, false},
+		{"another unit's, kept", run, "web.service", dead, false, "", false},
+		{"of a unit that has ended", run, "old.service", dead, true, "", false},
+		{"of a terminal", run, "", alive, true, `a container named "app" belongs to process 7 (end that, or use another name)`, false},
+		{"of a terminal that is gone", run, "", dead, true, "", false},
+		{"of an image that an operator made from a container", nil, unitName, dead, false, `a container named "app" exists that dockhost did not create`, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -60,14 +62,18 @@ func TestNameTaken(t *testing.T) {
 			r.command("-exit-after", "10ms")
 			r.write("proc/7/stat", procStat(7, 300))
 			docker := r.engine()
-			config := &container.Config{Image: "app:1", Labels: map[string]string{}}
+			config, host := &container.Config{Image: "app:1", Labels: map[string]string{}}, &container.HostConfig{}
 			if test.unit != "" {
 				config.Labels[request.LabelUnit] = test.unit
+				host.CgroupParent = placement.CgroupParent(test.unit)
+			}
+			if test.copied {
+				host.CgroupParent = ""
 			}
 			if test.supervisor != "" {
 				config.Labels[request.LabelSupervisor] = test.supervisor
 			}
-			old, _, err := docker.Create(t.Context(), engine.CreateRequest{Name: "app", Config: config, HostConfig: &container.HostConfig{}})
+			old, _, err := docker.Create(t.Context(), engine.CreateRequest{Name: "app", Config: config, HostConfig: host})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -31,6 +31,8 @@ type byProbe struct {
 	probe spec.Probe
 	id    string
 	pid   atomic.Int64
+	// forget ends the tries for the process before a docker restart.
+	forget context.CancelFunc
 	// outside says that the container's network namespace cannot be entered.
 	outside atomic.Bool
 	// known are the container's addresses; nil before Docker was asked.
@@ -39,17 +41,17 @@ type byProbe struct {
 	failure string
 }
 
-func (p *byProbe) watch(ctx context.Context, id string, pid int) {
-	restarted := p.pid.Swap(int64(pid)) != 0
-	if !restarted {
-		p.id = id // docker restart keeps it, and a probe may be reading it
-	}
+func (p *byProbe) watch(ctx context.Context, id string, first *process) {
+	p.pid.Store(int64(first.id()))
 	p.known.Store(nil)
-	go func() {
-		if p.untilReady(ctx) && !restarted {
-			p.with.watchdog.feedWhile(ctx, p.try)
-		}
-	}()
+	if p.forget == nil {
+		p.id = id // docker restart keeps it, and a probe may be reading it
+		p.with.watchdog.feedWhile(ctx, p.try)
+	} else {
+		p.forget()
+	}
+	ctx, p.forget = context.WithCancel(ctx)
+	go p.untilReady(ctx)
 }
 
 func (p *byProbe) waitsFor() string {
@@ -59,25 +61,23 @@ func (p *byProbe) waitsFor() string {
 	return p.probe.String() + ": " + p.failure
 }
 
-// untilReady tries, at first often, until the probe succeeds. It returns false
-// when ctx ends before.
-func (p *byProbe) untilReady(ctx context.Context) bool {
+// untilReady tries, at first often, until the probe succeeds, or ctx ends.
+func (p *byProbe) untilReady(ctx context.Context) {
 	tries := backoff.Backoff{Next: 50 * time.Millisecond, Cap: time.Second}
 	for {
 		err := p.try(ctx)
-		if ctx.Err() != nil {
-			return false
-		}
-		if err == nil {
-			p.with.ready(ctx)
-			return true
-		}
 		p.with.inbox.do(ctx, func() {
-			p.failure = err.Error()
-			p.with.report.showUnready()
+			switch {
+			case ctx.Err() != nil: // the answer of a process before a docker restart
+			case err == nil:
+				p.with.readyNow()
+			default:
+				p.failure = err.Error()
+				p.with.report.showUnready()
+			}
 		})
-		if tries.Wait(ctx) != nil {
-			return false
+		if err == nil || tries.Wait(ctx) != nil {
+			return
 		}
 	}
 }

@@ -67,8 +67,9 @@ func (p *process) ended() <-chan struct{} {
 	return p.gone
 }
 
-// alive says whether the process runs. Without a pidfd, another process may have
-// its pid.
+// alive says whether the process runs, as the kernel knows it now: a process may
+// have ended although nobody has received from [process.ended] yet. Without a pidfd,
+// another process may have its pid. A process that was closed counts as ended.
 func (p *process) alive() bool {
 	switch {
 	case p == nil:
@@ -76,12 +77,13 @@ func (p *process) alive() bool {
 	case p.file == nil:
 		return unix.Kill(p.pid, 0) == nil
 	}
-	select {
-	case <-p.gone:
+	conn, err := p.file.SyscallConn()
+	if err != nil {
 		return false
-	default:
-		return true
 	}
+	ended := false
+	err = conn.Control(func(fd uintptr) { ended = readable(fd) })
+	return err == nil && !ended
 }
 
 // id returns the pid, 0 for a nil process.

@@ -15,8 +15,9 @@ type readiness interface {
 	// socket is the path of the socket that the container sends to; "" for none.
 	socket() string
 	// watch observes a container that was just started, until ctx ends. It does
-	// not block. It is called again after docker restart.
-	watch(ctx context.Context, id string, pid int)
+	// not block. It is called again after docker restart. What the former process
+	// did, also what is reported late, then counts no more.
+	watch(ctx context.Context, id string, first *process)
 	// health takes a result of Docker's health check.
 	health(status string)
 	// waitsFor describes what a container that is not ready waits for.
@@ -53,6 +54,8 @@ type surroundings struct {
 	inbox     *inbox
 	watchdog  *watchdog
 	log       *zap.Logger
+	// root is a prefix of the host's paths.
+	root string
 }
 
 // newReadiness returns the readiness for the notify mode. It is created before
@@ -67,8 +70,5 @@ func newReadiness(with surroundings, dir rundir.Dir) (readiness, error) {
 	return &byHealth{with: with}, nil
 }
 
-// ready reports, from any goroutine, that the container is ready.
-func (s surroundings) ready(ctx context.Context) { s.inbox.do(ctx, s.readyNow) }
-
-// readyNow is ready on the goroutine that follows the container.
+// readyNow reports, on the goroutine that follows the container, that it is ready.
 func (s surroundings) readyNow() { s.report.life.send(eventReady) }

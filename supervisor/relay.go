@@ -16,7 +16,7 @@ import (
 // outputSource reads a container's output.
 type outputSource interface {
 	inspector
-	Attach(ctx context.Context, id string, out engine.Output) (*engine.Relay, error)
+	Attach(ctx context.Context, id string, in io.Reader, out engine.Output) (*engine.Relay, error)
 	Follow(ctx context.Context, id string, r *engine.Relay) error
 }
 
@@ -24,6 +24,8 @@ type outputSource interface {
 type relay struct {
 	engine    outputSource
 	container *spec.Container
+	// stdin is relayed to the container; nil for none.
+	stdin io.Reader
 	// stdout and stderr get the container's streams.
 	stdout, stderr io.Writer
 	log            *zap.Logger
@@ -59,7 +61,7 @@ func (r *relay) attach(ctx context.Context, id string) (*output, error) {
 			out.Stderr = nil
 		}
 	}
-	attached, err := r.engine.Attach(ctx, id, out)
+	attached, err := r.engine.Attach(ctx, id, r.stdin, out)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (r *relay) attachAgain(ctx context.Context, id string, o *output, cause err
 		}
 		r.log.Warn(what, zap.Error(cause))
 	}
-	attached, err := r.engine.Attach(ctx, id, o.relay.Output())
+	attached, err := r.engine.Attach(ctx, id, nil, o.relay.Output())
 	if err != nil {
 		r.log.Warn("output is not relayed", zap.Error(err))
 		return

@@ -10,25 +10,12 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/spec"
 )
 
 // reloadTimeout bounds a reload where the unit has no start timeout.
 const reloadTimeout = 5 * time.Minute
-
-// Signals returns the signals that the supervisor handles, besides those that
-// ask for a stop: SIGHUP asks for a reload, SIGABRT comes from systemd's
-// watchdog, and the others would end the process. It adds the signals that are
-// forwarded to the container; c is nil before the container is known.
-func Signals(c *spec.Container) []os.Signal {
-	signals := []os.Signal{syscall.SIGHUP, syscall.SIGABRT, syscall.SIGUSR1, syscall.SIGUSR2}
-	if forwardsSignals(c) {
-		signals = append(signals, syscall.SIGQUIT, syscall.SIGWINCH)
-	}
-	return signals
-}
 
 // forwardsSignals says whether the supervisor forwards signals to the container.
 func forwardsSignals(c *spec.Container) bool {
@@ -60,11 +47,9 @@ type reloader struct {
 
 // signalled handles a signal that does not end the supervisor.
 func (r *reloader) signalled(ctx context.Context, id string, sig os.Signal) {
-	number, _ := sig.(syscall.Signal)
-	name := unix.SignalName(number)
-	forwards := forwardsSignals(r.container)
+	name, forwards := signalName(sig), forwardsSignals(r.container)
 	switch {
-	case number == syscall.SIGHUP && (r.container.Reload != nil || forwards && r.report.life.phase == phaseRunning):
+	case sig == syscall.SIGHUP && (r.container.Reload != nil || forwards && r.report.life.phase == phaseRunning):
 		r.reload(ctx, id)
 	case forwards:
 		go func() {

@@ -25,7 +25,7 @@ func (f fakeReadiness) says() string { return f.text }
 
 func (fakeReadiness) waitsFor() string { return "something" }
 
-func (fakeReadiness) watch(context.Context, string, int) {}
+func (fakeReadiness) watch(context.Context, string, *process) {}
 
 // reporterIn returns a reporter of the rig's container in a phase.
 func (r *rig) reporterIn(p phase, text string) *reporter {

@@ -35,7 +35,7 @@ func (f *follower) restartedOrStopped(ctx context.Context) *ending {
 	}
 	f.report.log.Info("container was stopped by docker stop", zap.Int("exit_code", f.loop.code))
 	f.report.life.send(eventStopRequested)
-	return new(f.running.stopEnding(f.loop.code))
+	return new(f.stopEnding(f.loop.code))
 }
 
 // restarted follows a container that docker restart has started again. It was
@@ -58,5 +58,6 @@ func (f *follower) restarted(ctx context.Context) *ending {
 		f.report.life.send(eventReady)
 	}
 	f.attendants.watch(ctx, f.running)
+	f.attendants.readiness.health(f.running.health) // its event may have come before the restart was known
 	return nil
 }

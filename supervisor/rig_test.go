@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -60,6 +61,7 @@ type hostFiles struct {
 
 // streams go into and out of a supervisor.
 type streams struct {
+	stdin          io.Reader
 	stdout, stderr *written
 	log            *zap.Logger
 	signals        chan os.Signal
@@ -184,7 +186,7 @@ func (r *rig) prepare() *life {
 	r.t.Helper()
 	s := New(Options{
 		Container: r.spec, Dir: r.dir, Engine: r.engine(), Cgroups: systemd.Cgroups{Root: r.root},
-		Notify: r.notify, Watchdog: r.watchdog, Program: r.dockhost, Signals: r.signals, Units: r.units, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
+		Notify: r.notify, Watchdog: r.watchdog, Program: r.dockhost, Signals: r.signals, Units: r.units, OwnUnits: r.units, Stdin: r.stdin, Stdout: r.stdout, Stderr: r.stderr, Log: r.log,
 	})
 	if r.codeTimeout != 0 {
 		s.follower.judge.codeTimeout = r.codeTimeout
@@ -358,8 +360,10 @@ type fakeUnits struct {
 	killMode string
 	// devicePolicy is the unit's DevicePolicy=.
 	devicePolicy string
-	// serviceType is the unit's Type=, and subState its state.
-	serviceType, subState string
+	// pidOff is not 0 where the unit has another main process.
+	pidOff int
+	// serviceType is the unit's Type=, and activeState and subState its state.
+	serviceType, activeState, subState string
 	// dockerLeft is when docker.service began to stop; zero when it never did.
 	dockerLeft time.Time
 }
@@ -373,7 +377,7 @@ func (f fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	case name != unitName:
 		return systemd.Unit{}, systemd.ErrNoUnit
 	}
-	return systemd.Unit{Name: name, Type: f.serviceType, SubState: f.subState, KillMode: f.killMode, DevicePolicy: f.devicePolicy, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
+	return systemd.Unit{Name: name, MainPID: os.Getpid() + f.pidOff, Type: f.serviceType, ActiveState: f.activeState, SubState: f.subState, KillMode: f.killMode, DevicePolicy: f.devicePolicy, TimeoutStart: f.timeoutStart, TimeoutStop: f.timeoutStop}, nil
 }
 
 // written is a stream that can be read while it is written.

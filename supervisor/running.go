@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +18,8 @@ type running struct {
 	// overdue fires when Docker should have reported the end long ago; nil before
 	// the process has ended.
 	overdue <-chan time.Time
+	// health is what Docker said of its health when it was started.
+	health string
 	// stopSignal is the signal that docker stop sends.
 	stopSignal unix.Signal
 	memory     memoryUse
@@ -55,19 +56,6 @@ func (s *signs) maybeStopped() bool { return s.signaled || !s.died }
 // complete says whether no further event can explain the end. After a signal
 // that may have been a stop's, Docker reports the stop after the end.
 func (s *signs) complete() bool { return !s.maybeStopped() || s.died && s.stopped }
-
-// stopEnding is the ending after a stop, by systemd or by docker stop. A
-// container whose stop signal is SIGKILL was not killed for being late.
-func (c *running) stopEnding(code int) ending {
-	if code == exitKilled && c.stopSignal != unix.SIGKILL {
-		return killedEnding()
-	}
-	return ending{}
-}
-
-func killedEnding() ending {
-	return ending{code: exitKilled, err: errors.New("container did not end on its stop signal and was killed")}
-}
 
 // ending is how a container's life under this supervisor ended. Functions of the
 // event loop return nil while it continues.

@@ -5,83 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/engine"
-	"github.com/dockhost/dockhost/spec"
 )
 
-const (
-	// defaultGrace is Docker's own time between the stop signal and SIGKILL.
-	defaultGrace = 10 * time.Second
-	// stopMargin is the part of the unit's stop timeout that is kept for the
-	// removal of the container.
-	stopMargin = 2 * time.Second
-	exitKilled = 128 + 9
-)
-
-// stopEngine stops containers.
-type stopEngine interface {
-	hookEngine
-	Stop(ctx context.Context, id string, grace time.Duration) error
+// stopping is a stop that is under way.
+type stopping struct {
+	// grace is the time that the container has to end; negative without a limit.
+	grace time.Duration
+	// prepared gets what pre_stop left of the grace period, stopped the result of
+	// docker stop.
+	prepared <-chan time.Duration
+	stopped  <-chan error
+	// delivered is when Docker reported that it had sent the stop signal; zero
+	// before.
+	delivered time.Time
 }
 
-// stopper knows how long a container may take to stop.
-type stopper struct {
-	engine    stopEngine
-	container *spec.Container
-	unit      *unit
-	log       *zap.Logger
-	// requested is when the stop was requested; nil before.
-	requested atomic.Pointer[time.Time]
-}
-
-// request notes the time of the request. The time before the container can be
-// stopped counts as part of the unit's stop timeout.
-func (s *stopper) request() {
-	now := time.Now()
-	s.requested.Store(&now)
-}
-
-// begin runs the container's pre_stop and asks Docker to stop it. The channel gets
-// the result.
-func (s *stopper) begin(ctx context.Context, id string, grace time.Duration) <-chan error {
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.engine.Stop(ctx, id, s.preStop(ctx, id, grace)) }()
-	return stopped
-}
-
-// grace returns how long the container may take to end: its own grace period,
-// or the rest of the unit's stop timeout if that is shorter. It is negative
-// where neither limits it.
-func (s *stopper) grace(ctx context.Context) time.Duration {
-	grace := defaultGrace
-	if own := s.container.Config.StopTimeout; own != nil {
-		grace = time.Duration(*own) * time.Second
+// left returns what is left of the grace period. All of it is left before the stop
+// signal.
+func (s *stopping) left() time.Duration {
+	if s.grace < 0 || s.delivered.IsZero() {
+		return s.grace
 	}
-	properties, err := s.unit.read(ctx)
-	if err != nil || properties.TimeoutStop == 0 {
-		return grace
-	}
-	limit := max(properties.TimeoutStop-stopMargin-s.elapsed(), time.Second)
-	if grace >= 0 && grace <= limit {
-		return grace
-	}
-	s.log.Warn("the unit's stop timeout cuts the container's grace period short",
-		zap.Duration("timeout_stop", properties.TimeoutStop), zap.Duration("stop_grace_period", grace))
-	return limit
-}
-
-// elapsed returns the time since the stop was requested.
-func (s *stopper) elapsed() time.Duration {
-	if requested := s.requested.Load(); requested != nil {
-		return time.Since(*requested)
-	}
-	return 0
+	return max(s.grace-time.Since(s.delivered), 0)
 }
 
 // stopRequested begins the stop that systemd asks for.
@@ -95,61 +46,144 @@ func (f *follower) stopRequested(ctx context.Context) *ending {
 // stop begins to stop the container, with its own stop signal, in the time that
 // systemd leaves.
 func (f *follower) stop(ctx context.Context) *ending {
-	c := f.running
-	if f.loop.mode == modeAway {
-		c.exit = f.engine.WaitEnded(ctx, c.id) // the former channel has failed
-	}
+	away := f.loop.mode == modeAway
 	f.report.life.send(eventStopRequested)
 	grace := f.stopper.grace(ctx)
 	if grace >= 0 {
 		f.report.notify.Status(fmt.Sprintf("stopping, the container has %s to end", grace))
 	}
 	f.loop.enter(modeStopping, noLimit)
-	f.loop.grace = grace
-	f.loop.stopped = f.stopper.begin(ctx, c.id, grace)
-	return nil
-}
-
-// stopReturned acts on the result of docker stop. After a success the exit
-// follows.
-func (f *follower) stopReturned(err error) *ending {
-	f.loop.stopped = nil
+	f.loop.stopping = stopping{grace: grace}
+	if f.running.overdue != nil {
+		f.running.overdue = time.After(f.stopper.codeTimeout())
+	}
 	switch {
-	case errors.Is(err, engine.ErrUnreachable):
-		return f.terminate(err)
-	case err != nil:
-		return new(notRun(err))
+	case away:
+		return f.terminate(engine.ErrUnreachable)
+	case len(f.container.PreStop) > 0:
+		f.loop.stopping.prepared = f.stopper.prepare(ctx, f.running.id, grace)
+	default:
+		f.askDocker(ctx, grace)
 	}
 	return nil
 }
 
-// terminate stops a container without Docker, which does not answer: its process
-// gets the stop signal, and the same time to end. The next start removes what is
-// left. Where the process cannot be signalled, systemd kills it after the
-// supervisor's end.
+// askDocker asks Docker to stop the container. Docker reports the stop signal once
+// the container got it.
+func (f *follower) askDocker(ctx context.Context, grace time.Duration) {
+	s := &f.loop.stopping
+	s.prepared, s.stopped, s.delivered = nil, f.stopper.ask(ctx, f.running.id, grace), time.Time{}
+	f.awaitDocker(f.stopper.patience())
+}
+
+// awaitDocker limits the wait for what Docker was asked to do. A process that has ended
+// has a limit of its own.
+func (f *follower) awaitDocker(limit time.Duration) {
+	if f.running.overdue == nil {
+		f.loop.setTimer(limit)
+	}
+}
+
+// noteKill notes that Docker has sent the container a signal. After the stop signal
+// the container has its grace period to end, after SIGKILL a moment.
+func (f *follower) noteKill(sent unix.Signal) {
+	c, s := f.running, &f.loop.stopping
+	c.signs.signal(sent, c.stopSignal)
+	if f.loop.mode != modeStopping || s.prepared != nil {
+		return
+	}
+	switch {
+	case sent == unix.SIGKILL:
+		f.awaitDocker(f.stopper.patience())
+	case sent == c.stopSignal && s.delivered.IsZero() && s.grace >= 0:
+		// docker stop takes whole seconds.
+		f.awaitDocker(s.grace + time.Second + f.stopper.patience())
+	case sent == c.stopSignal && s.delivered.IsZero():
+		f.awaitDocker(noLimit)
+	default:
+		return
+	}
+	if s.delivered.IsZero() {
+		s.delivered = time.Now()
+	}
+}
+
+// stopReturned acts on the result of docker stop. After a success the exit
+// follows, unless Docker was wrong about the container.
+func (f *follower) stopReturned(err error) *ending {
+	f.loop.stopping.stopped = nil
+	if err != nil {
+		return f.terminate(err)
+	}
+	f.awaitDocker(f.stopper.patience())
+	return nil
+}
+
+// stopOverdue acts on a Docker that has not done in time what it was asked for.
+func (f *follower) stopOverdue() *ending {
+	if f.loop.stopping.delivered.IsZero() {
+		return f.terminate(errors.New("docker has not sent the stop signal in time"))
+	}
+	f.report.log.Warn("docker has not ended the container in time, so the supervisor kills it")
+	return f.kill()
+}
+
+// terminate stops a container without Docker, which does not answer or cannot: its
+// process gets the stop signal, unless Docker has sent it, and the same time to end.
+// The next start removes what is left. Where the process cannot be signalled,
+// systemd kills it after the supervisor's end.
 func (f *follower) terminate(cause error) *ending {
-	c := f.running
-	err := c.process.signal(c.stopSignal)
-	if errors.Is(err, os.ErrProcessDone) {
+	c, s := f.running, &f.loop.stopping
+	var err error
+	if s.delivered.IsZero() {
+		err = c.process.signal(c.stopSignal)
+	}
+	if errors.Is(err, os.ErrProcessDone) || err == nil && !c.process.alive() {
 		return &ending{dockerLost: true}
+	}
+	if err != nil && s.stopped != nil {
+		// A unit with User= may not signal the container. Docker may still do so.
+		f.report.log.Warn("docker does not answer, and the supervisor cannot stop the container itself", zap.Error(err))
+		s.delivered = time.Now()
+		f.awaitDocker(f.stopper.within(noLimit))
+		return nil
 	}
 	if err != nil {
 		return &ending{code: ExitNotRun, dockerLost: true, err: fmt.Errorf("stop without Docker: %w: %w", err, cause)}
 	}
 	f.report.log.Warn("docker does not answer, so the supervisor stops the container itself", zap.Error(cause))
-	f.loop.enter(modeTerminating, f.loop.grace)
+	f.loop.enter(modeTerminating, f.stopper.within(s.left()))
 	return nil
 }
 
 // kill kills a container that did not end on its stop signal.
-func (f *follower) kill() {
-	_ = f.running.process.signal(unix.SIGKILL)
-	f.loop.enter(modeKilling, stopMargin)
+func (f *follower) kill() *ending {
+	if err := f.running.process.signal(unix.SIGKILL); errors.Is(err, os.ErrProcessDone) {
+		return &ending{dockerLost: true}
+	}
+	f.loop.enter(modeKilling, killTime)
+	return nil
 }
 
 // killed is the ending of a container that the supervisor killed.
 func (f *follower) killed() *ending {
-	end := killedEnding()
+	end := f.stopEnding(exitKilled)
 	end.dockerLost = true
 	return &end
+}
+
+// stopEnding is the ending after a stop, by systemd or by docker stop. A container
+// whose stop signal is SIGKILL was not killed for being late. A late one is a failure
+// of an assigned container, and of one that systemd did not stop: either starts
+// again. Otherwise the unit has ended as it was asked to.
+func (f *follower) stopEnding(code int) ending {
+	if code != exitKilled || f.running.stopSignal == unix.SIGKILL {
+		return ending{}
+	}
+	err := errors.New("container did not end on its stop signal and was killed")
+	if f.container.Run != nil && f.inbox.stopRequested() {
+		f.report.log.Warn(err.Error())
+		return ending{}
+	}
+	return ending{code: exitKilled, err: err}
 }

@@ -71,7 +71,7 @@ func TestStopKills(t *testing.T) {
 		{"own grace", 1, 0},
 		{"unit's timeout is longer", 1, time.Hour},
 		{"unit's timeout is shorter", 3600, stopMargin + time.Second},
-		{"unit's timeout is short", 3600, time.Second},
+		{"unit's timeout is short", 3600, stopMargin},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestGrace(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := stopper{
 				container: &spec.Container{Config: &container.Config{StopTimeout: &test.own}},
-				unit:      &unit{name: unitName, manager: fakeUnits{timeoutStop: test.unit}}, log: zap.NewNop(),
+				unit:      &unit{name: unitName, own: fakeUnits{timeoutStop: test.unit}}, log: zap.NewNop(),
 			}
 			if got := s.grace(t.Context()); got != test.want {
 				t.Errorf("grace() = %s, want %s", got, test.want)
@@ -165,7 +165,8 @@ func TestStopEnding(t *testing.T) {
 		{unix.SIGKILL, exitKilled, 0},
 	}
 	for _, test := range tests {
-		end := (&running{stopSignal: test.signal}).stopEnding(test.code)
+		f := follower{running: &running{stopSignal: test.signal}, container: &spec.Container{}, inbox: &inbox{}}
+		end := f.stopEnding(test.code)
 		if end.code != test.want || (end.err != nil) != (test.want != 0) {
 			t.Errorf("stopEnding(%d) with stop signal %v = %+v, want %d", test.code, test.signal, end, test.want)
 		}

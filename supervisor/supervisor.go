@@ -35,15 +35,25 @@ type Options struct {
 	Engine    dockerEngine
 	Cgroups   systemd.Cgroups
 	Notify    notifier
-	Units     unitReader
+	// Units is the system's manager, OwnUnits the one of the supervisor's unit: the
+	// same or a user's.
+	Units, OwnUnits unitReader
 	// Watchdog is the unit's WatchdogSec=; 0 where it has none.
 	Watchdog time.Duration
 	// Signals are those of [Signals].
 	Signals <-chan os.Signal
 	// Program is the path of the program dockhost, which handles GPUs.
 	Program string
+	// Stdin is relayed to a container that opens its standard input; nil for none.
+	// Terminal is the same, if it is a terminal.
+	Stdin    io.Reader
+	Terminal *os.File
 	// Stdout and Stderr get the container's output.
 	Stdout, Stderr io.Writer
+	// InJournal says that one of them is the journal.
+	InJournal bool
+	// Sockets are those that systemd passed for the unit's socket units.
+	Sockets systemd.Sockets
 	// Credentials is the directory with the credentials that systemd has decrypted for
 	// the unit; "" if it has none.
 	Credentials string
@@ -56,32 +66,38 @@ type Supervisor struct {
 	engine    dockerEngine
 	report    *reporter
 	unit      *unit
+	sockets   systemd.Sockets
 	gpus      *gpuAttacher
 	images    *images
 	maker     *maker
 	follower  *follower
+	sorter    *sorter
 }
 
 // New returns a supervisor that has done nothing yet.
 func New(o Options) *Supervisor {
-	u := &unit{cgroups: o.Cgroups, manager: o.Units, log: o.Log}
+	u := &unit{cgroups: o.Cgroups, manager: o.Units, own: o.OwnUnits, log: o.Log}
 	report := newReporter(o)
+	others := make(chan os.Signal, cap(o.Signals))
 	return &Supervisor{
 		container: o.Container,
 		engine:    o.Engine,
 		report:    report,
 		unit:      u,
+		sockets:   o.Sockets,
 		gpus:      &gpuAttacher{container: o.Container, unit: u, program: gpuProgram(o.Program), report: report, log: o.Log},
 		images:    &images{engine: o.Engine, container: o.Container, dir: o.Dir, report: report, log: o.Log},
-		maker:     &maker{credentials: o.Credentials, engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
-		follower:  newFollower(o, u, report),
+		maker:     &maker{credentials: o.Credentials, inJournal: o.InJournal, engine: o.Engine, container: o.Container, unit: u, dir: o.Dir, report: report, log: o.Log},
+		follower:  newFollower(o, u, report, others),
+		sorter:    &sorter{unit: u, signals: o.Signals, others: others, log: o.Log},
 	}
 }
 
 // newFollower wires the parts that work while the container runs. The readiness
 // is added before the container is created.
-func newFollower(o Options, u *unit, report *reporter) *follower {
-	in := &inbox{calls: make(chan func()), signals: o.Signals}
+func newFollower(o Options, u *unit, report *reporter, signals <-chan os.Signal) *follower {
+	in := &inbox{calls: make(chan func()), signals: signals}
+	stdin, tty := inputOf(o)
 	return &follower{
 		engine:    o.Engine,
 		container: o.Container,
@@ -89,7 +105,8 @@ func newFollower(o Options, u *unit, report *reporter) *follower {
 		report:    report,
 		inbox:     in,
 		launcher:  &launcher{engine: o.Engine, container: o.Container, unit: u},
-		relay:     &relay{engine: o.Engine, container: o.Container, stdout: o.Stdout, stderr: o.Stderr, log: o.Log},
+		terminal:  tty,
+		relay:     &relay{engine: o.Engine, container: o.Container, stdin: stdin, stdout: o.Stdout, stderr: o.Stderr, log: o.Log},
 		stopper:   &stopper{engine: o.Engine, container: o.Container, unit: u, log: o.Log},
 		judge:     &judge{engine: o.Engine, container: o.Container, unit: u, log: o.Log, codeTimeout: codeTimeout},
 		attendants: attendants{
@@ -102,6 +119,19 @@ func newFollower(o Options, u *unit, report *reporter) *follower {
 	}
 }
 
+// inputOf returns what a container reads: nothing unless it opens its standard input. Like
+// that of docker run -d -i, the one of a command in the background stays open.
+func inputOf(o Options) (io.Reader, *terminal) {
+	config, run := o.Container.Config, o.Container.Run
+	if o.Stdin == nil || !config.OpenStdin || run != nil && run.Background {
+		return nil, nil
+	}
+	if o.Terminal == nil || !config.Tty {
+		return o.Stdin, nil
+	}
+	return o.Stdin, &terminal{engine: o.Engine, file: o.Terminal, log: o.Log}
+}
+
 // Run runs the container until it ends and returns the exit status for the
 // process: the container's own, or 0 after a stop that was asked for. The end of
 // ctx asks for a stop. The error says why the container could not be run, or how
@@ -112,8 +142,15 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 		return ExitNotRun, err
 	}
 	s.report.begin()
-	defer context.AfterFunc(ctx, s.follower.stopper.request)()
-	end := s.run(ctx)
+	ctx, s.sorter.stop = context.WithCancel(ctx)
+	defer s.sorter.stop()
+	outliving, cancel := s.follower.stopper.outlive(ctx)
+	defer cancel()
+	end := s.run(ctx, outliving)
+	if end.code == ExitNotRun && outliving.Err() != nil {
+		s.giveUp(end.err)
+		end = ending{}
+	}
 	switch {
 	case end.err != nil:
 		s.report.failed(end.err)
@@ -124,12 +161,21 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	return end.code, end.err
 }
 
-// run finds the unit, and prepares and runs the container in it.
-func (s *Supervisor) run(ctx context.Context) ending {
+// giveUp reports that Docker did not complete what it was asked for before the stop.
+func (s *Supervisor) giveUp(cause error) {
+	s.report.log.Warn("docker does not answer, so the supervisor ends without it; the next start removes what is left", zap.Error(cause))
+	s.report.life.send(eventStopRequested)
+}
+
+// run finds the unit, and prepares and runs the container in it. A request to the
+// Engine that has an effect is finished before a stop, in outliving, so that nothing is
+// left half done.
+func (s *Supervisor) run(ctx, outliving context.Context) ending {
 	if err := s.unit.enter(s.container); err != nil {
 		return notRun(err)
 	}
-	if err := s.unit.checkType(ctx, s.container); err != nil {
+	go s.sorter.run(outliving)
+	if err := s.checkUnit(ctx); err != nil {
 		return notRun(err)
 	}
 	// First: a missing GPU is reported at once, with or without Docker.
@@ -140,7 +186,7 @@ func (s *Supervisor) run(ctx context.Context) ending {
 		return s.unlessStopped(ctx, err)
 	}
 	s.report.life.send(eventEngineAnswered)
-	s.maker.sweep(context.WithoutCancel(ctx))
+	s.maker.sweep(outliving)
 	s.images.claimImage(ctx)
 	defer s.images.release()
 	image, err := s.images.ensure(ctx)
@@ -156,18 +202,36 @@ func (s *Supervisor) run(ctx context.Context) ending {
 		return notRun(err)
 	}
 	defer ready.close()
-	// From here on a stop stops the container: a request to the Engine is finished
-	// first, so that nothing is left half done.
-	c, err := s.maker.create(context.WithoutCancel(ctx), creation{
-		image: image, gpus: s.gpus.attached,
-		host: request.Host{NotifySocket: ready.socket(), Watchdog: s.follower.attendants.watchdog.interval},
+	sockets, err := keepSockets(outliving, s.sockets, s.report.dir.RuntimeDir())
+	if err != nil {
+		return notRun(err)
+	}
+	defer sockets.close()
+	// From here on a stop stops the container.
+	c, err := s.maker.create(outliving, creation{
+		image: image, gpus: s.gpus.attached, sockets: sockets.place(),
+		host: request.Host{Stdin: s.follower.relay.stdin != nil, NotifySocket: ready.socket(), Watchdog: s.follower.attendants.watchdog.interval},
 	})
 	s.images.release() // the container now protects the image
 	if err != nil {
 		return notRun(err)
 	}
 	s.report.life.send(eventCreated)
-	return s.follow(ctx, c)
+	return s.follow(ctx, outliving, c)
+}
+
+// checkUnit refuses a container that cannot work in the unit.
+func (s *Supervisor) checkUnit(ctx context.Context) error {
+	if err := checkSockets(s.sockets, s.container, s.unit); err != nil {
+		return err
+	}
+	if !s.unit.exists() {
+		return nil
+	}
+	if err := makeRuntimeDir(s.report.dir.RuntimeDir()); err != nil {
+		return err
+	}
+	return s.unit.checkType(ctx, s.container)
 }
 
 // prepareReadiness creates the readiness and hands it to the parts that use it.
@@ -175,6 +239,7 @@ func (s *Supervisor) prepareReadiness() (readiness, error) {
 	f := s.follower
 	ready, err := newReadiness(surroundings{
 		container: s.container, engine: s.engine, report: s.report, inbox: f.inbox, watchdog: f.attendants.watchdog, log: s.report.log,
+		root: s.unit.cgroups.Root,
 	}, s.report.dir)
 	if err != nil {
 		return nil, err
@@ -184,10 +249,10 @@ func (s *Supervisor) prepareReadiness() (readiness, error) {
 }
 
 // follow starts the container, follows it to its end, and removes it.
-func (s *Supervisor) follow(ctx context.Context, c created) (end ending) {
+func (s *Supervisor) follow(ctx, outliving context.Context, c created) (end ending) {
 	defer func() {
 		if !end.handedOver {
-			s.maker.discard(context.WithoutCancel(ctx), c.id, end.dockerLost)
+			s.maker.discard(outliving, c.id, end.dockerLost)
 		}
 	}()
 	if fault := s.report.life.fault; fault != nil {
@@ -195,7 +260,7 @@ func (s *Supervisor) follow(ctx context.Context, c created) (end ending) {
 	}
 	s.follower.inbox.stop = ctx.Done()
 	s.follower.attendants.reloads.env = c.env
-	return s.follower.run(ctx, c.id, s.gpus.attached)
+	return s.follower.run(outliving, c.id, s.gpus.attached)
 }
 
 // unlessStopped turns an error that a stop caused into a clean end.

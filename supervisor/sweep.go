@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/supervisor/owner"
 	"github.com/dockhost/dockhost/supervisor/placement"
 	"github.com/dockhost/dockhost/supervisor/request"
 )
@@ -36,7 +37,7 @@ func (m *maker) sweepOne(ctx context.Context, id string) error {
 		return placement.Remove(m.dir.RuntimeDir(), id)
 	case err != nil:
 		return err
-	case supervises(m.unit.cgroups.Root, container.Labels[request.LabelSupervisor]):
+	case owner.Runs(m.unit.cgroups.Root, container.Labels[request.LabelSupervisor]):
 		return nil // another command of this unit
 	case m.container.Run != nil && container.Running:
 		return nil // it was handed over to systemd

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -32,7 +33,9 @@ type unitReader interface {
 type unit struct {
 	cgroups systemd.Cgroups
 	manager unitReader
-	log     *zap.Logger
+	// own is the manager of this unit: the system's, or a user's.
+	own unitReader
+	log *zap.Logger
 	// name and cgroup are "" where `dockhost run` was called outside a unit.
 	name   string
 	cgroup string
@@ -83,7 +86,19 @@ func (u *unit) exists() bool { return u.name != "" }
 
 // read returns the unit as systemd knows it.
 func (u *unit) read(ctx context.Context) (systemd.Unit, error) {
-	return u.manager.Unit(ctx, u.name)
+	return u.own.Unit(ctx, u.name)
+}
+
+// isActive says whether a unit is active, in the system's manager or in the one of
+// this unit. Without an answer it counts as active.
+func (u *unit) isActive(ctx context.Context, name string) bool {
+	for _, manager := range []unitReader{u.manager, u.own} {
+		properties, err := manager.Unit(ctx, name)
+		if err == nil && properties.Active() || err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+			return true
+		}
+	}
+	return false
 }
 
 // memory returns the memory use of the unit's cgroup and of those above it.
@@ -97,16 +112,16 @@ func (u *unit) prune() {
 	}
 }
 
-// advise warns, once, about settings that a hand-written unit needs. Without
-// them the container runs, but systemd may touch its cgroups, and signals its
+// advise warns, once, about settings that a hand-written unit needs whose main
+// process this is. Without them the container runs, but systemd may touch its cgroups, and signals its
 // processes directly.
 func (u *unit) advise(ctx context.Context, c *spec.Container) {
 	if c.Run == nil || !u.exists() {
 		return
 	}
 	properties, err := u.read(ctx)
-	if err != nil {
-		return
+	if err != nil || properties.MainPID != os.Getpid() {
+		return // the unit is of another program: a shell script, cron
 	}
 	var lines []string
 	if !properties.Delegate {
@@ -125,10 +140,20 @@ func (u *unit) advise(ctx context.Context, c *spec.Container) {
 // the container's cgroup below it.
 func (u *unit) adviseDevices(ctx context.Context) {
 	properties, err := u.read(ctx)
-	if err == nil && properties.DevicePolicy != "" && properties.DevicePolicy != "auto" {
+	if err == nil && properties.LimitsDevices() {
 		u.log.Warn("systemd may refuse the container its GPUs: remove DevicePolicy=, DeviceAllow= and PrivateDevices= from the unit",
 			zap.String("unit", u.name), zap.String("device_policy", properties.DevicePolicy))
 	}
+}
+
+// blocksDevices says whether systemd's device filter makes each start of a container
+// fail: on cgroup v1 a cgroup cannot allow more devices than the one above it.
+func (u *unit) blocksDevices(ctx context.Context) bool {
+	if !u.exists() || u.cgroups.Unified() {
+		return false
+	}
+	properties, err := u.read(ctx)
+	return err == nil && properties.LimitsDevices()
 }
 
 // namedControllers returns the cgroup v1 hierarchies that systemd-docker's

@@ -157,6 +157,20 @@ func TestAssignedContainerNeedsItsUnit(t *testing.T) {
 	}
 }
 
+// A unit whose main process is another program, such as cron, gets no advice.
+func TestNoAdviceForOthers(t *testing.T) {
+	core, logged := observer.New(zapcore.WarnLevel)
+	r := newRig(t)
+	r.spec.Run = newRun()
+	r.log = zap.New(core)
+	r.units.killMode, r.units.pidOff = "control-group", 1
+	r.command("-exit-after", "10ms")
+	r.start().ends(0, "")
+	if warnings := logged.All(); len(warnings) != 0 {
+		t.Errorf("warnings = %+v, want none", warnings)
+	}
+}
+
 // The settings that a unit lacks are logged once, as lines to add.
 func TestAdvice(t *testing.T) {
 	core, logged := observer.New(zapcore.WarnLevel)

@@ -167,10 +167,10 @@ func TestWatchdogWhileDockerIsAway(t *testing.T) {
 // recorded.
 func TestWatchdogExpires(t *testing.T) {
 	r := newRig(t)
-	r.watchdog = time.Minute
+	r.watchdog, r.units.activeState, r.units.subState = time.Minute, "deactivating", "stop-watchdog"
 	l := r.start()
 	l.ready()
-	r.signals <- syscall.SIGABRT
+	r.signals <- syscall.SIGUSR2 // whatever WatchdogSignal= says
 	<-l.done
 	l.ends(0, "")
 	if last := l.state().LastError; last == nil || !strings.Contains(last.Message, "systemd's watchdog ended the container: it gave no sign of life within 1m0s") {

@@ -25,7 +25,8 @@ var ErrNoService = errors.New("not a systemd service")
 
 // OwnUnit returns the unit of this process and the unit's cgroup path
 // ("/system.slice/web.service"). The process may be in a cgroup below the unit's.
-// The error is [ErrNoService] if it is not in a service.
+// The error is [ErrNoService] if it is not in a service. A scope, such as a login, is
+// not one, even below a user's manager, which is a service.
 func (c Cgroups) OwnUnit() (unit, path string, err error) {
 	trees, err := c.trees("self")
 	if err != nil {
@@ -37,8 +38,23 @@ func (c Cgroups) OwnUnit() (unit, path string, err error) {
 		if strings.HasSuffix(parts[i], ".service") {
 			return parts[i], strings.Join(parts[:i+1], "/"), nil
 		}
+		if strings.HasSuffix(parts[i], ".scope") {
+			break
+		}
 	}
 	return "", "", fmt.Errorf("the process runs in the cgroup %q: %w (start it with systemctl)", own, ErrNoService)
+}
+
+// UserSocket returns the private socket of the user's manager that the unit with this
+// cgroup path belongs to; "" for a unit of the system.
+func UserSocket(unitPath string) string {
+	parts := strings.Split(unitPath, "/")
+	for _, part := range parts[:len(parts)-1] {
+		if uid, found := strings.CutPrefix(strings.TrimSuffix(part, ".service"), "user@"); found && part != uid {
+			return "/run/user/" + uid + "/systemd/private"
+		}
+	}
+	return ""
 }
 
 // EnterLeaf moves this process into the cgroup name below the unit's. On cgroup v2, no
@@ -102,6 +118,18 @@ func (c Cgroups) Holds(unitPath string, pid int, controllers ...string) (bool, s
 		}
 	}
 	return true, "", nil
+}
+
+// Exists says whether the unit's cgroup exists in the tree in which systemd tracks
+// processes. It does for as long as the unit runs.
+func (c Cgroups) Exists(unitPath string) bool {
+	for _, controllers := range []string{"name=systemd", ""} {
+		if mount := c.mount(controllers); mount != "" {
+			_, err := os.Stat(filepath.Join(mount, unitPath))
+			return err == nil
+		}
+	}
+	return false
 }
 
 // Prune removes the cgroups that a killed OCI runtime leaves below the unit's cgroup in

@@ -80,6 +80,9 @@ func TestOwnUnit(t *testing.T) {
 		{"v2 instance", "0::/system.slice/system-dockhost.slice/dockhost@web.service/supervisor\n", "dockhost@web.service", "/system.slice/system-dockhost.slice/dockhost@web.service"},
 		{"hybrid", hybrid, "web.service", "/system.slice/web.service"},
 		{"user's session", "0::/user.slice/user-0.slice/session-1.scope\n", "", ""},
+		{"user's unit", "0::/user.slice/user-1000.slice/user@1000.service/app.slice/web.service\n", "web.service", "/user.slice/user-1000.slice/user@1000.service/app.slice/web.service"},
+		{"user's terminal", "0::/user.slice/user-1000.slice/user@1000.service/app.slice/term.scope\n", "", ""},
+		{"in a container", "0::/system.slice/docker-0.scope/system.slice/web.service\n", "web.service", "/system.slice/docker-0.scope/system.slice/web.service"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -88,6 +91,19 @@ func TestOwnUnit(t *testing.T) {
 				t.Errorf("OwnUnit() = %q, %q, %v, want %q, %q", unit, path, err, test.unit, test.path)
 			}
 		})
+	}
+}
+
+func TestUserSocket(t *testing.T) {
+	for path, want := range map[string]string{
+		"/system.slice/web.service":                                           "",
+		"/user.slice/user-1000.slice/user@1000.service":                       "",
+		"/user.slice/user-1000.slice/user@1000.service/app.slice/web.service": "/run/user/1000/systemd/private",
+		"": "",
+	} {
+		if got := UserSocket(path); got != want {
+			t.Errorf("UserSocket(%q) = %q, want %q", path, got, want)
+		}
 	}
 }
 

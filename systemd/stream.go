@@ -1,12 +1,15 @@
 package systemd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,37 +27,90 @@ const (
 )
 
 // OutputStreams returns the writers for a container's output. If standard output or
-// standard error is the journal, its writer is a stream into the journal with this
-// identifier, and with priority info or err. Otherwise (a file, a terminal, a socket)
-// it is standard output or standard error itself. The journal assigns lines that it
-// reads after this process has ended to unit. It accepts that only from root.
-func OutputStreams(identifier, unit string) (stdout, stderr io.Writer) {
+// standard error is the journal, its writer is a stream into the journal. Otherwise (a
+// file, a terminal, a socket) it is standard output or standard error itself. The
+// journal assigns lines that it reads after this process has ended to unit. It accepts
+// that only from root.
+//
+// At the first line, the streams take the Syslog settings from the unit that own
+// returns. Without SyslogIdentifier= they have the given identifier. With the default
+// SyslogLevel=info, standard error has the priority err.
+func OutputStreams(identifier, unit string, own func() (Unit, error)) (stdout, stderr io.Writer) {
 	stdout, stderr = os.Stdout, os.Stderr
+	read := sync.OnceValue(func() Syslog {
+		if properties, err := own(); err == nil {
+			return properties.Syslog
+		}
+		return defaultSyslog()
+	})
 	if inJournal, err := journal.StdoutIsJournalStream(); err == nil && inJournal {
-		stdout = newStream(streamSocket, identifier, unit, journal.PriInfo)
+		stdout = newStream(streamSocket, func() string { return read().header(identifier, unit, journal.PriInfo) })
 	}
 	if inJournal, err := journal.StderrIsJournalStream(); err == nil && inJournal {
-		stderr = newStream(streamSocket, identifier, unit, journal.PriErr)
+		stderr = newStream(streamSocket, func() string { return read().header(identifier, unit, journal.PriErr) })
 	}
 	return stdout, stderr
+}
+
+// InJournal says whether standard output or standard error is the journal.
+func InJournal() bool {
+	stdout, _ := journal.StdoutIsJournalStream()
+	stderr, _ := journal.StderrIsJournalStream()
+	return stdout || stderr
+}
+
+// Syslog are the settings of a unit for its lines in the journal.
+type Syslog struct {
+	// Identifier is SyslogIdentifier=; "" if it is not set.
+	Identifier string
+	// Facility and Level are SyslogFacility= and SyslogLevel=.
+	Facility, Level int
+	// LevelPrefix is SyslogLevelPrefix=: prefixes such as <3> set the priority.
+	LevelPrefix bool
+	// Output and Error are StandardOutput= and StandardError=.
+	Output, Error string
+}
+
+// defaultSyslog returns systemd's defaults.
+func defaultSyslog() Syslog {
+	return Syslog{Facility: facilityDaemon, Level: int(journal.PriInfo), LevelPrefix: true}
+}
+
+// facilityDaemon is the number of the facility daemon (syslog(3)).
+const facilityDaemon = 3
+
+// header returns the first lines of a stream (journald-stream.c): the identifier, the
+// unit, facility and priority of lines without a prefix, whether prefixes set the
+// priority, and whether to forward to syslog, kmsg and console. normal is the
+// priority that belongs to SyslogLevel=info.
+func (s Syslog) header(identifier, unit string, normal journal.Priority) string {
+	level, target := s.Level, s.Output
+	if level == int(journal.PriInfo) {
+		level = int(normal)
+	}
+	if normal == journal.PriErr && s.Error != "inherit" {
+		target = s.Error
+	}
+	flag := map[bool]int{true: 1}
+	kind, console := strings.CutSuffix(target, "+console")
+	return fmt.Sprintf("%s\n%s\n%d\n%d\n%d\n%d\n%d\n", cmp.Or(s.Identifier, identifier), unit, s.Facility<<3|level,
+		flag[s.LevelPrefix], flag[kind == "syslog"], flag[kind == "kmsg"], flag[console])
 }
 
 // stream is a stream of lines into the journal, like those of sd_journal_stream_fd(3)
 // and those that systemd opens for a service. It is not safe for concurrent use. It
 // connects at the first line, and again after the journal was restarted.
 type stream struct {
-	socket, header string
-	giveUp         time.Duration
-	conn           net.Conn
+	socket string
+	// header returns the first lines of each connection.
+	header func() string
+	giveUp time.Duration
+	conn   net.Conn
 	// gone says that the journal does not run.
 	gone bool
 }
 
-func newStream(socket, identifier, unit string, priority journal.Priority) *stream {
-	// The identifier, the unit, the priority of lines without a prefix, whether
-	// prefixes such as <3> set the priority (SyslogLevelPrefix=, which is on), and
-	// whether to forward to syslog, kmsg and console (journald-stream.c).
-	header := fmt.Sprintf("%s\n%s\n%d\n1\n0\n0\n0\n", identifier, unit, priority)
+func newStream(socket string, header func() string) *stream {
 	return &stream{socket: socket, header: header, giveUp: streamGiveUp}
 }
 
@@ -86,7 +142,7 @@ func (s *stream) try(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if _, err := io.WriteString(conn, s.header); err != nil {
+		if _, err := io.WriteString(conn, s.header()); err != nil {
 			return 0, errors.Join(err, conn.Close())
 		}
 		s.conn = conn

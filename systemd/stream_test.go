@@ -13,7 +13,32 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-const streamHeader = "web\nweb.service\n3\n1\n0\n0\n0\n"
+const streamHeader = "web\nweb.service\n27\n1\n0\n0\n0\n"
+
+func webHeader() string { return defaultSyslog().header("web", "web.service", journal.PriErr) }
+
+func TestStreamHeader(t *testing.T) {
+	set := Syslog{Identifier: "shop", Facility: 19, Level: int(journal.PriNotice), Output: "journal+console", Error: "inherit"}
+	apart := defaultSyslog()
+	apart.Output, apart.Error = "kmsg", "journal"
+	for name, test := range map[string]struct {
+		settings       Syslog
+		stdout, stderr string
+	}{
+		"defaults":        {defaultSyslog(), "web\nu\n30\n1\n0\n0\n0\n", "web\nu\n27\n1\n0\n0\n0\n"},
+		"set":             {set, "shop\nu\n157\n0\n0\n0\n1\n", "shop\nu\n157\n0\n0\n0\n1\n"},
+		"different files": {apart, "web\nu\n30\n1\n0\n1\n0\n", "web\nu\n27\n1\n0\n0\n0\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.settings.header("web", "u", journal.PriInfo); got != test.stdout {
+				t.Errorf("header of standard output = %q, want %q", got, test.stdout)
+			}
+			if got := test.settings.header("web", "u", journal.PriErr); got != test.stderr {
+				t.Errorf("header of standard error = %q, want %q", got, test.stderr)
+			}
+		})
+	}
+}
 
 // fakeJournal listens on a stream's socket.
 func fakeJournal(t *testing.T, socket string) *net.UnixListener {
@@ -46,7 +71,7 @@ func accepted(t *testing.T, journal *net.UnixListener) net.Conn {
 func TestStreamWritesLines(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "stdout")
 	listener := fakeJournal(t, socket)
-	s := newStream(socket, "web", "web.service", journal.PriErr)
+	s := newStream(socket, webHeader)
 	if _, err := s.Write([]byte("one\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +89,7 @@ func TestStreamWritesLines(t *testing.T) {
 func TestStreamReconnects(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "stdout")
 	listener := fakeJournal(t, socket)
-	s := newStream(socket, "web", "web.service", journal.PriErr)
+	s := newStream(socket, webHeader)
 	var want strings.Builder
 	for n := range 100_000 {
 		fmt.Fprintf(&want, "line %d\n", n)
@@ -100,7 +125,7 @@ func TestStreamReconnects(t *testing.T) {
 // Without a journal, a stream waits, then drops lines until a journal runs again.
 func TestStreamWithoutJournal(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "stdout")
-	s := newStream(socket, "web", "web.service", journal.PriErr)
+	s := newStream(socket, webHeader)
 	s.giveUp = 200 * time.Millisecond
 	began := time.Now()
 	if _, err := s.Write([]byte("lost\n")); err == nil || time.Since(began) < s.giveUp {
@@ -120,7 +145,7 @@ func TestStreamWithoutJournal(t *testing.T) {
 // A journal that starts in time receives all lines.
 func TestStreamAwaitsJournal(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "stdout")
-	s := newStream(socket, "web", "web.service", journal.PriErr)
+	s := newStream(socket, webHeader)
 	wrote := make(chan error, 1)
 	go func() {
 		_, err := s.Write([]byte("one\n"))

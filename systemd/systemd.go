@@ -4,9 +4,12 @@
 package systemd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,8 +30,16 @@ var ErrNoUnit = errors.New("no such unit")
 // the connection was lost (daemon-reexec closes private ones). It is safe for
 // concurrent use.
 type Manager struct {
+	// Socket is the private socket of a user's manager ([UserSocket]); "" means the
+	// system's manager.
+	Socket string
+
 	mu   sync.Mutex
 	conn *dbus.Conn
+	// dialing is closed when the attempt to connect has ended, with failure as its
+	// error; nil while nothing connects.
+	dialing chan struct{}
+	failure error
 }
 
 // Close closes the connection.
@@ -41,19 +52,56 @@ func (m *Manager) Close() {
 	}
 }
 
+// connect returns the connection. It waits for a bus that hangs until ctx ends.
 func (m *Manager) connect(ctx context.Context) (*dbus.Conn, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.conn != nil && m.conn.Connected() {
+		defer m.mu.Unlock()
 		return m.conn, nil
 	}
-	// The connection outlives this call.
-	conn, err := dbus.NewWithContext(context.WithoutCancel(ctx))
-	if err != nil {
-		return nil, fmt.Errorf("connect to systemd: %w", err)
+	dialing := m.dialing
+	if dialing == nil {
+		dialing = make(chan struct{})
+		m.dialing = dialing
+		go m.dial(context.WithoutCancel(ctx), dialing)
 	}
-	m.conn = conn
-	return conn, nil
+	m.mu.Unlock()
+	select {
+	case <-dialing:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("connect to systemd: %w", ctx.Err())
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn == nil {
+		return nil, fmt.Errorf("connect to systemd: %w", cmp.Or(m.failure, net.ErrClosed))
+	}
+	return m.conn, nil
+}
+
+// dial connects. The connection outlives the call that needs it first.
+func (m *Manager) dial(ctx context.Context, done chan struct{}) {
+	conn, err := m.open(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.conn, m.failure, m.dialing = conn, err, nil
+	close(done)
+}
+
+func (m *Manager) open(ctx context.Context) (*dbus.Conn, error) {
+	if m.Socket == "" {
+		return dbus.NewWithContext(ctx)
+	}
+	return dbus.NewConnection(func() (*godbus.Conn, error) {
+		conn, err := godbus.Dial("unix:path="+m.Socket, godbus.WithContext(ctx))
+		if err != nil {
+			return nil, err
+		}
+		if err := conn.Auth([]godbus.Auth{godbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		return conn, nil
+	})
 }
 
 // Start starts the unit and does not wait for it. It resets an earlier failure, so
@@ -188,10 +236,15 @@ type Unit struct {
 	// "mixed", "process" or "none".
 	KillMode string
 	// DevicePolicy says which devices the unit's processes may open: "auto" means all,
-	// unless DeviceAllow= is set.
-	DevicePolicy string
+	// unless DeviceAllow= is set. AllowsDevices says that it is.
+	DevicePolicy  string
+	AllowsDevices bool
 	// Type is the service's Type=: "notify", "oneshot", ...
 	Type string
+	// MainPID is the service's main process; 0 if it has none, as in ExecStartPre=.
+	MainPID int
+	// Syslog are the settings for the journal.
+	Syslog Syslog
 	// Job says whether the unit has a waiting or running job.
 	Job bool
 }
@@ -203,6 +256,12 @@ func (u Unit) Active() bool {
 		return true
 	}
 	return false
+}
+
+// LimitsDevices says whether systemd limits the devices that the unit's processes may
+// open.
+func (u Unit) LimitsDevices() bool {
+	return u.DevicePolicy != "" && u.DevicePolicy != "auto" || u.AllowsDevices
 }
 
 // Unit returns the state of a service. The service need not be loaded.
@@ -239,12 +298,34 @@ func unitFrom(name string, properties map[string]any) Unit {
 	u.TimeoutStart, u.TimeoutStop = span(properties, "TimeoutStartUSec"), span(properties, "TimeoutStopUSec")
 	u.Delegate, _ = properties["Delegate"].(bool)
 	u.KillMode, u.DevicePolicy = text(properties, "KillMode"), text(properties, "DevicePolicy")
+	devices, _ := properties["DeviceAllow"].([][]any)
+	u.AllowsDevices = len(devices) > 0
 	u.Type = text(properties, "Type")
+	if pid, ok := properties["MainPID"].(uint32); ok {
+		u.MainPID = int(pid)
+	}
+	u.Syslog = syslogFrom(properties)
 	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
 		id, _ := job[0].(uint32)
 		u.Job = id != 0
 	}
 	return u
+}
+
+func syslogFrom(properties map[string]any) Syslog {
+	s := defaultSyslog()
+	if facility, ok := properties["SyslogFacility"].(int32); ok {
+		s.Facility = int(facility)
+	}
+	if level, ok := properties["SyslogLevel"].(int32); ok {
+		s.Level = int(level)
+	}
+	if prefix, ok := properties["SyslogLevelPrefix"].(bool); ok {
+		s.LevelPrefix = prefix
+	}
+	s.Identifier = text(properties, "SyslogIdentifier")
+	s.Output, s.Error = text(properties, "StandardOutput"), text(properties, "StandardError")
+	return s
 }
 
 // moment returns a point in time, zero if it never came.

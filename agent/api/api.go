@@ -97,6 +97,8 @@ type Container struct {
 	// Finished says that the container ended without an error, and is not restarted:
 	// its restart is "no" or "on-failure".
 	Finished bool `json:"finished"`
+	// Outdated says that an older revision runs than the one that is assigned.
+	Outdated bool `json:"outdated,omitempty"`
 	// Health is Docker's: healthy, unhealthy, starting, or "" without a check.
 	Health string `json:"health,omitempty"`
 	// GPU says which of its GPUs the container has lost, and why; "" when it has lost

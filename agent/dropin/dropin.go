@@ -90,8 +90,16 @@ func Render(c *spec.Container, systemdVersion int, encrypted ...string) []byte {
 		}
 		fmt.Fprintf(section, "%s=%s\n", setting.Key, setting.Value)
 	}
+	if slices.ContainsFunc(c.Unit, makesReadOnly) {
+		service.WriteString("ReadWritePaths=/run/dockhost\n") // for the supervisor's own files
+	}
 	return []byte("# Written by dockhost.service. Do not edit: it is replaced when the declaration changes.\n" +
 		"[Unit]\n" + unit.String() + "\n[Service]\n" + service.String())
+}
+
+// makesReadOnly says whether a setting makes /run read-only for the supervisor.
+func makesReadOnly(setting spec.UnitSetting) bool {
+	return setting.Section == "Service" && (setting.Key == "ReadOnlyPaths" || setting.Key == "ProtectSystem" && setting.Value == "strict")
 }
 
 // dependencyLines renders a dependency. A container that must not start before the

@@ -54,6 +54,17 @@ TimeoutStopSec=5
 	}
 }
 
+// A unit whose file systems are read-only leaves the supervisor its own directory.
+func TestReadOnlyUnit(t *testing.T) {
+	for setting, want := range map[string]bool{"ProtectSystem=strict": true, "ProtectSystem=full": false, "ReadOnlyPaths=/": true, "PrivateTmp=yes": false} {
+		key, value, _ := strings.Cut(setting, "=")
+		c := &spec.Container{Name: "web", Config: &container.Config{}, Unit: []spec.UnitSetting{{Section: "Service", Key: key, Value: value}}}
+		if got := strings.HasSuffix(string(Render(c, 257)), setting+"\nReadWritePaths=/run/dockhost\n"); got != want {
+			t.Errorf("Render() with %s ends in ReadWritePaths=/run/dockhost: %v, want %v", setting, got, want)
+		}
+	}
+}
+
 // Notify modes and reloads decide the type of the unit.
 func TestServiceType(t *testing.T) {
 	reload := &spec.Reload{Signal: "HUP"}

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -121,14 +123,20 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 		return c
 	}
 	addState(&c, state)
-	if assignedErr == nil && state.ConfigHash != assigned.Hash() {
+	running := state.ConfigHash
+	if c.ID != "" && c.ActiveState != "inactive" {
+		inspected, err := g.Engine.Inspect(ctx, c.ID)
+		switch {
+		case err == nil:
+			c.Health, running = inspected.Health, cmp.Or(inspected.Labels[request.LabelConfigHash], running)
+		case errors.Is(err, engine.ErrNotFound):
+			c.Ready = false
+		}
+	}
+	if assignedErr == nil && running != assigned.Hash() {
 		// The unit is about to restart: what is ready is the container's predecessor.
 		c.Ready, c.Finished = false, false
-	}
-	if c.ID != "" && c.ActiveState != "inactive" {
-		if inspected, err := g.Engine.Inspect(ctx, c.ID); err == nil {
-			c.Health = inspected.Health
-		}
+		c.Outdated = state.Phase != "ended" && c.ActiveState != "inactive" && c.ActiveState != "failed"
 	}
 	return c
 }

@@ -80,7 +80,7 @@ func TestContainers(t *testing.T) {
 	if err := dir.WriteContainer(&spec.Container{Name: "web", Image: "nginx:2"}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := g.Containers(t.Context()); err != nil || got[0].Ready || got[0].Image != "nginx:1" {
+	if got, err := g.Containers(t.Context()); err != nil || got[0].Ready || got[0].Image != "nginx:1" || !got[0].Outdated {
 		t.Errorf("Containers() = %+v, %v, want nginx:1, which is not what is assigned, not ready", got, err)
 	}
 }

@@ -40,6 +40,7 @@ type box struct {
 	// next is closed at the container's next exit, gone when it is removed.
 	next, gone chan struct{}
 	removing   bool
+	stdin      input
 	// process is the process of the current run.
 	process *Process
 	log     *journal
@@ -114,6 +115,7 @@ func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request) {
 	s.boxes[id] = &box{
 		id: id, name: name, config: request.Config, host: request.HostConfig, image: image,
 		mounts: s.mountVolumes(id, request.Config, request.HostConfig, image),
+		stdin:  newInput(),
 		state:  container.State{Status: container.StateCreated}, next: make(chan struct{}), gone: make(chan struct{}), log: newJournal(),
 	}
 	if request.NetworkingConfig != nil {

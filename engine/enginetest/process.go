@@ -28,6 +28,9 @@ type Process struct {
 	Config         *container.Config
 	HostConfig     *container.HostConfig
 	Stdout, Stderr io.Writer
+	// Stdin is what an attached client writes, if the container opens its standard input
+	// once. Otherwise it never ends.
+	Stdin io.Reader
 	// Signals receives all signals except SIGKILL, which ends the program's ctx.
 	Signals <-chan os.Signal
 	// Checked says that the container has a health check.
@@ -83,7 +86,7 @@ func (s *Server) run(b *box) {
 	b.log.begin()
 	p := &Process{
 		Config: b.config, HostConfig: b.host, Signals: b.signals, Checked: checked, server: s, box: b,
-		Stdout: output{s, b, stdcopy.Stdout}, Stderr: output{s, b, stdcopy.Stderr},
+		Stdin: b.stdin.reader, Stdout: output{s, b, stdcopy.Stdout}, Stderr: output{s, b, stdcopy.Stderr},
 	}
 	b.process = p
 	s.emit(b, "start")
@@ -194,8 +197,8 @@ func (s *Server) pump(b *box) {
 	}
 }
 
-func (s *Server) serveAttach(w http.ResponseWriter, _ *http.Request, b *box) {
-	conn, _, err := http.NewResponseController(w).Hijack()
+func (s *Server) serveAttach(w http.ResponseWriter, r *http.Request, b *box) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, "%v", err)
 		return
@@ -214,4 +217,26 @@ func (s *Server) serveAttach(w http.ResponseWriter, _ *http.Request, b *box) {
 	}
 	s.hijacked[conn] = true
 	b.attached = append(b.attached, conn)
+	if r.URL.Query().Get("stdin") == "1" && b.config.OpenStdin {
+		go b.stdin.copyFrom(buffered, b.config.StdinOnce)
+	}
+}
+
+// input is a container's standard input.
+type input struct {
+	reader *io.PipeReader
+	writer *io.PipeWriter
+}
+
+func newInput() input {
+	reader, writer := io.Pipe()
+	return input{reader, writer}
+}
+
+// copyFrom copies a client's input. Its end is the container's, too, if once is set.
+func (i input) copyFrom(client io.Reader, once bool) {
+	_, _ = io.Copy(i.writer, client)
+	if once {
+		_ = i.writer.Close()
+	}
 }

@@ -50,6 +50,7 @@ type Server struct {
 	// holdsLog and holdsAttached say that output stays in the Engine's memory and
 	// does not reach logs or attached clients.
 	holdsLog, holdsAttached bool
+	hang                    *hang
 	trusted                 []string // registries without a certificate
 	restores                bool
 	runtimes                map[string]string
@@ -80,6 +81,7 @@ func NewServer(tb testing.TB) *Server {
 	}
 	s.Up()
 	tb.Cleanup(func() {
+		s.Continue()
 		s.Down()
 		for _, b := range s.all() {
 			s.signal(b, sigkill)
@@ -300,6 +302,7 @@ func (s *Server) routes() http.Handler {
 			_, rest, _ = strings.Cut(rest, "/")
 			r.URL.Path = "/" + rest
 		}
+		s.hold(r)
 		mux.ServeHTTP(w, r)
 	})
 }

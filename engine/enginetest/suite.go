@@ -58,6 +58,7 @@ func RunSuite(t *testing.T, newHost func(t *testing.T) Host) {
 		{"terminal", (*suite).terminal},
 		{"output without writers", (*suite).outputUnwanted},
 		{"output that cannot be written", (*suite).outputUnwritable},
+		{"input", (*suite).input},
 		{"lost output", (*suite).lostOutput},
 		{"lost output of a terminal", (*suite).lostTerminal},
 		{"lost output of one stream", (*suite).lostStream},

@@ -138,7 +138,7 @@ func (s *suite) unreachable() {
 		"Inspect": func(ctx context.Context) error { _, err := client.Inspect(ctx, "x"); return err },
 		"List":    func(ctx context.Context) error { _, err := client.ListByLabel(ctx, "x", "y"); return err },
 		"Attach": func(ctx context.Context) error {
-			_, err := client.Attach(ctx, "x", engine.Output{Stdout: io.Discard})
+			_, err := client.Attach(ctx, "x", nil, engine.Output{Stdout: io.Discard})
 			return err
 		},
 		"Wait": func(ctx context.Context) error { return (<-client.Wait(ctx, "x")).Err },

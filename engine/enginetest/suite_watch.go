@@ -80,7 +80,7 @@ func (s *suite) start(config container.Config) *watched {
 func (s *suite) startWatched(m *watched, out engine.Output) {
 	s.Helper()
 	var err error
-	m.relay, err = s.engine.Attach(s.Context(), m.id, out)
+	m.relay, err = s.engine.Attach(s.Context(), m.id, nil, out)
 	if err != nil {
 		s.Fatalf("Attach() = %v", err)
 	}

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -100,6 +101,9 @@ func (d *declaration) section(section string, at spot) []spec.UnitSetting {
 				values = append(values, item)
 			}
 		}
+		if key == "RestrictAddressFamilies" && !allowsUnix(values) {
+			d.Errorf(value, "cannot use this: the supervisor reaches Docker and systemd by UNIX sockets: allow AF_UNIX, too")
+		}
 		for _, one := range values {
 			if d.checkSetting(one) {
 				settings = append(settings, spec.UnitSetting{Section: section, Key: key, Value: one.Text()})
@@ -125,6 +129,26 @@ func (d *declaration) checkSetting(at spot) bool {
 	return false
 }
 
+// allowsUnix reports whether RestrictAddressFamilies= allows UNIX sockets. The first
+// value decides whether it is a list of what is allowed or of what is denied.
+func allowsUnix(values []spot) bool {
+	allowed, first := true, true
+	for _, value := range values {
+		list, denies := strings.CutPrefix(value.Text(), "~")
+		switch {
+		case value.Text() == "":
+			allowed, first = true, true
+			continue
+		case slices.Contains(strings.Fields(list), "AF_UNIX"):
+			allowed = !denies
+		case first:
+			allowed = denies
+		}
+		first = false
+	}
+	return allowed
+}
+
 // reserved returns the reason why a setting cannot be set, or "".
 func reserved(section, key string) string {
 	if section == "Unit" {
@@ -144,11 +168,11 @@ func reserved(section, key string) string {
 	case "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecReload":
 		return "dockhost needs it to run the container: put programs into the image, or into another unit"
 	case "Type", "NotifyAccess", "KillMode", "Delegate", "DelegateSubgroup", "RemainAfterExit", "GuessMainPID", "PIDFile",
-		"BusName", "Sockets", "NonBlocking", "FileDescriptorStoreMax", "ReloadSignal", "ProtectControlGroups", "ProtectControlGroupsEx", "PrivatePIDs":
+		"BusName", "FileDescriptorStoreMax", "ReloadSignal", "ProtectControlGroups", "ProtectControlGroupsEx", "PrivatePIDs":
 		return supervision
 	case "DevicePolicy", "DeviceAllow", "PrivateDevices", "ProtectClock", "MountImages", "ExtensionImages", "RootImage":
 		return devices
-	case "RootDirectory", "RootDirectoryStartOnly", "RootEphemeral", "InaccessiblePaths", "TemporaryFileSystem":
+	case "RootDirectory", "RootDirectoryStartOnly", "RootEphemeral", "InaccessiblePaths", "TemporaryFileSystem", "NoExecPaths":
 		return files
 	case "User", "Group", "DynamicUser", "PrivateUsers", "SupplementaryGroups", "PAMName":
 		return user

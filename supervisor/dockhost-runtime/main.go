@@ -11,7 +11,6 @@ package main
 
 import (
 	"os"
-	"syscall"
 
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
@@ -21,7 +20,7 @@ func main() {
 		placements: placement.Dir,
 		cgroups:    "/sys/fs/cgroup",
 		self:       "/proc/self/exe",
-		exec:       syscall.Exec,
+		exec:       execWith,
 	}
 	if isHook(os.Args[1:]) {
 		os.Exit(p.hook(os.Args[1:], os.Stdin, os.Stderr))

@@ -26,8 +26,9 @@ type program struct {
 	cgroups cgroups
 	// self is a symbolic link to the program's own executable.
 	self string
-	// exec replaces the process, as [syscall.Exec] does.
-	exec func(path string, argv, env []string) error
+	// exec replaces the process, as [syscall.Exec] does. The new program gets files
+	// as its descriptors from 3 on.
+	exec func(path string, argv, env []string, files []int) error
 }
 
 // run executes the real runtime in its place. It returns an exit status only if
@@ -45,44 +46,62 @@ func (p program) run(args, env []string, stderr io.Writer) int {
 // become executes the real runtime. It returns nil only in a test, where exec
 // returns.
 func (p program) become(c call, env []string) error {
-	runtime, args, err := p.prepare(c)
+	real, err := p.prepare(c)
 	if err != nil {
 		return err
 	}
-	file, err := p.find(runtime, env)
+	file, err := p.find(real.runtime, env)
 	if err != nil {
 		return err
 	}
 	// crun depends on the name by which it is called: the path keeps its symbolic
 	// links.
-	if err := p.exec(file, append([]string{file}, args...), env); err != nil {
+	if err := p.exec(file, append([]string{file}, real.args...), env, real.files); err != nil {
 		return fmt.Errorf("exec %s: %w", file, err)
 	}
 	return nil
 }
 
-// prepare returns the real runtime's name and arguments. If the call creates a
-// container, prepare places it first.
-func (p program) prepare(c call) (runtime string, args []string, err error) {
+// realCall is the call of the real runtime.
+type realCall struct {
+	// runtime is its name, "" for the default.
+	runtime string
+	args    []string
+	// files are the descriptors for the container's first process.
+	files []int
+}
+
+// prepare returns the call of the real runtime. If the call creates a container,
+// prepare places it first.
+func (p program) prepare(c call) (realCall, error) {
+	unchanged := realCall{runtime: defaultRuntime, args: c.args}
 	if c.id == "" {
-		return defaultRuntime, c.args, nil
+		return unchanged, nil
 	}
 	place, err := placement.Read(p.placements, c.id)
 	placed := err == nil
 	if !placed && !errors.Is(err, fs.ErrNotExist) {
-		return "", nil, err
+		return realCall{}, err
 	}
 	if c.creates() {
 		if err := p.prepareBundle(c, place, placed); err != nil {
-			return "", nil, err
+			return realCall{}, err
 		}
 	}
 	if !placed {
-		return defaultRuntime, c.args, nil
+		return unchanged, nil
 	}
 	// The placement is a path. With --systemd-cgroup a runtime would expect
 	// SLICE:PREFIX:NAME.
-	return place.Runtime, c.withoutSystemdCgroup(), nil
+	real := realCall{runtime: place.Runtime, args: c.withoutSystemdCgroup()}
+	if place.Sockets == nil || !c.creates() {
+		return real, nil
+	}
+	if real.files, err = receive(*place.Sockets); err != nil {
+		return realCall{}, fmt.Errorf("get the sockets of %s from its supervisor (try: systemctl restart %s): %w", place.Unit, place.Unit, err)
+	}
+	real.args = preserving(real.args, c.command, len(real.files))
+	return real, nil
 }
 
 // prepareBundle rewrites the bundle's configuration for a container with a
@@ -128,7 +147,11 @@ func (p program) place(id, file string, config []byte, place placement.Placement
 	if err != nil {
 		return err
 	}
-	config, err = rewrite(config, path, place.Edits, hooks)
+	sockets, err := socketVariables(config, place.Sockets)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	config, err = rewrite(config, path, place.Edits, hooks, sockets)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}

@@ -21,6 +21,8 @@ type host struct {
 	stderr strings.Builder
 	// ran is the command line that the program executed.
 	ran []string
+	// files are the descriptors that the program passed on.
+	files []int
 	// execErr is what exec returns.
 	execErr error
 }
@@ -112,7 +114,8 @@ func (h *host) run(args string) int {
 		placements: h.path("placements"),
 		cgroups:    cgroups(h.path("cgroup")),
 		self:       h.path("self"),
-		exec: func(path string, argv, env []string) error {
+		exec: func(path string, argv, env []string, files []int) error {
+			h.files = files
 			if path != argv[0] || !slices.Equal(env, h.env) {
 				h.t.Errorf("exec(%q, %q, %q), want the path as the first argument and the environment unchanged", path, argv, env)
 			}

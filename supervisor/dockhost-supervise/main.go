@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -24,6 +26,10 @@ import (
 	"github.com/dockhost/dockhost/supervisor"
 	"github.com/dockhost/dockhost/systemd"
 )
+
+// settingsTimeout bounds the wait for the settings of the unit before the first line
+// of output.
+const settingsTimeout = 2 * time.Second
 
 func main() {
 	os.Exit(run(os.Args))
@@ -37,7 +43,7 @@ func run(args []string) int {
 	}
 	// Before anything else: until then these signals end the process.
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, supervisor.Signals(nil)...)
+	signal.Notify(signals, supervisor.Signals(systemd.InputTerminal() != nil)...)
 	// The program nearly always waits. A second processor would take memory and wake
 	// up threads that look for work.
 	runtime.GOMAXPROCS(1)
@@ -64,13 +70,17 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 	if err != nil {
 		return supervisor.ExitNotRun, err
 	}
-	signal.Notify(signals, supervisor.Signals(declared)...)
 	units := &systemd.Manager{}
 	defer units.Close()
 	notify := &systemd.Paced{}
 	defer notify.Flush()
-	unit, _, _ := systemd.Cgroups{}.OwnUnit() // "" outside a unit; Run reports the error
-	stdout, stderr := systemd.OutputStreams(cmp.Or(declared.Name, strings.TrimSuffix(unit, ".service")), unit)
+	unit, cgroup, _ := systemd.Cgroups{}.OwnUnit() // "" outside a unit; Run reports the error
+	ownUnits := units
+	if socket := systemd.UserSocket(cgroup); socket != "" {
+		ownUnits = &systemd.Manager{Socket: socket}
+		defer ownUnits.Close()
+	}
+	stdout, stderr := outputStreams(context.WithoutCancel(ctx), declared, unit, ownUnits.Socket)
 	return supervisor.New(supervisor.Options{
 		Container:   declared,
 		Credentials: os.Getenv("CREDENTIALS_DIRECTORY"),
@@ -79,12 +89,34 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 		Notify:      notify,
 		Watchdog:    systemd.WatchdogInterval(),
 		Signals:     signals,
+		Sockets:     systemd.PassedSockets(os.Getenv),
 		Units:       units,
+		OwnUnits:    ownUnits,
 		Program:     program(),
+		Stdin:       systemd.InputStream(),
+		Terminal:    systemd.InputTerminal(),
 		Stdout:      stdout,
 		Stderr:      stderr,
+		InJournal:   systemd.InJournal(),
 		Log:         log,
 	}).Run(ctx)
+}
+
+// outputStreams returns the writers for the container's output. Only systemd knows the
+// unit's settings for them. The connection does not stay open for that.
+func outputStreams(ctx context.Context, declared *spec.Container, unit, userSocket string) (stdout, stderr io.Writer) {
+	settings := func() (systemd.Unit, error) {
+		ctx, cancel := context.WithTimeout(ctx, settingsTimeout)
+		defer cancel()
+		manager := &systemd.Manager{Socket: userSocket}
+		defer manager.Close()
+		return manager.Unit(ctx, unit)
+	}
+	owner := unit
+	if userSocket != "" {
+		owner = "" // the journal would take it for a unit of the system
+	}
+	return systemd.OutputStreams(cmp.Or(declared.Name, strings.TrimSuffix(unit, ".service")), owner, settings)
 }
 
 // program returns the path of dockhost: /usr/bin/dockhost for

@@ -50,6 +50,8 @@ type Placement struct {
 	GPUs    []string `json:"gpus,omitempty"`
 	// Exclusive says that no other container may use any of these GPUs.
 	Exclusive bool `json:"exclusive,omitempty"`
+	// Sockets are the descriptors of the unit's socket units; nil for none.
+	Sockets *Sockets `json:"sockets,omitempty"`
 }
 
 // UnitCgroup returns the cgroup of the container's unit, absolute from the
@@ -70,7 +72,7 @@ func (p Placement) validate() error {
 			return fmt.Errorf("controllers: %q is not the name of a cgroup v1 hierarchy", controller)
 		}
 	}
-	return nil
+	return p.Sockets.validate()
 }
 
 // HierarchyDir returns the directory below /sys/fs/cgroup where the v1 hierarchy
@@ -153,6 +155,26 @@ func OfUnit(dir, unit string) ([]string, error) {
 	return ids, err
 }
 
+// IDs returns the ids of all containers for which there is a placement, also one that
+// is unfinished or damaged.
+func IDs(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("list placements: %w", err)
+	}
+	var ids []string
+	for _, entry := range entries {
+		id, placed := strings.CutSuffix(entry.Name(), ".json")
+		if !placed {
+			id, placed = strings.CutPrefix(entry.Name(), tmpPrefix)
+		}
+		if placed && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 // All returns the placements of all containers by their ids. It skips files that
 // are not placements.
 func All(dir string) (map[string]Placement, error) {
@@ -201,7 +223,10 @@ func Remove(dir, id string) error {
 	return nil
 }
 
+// tmpPrefix and the id are the name of an unfinished placement.
+const tmpPrefix = ".tmp-"
+
 // unfinished is the temporary file of [Write].
-func unfinished(dir, id string) string { return filepath.Join(dir, ".tmp-"+id) }
+func unfinished(dir, id string) string { return filepath.Join(dir, tmpPrefix+id) }
 
 func path(dir, id string) string { return filepath.Join(dir, id+".json") }

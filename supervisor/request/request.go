@@ -54,6 +54,9 @@ type Host struct {
 	// Watchdog is the unit's WatchdogSec=, which the container then has to meet; 0
 	// for none.
 	Watchdog time.Duration
+	// Stdin says that the supervisor relays its standard input, and closes the
+	// container's at the end.
+	Stdin bool
 	// FilesDir has the secrets and configs of the container; "" for none.
 	FilesDir string
 	// AnonymousVolumes are the container's [spec.Container.AnonymousVolumes].
@@ -63,6 +66,8 @@ type Host struct {
 	// KeptVolumes are the anonymous volumes of the container that this one replaces,
 	// by path.
 	KeptVolumes map[string]string
+	// Logging replaces the container's logging configuration; nil keeps it.
+	Logging *container.LogConfig
 }
 
 // Make returns the request. It does not change c.
@@ -76,6 +81,7 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	}
 	config.Labels[LabelConfigHash] = h.ConfigHash
 	config.Labels[LabelSupervisor] = h.Supervisor
+	config.AttachStdin, config.StdinOnce = h.Stdin, h.Stdin
 	host.Runtime = c.Runtime
 	if h.Unit != "" {
 		config.Labels[LabelUnit] = h.Unit
@@ -87,6 +93,9 @@ func Make(c *spec.Container, h Host) engine.CreateRequest {
 	}
 	if len(h.InheritedVolumes) > 0 {
 		host.Mounts = append(slices.Clone(host.Mounts), h.InheritedVolumes...)
+	}
+	if h.Logging != nil {
+		host.LogConfig = *h.Logging
 	}
 	if h.FilesDir != "" {
 		host.Mounts = append(slices.Clone(host.Mounts), fileMounts(c.Files, h.FilesDir)...)

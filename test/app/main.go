@@ -1,7 +1,7 @@
 // Command dockhost-test-app runs in the containers of dockhost's tests. It is a small HTTP server. By flags and requests
 // it becomes ready late, turns unhealthy, hangs, crashes, eats memory, ignores SIGTERM, and writes log lines at a rate.
 // With -check, -reload and -send it is that server's health check, its reload command and a systemd-notify(1). With
-// "stall" it is a registry proxy whose downloads stop half way.
+// "stall" it is a registry proxy whose downloads stop half way, with "copy" it copies its input to its output.
 // It is linked statically, imports only the standard library, and is independent of dockhost.
 package main
 
@@ -20,6 +20,7 @@ import (
 
 // host is the program's environment.
 type host struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	lookupEnv      func(name string) (string, bool)
 	hostname       string
@@ -34,6 +35,7 @@ func main() {
 		hostname = "unknown"
 	}
 	machine := host{
+		stdin:     os.Stdin,
 		stdout:    os.Stdout,
 		stderr:    os.Stderr,
 		lookupEnv: os.LookupEnv,
@@ -47,8 +49,11 @@ func main() {
 // run picks the mode by the first argument. It returns the exit status: 2 for a wrong command line, 1 for other errors.
 func run(ctx context.Context, machine host, args []string) int {
 	mode := runServer
-	if len(args) > 0 && args[0] == "stall" {
+	switch {
+	case len(args) > 0 && args[0] == "stall":
 		mode, args = runStall, args[1:]
+	case len(args) > 0 && args[0] == "copy":
+		mode = runCopy
 	}
 	code, err := mode(ctx, machine, args)
 	switch {
@@ -59,6 +64,12 @@ func run(ctx context.Context, machine host, args []string) int {
 		return max(code, 1)
 	}
 	return code
+}
+
+// runCopy copies standard input to standard output.
+func runCopy(_ context.Context, machine host, _ []string) (int, error) {
+	_, err := io.Copy(machine.stdout, machine.stdin)
+	return 0, err
 }
 
 // options are the server's command line.

@@ -1,0 +1,86 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// logged returns an error unless each of the lines is in the journal of the unit since
+// its last start.
+func (h *host) logged(unit string, lines ...string) error {
+	h.Helper()
+	log := h.said(unit)
+	for _, line := range lines {
+		if !slices.Contains(strings.Split(log, "\n"), line) {
+			return fmt.Errorf("the unit logs %q, want the line %q", log, line)
+		}
+	}
+	return nil
+}
+
+// TestSandboxOfUnit runs a unit with each of systemd's settings for a sandbox: the
+// container works, or the unit fails at once and logs the line to write.
+func TestSandboxOfUnit(t *testing.T) {
+	const (
+		works    = ""
+		writable = "write ReadWritePaths=/run/dockhost in the unit's [Service] section"
+		group    = "write SupplementaryGroups=docker in its [Service] section"
+		group2   = "DynamicUser=yes SupplementaryGroups=docker"
+	)
+	h := newHost(t)
+	h.login()
+	h.run("docker pull -q localhost:5000/busybox; id deployer >/dev/null 2>&1 || useradd -G docker deployer")
+	for _, test := range []struct{ settings, want string }{
+		{"ProtectSystem=strict", writable},
+		{"ReadOnlyPaths=/", writable},
+		{"ReadOnlyPaths=/run", writable},
+		{group2, writable},
+		{"DynamicUser=yes", group},
+		{"User=nobody", group},
+		{"ProtectSystem=strict ReadWritePaths=/run/dockhost", works},
+		{group2 + " ReadWritePaths=/run/dockhost", works},
+		{"User=deployer", works},
+		{"ProtectSystem=full PrivateTmp=yes ProtectHome=yes", works},
+		{"NoNewPrivileges=yes PrivateMounts=yes PrivateNetwork=yes", works},
+		{"ProtectKernelTunables=yes ProtectKernelModules=yes ProtectKernelLogs=yes ProtectHostname=yes", works},
+		{"ProtectControlGroups=yes", works},
+		{"ProtectProc=invisible ProcSubset=pid PrivateUsers=yes", works},
+		{"RestrictNamespaces=yes RestrictAddressFamilies=AF_UNIX RestrictRealtime=yes RestrictSUIDSGID=yes", works},
+		{"SystemCallFilter=@system-service MemoryDenyWriteExecute=yes LockPersonality=yes CapabilityBoundingSet=", works},
+		{"PrivateDevices=yes", works},
+		{"DevicePolicy=closed", works},
+		{"ProtectClock=yes", works},
+	} {
+		run := "systemd-run -q --unit=sandbox --service-type=notify -p Delegate=yes -p KillMode=mixed"
+		for setting := range strings.FieldsSeq(test.settings) {
+			run += " -p " + setting
+		}
+		out, code := h.try("systemctl reset-failed sandbox 2>/dev/null; timeout 60 " + run + " dockhost run --rm --init --stop-timeout 1 --name sandbox localhost:5000/busybox sleep infinity")
+		if test.want != works {
+			if log := h.journal("sandbox"); code == 0 || !strings.Contains(log, test.want) {
+				t.Errorf("%s: the start exits %d, and the unit logs %s%s, want %q", test.settings, code, out, log, test.want)
+			}
+		} else if code != 0 {
+			t.Errorf("%s: the start exits %d: %s%s", test.settings, code, out, h.journal("sandbox"))
+		} else if out, code := h.try("docker exec sandbox sh -c 'echo x >/dev/null' && systemctl stop sandbox"); code != 0 {
+			t.Errorf("%s: a command in the container, or the stop, exits %d: %s", test.settings, code, out)
+		}
+		h.try("systemctl stop sandbox")
+	}
+	h.nothingLeft("sandbox.service")
+}
+
+// TestSandboxOfAssignedUnit gives an assigned container a unit with read-only file
+// systems.
+func TestSandboxOfAssignedUnit(t *testing.T) {
+	h := newHost(t)
+	h.assign(app("x-dockhost: {unit: {Service: {ProtectSystem: strict, ReadOnlyPaths: /run, PrivateTmp: true, ProtectHome: true}}}"))
+	h.ready("app")
+	if out, code := h.try("nsenter -m -t " + h.property("dockhost@app", "MainPID") + " touch /run/x"); code == 0 {
+		t.Errorf("the supervisor can write to /run: %s", out)
+	}
+}
