@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -148,6 +149,46 @@ func TestCuredRolloutIsTriedAgain(t *testing.T) {
 	case <-cured:
 	default:
 		t.Error("not tried again, and the port is free")
+	}
+}
+
+// The agent notices by itself that a file appears, and that a process ends that listens on
+// a port.
+func TestCuresAreNoticed(t *testing.T) {
+	h := newTestHost(t)
+	a := h.agent()
+	c := local("web", "nginx:1")
+	h.declare(a, c)
+	h.failed(c.Hash(), "ended", time.Time{}, cure.Cure{Kind: cure.File, Name: "/srv/app/env"})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); a.cures.run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	time.AfterFunc(200*time.Millisecond, func() { h.write("/srv/app/env", "A=b\n") })
+	for deadline := time.Now().Add(30 * time.Second); h.units.running()["web"] != 2; {
+		if time.Now().After(deadline) {
+			t.Fatalf("running = %v, want web started again", h.units.running())
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+
+	holder := exec.CommandContext(ctx, "sleep", "600")
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan struct{})
+	go awaitEnd(ctx, holder.Process.Pid, func() { close(gone) })
+	select {
+	case <-gone:
+		t.Error("the process that runs was reported as ended")
+	case <-time.After(50 * time.Millisecond):
+	}
+	_ = holder.Process.Kill()
+	_ = holder.Wait()
+	select {
+	case <-gone:
+	case <-time.After(30 * time.Second):
+		t.Error("the end of the process was not noticed")
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,13 +19,30 @@ func makeRuntimeDir(dir string) error {
 	if err == nil {
 		err = unix.Access(dir, unix.W_OK|unix.X_OK)
 	}
+	var lines []string
+	if errors.Is(err, syscall.EACCES) {
+		lines = append(lines, "SupplementaryGroups=docker")
+	}
+	if errors.Is(err, syscall.EROFS) || err != nil && isReadOnly(dir) {
+		lines = append(lines, "ReadWritePaths=/run/dockhost")
+	}
 	switch {
-	case errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%s is read-only in this unit, because of ProtectSystem=strict, DynamicUser= or ReadOnlyPaths= (write ReadWritePaths=/run/dockhost in the unit's [Service] section)", dir)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("the user of this unit, with the id %d, cannot write to %s (write SupplementaryGroups=docker in the unit's [Service] section)", os.Getuid(), dir)
+	case len(lines) > 0:
+		return fmt.Errorf("this unit may not write to %s (write %s in its [Service] section): %w", dir, strings.Join(lines, " and "), err)
 	case err != nil:
 		return fmt.Errorf("prepare %s: %w", dir, err)
 	}
 	return nil
+}
+
+// isReadOnly says whether a directory is on a read-only mount, as with
+// ProtectSystem=strict. If this user may not look at it, the one above tells.
+func isReadOnly(dir string) bool {
+	var fs unix.Statfs_t
+	err := unix.Statfs(dir, &fs)
+	for errors.Is(err, syscall.EACCES) && dir != "/" {
+		dir = filepath.Dir(dir)
+		err = unix.Statfs(dir, &fs)
+	}
+	return err == nil && fs.Flags&unix.ST_RDONLY != 0
 }

@@ -85,7 +85,7 @@ func TestContainerIsPlaced(t *testing.T) {
 	if !maps.Equal(config.Labels, labels) {
 		t.Errorf("labels = %v, want %v", config.Labels, labels)
 	}
-	if env := []string{"A=file", "B=file", "A=declared"}; !slices.Equal(config.Env, env) {
+	if env := []string{"B=file", "A=declared"}; !slices.Equal(config.Env, env) {
 		t.Errorf("env = %q, want %q: the declared variables win", config.Env, env)
 	}
 	if host.Runtime != spec.RuntimeName || host.CgroupParent != placement.CgroupParent(unitName) || host.RestartPolicy.Name != container.RestartPolicyDisabled {

@@ -73,8 +73,7 @@ type Host struct {
 // Make returns the request. It does not change c.
 func Make(c *spec.Container, h Host) engine.CreateRequest {
 	config, host := volumes(c, h)
-	// The declared variables come last and win, as in Compose.
-	config.Env = append(slices.Clone(h.FileEnv), config.Env...)
+	config.Env = append(notOverridden(h.FileEnv, config.Env), config.Env...)
 	config.Labels = maps.Clone(config.Labels)
 	if config.Labels == nil {
 		config.Labels = map[string]string{}
@@ -122,6 +121,28 @@ func volumes(c *spec.Container, h Host) (container.Config, container.HostConfig)
 	}
 	config, host := spec.NameVolumes(c.Config, c.HostConfig, h.AnonymousVolumes, name, labels)
 	return *config, *host
+}
+
+// notOverridden returns the variables of env files that neither a later file nor the
+// declaration sets, as in Compose.
+func notOverridden(files, declared []string) []string {
+	set := map[string]bool{}
+	name := func(variable string) string {
+		name, _, _ := strings.Cut(variable, "=")
+		return name
+	}
+	for _, variable := range declared {
+		set[name(variable)] = true
+	}
+	var kept []string
+	for _, variable := range slices.Backward(files) {
+		if !set[name(variable)] {
+			set[name(variable)] = true
+			kept = append(kept, variable)
+		}
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 // fileMounts are the mounts of the secrets and configs.

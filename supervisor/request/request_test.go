@@ -23,13 +23,13 @@ func declared() *spec.Container {
 func TestMake(t *testing.T) {
 	c := declared()
 	got := Make(c, Host{
-		Unit: "dockhost@web.service", Supervisor: "me", ConfigHash: "hash", FileEnv: []string{"A=0"},
+		Unit: "dockhost@web.service", Supervisor: "me", ConfigHash: "hash", FileEnv: []string{"A=0", "B=1", "C=1", "B=2"},
 		NotifySocket: "/run/s", Watchdog: time.Second,
 	})
 	want := engine.CreateRequest{
 		Name: "web", Platform: "linux/amd64",
 		Config: &container.Config{
-			Env:    []string{"A=0", "A=1", "NOTIFY_SOCKET=/run/dockhost/notify.sock", "WATCHDOG_USEC=1000000"},
+			Env:    []string{"C=1", "B=2", "A=1", "NOTIFY_SOCKET=/run/dockhost/notify.sock", "WATCHDOG_USEC=1000000"},
 			Labels: map[string]string{"own": "label", LabelUnit: "dockhost@web.service", LabelSupervisor: "me", LabelConfigHash: "hash"},
 		},
 		HostConfig: &container.HostConfig{

@@ -27,22 +27,26 @@ func (h *host) logged(unit string, lines ...string) error {
 func TestSandboxOfUnit(t *testing.T) {
 	const (
 		works    = ""
-		writable = "write ReadWritePaths=/run/dockhost in the unit's [Service] section"
-		group    = "write SupplementaryGroups=docker in its [Service] section"
-		group2   = "DynamicUser=yes SupplementaryGroups=docker"
+		writable = "(write ReadWritePaths=/run/dockhost in its [Service] section)"
+		group    = "(write SupplementaryGroups=docker in its [Service] section)"
+		both     = "(write SupplementaryGroups=docker and ReadWritePaths=/run/dockhost in its [Service] section)"
 	)
 	h := newHost(t)
 	h.login()
 	h.run("docker pull -q localhost:5000/busybox; id deployer >/dev/null 2>&1 || useradd -G docker deployer")
+	devices := works
+	if !h.unified() {
+		devices = "(remove PrivateDevices=, DevicePolicy=, DeviceAllow= and ProtectClock= from the unit)"
+	}
 	for _, test := range []struct{ settings, want string }{
 		{"ProtectSystem=strict", writable},
 		{"ReadOnlyPaths=/", writable},
 		{"ReadOnlyPaths=/run", writable},
-		{group2, writable},
-		{"DynamicUser=yes", group},
+		{"DynamicUser=yes SupplementaryGroups=docker", writable},
+		{"DynamicUser=yes", both},
 		{"User=nobody", group},
 		{"ProtectSystem=strict ReadWritePaths=/run/dockhost", works},
-		{group2 + " ReadWritePaths=/run/dockhost", works},
+		{"DynamicUser=yes SupplementaryGroups=docker ReadWritePaths=/run/dockhost", works},
 		{"User=deployer", works},
 		{"ProtectSystem=full PrivateTmp=yes ProtectHome=yes", works},
 		{"NoNewPrivileges=yes PrivateMounts=yes PrivateNetwork=yes", works},
@@ -51,9 +55,9 @@ func TestSandboxOfUnit(t *testing.T) {
 		{"ProtectProc=invisible ProcSubset=pid PrivateUsers=yes", works},
 		{"RestrictNamespaces=yes RestrictAddressFamilies=AF_UNIX RestrictRealtime=yes RestrictSUIDSGID=yes", works},
 		{"SystemCallFilter=@system-service MemoryDenyWriteExecute=yes LockPersonality=yes CapabilityBoundingSet=", works},
-		{"PrivateDevices=yes", works},
-		{"DevicePolicy=closed", works},
-		{"ProtectClock=yes", works},
+		{"PrivateDevices=yes", devices},
+		{"DevicePolicy=closed", devices},
+		{"ProtectClock=yes", devices},
 	} {
 		run := "systemd-run -q --unit=sandbox --service-type=notify -p Delegate=yes -p KillMode=mixed"
 		for setting := range strings.FieldsSeq(test.settings) {
