@@ -13,7 +13,7 @@ const (
 	// scriptLimit bounds a script that applies a fault, which may hang together with what hangs on the host.
 	scriptLimit = 60 * time.Second
 	// duringLimit is the time in which a fault must show in the status.
-	duringLimit = 30 * time.Second
+	duringLimit = 60 * time.Second
 	// patience is how long a fault may hold up the commands of another one.
 	patience  = 5 * time.Second
 	pollEvery = 250 * time.Millisecond
@@ -181,18 +181,28 @@ func (d *driver) until(ctx context.Context, limit time.Duration, script string) 
 func (d *driver) settle(ctx context.Context) ([]string, error) {
 	deadline := time.Now().Add(d.options.limit)
 	for {
-		limited, cancel := context.WithTimeout(ctx, scriptLimit)
-		out, _, err := d.host.try(limited, factsScript)
-		cancel()
-		wrong := []string{fmt.Sprintf("the host does not answer: %v", err)}
-		if err == nil {
-			wrong = judge(parseFacts(out))
-		}
-		if len(wrong) == 0 || time.Now().After(deadline) || ctx.Err() != nil {
+		last := time.Now().After(deadline)
+		wrong := d.look(ctx, last)
+		if len(wrong) == 0 || last || ctx.Err() != nil {
 			return wrong, ctx.Err()
 		}
 		pause(ctx, pollEvery)
 	}
+}
+
+// look returns what is wrong now: all of it if full is set, otherwise at least one thing.
+func (d *driver) look(ctx context.Context, full bool) []string {
+	ctx, cancel := context.WithTimeout(ctx, scriptLimit)
+	defer cancel()
+	script := factsScript
+	if full {
+		script = "FULL=yes\n" + script
+	}
+	out, _, err := d.host.try(ctx, script)
+	if err != nil {
+		return []string{fmt.Sprintf("the host does not answer: %v", err)}
+	}
+	return judge(parseFacts(out))
 }
 
 // deep makes the checks that are made once after each step.

@@ -57,7 +57,7 @@ func signals() []fault {
 		stopped string
 	}{
 		{"supervisor", "$(main $UNIT)", false, ""},
-		{"agent", "$(main dockhost.service)", false, "timeout 20 dockhostctl status; [ $? = 4 ]"},
+		{"agent", "$(main dockhost.service)", false, "timeout 50 dockhostctl status; [ $? = 4 ]"},
 		{"dockerd", "$(main docker.service)", true, "timeout 30 dockhostctl status; [ $? = 3 ]"},
 		{"containerd", "$(main containerd.service)", true, ""},
 		{"shim", "$(shim $NAME)", true, ""},

@@ -16,7 +16,7 @@ func judge(f facts) []string {
 	for _, name := range names {
 		wrong = append(wrong, f.judgeContainer(name)...)
 	}
-	return slices.Concat(wrong, f.judgeStatus(), f.orphans(), f.leftovers())
+	return slices.Concat(wrong, f.judgeStatus(), f.orphans(), f.leftovers(), f.missing())
 }
 
 // judgeContainer checks that a container runs once, in its unit, as it was assigned.
@@ -63,6 +63,7 @@ func (f facts) judgeStatus() []string {
 			exit = 3 // the registry did not answer at the last start, and the status says so
 		}
 		if !c.Ready || c.Pending != nil || c.Finished {
+			exit = 3
 			wrong = append(wrong, fmt.Sprintf("status: container %s is not ready or waits: %s%s", c.Name, c.StatusText, trouble(c)))
 		}
 		if !named(c.Name) {
@@ -177,6 +178,25 @@ func (f facts) leftovers() []string {
 	}
 	if len(f.volumes) != 1 {
 		wrong = append(wrong, fmt.Sprintf("volumes %q, want that of the container data alone", f.volumes))
+	}
+	return wrong
+}
+
+// missing returns the files that a running container needs, and that are not there.
+func (f facts) missing() []string {
+	want := []string{"/run/dockhost/logins/config.json"}
+	for _, name := range names {
+		want = append(want, "/run/dockhost/containers/"+name+".json", "/run/dockhost/state/"+name+".json",
+			"/run/systemd/system/"+unitName(name)+".d")
+	}
+	for _, c := range f.containers {
+		want = append(want, "/run/dockhost/runtime/"+c.ID+".json")
+	}
+	var wrong []string
+	for _, file := range want {
+		if !slices.ContainsFunc(slices.Concat(f.files, f.dropins), func(line string) bool { return strings.HasSuffix(line, file) }) {
+			wrong = append(wrong, file+" is missing")
+		}
 	}
 	return wrong
 }

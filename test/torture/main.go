@@ -83,10 +83,12 @@ func run(ctx context.Context, stdout, stderr io.Writer, labName string, args []s
 	defer h.close()
 	r := newReport(stdout, o)
 	d := &driver{host: h, report: r, options: o}
-	if err := d.run(ctx); err != nil {
-		return false, err
+	err = d.run(ctx)
+	failed = r.summary() // also of a run that was interrupted
+	if errors.Is(err, context.Canceled) {
+		err = nil
 	}
-	return r.summary(), nil
+	return failed, err
 }
 
 // listSteps prints the steps without a host.
