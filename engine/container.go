@@ -114,7 +114,8 @@ func (c *Client) explainCreate(ctx context.Context, req CreateRequest, err error
 }
 
 // Start starts a created container. The error is an [AllocatedError] if Docker has
-// given a port that it publishes to another container.
+// given a port that it publishes to another container, and [ErrUnreachable] if the
+// Engine goes away meanwhile.
 func (c *Client) Start(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

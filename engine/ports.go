@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"regexp"
@@ -102,8 +103,12 @@ func (e AllocatedError) Unwrap() error { return e.error }
 // kind of its own.
 var bindFailed = regexp.MustCompile(`Bind for \S*:([0-9]+) failed: port is already allocated`)
 
-// allocated returns the error as an [AllocatedError] if it is one.
+// allocated returns the error as an [AllocatedError] if it is one, and as
+// [ErrUnreachable] if the Engine went away before it answered.
 func allocated(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		return classified{err, ErrUnreachable}
+	}
 	match := bindFailed.FindStringSubmatch(err.Error())
 	if match == nil {
 		return err

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"testing"
 )
 
@@ -15,5 +17,8 @@ func TestAllocated(t *testing.T) {
 		if errors.As(allocated(errors.New(text)), &port); port.Number != want {
 			t.Errorf("allocated(%q) = port %d, want %d", text, port.Number, want)
 		}
+	}
+	if err := allocated(fmt.Errorf("error during connect: %w", io.EOF)); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("allocated(EOF) = %v, want ErrUnreachable", err)
 	}
 }

@@ -2,9 +2,11 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
 )
@@ -54,6 +56,9 @@ func (l *launcher) statusOf(ctx context.Context, id string) int {
 // explain adds what the host lacks to the Engine's error: the port that another
 // program uses, or a device.
 func (l *launcher) explain(ctx context.Context, err error) error {
+	if errors.Is(err, engine.ErrUnreachable) {
+		return err // it may hold a port until it has ended
+	}
 	if explained := l.explainPort(ctx, err); explained != nil {
 		return explained
 	}

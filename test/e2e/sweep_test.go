@@ -243,7 +243,7 @@ exec runc "$@"
 		if err != nil || c.Ready {
 			return err
 		}
-		if c.LastError == nil || !strings.Contains(c.LastError.Message, "8080") {
+		if c.LastError == nil || !strings.Contains(c.LastError.Message, "port 8080/tcp is already in use") {
 			return fmt.Errorf("status = %+v", c)
 		}
 		if !strings.Contains(c.LastError.Message, "(run: systemctl restart docker)") {
