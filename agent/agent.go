@@ -9,6 +9,7 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"syscall"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -52,6 +53,7 @@ type unitManager interface {
 	Restart(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
 	ResetFailed(ctx context.Context, name string) error
+	Signal(ctx context.Context, name string, sig syscall.Signal) error
 	Reload(ctx context.Context) error
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
 	Units(ctx context.Context, pattern string) ([]string, error)
@@ -76,10 +78,13 @@ type Options struct {
 	PullSize func(ctx context.Context, ref, platform string) (int64, error)
 	// GPUs returns why a container cannot have the GPUs that it requests, nil when
 	// it can.
-	GPUs   func(ctx context.Context, c *spec.Container) error
-	Units  unitManager
-	Status status.Gatherer
-	Notify notifier
+	GPUs  func(ctx context.Context, c *spec.Container) error
+	Units unitManager
+	// MakeDirs makes the directories below the run directory again, with their
+	// groups. With nil they are made for root alone.
+	MakeDirs func(ctx context.Context) error
+	Status   status.Gatherer
+	Notify   notifier
 	// Find finds the user data.
 	Find Finder
 	// Reload requests that the configuration, the files and the user data be read
@@ -118,7 +123,7 @@ func New(o Options) *Agent {
 		root: o.Root, config: a.config, fetcher: a.fetcher, store: a.store, problems: newProblemLog(o.Log), log: o.Log,
 	}
 	a.units = &containerUnits{
-		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,
+		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, makeDirs: o.MakeDirs, log: o.Log,
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)
@@ -156,6 +161,7 @@ func (a *Agent) Run(ctx context.Context, listener net.Listener) error {
 func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	defer a.rollouts.stop()
 	files := watchDirs(ctx, a.Log, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
+	damage := watchDirs(ctx, a.Log, a.units.watched()...)
 	a.fetcher.first(ctx)
 	a.reconcile(ctx)
 	a.Notify.Ready(a.reporter.line())
@@ -178,6 +184,10 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 			}
 			a.reconcile(ctx)
 			a.reporter.update()
+		case <-damage:
+			if err := a.deployer.restore(ctx); err != nil {
+				a.Log.Warn("files for this boot not restored (run: systemctl reload dockhost)", zap.Error(err))
+			}
 		case c := <-a.server.changes:
 			c.done <- a.change(ctx, c)
 			a.reporter.update()

@@ -45,6 +45,8 @@ type maker struct {
 	// keptVolumes are the anonymous volumes of the container that is replaced, by
 	// path.
 	keptVolumes map[string]string
+	// placed is the placement of the container.
+	placed placement.Placement
 }
 
 // creation is what a container is created from, besides its declaration.
@@ -187,12 +189,7 @@ func (m *maker) place(ctx context.Context, id string, gpus attachment.Attachment
 	if err != nil {
 		return err
 	}
-	dir := m.dir.RuntimeDir()
-	// tmpfiles.d creates the directory at boot, with its group.
-	if err := os.MkdirAll(dir, 0o770); err != nil { //nolint:gosec // group docker may speak to Docker already
-		return fmt.Errorf("place the container: %w", err)
-	}
-	return placement.Write(dir, id, placement.Placement{
+	m.placed = placement.Placement{
 		Unit:        m.unit.name,
 		CgroupPath:  m.unit.cgroup + "/" + containerLeaf,
 		Controllers: m.unit.controllers,
@@ -201,7 +198,17 @@ func (m *maker) place(ctx context.Context, id string, gpus attachment.Attachment
 		GPUs:        gpus.GPUs,
 		Devices:     gpus.Devices,
 		Exclusive:   m.container.GPU != nil && m.container.GPU.Exclusive,
-	})
+	}
+	return m.writePlacement(id)
+}
+
+func (m *maker) writePlacement(id string) error {
+	dir := m.dir.RuntimeDir()
+	// tmpfiles.d creates the directory at boot, with its group.
+	if err := os.MkdirAll(dir, 0o770); err != nil { //nolint:gosec // group docker may speak to Docker already
+		return fmt.Errorf("place the container: %w", err)
+	}
+	return placement.Write(dir, id, m.placed)
 }
 
 // runtimeProgram returns the OCI runtime that dockhost-runtime executes: the

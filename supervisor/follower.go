@@ -29,8 +29,10 @@ type follower struct {
 	relay      *relay
 	stopper    *stopper
 	judge      *judge
-	running    *running
-	loop       loop
+	// restore writes the files in the run directory again.
+	restore func()
+	running *running
+	loop    loop
 }
 
 // followEngine is what the follower calls on Docker Engine.

@@ -256,9 +256,13 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 
 // signalled acts on a signal that the supervisor got.
 func (f *follower) signalled(ctx context.Context, sig os.Signal) *ending {
-	if sig == syscall.SIGABRT {
+	switch sig {
+	case syscall.SIGABRT:
 		f.attendants.watchdog.expired()
 		return f.stop(ctx)
+	case syscall.SIGCONT:
+		f.restore()
+		return nil
 	}
 	f.attendants.reloads.signalled(ctx, f.running.id, sig)
 	return nil

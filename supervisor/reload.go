@@ -20,10 +20,11 @@ const reloadTimeout = 5 * time.Minute
 
 // Signals returns the signals that the supervisor handles, besides those that
 // ask for a stop: SIGHUP asks for a reload, SIGABRT comes from systemd's
-// watchdog, and the others would end the process. It adds the signals that are
+// watchdog, SIGCONT asks for the supervisor's files to be restored, and the others
+// would end the process. It adds the signals that are
 // forwarded to the container; c is nil before the container is known.
 func Signals(c *spec.Container) []os.Signal {
-	signals := []os.Signal{syscall.SIGHUP, syscall.SIGABRT, syscall.SIGUSR1, syscall.SIGUSR2}
+	signals := []os.Signal{syscall.SIGHUP, syscall.SIGABRT, syscall.SIGCONT, syscall.SIGUSR1, syscall.SIGUSR2}
 	if forwardsSignals(c) {
 		signals = append(signals, syscall.SIGQUIT, syscall.SIGWINCH)
 	}

@@ -191,6 +191,7 @@ func (s *Supervisor) follow(ctx context.Context, c created) (end ending) {
 	}
 	s.follower.inbox.stop = ctx.Done()
 	s.follower.attendants.reloads.env = c.env
+	s.follower.restore = s.maker.restore
 	return s.follower.run(ctx, c.id, s.gpus.attached)
 }
 

@@ -27,7 +27,9 @@ const (
 // watch watches some directories.
 type watch struct {
 	notify *fsnotify.Watcher
-	dirs   []string
+	// patterns are the directories to watch, dirs those that they match now.
+	patterns []string
+	dirs     []string
 	// watched are the paths that the kernel watches, with the file that each one
 	// was at that time.
 	watched map[string]os.FileInfo
@@ -35,13 +37,14 @@ type watch struct {
 
 // Watch returns a channel that receives a value after each change in one of the
 // directories. Files that change together are one change. It ends with ctx.
-// The error is the kernel's, which has a limit on watches (fs.inotify.*).
+// A directory may be a pattern (path.Match) for those in another directory, which
+// must be watched, too. The error is the kernel's, which has a limit on watches (fs.inotify.*).
 func Watch(ctx context.Context, dirs ...string) (<-chan struct{}, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch directories: %w", err)
 	}
-	w := &watch{notify: notify, dirs: dirs, watched: map[string]os.FileInfo{}}
+	w := &watch{notify: notify, patterns: dirs, watched: map[string]os.FileInfo{}}
 	if err := w.update(); err != nil {
 		_ = notify.Close()
 		return nil, err
@@ -125,6 +128,15 @@ func (w *watch) update() error {
 // may appear and disappear with them. It reports whether it added a watch.
 func (w *watch) add() (added bool, err error) {
 	wanted := map[string]os.FileInfo{}
+	w.dirs = nil
+	for _, pattern := range w.patterns {
+		if !strings.ContainsAny(pattern, "*?[") {
+			w.dirs = append(w.dirs, pattern)
+			continue
+		}
+		matches, _ := filepath.Glob(pattern) // the error is that of a wrong pattern
+		w.dirs = append(w.dirs, matches...)
+	}
 	for _, dir := range w.dirs {
 		for path := dir; ; path = filepath.Dir(path) {
 			info, err := os.Stat(path)
