@@ -112,7 +112,7 @@ type Container struct {
 	LastError *Failure `json:"last_error,omitempty"`
 	// SettingsProblem says why the unit runs without the settings of its declaration.
 	// It is one of the problems of the source.
-	SettingsProblem string `json:"-"`
+	SettingsProblem string `json:"settings_problem,omitempty"`
 	// Pending is the change that is not in force yet.
 	Pending *Pending `json:"pending,omitempty"`
 }
