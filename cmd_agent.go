@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -55,18 +52,8 @@ func runAgent(ctx context.Context) error {
 		Notify:   systemd.Notifier{},
 		Find:     datasource.Find,
 		Reload:   onHangup(ctx),
-		MakeDirs: makeDirs,
 		Log:      log,
 	}).Run(ctx, listener)
-}
-
-// makeDirs makes the directories below the run directory as at boot.
-func makeDirs(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, "systemd-tmpfiles", "--create", "dockhost.conf").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("systemd-tmpfiles --create dockhost.conf: %w: %s", err, bytes.TrimSpace(out))
-	}
-	return nil
 }
 
 // apiListener returns the socket from dockhost.socket, or a new one if that unit

@@ -78,13 +78,10 @@ type Options struct {
 	PullSize func(ctx context.Context, ref, platform string) (int64, error)
 	// GPUs returns why a container cannot have the GPUs that it requests, nil when
 	// it can.
-	GPUs  func(ctx context.Context, c *spec.Container) error
-	Units unitManager
-	// MakeDirs makes the directories below the run directory again, with their
-	// groups. With nil they are made for root alone.
-	MakeDirs func(ctx context.Context) error
-	Status   status.Gatherer
-	Notify   notifier
+	GPUs   func(ctx context.Context, c *spec.Container) error
+	Units  unitManager
+	Status status.Gatherer
+	Notify notifier
 	// Find finds the user data.
 	Find Finder
 	// Reload requests that the configuration, the files and the user data be read
@@ -123,7 +120,7 @@ func New(o Options) *Agent {
 		root: o.Root, config: a.config, fetcher: a.fetcher, store: a.store, problems: newProblemLog(o.Log), log: o.Log,
 	}
 	a.units = &containerUnits{
-		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, makeDirs: o.MakeDirs, log: o.Log,
+		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)

@@ -30,9 +30,7 @@ type containerUnits struct {
 	systemd unitManager
 	dropIns dropIns
 	mounts  mountUnits
-	// makeDirs makes the directories of the run directory; it may be nil.
-	makeDirs func(ctx context.Context) error
-	log      *zap.Logger
+	log     *zap.Logger
 }
 
 // apply has the units of containers run them: it starts a unit that is not up,

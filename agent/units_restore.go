@@ -3,9 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
@@ -34,7 +32,7 @@ func (u *containerUnits) restore(ctx context.Context, inForce *spec.Assignment) 
 	if err != nil {
 		return err
 	}
-	errs := []error{u.restoreDirs(ctx), u.writeLogins(inForce.Registries)}
+	errs := []error{u.dir.MakeDirs(), u.writeLogins(inForce.Registries)}
 	reload := false
 	var changed []string
 	for i := range inForce.Containers {
@@ -51,19 +49,6 @@ func (u *containerUnits) restore(ctx context.Context, inForce *spec.Assignment) 
 		errs = append(errs, err, u.askRestore(ctx, c))
 	}
 	return errors.Join(append(errs, u.reload(ctx, reload, changed))...)
-}
-
-// restoreDirs makes the directories of the run directory again.
-func (u *containerUnits) restoreDirs(ctx context.Context) error {
-	missing := slices.ContainsFunc(u.dir.Dirs(), func(path string) bool {
-		info, err := os.Stat(path)
-		return err != nil || !info.IsDir()
-	})
-	if !missing || u.makeDirs == nil {
-		return nil
-	}
-	u.log.Warn("restoring directories that someone had removed", zap.String("below", rundir.Path))
-	return u.makeDirs(ctx)
 }
 
 // askRestore asks the supervisor of a running container to write its files again, if

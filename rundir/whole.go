@@ -8,16 +8,6 @@ import (
 	"strconv"
 )
 
-// Dirs are the directories of the run directory, which systemd-tmpfiles makes at
-// boot with their groups.
-func (d Dir) Dirs() []string {
-	dirs := []string{string(d)}
-	for _, name := range []string{"containers", "state", "logins", "files", "runtime", "images"} {
-		dirs = append(dirs, filepath.Join(string(d), name))
-	}
-	return dirs
-}
-
 // CheckRunning returns an error if a file is missing or damaged that the supervisor
 // of a running container has written: the state, the placement, or one of the
 // container's secrets and configs.
