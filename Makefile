@@ -90,6 +90,7 @@ install: build $(NATIVE) ## install the files of the package under DESTDIR (defa
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man5 docs/man/*.5
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man7 docs/man/*.7
 	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man8 docs/man/*.8
+	install -D -m 0644 -t $(DESTDIR)/etc/needrestart/conf.d packaging/needrestart/dockhost.conf
 	ln -sf ../../bin/dockhost $(DESTDIR)/usr/libexec/dockhost/systemd-docker
 	packaging/completions.sh $(NATIVE) $(DESTDIR)
 

@@ -8,6 +8,7 @@ package agent
 import (
 	"context"
 	"path/filepath"
+	"syscall"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -53,6 +54,7 @@ type unitManager interface {
 	Retry(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
 	ResetFailed(ctx context.Context, name string) error
+	Signal(ctx context.Context, name string, sig syscall.Signal) error
 	Reload(ctx context.Context) error
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
 	Units(ctx context.Context, pattern string) ([]string, error)
@@ -170,6 +172,7 @@ func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	defer a.rollouts.stop()
 	files := watchDirs(ctx, a.Log, a.beside, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
+	damage := watchDirs(ctx, a.Log, nil, a.units.watched()...)
 	a.fetcher.first(ctx)
 	a.reconcile(ctx)
 	a.Notify.Ready(a.reporter.line())
@@ -193,6 +196,10 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 			}
 			a.reconcile(ctx)
 			a.reporter.update()
+		case <-damage:
+			if err := a.deployer.restore(ctx); err != nil {
+				a.Log.Warn("files for this boot not restored (run: systemctl reload dockhost)", zap.Error(err))
+			}
 		case c := <-a.server.changes:
 			c.done <- a.change(ctx, c)
 			a.reporter.update()

@@ -26,6 +26,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 	if err != nil {
 		answer.Source.Problems = append(answer.Source.Problems, err.Error())
 	}
+	answer.Source.Problems = append(answer.Source.Problems, status.SettingsProblems(containers)...)
 	for i := range containers {
 		containers[i].Origin = stored.accepted.origin(containers[i].Name)
 		if pending, isPending := stored.pending[containers[i].Name]; isPending {

@@ -30,7 +30,7 @@ func TestStatusIsOfOneMoment(t *testing.T) {
 	h := newTestHost(t)
 	units := &slowUnits{fakeUnits: h.units}
 	a := h.agent(func(o *Options) {
-		o.Status = status.Gatherer{Dir: h.units.run, Engine: infoEngine{}, Units: units, Runtime: "dockhost"}
+		o.Status = status.Gatherer{Root: h.root, Dir: h.units.run, Engine: infoEngine{}, Units: units, Runtime: "dockhost"}
 	})
 	a.takeOver(t.Context())
 	if err := a.declare(t.Context(), local("web", "nginx:1")); err != nil {

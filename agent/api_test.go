@@ -53,7 +53,7 @@ func (h *testHost) serve() apiClient {
 	core, logs := observer.New(zapcore.DebugLevel)
 	a := h.agent(func(o *Options) {
 		o.Log = zap.New(core)
-		o.Status = status.Gatherer{Dir: h.units.run, Engine: infoEngine{}, Units: h.units, Runtime: "dockhost"}
+		o.Status = status.Gatherer{Root: h.root, Dir: h.units.run, Engine: infoEngine{}, Units: h.units, Runtime: "dockhost"}
 	})
 	ctx, cancel := context.WithCancel(h.Context())
 	ended := make(chan error, 1)

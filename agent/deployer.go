@@ -113,6 +113,22 @@ func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) erro
 	return d.units.retire(ctx, name)
 }
 
+// restore writes the files of the containers in force again that someone has removed
+// or changed.
+func (d *deployer) restore(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	stored := d.store.snapshot()
+	if stored.accepted == nil {
+		return nil
+	}
+	err := d.units.restore(ctx, &stored.accepted.Assignment)
+	if stored.source.Datasource != "" {
+		err = errors.Join(err, d.units.dir.SetFetched())
+	}
+	return err
+}
+
 // undisturbed calls work while no other containers are put in force.
 func (d *deployer) undisturbed(work func() error) error {
 	d.mu.Lock()

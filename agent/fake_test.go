@@ -10,14 +10,17 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/zap/zaptest"
 
+	"github.com/dockhost/dockhost/agent/dropin"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -31,8 +34,8 @@ type fakeUnits struct {
 	// failed are the units that have failed. killed are those whose stop fails.
 	failed, killed map[string]bool
 	starts         map[string]int
-	// reloads counts daemon-reloads.
-	reloads int
+	// reloads counts daemon-reloads, signals the signals to supervisors.
+	reloads, signals int
 	// broken has the errors of containers that fail, by image.
 	broken map[string]string
 	// err is the error of each start and stop.
@@ -88,6 +91,14 @@ func (f *fakeUnits) Stop(_ context.Context, name string) error {
 	return nil
 }
 
+// Signal has a supervisor write its state.
+func (f *fakeUnits) Signal(_ context.Context, name string, _ syscall.Signal) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.signals++
+	return f.supervise(name)
+}
+
 func (f *fakeUnits) ResetFailed(_ context.Context, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -112,7 +123,8 @@ func (f *fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	if f.active[name] {
 		state = "active"
 	}
-	return systemd.Unit{Name: name, ActiveState: state}, nil
+	container, _ := spec.ContainerName(name)
+	return systemd.Unit{Name: name, ActiveState: state, DropIns: []string{dropin.Path(container)}}, nil
 }
 
 func (f *fakeUnits) Units(context.Context, string) ([]string, error) {

@@ -34,6 +34,7 @@ func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool
 			switch {
 			case err == nil && bytes.Equal(old, []byte(text)):
 				continue
+			case err == nil && len(old) == 0: // damaged
 			case err == nil && !bytes.HasPrefix(old, []byte(dropin.MountMark)):
 				return changed, fmt.Errorf("mount %s: %s exists and was not written by dockhost (remove it, or mount elsewhere)", m.Where, path)
 			case err == nil:

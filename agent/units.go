@@ -46,7 +46,7 @@ func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error 
 	reload := false
 	var changed []string // units with another drop-in
 	for i, c := range containers {
-		files, err := u.write(ctx, c, version)
+		files, err := u.write(c, version, u.stopMount(ctx))
 		if err != nil {
 			return err
 		}
@@ -69,15 +69,16 @@ func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error 
 // written says which files of a container have changed.
 type written struct{ declaration, mounts, dropIn bool }
 
-// write writes the files of a container, for a version of systemd.
-func (u *containerUnits) write(ctx context.Context, c hashed, version int) (written, error) {
+// write writes the files of a container, for a version of systemd. It calls stop
+// before it changes a unit that may be mounted.
+func (u *containerUnits) write(c hashed, version int, stop func(unit string) error) (written, error) {
 	var files written
 	old, err := u.dir.Container(c.Name)
 	files.declaration = err != nil || old.Hash() != c.hash
 	if err := u.dir.WriteContainer(c.Container); err != nil {
 		return files, err
 	}
-	if files.mounts, err = u.mounts.write(c.Container, u.stopMount(ctx)); err != nil {
+	if files.mounts, err = u.mounts.write(c.Container, stop); err != nil {
 		return files, err
 	}
 	files.dropIn, err = u.dropIns.write(c.Container, version)
@@ -112,6 +113,10 @@ func (u *containerUnits) run(ctx context.Context, c hashed, rewritten bool) erro
 	state, stateErr := u.dir.State(c.Name)
 	if stateErr == nil && rewritten && precedes(state, unit) {
 		stateErr = fs.ErrNotExist // the supervisor that starts has not written one
+	}
+	if stateErr != nil && rewritten && unit.Active() {
+		// Both may have been removed by someone.
+		state, stateErr = u.askState(ctx, c.Name)
 	}
 	current := stateErr == nil && state.ConfigHash == c.hash
 	log := u.log.With(zap.String("container", c.Name), zap.String("image", c.Image))
@@ -218,11 +223,7 @@ func (u *containerUnits) writeLogins(registries map[string]spec.Registry) error 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("write registry logins: %w", err)
 	}
-	path := filepath.Join(dir, "config.json")
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, config.Bytes()) {
-		return nil // a change of the file has failed pulls tried again
-	}
-	if err := atomicfile.Write(path, config.Bytes(), 0o600); err != nil {
+	if err := atomicfile.WriteChanged(filepath.Join(dir, "config.json"), config.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write registry logins: %w", err)
 	}
 	return nil

@@ -195,10 +195,10 @@ func (d Dir) lockImages(ctx context.Context, how int) (unlock func(), err error)
 	return lockFile(ctx, filepath.Join(d.ImagesDir(), "lock"), how)
 }
 
-// lockFile locks a file that is never removed. Read permission is enough to lock
-// it, and the group of the directory has that.
+// lockFile locks a file, which is made if it does not exist. Read permission is
+// enough to lock it, and the group of the directory has that.
 func lockFile(ctx context.Context, path string, how int) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o640) //nolint:gosec // G302: the group must be able to lock it
+	file, err := openLock(path)
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +207,14 @@ func lockFile(ctx context.Context, path string, how int) (unlock func(), err err
 	for {
 		err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
 		switch {
+		case err == nil && !isAt(file, path):
+			// Someone removed the file while this program waited for it: the next
+			// program would lock another one.
+			_ = file.Close()
+			if file, err = openLock(path); err != nil {
+				return nil, err
+			}
+			continue
 		case err == nil:
 			return func() { _ = file.Close() }, nil
 		case !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR):
@@ -220,4 +228,18 @@ func lockFile(ctx context.Context, path string, how int) (unlock func(), err err
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+func openLock(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o640) //nolint:gosec // G302: the group must be able to lock it
+}
+
+// isAt says whether the path still names an open file.
+func isAt(file *os.File, path string) bool {
+	opened, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(path)
+	return err == nil && os.SameFile(opened, named)
 }

@@ -244,7 +244,7 @@ func write(path string, value any) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := atomicfile.Write(path, raw, 0o600); err != nil {
+	if err := atomicfile.WriteChanged(path, raw, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

@@ -46,6 +46,8 @@ type maker struct {
 	// keptVolumes are the anonymous volumes of the container that is replaced, by
 	// path.
 	keptVolumes map[string]string
+	// placed is the placement of the container.
+	placed placement.Placement
 }
 
 // creation is what a container is created from, besides its declaration.
@@ -179,7 +181,7 @@ func (m *maker) place(ctx context.Context, id string, c creation) error {
 	if err != nil {
 		return err
 	}
-	return placement.Write(m.dir.RuntimeDir(), id, placement.Placement{
+	m.placed = placement.Placement{
 		Unit:        m.unit.name,
 		CgroupPath:  m.unit.cgroup + "/" + containerLeaf,
 		Controllers: m.unit.controllers,
@@ -189,7 +191,8 @@ func (m *maker) place(ctx context.Context, id string, c creation) error {
 		Devices:     c.gpus.Devices,
 		Exclusive:   m.container.GPU != nil && m.container.GPU.Exclusive,
 		Sockets:     c.sockets,
-	})
+	}
+	return placement.Write(m.dir.RuntimeDir(), id, m.placed)
 }
 
 // runtimeProgram returns the OCI runtime that dockhost-runtime executes: the

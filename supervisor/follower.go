@@ -32,8 +32,10 @@ type follower struct {
 	terminal   *terminal
 	stopper    *stopper
 	judge      *judge
-	running    *running
-	loop       loop
+	// restore writes the files in the run directory again.
+	restore func()
+	running *running
+	loop    loop
 }
 
 // followEngine is what the follower calls on Docker Engine.

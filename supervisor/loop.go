@@ -256,9 +256,13 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 
 // signalled acts on a signal that the supervisor got.
 func (f *follower) signalled(ctx context.Context, sig os.Signal) *ending {
-	if sig == (watchdogExpired{}) {
+	switch sig {
+	case watchdogExpired{}:
 		f.attendants.watchdog.expired()
 		return f.stop(ctx)
+	case syscall.SIGCONT:
+		f.restore()
+		return nil
 	}
 	if sig == syscall.SIGWINCH && f.terminal != nil {
 		f.terminal.resize(ctx, f.running.id)

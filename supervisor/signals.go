@@ -16,11 +16,11 @@ import (
 const sortTimeout = 5 * time.Second
 
 // Signals returns the signals that the supervisor handles besides SIGTERM and SIGINT,
-// which always ask for a stop: all that would end it or mean something to a container.
-// SIGCONT follows each stop signal of systemd. A program on a terminal leaves the
-// signals of job control to the kernel.
+// which always ask for a stop: all that would end it or mean something to a container,
+// and SIGCONT, by which the agent asks for the supervisor's files to be restored. A
+// program on a terminal leaves the signals of job control to the kernel.
 func Signals(onTerminal bool) []os.Signal {
-	none := []syscall.Signal{syscall.SIGINT, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGPIPE, syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGSTOP, syscall.SIGURG}
+	none := []syscall.Signal{syscall.SIGINT, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGPIPE, syscall.SIGCHLD, syscall.SIGSTOP, syscall.SIGURG}
 	if onTerminal {
 		none = append(none, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
 	}
@@ -75,10 +75,11 @@ func (s *sorter) run(ctx context.Context) {
 }
 
 // sort asks systemd what a signal means. systemd changes the unit's state before it
-// answers another question.
+// answers another question. SIGCONT, which follows each of its stop signals, means no
+// stop.
 func (s *sorter) sort(ctx context.Context, sig os.Signal) {
 	name := zap.String("signal", signalName(sig))
-	if s.unit.exists() {
+	if s.unit.exists() && sig != syscall.SIGCONT {
 		ctx, cancel := context.WithTimeout(ctx, sortTimeout)
 		defer cancel()
 		unit, err := s.unit.read(ctx)

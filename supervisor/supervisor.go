@@ -260,6 +260,7 @@ func (s *Supervisor) follow(ctx, outliving context.Context, c created) (end endi
 	}
 	s.follower.inbox.stop = ctx.Done()
 	s.follower.attendants.reloads.env = c.env
+	s.follower.restore = s.maker.restore
 	return s.follower.run(outliving, c.id, s.gpus.attached)
 }
 

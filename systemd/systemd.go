@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
@@ -150,6 +151,20 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	return m.await(ctx, "stop", name, (*dbus.Conn).StopUnitContext)
 }
 
+// Signal sends a signal to the main process of a unit.
+func (m *Manager) Signal(ctx context.Context, name string, sig syscall.Signal) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	conn, err := m.connect(ctx)
+	if err == nil {
+		err = conn.KillUnitWithTarget(ctx, name, dbus.Main, int32(sig)) //nolint:gosec // there are 64 signals
+	}
+	if err != nil {
+		return fmt.Errorf("signal %s: %w", name, translate(err))
+	}
+	return nil
+}
+
 // ResetFailed forgets that the unit failed, so that systemd forgets the unit once
 // nothing refers to it. A unit that has not failed, or does not exist, is not an
 // error.
@@ -245,6 +260,8 @@ type Unit struct {
 	MainPID int
 	// Syslog are the settings for the journal.
 	Syslog Syslog
+	// DropIns are the paths of the drop-ins that systemd has read for the unit.
+	DropIns []string
 	// Job says whether the unit has a waiting or running job.
 	Job bool
 }
@@ -305,6 +322,7 @@ func unitFrom(name string, properties map[string]any) Unit {
 		u.MainPID = int(pid)
 	}
 	u.Syslog = syslogFrom(properties)
+	u.DropIns, _ = properties["DropInPaths"].([]string)
 	if job, ok := properties["Job"].([]any); ok && len(job) > 0 {
 		id, _ := job[0].(uint32)
 		u.Job = id != 0

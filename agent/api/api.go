@@ -112,6 +112,9 @@ type Container struct {
 	// LastError is the last failure. It is absent once the container is ready, unless
 	// it says why the image is a cached one.
 	LastError *Failure `json:"last_error,omitempty"`
+	// SettingsProblem says why the unit runs without the settings of its declaration.
+	// It is one of the problems of the source.
+	SettingsProblem string `json:"settings_problem,omitempty"`
 	// Pending is the change that is not in force yet.
 	Pending *Pending `json:"pending,omitempty"`
 }

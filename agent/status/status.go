@@ -32,6 +32,7 @@ type engineClient interface {
 type units interface {
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
 	Units(ctx context.Context, pattern string) ([]string, error)
+	Version(ctx context.Context) (int, error)
 }
 
 // Gatherer gathers the status of a host.
@@ -39,6 +40,8 @@ type Gatherer struct {
 	Dir    rundir.Dir
 	Engine engineClient
 	Units  units
+	// Root is a prefix of the host's paths, "" on a real host.
+	Root string
 	// Runtime is the name under which dockhost-runtime is registered.
 	Runtime string
 }
@@ -68,12 +71,16 @@ func (g Gatherer) Containers(ctx context.Context) ([]api.Container, error) {
 	if err != nil {
 		return nil, err
 	}
+	version, err := g.Units.Version(ctx)
+	if err != nil {
+		version = 0
+	}
 	out := make([]api.Container, len(names))
 	var group errgroup.Group
 	group.SetLimit(8)
 	for i, name := range names {
 		group.Go(func() error {
-			out[i] = g.container(ctx, name)
+			out[i] = g.container(ctx, name, version)
 			return nil
 		})
 	}
@@ -100,7 +107,7 @@ func (g Gatherer) names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-func (g Gatherer) container(ctx context.Context, name string) api.Container {
+func (g Gatherer) container(ctx context.Context, name string, systemdVersion int) api.Container {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	c := api.Container{Name: name, Unit: spec.UnitName(name)}
@@ -113,6 +120,9 @@ func (g Gatherer) container(ctx context.Context, name string) api.Container {
 		c.StatusText, c.Restarts = unit.StatusText, unit.Restarts
 		if !unit.Since.IsZero() {
 			c.Since = &unit.Since
+		}
+		if assignedErr == nil {
+			c.SettingsProblem = g.settingsProblem(assigned, unit, systemdVersion)
 		}
 	}
 	state, err := g.Dir.State(name)
@@ -186,5 +196,6 @@ func WithoutAgent(ctx context.Context, g Gatherer) api.Status {
 		s.Source.Problems = []string{err.Error()}
 	}
 	s.Containers = append([]api.Container{}, containers...)
+	s.Source.Problems = append(s.Source.Problems, SettingsProblems(containers)...)
 	return s
 }

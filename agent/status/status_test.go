@@ -40,6 +40,8 @@ func (f fakeUnits) Units(context.Context, string) ([]string, error) {
 	return names, nil
 }
 
+func (f fakeUnits) Version(context.Context) (int, error) { return 0, nil }
+
 func TestContainers(t *testing.T) {
 	dir := rundir.Dir(t.TempDir())
 	assigned := spec.Container{Name: "web", Image: "nginx:1"}

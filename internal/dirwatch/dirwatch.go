@@ -28,7 +28,8 @@ const (
 // watch watches some directories.
 type watch struct {
 	notify *fsnotify.Watcher
-	dirs   []string
+	// patterns are the directories to watch, dirs those that they match now.
+	patterns, dirs []string
 	// also are further directories, which may change.
 	also []string
 	// watched are the paths that the kernel watches, with the file that each one
@@ -37,16 +38,18 @@ type watch struct {
 }
 
 // Watch returns a channel that receives a value after each change in one of the
-// directories. Files that change together are one change. It ends with ctx. also
-// delivers further directories, which replace those that it delivered before; nil
-// delivers none. A new one counts as a change, because its files may have changed
-// before. The error is the kernel's, which has a limit on watches (fs.inotify.*).
+// directories. Files that change together are one change. It ends with ctx. A
+// directory may be a pattern (path.Match) for those in another directory, which must be
+// watched, too. also delivers further directories, which replace those that it delivered
+// before; nil delivers none. A new one counts as a change, because its files may have
+// changed before. The error is the kernel's, which has a limit on watches
+// (fs.inotify.*).
 func Watch(ctx context.Context, also <-chan []string, dirs ...string) (<-chan struct{}, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch directories: %w", err)
 	}
-	w := &watch{notify: notify, dirs: dirs, watched: map[string]os.FileInfo{}}
+	w := &watch{notify: notify, patterns: dirs, watched: map[string]os.FileInfo{}}
 	if _, err := w.update(); err != nil {
 		_ = notify.Close()
 		return nil, err
@@ -136,6 +139,15 @@ func (w *watch) update() (added bool, err error) {
 // may appear and disappear with them. It reports whether it added a watch.
 func (w *watch) add() (added bool, err error) {
 	wanted := map[string]os.FileInfo{}
+	w.dirs = nil
+	for _, pattern := range w.patterns {
+		if !strings.ContainsAny(pattern, "*?[") {
+			w.dirs = append(w.dirs, pattern)
+			continue
+		}
+		matches, _ := filepath.Glob(pattern) // the error is that of a wrong pattern
+		w.dirs = append(w.dirs, matches...)
+	}
 	for _, dir := range slices.Concat(w.dirs, w.also) {
 		for path := dir; ; path = filepath.Dir(path) {
 			info, err := os.Stat(path)

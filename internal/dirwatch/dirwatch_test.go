@@ -17,7 +17,7 @@ func TestWatch(t *testing.T) {
 		}
 	}
 	must(os.Mkdir(etc, 0o755))
-	changes, err := Watch(t.Context(), nil, seed, etc)
+	changes, err := Watch(t.Context(), nil, seed, etc, filepath.Join(etc, "*.d"))
 	must(err)
 	steps := []struct {
 		name string
@@ -33,6 +33,10 @@ func TestWatch(t *testing.T) {
 		{"renamed", func() error { return os.Rename(seed, seed+".old") }},
 		{"a link instead", func() error { return os.Symlink(seed+".old", seed) }},
 		{"a file behind the link", func() error { return os.WriteFile(filepath.Join(seed+".old", "y"), nil, 0o600) }},
+		{"a directory that matches a pattern", func() error { return os.Mkdir(filepath.Join(etc, "a.d"), 0o755) }},
+		{"a file in it", func() error { return os.WriteFile(filepath.Join(etc, "a.d/x"), nil, 0o600) }},
+		{"a file in it removed", func() error { return os.Remove(filepath.Join(etc, "a.d/x")) }},
+		{"the directory removed", func() error { return os.Remove(filepath.Join(etc, "a.d")) }},
 		{"the other directory", func() error { return os.WriteFile(filepath.Join(etc, "a.yaml"), nil, 0o600) }},
 	}
 	for _, step := range steps {

@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -56,4 +58,78 @@ func TestRemovedContainerIsNotFailed(t *testing.T) {
 	}
 	h.try("systemctl stop dockhost@stays")
 	h.reaches("dockhost@stays", "failed")
+}
+
+// TestNeedrestartLeavesContainersAlone replaces a library in containers, which
+// needrestart finds outdated in their units.
+func TestNeedrestartLeavesContainersAlone(t *testing.T) {
+	h := newHost(t)
+	h.login()
+	h.assign(strings.Replace(web, `ports: ["443:443"]`, "pid: host", 1))
+	h.unit("own-web.service", service("/usr/bin/dockhost run --rm --name own --pid host localhost:5000/nginx:1.22"))
+	h.start("own-web")
+	h.ready("web")
+	for _, name := range []string{"web", "own"} {
+		h.run("docker exec " + name + ` sh -c 'f=/lib/x86_64-linux-gnu/libc.so.6; cp "$f" /tmp/libc; mv /tmp/libc "$f"'`)
+	}
+	const config, away = "/etc/needrestart/conf.d/dockhost.conf", "/root/needrestart.conf"
+	h.run("mv " + config + " " + away)
+	t.Cleanup(func() { h.try("mv " + away + " " + config) })
+	for _, unit := range []string{"dockhost@web.service", "own-web.service"} {
+		if out := h.run("needrestart -b -r l"); !strings.Contains(out, "SVC: "+unit+"\n") {
+			t.Errorf("needrestart without the file does not list %s:\n%s", unit, out)
+		}
+	}
+	h.run("mv " + away + " " + config)
+	out := h.run("needrestart -r l")
+	services, deferred, _ := strings.Cut(out, "Service restarts being deferred:")
+	if strings.Contains(out, "dockhost@web") || strings.Contains(services, "own-web") || !strings.Contains(deferred, "own-web") {
+		t.Errorf("needrestart lists the units of containers:\n%s", out)
+	}
+}
+
+// TestRemovedFilesAreRestored removes and damages the files of this boot. The
+// container keeps running, with its limits, and the status becomes good again.
+func TestRemovedFilesAreRestored(t *testing.T) {
+	h := newHost(t)
+	h.assign(app("x-dockhost: {unit: {Service: {MemoryMax: 900M}}}", "secrets: [one]") + "  secrets: {one: {content: x}}\n")
+	before := h.ready("app")
+	pid := h.pid("app")
+	const dropIn = "/run/systemd/system/dockhost@app.service.d/50-dockhost.conf"
+	// Claims and the times of pulls come and go.
+	const list = `find /run/dockhost -printf '%p %m %u %g\n' | grep -Ev '/images/|/pulled' | sort`
+	modes := h.run(list)
+	damages := []struct{ name, script string }{
+		{"revert", "systemctl revert dockhost@app"},
+		{"drop-in truncated", ": >" + dropIn + "; systemctl daemon-reload"},
+		{"files removed", "rm /run/dockhost/*/app.json /run/dockhost/runtime/*.json /run/dockhost/logins/* /run/dockhost/files/app/*"},
+		{"files damaged", "for f in /run/dockhost/*/app.json /run/dockhost/runtime/*.json /run/dockhost/logins/*; do echo x >$f; done"},
+		{"directories removed", "rm -r /run/dockhost/*/ " + filepath.Dir(dropIn)},
+		{"removed while it reloads", "rm -r /run/dockhost/*/; systemctl reload dockhost"},
+		{"removed while it starts", "systemctl stop dockhost.service; rm -r /run/dockhost/*/ " + filepath.Dir(dropIn) + "; systemctl daemon-reload; systemctl start dockhost.service"},
+	}
+	for _, damage := range damages {
+		h.subtest(damage.name, func(h *host) {
+			h.run(damage.script)
+			h.eventually("everything is restored", func() error {
+				if got := h.run(list); got != modes {
+					return fmt.Errorf("files = %s\nwant %s", got, modes)
+				}
+				if s, code := h.status(); code != 0 {
+					return fmt.Errorf("status exits %d: %+v", code, s)
+				}
+				if limit := h.property("dockhost@app", "MemoryMax"); limit != "943718400" {
+					return fmt.Errorf("MemoryMax = %s", limit)
+				}
+				return nil
+			})
+			if after := h.ready("app"); after.ID != before.ID || h.pid("app") != pid {
+				h.Errorf("container = %s with PID %s, want %s with PID %s", after.ID, h.pid("app"), before.ID, pid)
+			}
+		})
+	}
+	h.run("docker restart -t 1 app >/dev/null") // it needs the placement and the secrets
+	if after := h.ready("app"); after.ID != before.ID {
+		t.Errorf("container after docker restart = %s, want %s", after.ID, before.ID)
+	}
 }

@@ -1,0 +1,48 @@
+package status
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/dockhost/dockhost/agent/dropin"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+func TestSettingsProblem(t *testing.T) {
+	c := &spec.Container{Name: "web", Image: "nginx:1", Config: &container.Config{}}
+	path, text := dropin.Path("web"), string(dropin.Render(c, 257))
+	loaded := systemd.Unit{Name: "dockhost@web.service", LoadState: "loaded", DropIns: []string{path}}
+	tests := []struct {
+		name, onDisk string
+		unit         systemd.Unit
+		version      int
+		want         string
+	}{
+		{"well", text, loaded, 257, ""},
+		{"no answer of systemd", "", systemd.Unit{}, 0, ""},
+		{"removed", "", loaded, 257, "cannot be read (run: systemctl reload dockhost)"},
+		{"changed", text + "MemoryMax=1\n", loaded, 257, "has changed " + path},
+		{"not used", text, systemd.Unit{LoadState: "loaded"}, 257, "does not use " + path},
+		{"masked", text, systemd.Unit{Name: "dockhost@web.service", LoadState: "masked"}, 257, "run: systemctl unmask dockhost@web.service"},
+	}
+	for _, test := range tests {
+		g := Gatherer{Root: t.TempDir()}
+		if test.onDisk != "" {
+			if err := os.MkdirAll(filepath.Join(g.Root, filepath.Dir(path)), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(g.Root, path), []byte(test.onDisk), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := g.settingsProblem(c, test.unit, test.version)
+		if got != test.want && (test.want == "" || !strings.Contains(got, test.want)) {
+			t.Errorf("%s: settingsProblem() = %q, want %q in it", test.name, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// stateTimeout bounds the wait for a supervisor that was asked to write its state.
+const stateTimeout = 2 * time.Second
+
+// watched returns the directories whose files are restored.
+func (u *containerUnits) watched() []string {
+	dir := u.mounts.dir()
+	return append(u.dir.Dirs(), u.dir.FilesDir("*"), dir,
+		filepath.Join(dir, spec.UnitName("*")+".d"), filepath.Join(dir, "*.device.wants"))
+}
+
+// restore writes what the units of containers need again, where someone has removed
+// or changed it, such as systemctl revert. It starts and stops nothing. Supervisors
+// restore their own files when they are asked to.
+func (u *containerUnits) restore(ctx context.Context, inForce *spec.Assignment) error {
+	version, err := u.systemd.Version(ctx)
+	if err != nil {
+		return err
+	}
+	errs := []error{u.dir.MakeDirs(), u.writeLogins(inForce.Registries)}
+	reload := false
+	var changed []string
+	for i := range inForce.Containers {
+		c := withHash(&inForce.Containers[i])
+		files, err := u.write(c, version, func(string) error { return nil })
+		if files != (written{}) {
+			u.log.Warn("restored files that someone had removed or changed", zap.String("container", c.Name),
+				zap.Bool("declaration", files.declaration), zap.Bool("drop_in", files.dropIn), zap.Bool("mounts", files.mounts))
+		}
+		if files.dropIn {
+			changed = append(changed, spec.UnitName(c.Name))
+		}
+		reload = reload || files.mounts
+		errs = append(errs, err, u.askRestore(ctx, c))
+	}
+	return errors.Join(append(errs, u.reload(ctx, reload, changed))...)
+}
+
+// askRestore asks the supervisor of a running container to write its files again, if
+// one is missing or damaged.
+func (u *containerUnits) askRestore(ctx context.Context, c hashed) error {
+	damage := u.dir.CheckRunning(c.Name, len(c.Files))
+	if damage == nil {
+		return nil
+	}
+	unit, err := u.systemd.Unit(ctx, spec.UnitName(c.Name))
+	if err != nil || unit.ActiveState != "active" {
+		return err
+	}
+	u.log.Warn("asking a supervisor to restore its files", zap.String("container", c.Name), zap.NamedError("damage", damage))
+	return u.systemd.Signal(ctx, unit.Name, syscall.SIGCONT)
+}
+
+// askState asks the supervisor of a container to write its state, and returns it.
+func (u *containerUnits) askState(ctx context.Context, name string) (rundir.State, error) {
+	if err := u.systemd.Signal(ctx, spec.UnitName(name), syscall.SIGCONT); err != nil {
+		return rundir.State{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+	defer cancel()
+	tries := backoff.Backoff{Next: 20 * time.Millisecond, Cap: 200 * time.Millisecond}
+	for {
+		state, err := u.dir.State(name)
+		if err == nil || tries.Wait(ctx) != nil {
+			return state, err
+		}
+	}
+}
