@@ -119,6 +119,7 @@ type Agent struct {
 // New returns an agent that has done nothing yet.
 func New(o Options) *Agent {
 	dir := rundir.Dir(filepath.Join(o.Root, rundir.Path))
+	o.Units = patientUnits{o.Units}
 	a := &Agent{Options: o, config: &configuration{root: o.Root}, beside: newWatched()}
 	a.reporter = &reporter{notify: o.Notify, engine: o.Engine, log: o.Log}
 	report := a.reporter.update

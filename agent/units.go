@@ -133,7 +133,14 @@ func (u *containerUnits) run(ctx context.Context, c hashed, rewritten bool) erro
 		return nil
 	}
 	log.Info("restarting container")
-	return u.systemd.Restart(ctx, name)
+	err = u.systemd.Restart(ctx, name)
+	if errors.Is(err, systemd.ErrAway) {
+		// It may have been restarted. Unit waits until systemd is back.
+		if unit, unitErr := u.unit(ctx, c); unitErr == nil && !unit.Job {
+			err = u.systemd.Restart(ctx, name)
+		}
+	}
+	return err
 }
 
 // unit returns the unit of a container.

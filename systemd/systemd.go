@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -401,8 +402,20 @@ func (m *Manager) list(ctx context.Context, pattern string, wanted func(dbus.Uni
 	return names, nil
 }
 
+// ErrAway means that systemd went away before it answered, as when it executes itself
+// again. Whether it has done what was asked is not known.
+var ErrAway = errors.New("systemd does not answer")
+
+// away are the names of errors that the bus gives instead of systemd.
+var away = []string{ //nolint:gochecknoglobals // a constant
+	"org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.Disconnected", "org.freedesktop.DBus.Error.NameHasNoOwner",
+}
+
 func translate(err error) error {
 	var reply godbus.Error
+	if errors.As(err, &reply) && slices.Contains(away, reply.Name) {
+		return fmt.Errorf("%w: %w", ErrAway, err)
+	}
 	if errors.As(err, &reply) && reply.Name == "org.freedesktop.systemd1.NoSuchUnit" {
 		return ErrNoUnit
 	}

@@ -29,7 +29,7 @@ func (m *Manager) Watch(ctx context.Context, name string) (<-chan struct{}, erro
 	bus.Signal(signals)
 	if err := subscribe(ctx, bus, name); err != nil {
 		_ = bus.Close()
-		return nil, fmt.Errorf("watch %s: %w", name, err)
+		return nil, fmt.Errorf("watch %s: %w", name, translate(err))
 	}
 	changes := make(chan struct{}, 1)
 	go func() {

@@ -160,7 +160,8 @@ func TestOlderRevisionIsReplaced(t *testing.T) {
 	})
 }
 
-// TestRunAfterRm removes a container and runs one of the same name at once.
+// TestRunAfterRm removes a container and runs one of the same name at once, and another
+// revision while systemd executes itself again.
 func TestRunAfterRm(t *testing.T) {
 	h := newHost(t)
 	h.assign(app())
@@ -172,8 +173,15 @@ func TestRunAfterRm(t *testing.T) {
 		}
 		return nil
 	})
-	for revision := range 2 {
-		out := h.run(fmt.Sprintf("dockhostctl run --name app --label revision=%d localhost:5000/app:1; docker inspect -f '{{.Config.Labels.revision}}' app; dockhostctl rm app", revision))
+	for revision := range 3 {
+		during, after := "", "dockhostctl rm app"
+		if revision == 2 {
+			during = "(sleep 0.2; systemctl daemon-reexec)& "
+		}
+		if revision == 1 {
+			after = "" // the next one replaces it
+		}
+		out := h.run(fmt.Sprintf("%sdockhostctl run --name app --label revision=%d localhost:5000/app:1; wait; docker inspect -f '{{.Config.Labels.revision}}' app; %s", during, revision, after))
 		if !strings.Contains(out, fmt.Sprintf("\n%d\n", revision)) {
 			t.Errorf("run = %s, want revision %d", out, revision)
 		}
