@@ -40,10 +40,12 @@ func (h *host) swept() {
 	}
 }
 
+// quick bounds the stop of a unit.
+const quick = "x-dockhost: {unit: {Service: {TimeoutStopSec: 2s}}}"
+
 // TestUnassignedContainerLeavesNothing ends the supervisor of a container in each phase
 // while the container is unassigned: no next start cleans up, so the agent does.
 func TestUnassignedContainerLeavesNothing(t *testing.T) {
-	const quick = "x-dockhost: {unit: {Service: {TimeoutStopSec: 2s}}}"
 	h := newHost(t)
 	h.holdDocker()
 	killSupervisor := func(h *host) {
@@ -74,6 +76,12 @@ func TestUnassignedContainerLeavesNothing(t *testing.T) {
 			h.swept()
 		})
 	}
+}
+
+// TestUnassignedWhileHostIsInTrouble takes a container out of the assignment while Docker
+// or systemd does not answer, the agent is killed, or the unit waits for its restart.
+func TestUnassignedWhileHostIsInTrouble(t *testing.T) {
+	h := newHost(t)
 	h.subtest("stop, while dockerd hangs", func(h *host) {
 		h.assign(app(quick))
 		h.ready("app")

@@ -1,0 +1,176 @@
+package agent
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/dockhost/dockhost/agent/dropin"
+	"github.com/dockhost/dockhost/rundir"
+	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
+)
+
+// fakeUnits is a systemd whose services start and stop at once. Their supervisors write
+// the state as the real ones do.
+type fakeUnits struct {
+	run rundir.Dir
+
+	mu     sync.Mutex
+	active map[string]bool
+	// failed are the units that have failed. killed are those whose stop fails.
+	failed, killed map[string]bool
+	starts         map[string]int
+	// reloads counts daemon-reloads, signals the signals to supervisors.
+	reloads, signals int
+	// broken has the errors of containers that fail, by image.
+	broken map[string]string
+	// err is the error of each start and stop.
+	err      error
+	watchers []chan struct{}
+}
+
+func (f *fakeUnits) Start(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
+	f.active[name] = true
+	f.starts[name]++
+	return f.supervise(name)
+}
+
+func (f *fakeUnits) Restart(ctx context.Context, name string) error { return f.Start(ctx, name) }
+
+func (f *fakeUnits) Retry(ctx context.Context, name string) error { return f.Start(ctx, name) }
+
+func (f *fakeUnits) supervise(unit string) error {
+	name := strings.TrimSuffix(strings.TrimPrefix(unit, "dockhost@"), ".service")
+	c, err := f.run.Container(name)
+	if err != nil {
+		return err
+	}
+	defer f.notify()
+	state := rundir.State{Phase: "running", Ready: true, ConfigHash: c.Hash(), Image: c.Image}
+	if why, isBroken := f.broken[c.Image]; isBroken {
+		state.Phase, state.Ready = "pulling", false
+		state.LastError = &rundir.Failure{At: time.Now(), Message: why, ConfigHash: c.Hash()}
+	}
+	return f.run.WriteState(name, state)
+}
+
+func (f *fakeUnits) Stop(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
+	if f.failed[name] {
+		return nil
+	}
+	if !f.active[name] {
+		return systemd.ErrNoUnit
+	}
+	delete(f.active, name)
+	f.failed[name] = f.killed[name]
+	f.notify()
+	return nil
+}
+
+// Signal has a supervisor write its state.
+func (f *fakeUnits) Signal(_ context.Context, name string, _ syscall.Signal) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.signals++
+	return f.supervise(name)
+}
+
+func (f *fakeUnits) ResetFailed(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.failed, name)
+	return nil
+}
+
+func (f *fakeUnits) Reload(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reloads++
+	return nil
+}
+
+func (f *fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state := "inactive"
+	if f.failed[name] {
+		state = "failed"
+	}
+	if f.active[name] {
+		state = "active"
+	}
+	container, _ := spec.ContainerName(name)
+	return systemd.Unit{Name: name, ActiveState: state, DropIns: []string{dropin.Path(container)}}, nil
+}
+
+func (f *fakeUnits) Units(context.Context, string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var names []string
+	for _, up := range []map[string]bool{f.active, f.failed} {
+		for name, is := range up {
+			if is {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Loaded returns every unit that was ever started. systemd would have unloaded some.
+func (f *fakeUnits) Loaded(context.Context, string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Keys(f.starts)), nil
+}
+
+// Credentials returns none: what systemd searches by name is in files.
+func (f *fakeUnits) Credentials(context.Context, string) ([]string, error) { return nil, nil }
+
+// Watch reports each start and stop of any unit.
+func (f *fakeUnits) Watch(context.Context, string) (<-chan struct{}, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	changes := make(chan struct{}, 1)
+	f.watchers = append(f.watchers, changes)
+	return changes, nil
+}
+
+// notify wakes the watchers. The caller holds mu.
+func (f *fakeUnits) notify() {
+	for _, changes := range f.watchers {
+		select {
+		case changes <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (f *fakeUnits) Version(context.Context) (int, error) { return 257, nil }
+
+// running returns the containers whose units are up, with the number of their starts.
+func (f *fakeUnits) running() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[string]int{}
+	for unit := range f.active {
+		out[strings.TrimSuffix(strings.TrimPrefix(unit, "dockhost@"), ".service")] = f.starts[unit]
+	}
+	return out
+}
