@@ -47,6 +47,18 @@ func writeUnitFile(path string, text []byte) error {
 	return atomicfile.Write(path, text, 0o644)
 }
 
+// writeTemplate writes the drop-in of all containers, and says whether it has changed.
+func (f dropIns) writeTemplate(systemdVersion int) (bool, error) {
+	text, path := dropin.Template(systemdVersion), filepath.Join(f.root, dropin.TemplatePath)
+	if old, err := os.ReadFile(path); text == nil || err == nil && bytes.Equal(old, text) {
+		return false, nil
+	}
+	if err := writeUnitFile(path, text); err != nil {
+		return false, fmt.Errorf("write drop-in: %w", err)
+	}
+	return true, nil
+}
+
 // remove removes the drop-in, and its directory when it is empty then.
 func (f dropIns) remove(name string) error {
 	path := f.path(name)

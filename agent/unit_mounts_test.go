@@ -35,7 +35,7 @@ func TestMountUnitsFollowContainers(t *testing.T) {
 	h.userData("i-1", mounted("/dev/sdb"))
 	h.agent().takeOver(t.Context()).wait()
 	want := []string{
-		"dev-sdb.device.wants/dockhost@db.service", "dockhost-makefs@dev-sdb.service", "dockhost@db.service.d/50-dockhost.conf",
+		"dev-sdb.device.wants/dockhost@db.service", "dockhost-makefs@dev-sdb.service", "dockhost@.service.d/40-dockhost.conf", "dockhost@db.service.d/50-dockhost.conf",
 		"mnt-data.mount", "srv.mount",
 	}
 	if diff := cmp.Diff(want, h.unitFiles()); diff != "" {
@@ -64,7 +64,7 @@ func TestMountUnitsFollowContainers(t *testing.T) {
 	h.units.active["mnt-data.mount"] = true
 	h.userData("i-1", containers("web nginx:1"))
 	h.agent().takeOver(t.Context()).wait()
-	if diff := cmp.Diff([]string{"dockhost@web.service.d/50-dockhost.conf", "srv.mount"}, h.unitFiles()); diff != "" {
+	if diff := cmp.Diff([]string{"dockhost@.service.d/40-dockhost.conf", "dockhost@web.service.d/50-dockhost.conf", "srv.mount"}, h.unitFiles()); diff != "" {
 		t.Errorf("unit files without the mount (-want +got):\n%s", diff)
 	}
 	if h.units.active["mnt-data.mount"] {

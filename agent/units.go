@@ -42,6 +42,10 @@ func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error 
 	if err != nil {
 		return err
 	}
+	template, err := u.dropIns.writeTemplate(version)
+	if err != nil {
+		return err
+	}
 	rewritten := make([]bool, len(containers))
 	reload := false
 	var changed []string // units with another drop-in
@@ -52,7 +56,7 @@ func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error 
 		}
 		rewritten[i] = files.declaration
 		reload = reload || files.mounts
-		if files.dropIn {
+		if files.dropIn || template {
 			changed = append(changed, spec.UnitName(c.Name))
 		}
 	}

@@ -32,7 +32,8 @@ func (u *containerUnits) restore(ctx context.Context, inForce *spec.Assignment) 
 	if err != nil {
 		return err
 	}
-	errs := []error{u.dir.MakeDirs(), u.writeLogins(inForce.Registries)}
+	template, err := u.dropIns.writeTemplate(version)
+	errs := []error{err, u.dir.MakeDirs(), u.writeLogins(inForce.Registries)}
 	reload := false
 	var changed []string
 	for i := range inForce.Containers {
@@ -42,7 +43,7 @@ func (u *containerUnits) restore(ctx context.Context, inForce *spec.Assignment) 
 			u.log.Warn("restored files that someone had removed or changed", zap.String("container", c.Name),
 				zap.Bool("declaration", files.declaration), zap.Bool("drop_in", files.dropIn), zap.Bool("mounts", files.mounts))
 		}
-		if files.dropIn {
+		if files.dropIn || template {
 			changed = append(changed, spec.UnitName(c.Name))
 		}
 		reload = reload || files.mounts

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -112,5 +113,36 @@ func TestClaimOfTheDead(t *testing.T) {
 	_ = command.Wait()
 	if now, pulled, err := dir.Claims(); len(now) != 0 || len(pulled) != 1 || err != nil {
 		t.Errorf("Claims() after its end = %v, %v, %v, want only what it pulled", now, pulled, err)
+	}
+}
+
+// Someone removes the lock while a program waits for it: the program locks the file
+// that the next one locks, too.
+func TestRemovedLockIsMadeAgain(t *testing.T) {
+	dir := Dir(t.TempDir())
+	unlock, err := dir.LockNetworks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan func(), 1)
+	go func() {
+		unlock, err := dir.LockNetworks(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		waited <- unlock
+	}()
+	time.Sleep(10 * LockPause) // it waits; if it does not yet, the test passes without a check
+	if err := os.Remove(filepath.Join(string(dir), "networks.lock")); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	second := <-waited
+	defer second()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*LockPause)
+	defer cancel()
+	if third, err := dir.LockNetworks(ctx); err == nil {
+		third()
+		t.Error("a third program has locked while the second one holds the lock")
 	}
 }

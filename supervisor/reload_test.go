@@ -164,3 +164,21 @@ func TestReloadOfUnready(t *testing.T) {
 		t.Errorf("systemd was sent a reload:\n%s", r.notify)
 	}
 }
+
+// SIGCONT has the supervisor write its files again, without a word to systemd or the
+// container.
+func TestSignalRestoresFiles(t *testing.T) {
+	r := newRig(t)
+	l := r.start()
+	l.ready()
+	if err := os.RemoveAll(r.dir.StateDir()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(r.dir.RuntimeDir()); err != nil {
+		t.Fatal(err)
+	}
+	r.signals <- syscall.SIGCONT
+	l.until("the files", func() bool { return r.dir.CheckRunning(r.spec.Name, 0) == nil })
+	l.stop()
+	l.ends(0, "")
+}

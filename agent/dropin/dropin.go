@@ -42,6 +42,20 @@ func Path(container string) string {
 	return UnitDir + spec.UnitName(container) + ".d/" + name
 }
 
+// TemplatePath is the path of the drop-in for all containers. Its name is another
+// one than that of a container's drop-in, which would hide it.
+const TemplatePath = UnitDir + "dockhost@.service.d/40-dockhost.conf"
+
+// Template returns the drop-in for all containers; nil for a version of systemd that
+// needs none. systemctl revert of one container leaves it: without these controllers
+// systemd would remove the cgroups of the running container.
+func Template(systemdVersion int) []byte {
+	if systemdVersion >= 258 {
+		return nil
+	}
+	return []byte("# Written by dockhost.service.\n[Service]\n" + settingsV1)
+}
+
 // Render returns the drop-in of a container for a version of systemd. The user's
 // settings are last, so they win. encrypted names the credentials that the host has
 // only in encrypted form.

@@ -1,6 +1,7 @@
 package dropin
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -125,5 +126,19 @@ func TestCompletes(t *testing.T) {
 		"After=dockhost@db.service\nWants=dockhost@db.service\nPartOf=dockhost@db.service\n"
 	if got := string(Render(app, 257)); !strings.Contains(got, want) {
 		t.Errorf("Render() = %s, want %s", got, want)
+	}
+}
+
+// The drop-in of all containers has what a running container on cgroup v1 must not
+// lose, and the container's own drop-in does not hide it.
+func TestTemplate(t *testing.T) {
+	if got := string(Template(257)); !strings.Contains(got, settingsV1) {
+		t.Errorf("Template(257) = %q, want %q in it", got, settingsV1)
+	}
+	if got := Template(258); got != nil {
+		t.Errorf("Template(258) = %q, want none", got)
+	}
+	if filepath.Base(TemplatePath) == filepath.Base(Path("web")) {
+		t.Errorf("TemplatePath = %s has the name of %s", TemplatePath, Path("web"))
 	}
 }
