@@ -18,7 +18,11 @@ func (m *maker) restore() {
 	id := m.report.state.ContainerID
 	if m.unit.exists() {
 		if _, err := placement.Read(m.dir.RuntimeDir(), id); err != nil {
-			m.restored("placement", placement.Write(m.dir.RuntimeDir(), id, m.placed))
+			err := makeRuntimeDir(m.dir.RuntimeDir())
+			if err == nil {
+				err = placement.Write(m.dir.RuntimeDir(), id, m.placed)
+			}
+			m.restored("placement", err)
 		}
 	}
 	for i := range m.container.Files {
