@@ -1,6 +1,8 @@
 package docs
 
 import (
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,36 +11,49 @@ import (
 )
 
 var (
-	testName = regexp.MustCompile("`(Test[A-Za-z]+)`")
-	testFunc = regexp.MustCompile(`(?m)^func (Test[A-Za-z]+)\(`)
+	testName = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
+	testFunc = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
 	quadKey  = regexp.MustCompile("(?m)^\\| `([A-Z][A-Za-z0-9]+)` \\|[^\n]*`TestQuadletKeys`")
 	quadCase = regexp.MustCompile(`(?m)^\t\{"([A-Z][A-Za-z0-9]+)", "`)
 )
 
-// TestNamedTests checks that every end-to-end test that a page names exists, and
-// that the keys of quadlets that it calls tested are tested.
+// TestNamedTests checks that every test that a page of docs names exists.
 func TestNamedTests(t *testing.T) {
-	const page = "docs/systemd-docker.md"
-	files, err := filepath.Glob(filepath.Join(root, "test/e2e/*_test.go"))
+	existing := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		maps.Copy(existing, names(testFunc, string(raw)))
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var source strings.Builder
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		source.Write(raw)
+	pages, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	text := read(t, page)
-	existing := names(testFunc, source.String())
-	for name := range names(testName, text) {
-		if !existing[name] {
-			t.Errorf("%s names %s, but there is no such end-to-end test", page, name)
+	named := 0
+	for _, page := range pages {
+		page, _ = filepath.Rel(root, page)
+		for name := range names(testName, read(t, page)) {
+			named++
+			if !existing[name] {
+				t.Errorf("%s names %s, but there is no such test", page, name)
+			}
 		}
 	}
-	documented, tested := names(quadKey, text), names(quadCase, read(t, "test/e2e/quadlet_test.go"))
+	if named == 0 {
+		t.Error("no page names a test")
+	}
+}
+
+// TestQuadletKeys checks that the keys of quadlets that a page calls tested are tested.
+func TestQuadletKeys(t *testing.T) {
+	const page = "docs/systemd-docker.md"
+	documented, tested := names(quadKey, read(t, page)), names(quadCase, read(t, "test/e2e/quadlet_test.go"))
 	for key := range documented {
 		if !tested[key] {
 			t.Errorf("%s says that the key %s is tested, but it is not", page, key)
