@@ -45,7 +45,7 @@ remove_all() {
 	for unit in $units; do rm -f "/etc/systemd/system/$unit"; done
 	rm -f /etc/tmpfiles.d/dockhost.conf /etc/sysusers.d/dockhost.conf /opt/bin/dockhost /opt/bin/dockhostctl
 	rm -rf /opt/libexec/dockhost /opt/share/dockhost /run/dockhost
-	rm -f /var/lib/cloud/handlers/dockhost.py /run/systemd/system/*.device.wants/dockhost@*.service
+	rm -f /var/lib/cloud/handlers/dockhost.py /var/lib/dockhost/reserve /run/systemd/system/*.device.wants/dockhost@*.service
 	# Remove only what the agent has written for this boot.
 	grep -lsr '^# Written by dockhost.service' /run/systemd/system | while read -r file; do rm -f "$file"; done
 	rmdir --ignore-fail-on-non-empty /run/systemd/system/dockhost@*.service.d 2>/dev/null || true
