@@ -8,6 +8,9 @@ import (
 	"testing"
 )
 
+// quick is for a unit that systemd kills early.
+const quick = "x-dockhost: {unit: {Service: {TimeoutStopSec: 2s}}}"
+
 // nothing is user data that assigns nothing.
 const nothing = "#cloud-config\ndockhost: {}\n"
 
@@ -43,7 +46,6 @@ func (h *host) swept() {
 // TestUnassignedContainerLeavesNothing ends the supervisor of a container in each phase
 // while the container is unassigned: no next start cleans up, so the agent does.
 func TestUnassignedContainerLeavesNothing(t *testing.T) {
-	const quick = "x-dockhost: {unit: {Service: {TimeoutStopSec: 2s}}}"
 	h := newHost(t)
 	h.holdDocker()
 	killSupervisor := func(h *host) {
@@ -74,6 +76,12 @@ func TestUnassignedContainerLeavesNothing(t *testing.T) {
 			h.swept()
 		})
 	}
+}
+
+// TestUnassignedContainerStopsWhenOthersFail unassigns a container while dockerd, the
+// agent or systemd fails, and while it waits for its restart.
+func TestUnassignedContainerStopsWhenOthersFail(t *testing.T) {
+	h := newHost(t)
 	h.subtest("stop, while dockerd hangs", func(h *host) {
 		h.assign(app(quick))
 		h.ready("app")
