@@ -35,36 +35,6 @@ type fakeEngine struct {
 	containers map[string]engine.Container
 }
 
-func (f *fakeEngine) Containers(context.Context) ([]engine.StoredContainer, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.down {
-		return nil, engine.ErrUnreachable
-	}
-	var list []engine.StoredContainer
-	for id, c := range f.containers {
-		list = append(list, engine.StoredContainer{ID: id, Name: c.Name, Labels: c.Labels})
-	}
-	return list, nil
-}
-
-func (f *fakeEngine) Inspect(_ context.Context, id string) (engine.Container, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, exists := f.containers[id]
-	if !exists {
-		return engine.Container{}, fmt.Errorf("inspect container %q: %w", id, engine.ErrNotFound)
-	}
-	return c, nil
-}
-
-func (f *fakeEngine) Remove(_ context.Context, id string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.containers, id)
-	return nil
-}
-
 func (f *fakeEngine) Network(_ context.Context, name string) (engine.Network, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

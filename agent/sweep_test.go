@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -111,4 +113,34 @@ func TestSweepFiles(t *testing.T) {
 	if _, err := os.Stat(dir.FilesDir("old")); err == nil {
 		t.Error("secrets of old are left")
 	}
+}
+
+func (f *fakeEngine) Containers(context.Context) ([]engine.StoredContainer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down {
+		return nil, engine.ErrUnreachable
+	}
+	var list []engine.StoredContainer
+	for id, c := range f.containers {
+		list = append(list, engine.StoredContainer{ID: id, Name: c.Name, Labels: c.Labels})
+	}
+	return list, nil
+}
+
+func (f *fakeEngine) Inspect(_ context.Context, id string) (engine.Container, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, exists := f.containers[id]
+	if !exists {
+		return engine.Container{}, fmt.Errorf("inspect container %q: %w", id, engine.ErrNotFound)
+	}
+	return c, nil
+}
+
+func (f *fakeEngine) Remove(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.containers, id)
+	return nil
 }
