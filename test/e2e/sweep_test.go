@@ -8,9 +8,6 @@ import (
 	"testing"
 )
 
-// quick is for a unit that systemd kills early.
-const quick = "x-dockhost: {unit: {Service: {TimeoutStopSec: 2s}}}"
-
 // nothing is user data that assigns nothing.
 const nothing = "#cloud-config\ndockhost: {}\n"
 
@@ -81,15 +78,9 @@ func TestUnassignedContainerLeavesNothing(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
 // TestUnassignedWhileHostIsInTrouble takes a container out of the assignment while Docker
 // or systemd does not answer, the agent is killed, or the unit waits for its restart.
 func TestUnassignedWhileHostIsInTrouble(t *testing.T) {
-=======
-// TestUnassignedContainerStopsWhenOthersFail unassigns a container while dockerd, the
-// agent or systemd fails, and while it waits for its restart.
-func TestUnassignedContainerStopsWhenOthersFail(t *testing.T) {
->>>>>>> sweep
 	h := newHost(t)
 	h.subtest("stop, while dockerd hangs", func(h *host) {
 		h.assign(app(quick))
