@@ -106,7 +106,7 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		made, err = m.createOnce(ctx, c.host)
 	}
 	if err != nil {
-		return created{}, errors.Join(err, m.removeFiles())
+		return created{}, errors.Join(explainNeeds(ctx, m.container, err), m.removeFiles())
 	}
 	m.report.state.ContainerID, m.report.state.Volumes = made.id, m.volumes(c.host.AnonymousVolumes)
 	if err := errors.Join(m.place(ctx, made.id, c), writeCIDFile(m.container, made.id)); err != nil {

@@ -65,8 +65,13 @@ func (l *launcher) explain(ctx context.Context, err error) error {
 	if l.unit.blocksDevices(ctx) {
 		return fmt.Errorf("systemd does not let the container have its devices (remove PrivateDevices=, DevicePolicy=, DeviceAllow= and ProtectClock= from the unit): %w", err)
 	}
-	// Docker's own error names neither what is missing nor what to do.
-	if missing := needs.Check(ctx, l.container); missing != nil && l.container.Run == nil {
+	return explainNeeds(ctx, l.container, err)
+}
+
+// explainNeeds adds to the Engine's error what the host lacks: it names neither all that
+// is missing nor what to do.
+func explainNeeds(ctx context.Context, c *spec.Container, err error) error {
+	if missing := needs.Check(ctx, c); missing != nil && c.Run == nil {
 		return fmt.Errorf("%w: %w", missing, err)
 	}
 	return err
