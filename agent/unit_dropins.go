@@ -22,13 +22,7 @@ type dropIns struct {
 
 // write writes the drop-in of a container, and says whether it has changed.
 func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
-	var encrypted []string
-	for _, name := range c.Credentials {
-		if needs.CredentialIsEncrypted(f.root, name) {
-			encrypted = append(encrypted, name)
-		}
-	}
-	text := dropin.Render(c, systemdVersion, encrypted...)
+	text := dropin.Render(c, systemdVersion, needs.EncryptedCredentials(f.root, c)...)
 	path := f.path(c.Name)
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return false, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/dropin"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/needs"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -26,7 +27,7 @@ func (g Gatherer) settingsProblem(c *spec.Container, unit systemd.Unit, systemdV
 		return fmt.Sprintf("%s is masked, and cannot start (run: systemctl unmask %s)", unit.Name, unit.Name)
 	case err != nil:
 		return fmt.Sprintf("%s lacks the settings of its declaration: %s cannot be read (run: systemctl reload dockhost)", unit.Name, path)
-	case !bytes.Equal(onDisk, dropin.Render(c, systemdVersion)):
+	case !bytes.Equal(onDisk, dropin.Render(c, systemdVersion, needs.EncryptedCredentials(g.Root, c)...)):
 		return fmt.Sprintf("%s lacks the settings of its declaration: someone has changed %s (run: systemctl reload dockhost)", unit.Name, path)
 	case !slices.Contains(unit.DropIns, path):
 		return fmt.Sprintf("%s lacks the settings of its declaration: systemd does not use %s (see: systemctl cat %s; then run: systemctl daemon-reload)", unit.Name, path, unit.Name)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestSettingsProblem(t *testing.T) {
-	c := &spec.Container{Name: "web", Image: "nginx:1", Config: &container.Config{}}
+	c := &spec.Container{Name: "web", Image: "nginx:1", Config: &container.Config{}, Credentials: []string{"sealed"}}
 	path, text := dropin.Path("web"), string(dropin.Render(c, 257))
 	loaded := systemd.Unit{Name: "dockhost@web.service", LoadState: "loaded", DropIns: []string{path}}
 	tests := []struct {
@@ -24,6 +24,7 @@ func TestSettingsProblem(t *testing.T) {
 		want         string
 	}{
 		{"well", text, loaded, 257, ""},
+		{"with an encrypted credential", string(dropin.Render(c, 252, "sealed")), loaded, 252, ""},
 		{"no answer of systemd", "", systemd.Unit{}, 0, ""},
 		{"removed", "", loaded, 257, "cannot be read (run: systemctl reload dockhost)"},
 		{"changed", text + "MemoryMax=1\n", loaded, 257, "has changed " + path},
@@ -32,11 +33,14 @@ func TestSettingsProblem(t *testing.T) {
 	}
 	for _, test := range tests {
 		g := Gatherer{Root: t.TempDir()}
-		if test.onDisk != "" {
-			if err := os.MkdirAll(filepath.Join(g.Root, filepath.Dir(path)), 0o755); err != nil {
+		for file, text := range map[string]string{"/etc/credstore.encrypted/sealed": "x", path: test.onDisk} {
+			if text == "" {
+				continue
+			}
+			if err := os.MkdirAll(filepath.Join(g.Root, filepath.Dir(file)), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(g.Root, path), []byte(test.onDisk), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(g.Root, file), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -14,10 +14,16 @@ import (
 // decryptsSince is the first version of systemd that decrypts credentials.
 const decryptsSince = 250
 
-// CredentialIsEncrypted reports whether the host has a systemd credential only in
-// encrypted form.
-func CredentialIsEncrypted(root, name string) bool {
-	return findCredential(root, name, false) == "" && findCredential(root, name, true) != ""
+// EncryptedCredentials returns the names of the credentials of a container that the
+// host has only in encrypted form.
+func EncryptedCredentials(root string, c *spec.Container) []string {
+	var encrypted []string
+	for _, name := range c.Credentials {
+		if findCredential(root, name, false) == "" && findCredential(root, name, true) != "" {
+			encrypted = append(encrypted, name)
+		}
+	}
+	return encrypted
 }
 
 // findCredential returns the file of a credential that a unit requests by name

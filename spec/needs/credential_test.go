@@ -3,6 +3,7 @@ package needs
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,9 +44,8 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("Credentials(%s) for systemd %d = %v, want %q", test.name, test.version, err, test.want)
 		}
 	}
-	for name, want := range map[string]bool{"plain": false, "both": false, "sealed": true, "absent": false} {
-		if got := CredentialIsEncrypted(root, name); got != want {
-			t.Errorf("CredentialIsEncrypted(%s) = %v, want %v", name, got, want)
-		}
+	c := &spec.Container{Credentials: []string{"plain", "both", "sealed", "absent"}}
+	if got := EncryptedCredentials(root, c); !slices.Equal(got, []string{"sealed"}) {
+		t.Errorf("EncryptedCredentials() = %q, want sealed", got)
 	}
 }
