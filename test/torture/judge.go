@@ -172,7 +172,8 @@ func (f facts) leftovers() []string {
 		}
 	}
 	for _, dir := range f.dropins {
-		if name := instance(strings.TrimSuffix(path.Base(dir), ".d")); !named(name) {
+		// The drop-in without a name is the one for all containers.
+		if name := instance(strings.TrimSuffix(path.Base(dir), ".d")); name != "" && !named(name) {
 			wrong = append(wrong, dir+" is left over")
 		}
 	}

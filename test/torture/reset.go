@@ -80,8 +80,11 @@ func (d *driver) tryReset(ctx context.Context) error {
 		return fmt.Errorf("reset exits %d: %w: %s", status, err, out)
 	}
 	wrong, err := d.settle(ctx)
-	if err != nil || len(wrong) > 0 {
-		return fmt.Errorf("after the reset: %w: %s", err, strings.Join(wrong, "; "))
+	if err != nil {
+		return fmt.Errorf("after the reset: %w", err)
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("after the reset: %s", strings.Join(wrong, "; "))
 	}
 	// The journal is read from here on.
 	if out, err := d.host.run(ctx, deepScript+"\ntrue"); err != nil {
