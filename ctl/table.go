@@ -110,6 +110,19 @@ func printContainers(b *strings.Builder, containers []api.Container, c colors, n
 	return table.Flush()
 }
 
+// printVolumes prints where the data of containers is that have no volume of their own
+// for it.
+func printVolumes(w io.Writer, containers []api.Container) error {
+	var b strings.Builder
+	for _, container := range containers {
+		for _, volume := range container.Volumes {
+			fmt.Fprintf(&b, "\n%s: %s is in the volume %s\n", container.Name, volume.Path, volume.Name)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 // printNotes prints what does not fit in a row.
 func printNotes(b *strings.Builder, container api.Container, c colors, now time.Time) {
 	if !container.Ready && container.StatusText != "" {

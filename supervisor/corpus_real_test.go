@@ -216,9 +216,7 @@ const removeContainers = `docker rm -f -v $(docker ps -aq) 2>/dev/null
 func (p *corpusProject) create(t *testing.T, assignment *spec.Assignment) map[string]inspected {
 	t.Helper()
 	dir := rundir.Dir(t.TempDir())
-	if err := makeRuntimeDir(dir.RuntimeDir()); err != nil {
-		t.Fatal(err)
-	}
+	_ = makeRuntimeDir(dir.RuntimeDir()) // a failure shows below
 	waiting := slices.Clone(assignment.Containers)
 	for len(waiting) > 0 {
 		var later []spec.Container

@@ -119,6 +119,11 @@ type Container struct {
 	Pending *Pending `json:"pending,omitempty"`
 }
 
+// Well reports whether the container is ready, and nobody has to act on it.
+func (c Container) Well() bool {
+	return (c.Ready || c.Finished) && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && c.Pending == nil && c.SettingsProblem == ""
+}
+
 // Volume is a volume that dockhost made for a path of a container.
 type Volume struct {
 	Path string `json:"path"`

@@ -180,12 +180,7 @@ func Well(s api.Status) bool {
 	if s.Housekeeping != nil && s.Housekeeping.Problem != "" {
 		return false
 	}
-	for _, c := range s.Containers {
-		if (!c.Ready && !c.Finished) || c.Health == "unhealthy" || c.GPU != "" || c.Cached || c.Pending != nil {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.Containers, func(c api.Container) bool { return !c.Well() })
 }
 
 // WithoutAgent returns the status as far as it is known without the agent.
