@@ -34,26 +34,6 @@ const (
 	sample = 4
 )
 
-// intended are the differences between a container of Compose and the one of dockhost
-// that are meant to be: patterns of the path in the output of docker inspect, and of
-// what Compose and dockhost have there.
-var intended = []struct{ path, compose, dockhost, reason string }{
-	{`^HostConfig\.(Runtime|CgroupParent)$`, ``, ``, "the container runs in the cgroup of its unit"},
-	{`^HostConfig\.RestartPolicy\.`, ``, ``, "systemd restarts it"},
-	{`^HostConfig\.DeviceRequests$`, ``, `^$`, "dockhost gives the container its GPUs itself, with any Docker"},
-	{`^HostConfig\.(Binds|Mounts)$`, ``, ``, "there are several ways to ask for one mount; Mounts has the result"},
-	{`^HostConfig\.VolumesFrom$`, ``, `^$`, "dockhost mounts the same volumes by name, so that their container may be replaced"},
-	{`^HostConfig\.(Network|Pid|Ipc)Mode$`, `^container:`, `^container:`, "Compose names the container by its id"},
-	{`^HostConfig\.NetworkMode$`, `_default$`, `^(default|bridge)$`, "a project of one service stays on the default bridge, which is the fastest start"},
-	{`^Networks\.bridge\b`, `^$`, ``, "the same"},
-	{`^Config\.Volumes$`, ``, ``, "Mounts has the result"},
-	{`^Config\.Attach(Stdin|Stdout|Stderr)$`, ``, ``, "this is for docker start -a; the supervisor attaches to all output"},
-	{`^Mounts\.`, `^$`, `^bind a secret or config `, "Compose copies the text of a secret into the file system of the container"},
-	{`^Mounts\.`, `^bind .* writable: false `, `^bind a secret or config `, "dockhost mounts a copy in memory with the declared owner and mode"},
-	{`^Mounts\.`, ` writable: true `, ` writable: false `, "Compose 2.26 takes no notice of :ro in volumes_from"},
-	{`^Networks\.[^.]*\.Links$`, ``, `^$`, "a link is an alias of the other container"},
-}
-
 // TestRealCorpus runs on a test host, to which test/e2e copies it. $TEST_CORPUS has the
 // projects, and $TEST_IMAGE is an image that stands for all of theirs. The test creates
 // the containers of each project by docker compose and by the supervisor's own code, and
@@ -216,7 +196,9 @@ const removeContainers = `docker rm -f -v $(docker ps -aq) 2>/dev/null
 func (p *corpusProject) create(t *testing.T, assignment *spec.Assignment) map[string]inspected {
 	t.Helper()
 	dir := rundir.Dir(t.TempDir())
-	_ = makeRuntimeDir(dir.RuntimeDir()) // a failure shows below
+	if err := makeRuntimeDir(dir.RuntimeDir()); err != nil {
+		t.Fatal(err)
+	}
 	waiting := slices.Clone(assignment.Containers)
 	for len(waiting) > 0 {
 		var later []spec.Container
@@ -357,32 +339,6 @@ func (flat inspected) add(path string, value any) {
 	if len(items) > 0 {
 		flat[path] = strings.Join(items, ", ")
 	}
-}
-
-// inspectDifferences returns the differences that are not intended.
-func inspectDifferences(want, got inspected) []string {
-	keys := inspected{}
-	maps.Copy(keys, want)
-	maps.Copy(keys, got)
-	// A project of one service has no network of its own.
-	alone := strings.HasSuffix(want["HostConfig.NetworkMode"], "_default") && got["HostConfig.NetworkMode"] != want["HostConfig.NetworkMode"]
-	var differences []string
-	for _, path := range slices.Sorted(maps.Keys(keys)) {
-		if want[path] == got[path] || isIntended(path, want[path], got[path]) || alone && strings.HasPrefix(path, "Networks."+want["HostConfig.NetworkMode"]) {
-			continue
-		}
-		differences = append(differences, fmt.Sprintf("%s: Compose has %s, dockhost %s", path, want[path], got[path]))
-	}
-	return differences
-}
-
-func isIntended(path, compose, dockhost string) bool {
-	for _, d := range intended {
-		if regexp.MustCompile(d.path).MatchString(path) && regexp.MustCompile(d.compose).MatchString(compose) && regexp.MustCompile(d.dockhost).MatchString(dockhost) {
-			return true
-		}
-	}
-	return false
 }
 
 // shell runs a script in a directory, and returns its standard output.
