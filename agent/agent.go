@@ -9,6 +9,7 @@ import (
 	"context"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -78,8 +79,8 @@ type Options struct {
 	// PullSize returns how many bytes a pull of an image would download. With nil
 	// no registry is asked.
 	PullSize func(ctx context.Context, ref, platform string) (int64, error)
-	// Changes returns Docker's changes; nil observes none.
-	Changes func(ctx context.Context) <-chan string
+	// Changes returns Docker's changes since a time; nil observes none.
+	Changes func(ctx context.Context, since time.Time) <-chan engine.Change
 	// GPUs returns why a container cannot have the GPUs that it requests, nil when
 	// it can.
 	GPUs   func(ctx context.Context, c *spec.Container) error

@@ -116,7 +116,7 @@ func (c *cures) run(ctx context.Context) {
 	defer c.senses.rest()
 	for {
 		c.refresh()
-		c.senses.attend(ctx, c.needed())
+		c.senses.attend(ctx, c.needed(), c.oldest())
 		next := c.treat(ctx)
 		select {
 		case <-ctx.Done():
@@ -198,6 +198,17 @@ func (c *cures) needed() []cure.Cure {
 		}
 	}
 	return slices.Collect(maps.Keys(all))
+}
+
+// oldest returns when the first of the failures happened.
+func (c *cures) oldest() time.Time {
+	oldest := time.Now()
+	for _, f := range c.failures {
+		if f.at.Before(oldest) {
+			oldest = f.at
+		}
+	}
+	return oldest
 }
 
 // treat tries again what is cured. The channel receives when something that is cured

@@ -60,13 +60,13 @@ func TestCuredUnitIsTriedAgain(t *testing.T) {
 			"Docker reports a network", func(h *testHost, hash string) {
 				h.failed(hash, "ended", time.Time{}, cure.Cure{Kind: cure.Docker, Name: "network"})
 			},
-			func(_ *testHost, a *Agent) { a.cures.senses.count("network") }, 2,
+			func(_ *testHost, a *Agent) { a.cures.senses.note(engine.Change{Kind: "network", At: time.Now()}) }, 2,
 		},
 		{
 			"Docker reports something else", func(h *testHost, hash string) {
 				h.failed(hash, "ended", time.Time{}, cure.Cure{Kind: cure.Docker, Name: "network"})
 			},
-			func(_ *testHost, a *Agent) { a.cures.senses.count("volume") }, 1,
+			func(_ *testHost, a *Agent) { a.cures.senses.note(engine.Change{Kind: "volume", At: time.Now()}) }, 1,
 		},
 		{
 			"someone has stopped the unit", func(h *testHost, hash string) { h.failed(hash, "ended", time.Time{}, file) },
@@ -121,6 +121,26 @@ func TestCuresAreBounded(t *testing.T) {
 	a.cures.step(t.Context())
 	if got := h.units.starts["dockhost@web.service"]; got != 3 {
 		t.Errorf("starts = %d, want 3 after the pause", got)
+	}
+}
+
+// What Docker reports between a failure and the first look at it may be the cure. What it
+// reported before is none.
+func TestChangeOfDockerBeforeTheFirstLook(t *testing.T) {
+	for offset, tries := range map[time.Duration]int{-time.Millisecond: 1, time.Millisecond: 2} {
+		h := newTestHost(t)
+		a := h.agent()
+		c := local("web", "nginx:1")
+		h.declare(a, c)
+		failed := time.Now()
+		h.writeState(rundir.State{Phase: "ended", ConfigHash: c.Hash(), LastError: &rundir.Failure{
+			At: failed, Message: "the name is taken", ConfigHash: c.Hash(), Cures: []cure.Cure{{Kind: cure.Docker, Name: "container"}},
+		}})
+		a.cures.senses.note(engine.Change{Kind: "container", At: failed.Add(offset)})
+		a.cures.step(t.Context())
+		if got := h.units.starts["dockhost@web.service"]; got != tries {
+			t.Errorf("a change %s after the failure: starts = %d, want %d", offset, got, tries)
+		}
 	}
 }
 

@@ -43,7 +43,11 @@ func isCure(kind cure.Kind, before, now string) bool {
 		had, _ := strconv.ParseInt(before, 10, 64)
 		has, _ := strconv.ParseInt(now, 10, 64)
 		return before != "" && has-had >= moreRoom
-	case cure.Network, cure.Docker:
+	case cure.Docker:
+		failed, _ := strconv.ParseInt(before, 10, 64)
+		changed, _ := strconv.ParseInt(now, 10, 64)
+		return changed > failed
+	case cure.Network:
 	}
 	return now != before
 }
@@ -51,8 +55,8 @@ func isCure(kind cure.Kind, before, now string) bool {
 // senses observe what may cure failures.
 type senses struct {
 	root string
-	// docker returns Docker's changes; nil observes none.
-	docker func(ctx context.Context) <-chan string
+	// docker returns Docker's changes since a time; nil observes none.
+	docker func(ctx context.Context, since time.Time) <-chan engine.Change
 	engine imageSource
 	house  *house
 	// changed receives when something may have changed.
@@ -63,8 +67,8 @@ type senses struct {
 	stop     context.CancelFunc
 
 	mu sync.Mutex
-	// events counts Docker's changes by type.
-	events map[string]int
+	// latest are the times of Docker's latest changes, by kind.
+	latest map[string]time.Time
 	// freed counts the processes that held a port and have ended: another one may hold
 	// it now.
 	freed atomic.Int64
@@ -73,7 +77,7 @@ type senses struct {
 func newSenses(o Options, house *house) *senses {
 	return &senses{
 		root: o.Root, docker: o.Changes, engine: o.Engine, house: house,
-		changed: make(chan struct{}, 1), stop: func() {}, events: map[string]int{},
+		changed: make(chan struct{}, 1), stop: func() {}, latest: map[string]time.Time{},
 	}
 }
 
@@ -87,8 +91,8 @@ func (s *senses) tell() {
 // rest ends all watches.
 func (s *senses) rest() { s.stop() }
 
-// attend watches for these cures, and for nothing else.
-func (s *senses) attend(ctx context.Context, cures []cure.Cure) {
+// attend watches for these cures of failures since a time, and for nothing else.
+func (s *senses) attend(ctx context.Context, cures []cure.Cure, since time.Time) {
 	dirs, ports, kinds := map[string]bool{}, map[string]bool{}, map[cure.Kind]bool{}
 	for _, one := range cures {
 		kinds[one.Kind] = true
@@ -122,7 +126,7 @@ func (s *senses) attend(ctx context.Context, cures []cure.Cure) {
 		go s.relay(ctx, changes)
 	}
 	if asksDocker && s.docker != nil {
-		go s.followDocker(ctx)
+		go s.followDocker(ctx, since)
 	}
 	for _, port := range held {
 		watchHolders(ctx, s.root, port, func() {
@@ -156,19 +160,19 @@ func (s *senses) relay(ctx context.Context, changes <-chan struct{}) {
 	}
 }
 
-// followDocker counts what Docker reports. After a connection was lost Docker may have
-// another configuration, which counts as a change of the daemon.
-func (s *senses) followDocker(ctx context.Context) {
+// followDocker notes what Docker reports since a time. After a connection was lost Docker
+// may have another configuration, which is a change of the daemon.
+func (s *senses) followDocker(ctx context.Context, since time.Time) {
 	const first = time.Second
 	tries := backoff.Backoff{Next: first, Cap: 30 * time.Second}
 	lost := false
 	for {
 		if s.house.mayAskDocker(ctx) && s.engine.Ping(ctx) == nil {
 			if lost {
-				s.count("daemon")
+				s.note(engine.Change{Kind: "daemon", At: time.Now()})
 			}
-			for kind := range s.docker(ctx) {
-				s.count(kind)
+			for change := range s.docker(ctx, since) {
+				s.note(change)
 				tries.Next = first
 			}
 			lost = true
@@ -179,9 +183,11 @@ func (s *senses) followDocker(ctx context.Context) {
 	}
 }
 
-func (s *senses) count(kind string) {
+func (s *senses) note(change engine.Change) {
 	s.mu.Lock()
-	s.events[kind]++
+	if change.At.After(s.latest[change.Kind]) {
+		s.latest[change.Kind] = change.At
+	}
 	s.mu.Unlock()
 	s.tell()
 }
@@ -196,7 +202,8 @@ func (s *senses) now(ctx context.Context, cures []cure.Cure) map[cure.Cure]strin
 }
 
 // atFailure returns what the cures of a failure looked like when it happened, a moment
-// ago. A file that has changed since, and a port that is free by now, are cures.
+// ago. A file and something of Docker that have changed since, and a port that is free
+// by now, are cures.
 func (s *senses) atFailure(ctx context.Context, f *failure) map[cure.Cure]string {
 	seen := s.now(ctx, f.cures)
 	for _, one := range f.cures {
@@ -207,7 +214,9 @@ func (s *senses) atFailure(ctx context.Context, f *failure) map[cure.Cure]string
 			}
 		case cure.Port:
 			seen[one] = used
-		case cure.Network, cure.Disk, cure.Docker:
+		case cure.Docker:
+			seen[one] = strconv.FormatInt(f.at.UnixNano(), 10)
+		case cure.Network, cure.Disk:
 		}
 	}
 	return seen
@@ -235,7 +244,9 @@ func (s *senses) sense(ctx context.Context, one cure.Cure) string {
 	case cure.Docker:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return strconv.Itoa(s.events[one.Name])
+		if at := s.latest[one.Name]; !at.IsZero() {
+			return strconv.FormatInt(at.UnixNano(), 10)
+		}
 	}
 	return ""
 }
