@@ -39,7 +39,7 @@ install_all() {
 }
 
 remove_all() {
-	if booted; then systemctl stop dockhost.socket dockhost.service 'dockhost@*.service'; fi
+	if booted; then systemctl stop dockhost.socket dockhost.service dockhost-assigned.target 'dockhost@*.service'; fi
 	systemctl --no-reload --quiet disable dockhost.socket dockhost.service
 	/opt/bin/dockhost setup --remove
 	for unit in $units; do rm -f "/etc/systemd/system/$unit"; done

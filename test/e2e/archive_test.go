@@ -83,7 +83,7 @@ func TestSystemExtensionRunsContainers(t *testing.T) {
 	}
 	h.run("mkdir -p /var/lib/extensions")
 	t.Cleanup(func() {
-		h.try("systemctl stop dockhost.socket dockhost.service 'dockhost@*'; dockhost setup --remove")
+		h.try("systemctl stop dockhost.socket dockhost.service dockhost-assigned.target 'dockhost@*'; dockhost setup --remove")
 		h.try("systemd-sysext unmerge; rm -rf /var/lib/extensions; systemctl daemon-reload")
 	})
 	if out, err := dockerOutside("cp", unpacked, hostName()+":/var/lib/extensions/dockhost"); err != nil {
