@@ -108,6 +108,7 @@ type Agent struct {
 	rollouts *rollouts
 	sweeper  *sweeper
 	verifier *verifier
+	saver    *saver
 	house    *house
 	cures    *cures
 	volumes  volumes
@@ -137,7 +138,8 @@ func New(o Options) *Agent {
 	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
 	a.sweeper, a.verifier = newSweeper(o, dir, a), newVerifier(a)
-	a.deployer.changed = a.sweeper.wakeUp
+	a.saver = &saver{store: a.store, deployer: a.deployer, report: report, wake: make(chan struct{}, 1), log: o.Log}
+	a.deployer.changed, a.deployer.unsaved = a.sweeper.wakeUp, a.saver.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
 	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: puller, deployer: a.deployer, store: a.store}
@@ -164,6 +166,7 @@ func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 	group.Go(func() error { a.sweeper.run(ctx); return nil })
 	group.Go(func() error { a.cures.run(ctx); return nil })
 	group.Go(func() error { a.verifier.run(ctx); return nil })
+	group.Go(func() error { a.saver.run(ctx); return nil })
 	group.Go(func() error { a.watchStates(ctx); return nil })
 	return group.Wait()
 }

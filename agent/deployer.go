@@ -19,20 +19,24 @@ type deployer struct {
 	units *containerUnits
 	// report is called when the status line changes.
 	report func()
-	// changed is called when other containers are in force.
-	changed func()
+	// changed is called when other containers are in force, unsaved when they could not
+	// be saved.
+	changed, unsaved func()
 	log     *zap.Logger
 }
 
-// deploy saves the accepted assignment of a plan, stops the units of containers that
+// deploy saves the accepted assignment of a plan, if it can, stops the units of containers that
 // are not assigned any more, and runs its current containers. Containers with a
 // successor are left as they are.
 func (d *deployer) deploy(ctx context.Context, p plan) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer d.changed()
+	if err := d.store.save(p.accepted); err != nil {
+		d.log.Error("the assignment is in force, but not saved for the next boot; trying that again", zap.Error(err))
+		d.unsaved()
+	}
 	return errors.Join(
-		d.store.file.save(p.accepted),
 		d.units.writeLogins(p.accepted.Assignment.Registries),
 		d.units.stopUnassigned(ctx, p.accepted),
 		d.units.sweepMounts(ctx, p.accepted),
@@ -46,7 +50,7 @@ func (d *deployer) replace(ctx context.Context, next hashed) error {
 	defer d.mu.Unlock()
 	defer d.changed()
 	draft := d.store.withSuccessor(next.Container)
-	if err := d.store.file.save(draft); err != nil {
+	if err := d.store.save(draft); err != nil {
 		return err
 	}
 	if err := d.units.apply(ctx, next); err != nil {
@@ -80,7 +84,7 @@ func (d *deployer) declare(ctx context.Context, next hashed) (replaces bool, err
 	if !replaces {
 		draft.Assignment.Containers = put(draft.Assignment.Containers, *next.Container)
 	}
-	if err := d.store.file.save(draft); err != nil {
+	if err := d.store.save(draft); err != nil {
 		return false, err
 	}
 	if replaces {
@@ -101,7 +105,7 @@ func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) erro
 	draft := d.store.draft()
 	shadowed := draft.origin(name) != api.OriginLocal
 	draft.forget(name)
-	if err := d.store.file.save(draft); err != nil {
+	if err := d.store.save(draft); err != nil {
 		return err
 	}
 	d.store.setForgotten(draft, name, shadowed)

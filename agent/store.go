@@ -19,6 +19,8 @@ type store struct {
 	known    bool
 	source   api.Source
 	accepted *accepted
+	// unsaved is why accepted is not on the disk; nil if it is.
+	unsaved error
 	// pending has the successors that are not in force yet, by container.
 	pending map[string]api.Pending
 	// changed is closed and replaced whenever accepted or pending changes.
@@ -42,11 +44,36 @@ func (s *store) snapshot() snapshot {
 	defer s.mu.Unlock()
 	source := s.source
 	source.Problems = slices.Clone(source.Problems)
+	if s.unsaved != nil {
+		source.Problems = append(source.Problems, problems(s.unsaved)...)
+	}
 	if s.accepted != nil && s.accepted.Datasource != "" {
 		at := s.accepted.At
 		source.AcceptedAt = &at
 	}
 	return snapshot{known: s.known, source: source, accepted: s.accepted, pending: maps.Clone(s.pending)}
+}
+
+// save writes an assignment to the disk.
+func (s *store) save(a *accepted) error {
+	err := s.file.save(a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil || s.accepted == a {
+		s.unsaved = err
+	}
+	return err
+}
+
+// saveAgain saves what is accepted, if that has failed.
+func (s *store) saveAgain() error {
+	s.mu.Lock()
+	a, unsaved := s.accepted, s.unsaved
+	s.mu.Unlock()
+	if unsaved == nil {
+		return nil
+	}
+	return s.save(a)
 }
 
 // container returns the container in force under a name, nil if the name is unknown.
