@@ -152,10 +152,7 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 	}
 	rendered := Rendered{
 		Name: c.Name, Image: c.Image, PullPolicy: string(c.PullPolicy), Unit: unit, EnvFiles: []string{},
-		Files: []UnitFile{
-			{Path: units.ContainerPath, Text: units.Container},
-			{Path: dropin.Path(c.Name), Text: string(dropin.Render(c, o.SystemdVersion))},
-		},
+		Files: unitFiles(c, o.SystemdVersion),
 		Create: Create{Path: createPath(create), Body: body},
 	}
 	for _, m := range c.Mounts {
@@ -168,6 +165,16 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 		rendered.EnvFiles = append(rendered.EnvFiles, file.Path)
 	}
 	return rendered, nil
+}
+
+// unitFiles returns the files of a container's unit, in the order in which systemd reads
+// them.
+func unitFiles(c *spec.Container, systemdVersion int) []UnitFile {
+	files := []UnitFile{{Path: units.ContainerPath, Text: units.Container}}
+	if template := dropin.Template(systemdVersion); template != nil {
+		files = append(files, UnitFile{Path: dropin.TemplatePath, Text: string(template)})
+	}
+	return append(files, UnitFile{Path: dropin.Path(c.Name), Text: string(dropin.Render(c, systemdVersion))})
 }
 
 func createPath(create engine.CreateRequest) string {
