@@ -100,12 +100,10 @@ func TestProbeMakesUnitReady(t *testing.T) {
 func TestFailedProbeTimesOutStart(t *testing.T) {
 	h := newHost(t)
 	h.assign(app("restart: 'no'", "x-dockhost: {notify: 'tcp:81', unit: {Service: {TimeoutStartSec: 3s}}}"))
-	h.eventually("the start times out", func() error {
-		if result := h.property("dockhost@app", "Result"); result != "timeout" {
-			return fmt.Errorf("Result = %s", result)
-		}
-		return nil
-	})
+	h.reaches("dockhost@app", "failed")
+	if result := h.property("dockhost@app", "Result"); result != "timeout" {
+		t.Errorf("Result = %s, want timeout", result)
+	}
 	h.eventually("the status shows the probe's error", func() error {
 		c, err := h.container("app")
 		if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, "tcp:81: connection refused")) {
