@@ -28,7 +28,7 @@ var intended = []struct{ path, compose, dockhost, reason string }{
 	{`^Mounts\.`, `^bind .* writable: false `, `^bind a secret or config `, "dockhost mounts a copy in memory with the declared owner and mode"},
 	{`^Mounts\.`, ` writable: true `, ` writable: false `, "Compose 2.26 takes no notice of :ro in volumes_from"},
 	{`^Networks\.[^.]*\.Links$`, ``, `^$`, "a link is an alias of the other container"},
-	{`^Networks\.[^.]*\.Aliases$`, `^$`, `.`, "Compose 1.29 has it in Links"},
+	{`^Networks\.[^.]*\.Aliases$`, `^$`, `.`, "Compose 1.29 sets Links instead"},
 }
 
 // inspectDifferences returns the differences that are not intended.
