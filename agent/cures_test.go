@@ -124,8 +124,8 @@ func TestCuresAreBounded(t *testing.T) {
 	}
 }
 
-// What Docker reports between a failure and the first look at it may be the cure. What it
-// reported before is none.
+// What Docker reports between a failure and the first look at it may be the cure, unlike
+// what it reported before.
 func TestChangeOfDockerBeforeTheFirstLook(t *testing.T) {
 	for offset, tries := range map[time.Duration]int{-time.Millisecond: 1, time.Millisecond: 2} {
 		h := newTestHost(t)
