@@ -30,7 +30,7 @@ run_suite() {
 	test/lab/lab.sh up "$suite" || return
 	[ -z "${E2E_RUN:-}" ] || options=(-test.run "$E2E_RUN")
 	# The host is up, so a test must not skip because the host is missing.
-	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 45m -test.v "${options[@]}" -suite "$suite") 2>&1 |
+	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 60m -test.v "${options[@]}" -suite "$suite") 2>&1 |
 		tee "build/e2e-$suite.log" |
 		sed -unE "s/^--- /e2e: $suite: /p"
 }
