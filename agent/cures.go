@@ -59,8 +59,9 @@ type failure struct {
 	waits bool
 	retry func(ctx context.Context) error
 
-	// seen is what each cure looked like at the failure.
-	seen map[cure.Cure]string
+	// seen is what each cure looked like at the failure, before what it looked like at
+	// the failure of the try before.
+	seen, before map[cure.Cure]string
 }
 
 func newCures(o Options, dir rundir.Dir, a *Agent) *cures {
@@ -145,8 +146,12 @@ func (c *cures) refresh() {
 		current["user data"] = f
 	}
 	for key, f := range current {
-		if known := c.failures[key]; known != nil && known.at.Equal(f.at) {
-			f.seen = known.seen
+		switch known := c.failures[key]; {
+		case known == nil || known == f:
+		case known.at.Equal(f.at):
+			f.seen, f.before = known.seen, known.before
+		default:
+			f.before = known.seen
 		}
 	}
 	maps.DeleteFunc(c.retried, func(_ string, at time.Time) bool { return time.Since(at) > curePause })

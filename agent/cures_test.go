@@ -144,6 +144,39 @@ func TestChangeOfDockerBeforeTheFirstLook(t *testing.T) {
 	}
 }
 
+// A network that changes between a failure and the first look at it is a cure, as far as
+// that can be known.
+func TestNetworkBeforeTheFirstLook(t *testing.T) {
+	network := cure.Cure{Kind: cure.Network}
+	h := newTestHost(t)
+	a := h.agent()
+	c := local("web", "nginx:1")
+	h.declare(a, c)
+	starts := func() int { return h.units.starts["dockhost@web.service"] }
+	h.failed(c.Hash(), "ended", time.Time{}, network)
+	h.write("/etc/resolv.conf", "nameserver 192.0.2.1\n")
+	a.cures.step(t.Context())
+	if starts() != 2 {
+		t.Errorf("starts = %d, want 2: the resolver has changed since", starts())
+	}
+	for range 2 { // the same network
+		h.failed(c.Hash(), "ended", time.Time{}, network)
+		a.cures.retried["unit web"] = time.Now().Add(-curePause)
+		a.cures.step(t.Context())
+	}
+	if starts() != 2 {
+		t.Errorf("starts = %d, want 2: nothing has changed", starts())
+	}
+	for one := range a.cures.failures["unit web"].seen {
+		a.cures.failures["unit web"].seen[one] = "another address"
+	}
+	h.failed(c.Hash(), "ended", time.Time{}, network)
+	a.cures.step(t.Context())
+	if starts() != 3 {
+		t.Errorf("starts = %d, want 3: the address has changed since the last failure", starts())
+	}
+}
+
 // A rollout whose port is taken is tried again once the port is free.
 func TestCuredRolloutIsTriedAgain(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -22,7 +22,7 @@ type deployer struct {
 	// changed is called when other containers are in force, unsaved when they could not
 	// be saved.
 	changed, unsaved func()
-	log     *zap.Logger
+	log              *zap.Logger
 }
 
 // deploy saves the accepted assignment of a plan, if it can, stops the units of containers that

@@ -203,7 +203,8 @@ func (s *senses) now(ctx context.Context, cures []cure.Cure) map[cure.Cure]strin
 
 // atFailure returns what the cures of a failure looked like when it happened, a moment
 // ago. A file and something of Docker that have changed since, and a port that is free
-// by now, are cures.
+// by now, are cures. So is a network that differs from what it was before the try that
+// failed: it may have changed during the try, or since.
 func (s *senses) atFailure(ctx context.Context, f *failure) map[cure.Cure]string {
 	seen := s.now(ctx, f.cures)
 	for _, one := range f.cures {
@@ -216,7 +217,16 @@ func (s *senses) atFailure(ctx context.Context, f *failure) map[cure.Cure]string
 			seen[one] = used
 		case cure.Docker:
 			seen[one] = strconv.FormatInt(f.at.UnixNano(), 10)
-		case cure.Network, cure.Disk:
+		case cure.Network:
+			if before, known := f.before[one]; known {
+				seen[one] = before
+			}
+			for _, path := range netwatch.ResolverFiles() {
+				if changed, err := changeTime(filepath.Join(s.root, path)); err == nil && changed.After(f.at) {
+					seen[one] = missing
+				}
+			}
+		case cure.Disk:
 		}
 	}
 	return seen
