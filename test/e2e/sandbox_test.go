@@ -59,6 +59,9 @@ func TestSandboxOfUnit(t *testing.T) {
 		{"DevicePolicy=closed", devices},
 		{"ProtectClock=yes", devices},
 	} {
+		if test.settings == "ProtectClock=yes" && !h.unified() {
+			continue // whether it limits devices depends on the clocks of the machine
+		}
 		run := "systemd-run -q --unit=sandbox --service-type=notify -p Delegate=yes -p KillMode=mixed"
 		for setting := range strings.FieldsSeq(test.settings) {
 			run += " -p " + setting
