@@ -152,7 +152,7 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 	}
 	rendered := Rendered{
 		Name: c.Name, Image: c.Image, PullPolicy: string(c.PullPolicy), Unit: unit, EnvFiles: []string{},
-		Files: unitFiles(c, o.SystemdVersion),
+		Files:  unitFiles(c, o.SystemdVersion),
 		Create: Create{Path: createPath(create), Body: body},
 	}
 	for _, m := range c.Mounts {
