@@ -25,7 +25,7 @@ func (h *host) swept() {
 	h.leftNothing()
 	for what, script := range map[string]string{
 		"declarations, states and secrets": "ls -A /run/dockhost/containers /run/dockhost/state /run/dockhost/files | grep -v -e : -e '^$'",
-		"drop-ins":                         "ls -d /run/systemd/system/dockhost@*.d",
+		"drop-ins":                         "ls -d /run/systemd/system/dockhost@?*.service.d",
 		"failed units":                     "systemctl list-units --failed --plain --no-legend 'dockhost@*'",
 	} {
 		h.eventually("no "+what+" are left", func() error {
