@@ -84,7 +84,7 @@ func TestCuredPullIsTriedAgain(t *testing.T) {
 	h.Cleanup(func() {
 		h.try("rm -rf /root/.docker; ip address del " + address + " dev eth0; sed '/cure.test/d' /etc/hosts >/run/hosts && cat /run/hosts >/etc/hosts")
 	})
-	h.run("docker rmi -f localhost:5000/app:1 localhost:5000/busybox >/dev/null 2>&1 || true")
+	h.run("docker rmi -f localhost:5000/app:1 localhost:5000/busybox cure.test:5000/busybox >/dev/null 2>&1 || true")
 	h.assign("dockhost:\n  containers:\n    app: {image: 'localhost:5000/app:1'}\n" +
 		"    far: {image: 'cure.test:5000/busybox', command: [sleep, '600'], stop_grace_period: 1s}\n  registries:\n    cure.test:5000: {username: deploy, password: s3cret}\n")
 	h.waitsLong("app")
