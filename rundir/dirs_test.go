@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,12 +41,15 @@ func TestDirsAreThoseOfTmpfiles(t *testing.T) {
 
 // Directories that exist get their modes, too.
 func TestMakeDirs(t *testing.T) {
+	if _, err := user.LookupGroup("docker"); err != nil || os.Geteuid() != 0 {
+		t.Skip("only root may give directories to the group docker, where it exists")
+	}
 	dir := Dir(filepath.Join(t.TempDir(), "dockhost"))
 	if err := os.MkdirAll(filepath.Join(string(dir), "state"), 0o711); err != nil {
 		t.Fatal(err)
 	}
 	if err := dir.MakeDirs(); err != nil {
-		t.Skip(err) // without the group docker
+		t.Fatal(err)
 	}
 	for path, want := range map[string]fs.FileMode{"state": 0o700, "containers": 0o700, "images": 0o770} {
 		info, err := os.Stat(filepath.Join(string(dir), path))

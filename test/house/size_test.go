@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ const (
 	root         = "../.."
 	maxFile      = 400
 	maxFunction  = 60
+	maxTracked   = 1 << 20 // bytes
 	fileCure     = "split it by noun"
 	functionCure = "name its steps as functions"
 )
@@ -38,6 +40,19 @@ func TestGoFilesAreSmall(t *testing.T) {
 				t.Errorf("%s:%d: %s has %d lines outside tables, want at most %d (%s)", name, f.line, f.name, f.lines, maxFunction, functionCure)
 			}
 		})
+	}
+}
+
+// TestTrackedFilesAreSmall checks that no program is tracked by mistake.
+func TestTrackedFilesAreSmall(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "-z").Output()
+	if err != nil {
+		t.Skipf("not a git work tree: %v", err)
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		if info, err := os.Lstat(filepath.Join(root, name)); err == nil && info.Size() > maxTracked {
+			t.Errorf("%s has %d bytes, want at most %d (remove it: git rm --cached %s)", name, info.Size(), maxTracked, name)
+		}
 	}
 }
 

@@ -1,62 +1,24 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/dockhost/dockhost/test/session"
 )
 
-// serve runs the scripts that it reads, one after the other, each in its own shell. It answers when the shell exits, even
-// if the script's children keep running.
-const serve = `
-mkdir -p /root/torture
-out=$(mktemp /root/torture/out.XXXXXX)
-trap 'rm -f $out' EXIT
-while IFS= read -r -d '' script; do
-	bash -c "$script" >$out 2>&1 </dev/null
-	echo "$? $(stat -c %s $out)"
-	cat $out
-	: >$out
-done`
-
-// session is a shell on the test host. One docker exec per script would take longer than most scripts do.
-type session struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-}
-
-// host is a test host, which runs scripts in several sessions.
+// host is a test host.
 type host struct {
-	name string
-
-	mu   sync.Mutex
-	idle []*session
+	session.Host
 }
 
 // try runs a script and returns what it printed and its exit status. It gives up when ctx ends.
 func (h *host) try(ctx context.Context, script string) (string, int, error) {
-	s, err := h.take()
-	if err != nil {
-		return "", 0, err
-	}
-	stop := context.AfterFunc(ctx, s.end)
-	out, status, err := s.run(script)
-	if !stop() || err != nil {
-		s.end()
-		return out, status, errors.Join(err, context.Cause(ctx))
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.idle = append(h.idle, s)
-	return out, status, nil
+	return h.Run(ctx, script)
 }
 
 // run is try for a script that must succeed within a minute.
@@ -68,7 +30,7 @@ func (h *host) run(ctx context.Context, script string) (string, error) {
 		err = fmt.Errorf("exit status %d", status)
 	}
 	if err != nil {
-		return out, fmt.Errorf("on %s: %s: %w: %s", h.name, script, err, out)
+		return out, fmt.Errorf("on %s: %s: %w: %s", h.Name, script, err, out)
 	}
 	return out, nil
 }
@@ -82,10 +44,10 @@ func (h *host) write(ctx context.Context, path, text string) error {
 
 // restart reboots the host, or cuts its power first. It returns when the host has booted.
 func (h *host) restart(ctx context.Context, cut bool) error {
-	h.close()
-	commands := [][]string{{"restart", "--time", "60", h.name}}
+	h.Close()
+	commands := [][]string{{"restart", "--time", "60", h.Name}}
 	if cut {
-		commands = [][]string{{"kill", h.name}, {"start", h.name}}
+		commands = [][]string{{"kill", h.Name}, {"start", h.Name}}
 	}
 	for _, args := range commands {
 		if out, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput(); err != nil {
@@ -100,69 +62,10 @@ func (h *host) restart(ctx context.Context, cut bool) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("boot of %s: %w: %s", h.name, context.Cause(ctx), out)
+			return fmt.Errorf("boot of %s: %w: %s", h.Name, context.Cause(ctx), out)
 		}
 		pause(ctx, 200*time.Millisecond)
 	}
-}
-
-// take returns an idle session, or a new one.
-func (h *host) take() (*session, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if last := len(h.idle) - 1; last >= 0 {
-		s := h.idle[last]
-		h.idle = h.idle[:last]
-		return s, nil
-	}
-	return newSession(h.name)
-}
-
-// close ends the idle sessions.
-func (h *host) close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, s := range h.idle {
-		s.end()
-	}
-	h.idle = nil
-}
-
-func newSession(host string) (*session, error) {
-	cmd := exec.Command("docker", "exec", "-i", host, "bash", "-c", serve)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { _ = cmd.Wait() }()
-	return &session{cmd, in, bufio.NewReader(out)}, nil
-}
-
-func (s *session) end() {
-	_ = s.in.Close()
-	_ = s.cmd.Process.Kill()
-}
-
-func (s *session) run(script string) (string, int, error) {
-	if _, err := io.WriteString(s.in, script+"\x00"); err != nil {
-		return "", 0, fmt.Errorf("send a script: %w", err)
-	}
-	var status, size int
-	if _, err := fmt.Fscanf(s.out, "%d %d\n", &status, &size); err != nil {
-		return "", 0, fmt.Errorf("wait for a script: %w", err)
-	}
-	out := make([]byte, size)
-	if _, err := io.ReadFull(s.out, out); err != nil {
-		return "", 0, fmt.Errorf("read what a script printed: %w", err)
-	}
-	return string(out), status, nil
 }
 
 // pause waits for d, or until ctx ends.

@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/dockhost/dockhost/test/session"
 )
 
 // options are the command line.
@@ -79,8 +81,8 @@ func run(ctx context.Context, stdout, stderr io.Writer, labName string, args []s
 		listSteps(stdout, o)
 		return false, nil
 	}
-	h := &host{name: o.host}
-	defer h.close()
+	h := &host{session.Host{Name: o.host, Dir: "/root/torture"}}
+	defer h.Close()
 	r := newReport(stdout, o)
 	d := &driver{host: h, report: r, options: o}
 	err = d.run(ctx)
