@@ -96,11 +96,13 @@ func (s *server) progress(ctx context.Context, name string, since time.Time) (p 
 
 // unitProgress returns the progress of a container that is in force.
 func (s *server) unitProgress(ctx context.Context, c hashed, since time.Time) (p api.Progress, settles time.Duration) {
-	state, stateErr := s.dir.State(c.Name)
 	unit, err := s.systemd.Unit(ctx, spec.UnitName(c.Name))
 	if err != nil {
 		return api.Progress{Error: err.Error()}, 0
 	}
+	// The supervisor writes its last error before it ends, so the state of a unit that
+	// has ended must be read after the unit.
+	state, stateErr := s.dir.State(c.Name)
 	if stateErr != nil || state.ConfigHash != c.hash {
 		state = rundir.State{} // of another declaration: the supervisor of this one has not begun
 	}

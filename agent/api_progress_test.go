@@ -59,6 +59,26 @@ func TestProgressWaitsUntilContainerSettles(t *testing.T) {
 	}
 }
 
+// The error of a supervisor that ends while its unit is being asked for is not lost.
+func TestProgressNamesErrorOfEndingSupervisor(t *testing.T) {
+	h := newTestHost(t)
+	a := h.agent()
+	c := local("web", "nginx:1")
+	since := time.Now()
+	h.declare(a, c)
+	h.units.active, h.units.failed = map[string]bool{}, map[string]bool{"dockhost@web.service": true}
+	state := rundir.State{Phase: "starting", Since: time.Now(), ConfigHash: c.Hash()}
+	h.writeState(state)
+	h.units.asked = func() {
+		fails(&state)
+		h.writeState(state)
+	}
+	p, _ := a.server.progress(t.Context(), "web", since)
+	if !strings.Contains(p.Error, "exited with status 1") {
+		t.Errorf("progress() = %+v, want the error of the supervisor", p)
+	}
+}
+
 func fails(s *rundir.State) {
 	s.Phase, s.Ready = "ended", false
 	s.LastError = &rundir.Failure{At: time.Now(), Message: "exited with status 1", ConfigHash: s.ConfigHash}

@@ -32,6 +32,8 @@ type fakeUnits struct {
 	// err is the error of each start and stop.
 	err      error
 	watchers []chan struct{}
+	// asked is called after each answer about a unit is made up, and before it is given.
+	asked func()
 }
 
 func (f *fakeUnits) Start(_ context.Context, name string) error {
@@ -113,6 +115,9 @@ func (f *fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	}
 	if f.active[name] {
 		state = "active"
+	}
+	if f.asked != nil {
+		f.asked()
 	}
 	container, _ := spec.ContainerName(name)
 	return systemd.Unit{Name: name, ActiveState: state, DropIns: []string{dropin.Path(container)}}, nil
