@@ -54,6 +54,8 @@ type Container struct {
 	Name string `json:"name"`
 	// Image is the reference from the declaration.
 	Image string `json:"image"`
+	// Pin is the image to run, if it is not the one that Image names now.
+	Pin *Pin `json:"pin,omitempty"`
 	// Platform is "os/arch[/variant]", or "" for the host's platform.
 	Platform string `json:"platform,omitempty"`
 	// PullPolicy decides when the image is pulled.
@@ -97,6 +99,8 @@ type Container struct {
 	Credentials []string `json:"credentials,omitempty"`
 	// Unit has the user's settings for the unit.
 	Unit []UnitSetting `json:"unit,omitempty"`
+	// Update says how the container is replaced; nil is the default of the host.
+	Update *Update `json:"update,omitempty"`
 	// GPU is the request for devices that dockhost grants; nil means none.
 	// Requests to Docker are in HostConfig.DeviceRequests.
 	GPU *GPUNeeds `json:"gpu,omitempty"`
@@ -228,10 +232,11 @@ type UnitSetting struct {
 // Hash identifies the content of the container. If two declarations have the
 // same hash, the container need not restart to go from one to the other. So the
 // hash leaves out unit settings, which systemd can change in place, the start
-// order, and the credentials for a pull.
+// order, the credentials for a pull, and how the container is updated.
 func (c *Container) Hash() string {
 	hashed := *c
 	hashed.Unit, hashed.DependsOn, hashed.Restart, hashed.Run, hashed.Credentials = nil, nil, "", nil, nil
+	hashed.Update = nil
 	raw, err := json.Marshal(hashed)
 	if err != nil {
 		// Only channels, functions and cycles cannot be marshalled.
@@ -239,4 +244,11 @@ func (c *Container) Hash() string {
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])
+}
+
+// Unpinned returns the container as it was declared, without the pin.
+func (c *Container) Unpinned() *Container {
+	declared := *c
+	declared.Pin = nil
+	return &declared
 }

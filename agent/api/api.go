@@ -117,6 +117,9 @@ type Container struct {
 	SettingsProblem string `json:"settings_problem,omitempty"`
 	// Pending is the change that is not in force yet.
 	Pending *Pending `json:"pending,omitempty"`
+	// Update is what the agent does about changes of the container; absent when the
+	// agent, which alone knows it, did not answer.
+	Update *Update `json:"update,omitempty"`
 }
 
 // Well reports whether the container is ready, and nobody has to act on it.
