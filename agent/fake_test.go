@@ -153,6 +153,8 @@ type testHost struct {
 	units  *fakeUnits
 	engine *fakeEngine
 	notify *fakeNotify
+	// running are the agents that were started on the host.
+	running []*Agent
 }
 
 func newTestHost(t *testing.T) *testHost {
@@ -182,9 +184,18 @@ func (h *testHost) agent(changes ...func(*Options)) *Agent {
 	for _, change := range changes {
 		change(&o)
 	}
+	h.stop()
 	a := New(o)
-	h.Cleanup(func() { a.updates.stop() })
+	h.running = append(h.running, a)
+	h.Cleanup(h.stop)
 	return a
+}
+
+// stop ends the agents on the host.
+func (h *testHost) stop() {
+	for _, a := range h.running {
+		a.updates.stop()
+	}
 }
 
 // takeOver reads everything that is declared, and reconciles.
@@ -195,8 +206,7 @@ func (a *Agent) takeOver(ctx context.Context) *updates {
 	return a.updates
 }
 
-// wait returns when no declaration is about to be put in force any more, or the machines
-// have been stopped.
+// wait stops the machines once no declaration is about to be put in force any more.
 func (u *updates) wait() {
 	for range 2000 {
 		busy := false
@@ -215,10 +225,11 @@ func (u *updates) wait() {
 			busy = busy || !isStopped && (view.Pending != nil && view.Pending.Doing != update.DoingQuarantined || declared != nil && view.Pending == nil)
 		}
 		if !busy {
-			return
+			break
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+	u.stop()
 }
 
 func (h *testHost) write(path, text string) {
