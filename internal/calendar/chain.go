@@ -28,7 +28,7 @@ func (c chain) next(value int, within limit) (int, bool) {
 }
 
 // next returns the smallest value that is not less than a value, and more than highest
-// if there is none.
+// if there is no such value.
 func (s span) next(value, highest int) int {
 	if s.first >= value {
 		return s.first

@@ -74,7 +74,7 @@ func parseZone(name string) (*time.Location, error) {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		return nil, fmt.Errorf("unknown time zone %q: write a name from the time zone database, such as Europe/Berlin, or UTC", name)
+		return nil, fmt.Errorf("unknown time zone %q: write a name from the time zone database, such as Europe/Berlin, or UTC", shorten(name))
 	}
 	return zone, nil
 }
@@ -103,7 +103,16 @@ func (e *Expression) parse(fields []string) error {
 	case 1:
 		return e.parseTime(fields[0])
 	}
-	return fmt.Errorf("cannot read %q after the time", fields[1])
+	return fmt.Errorf("cannot read %q after the time", shorten(fields[1]))
+}
+
+// shorten bounds the text that an error quotes.
+func shorten(text string) string {
+	const longest = 40
+	if len(text) <= longest {
+		return text
+	}
+	return text[:longest] + "..."
 }
 
 func only(value int) chain { return chain{{first: value, last: -1}} }
@@ -121,7 +130,7 @@ func weekday(name string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("unknown day of the week %q: write Mon, Tue, Wed, Thu, Fri, Sat or Sun", name)
+	return 0, fmt.Errorf("unknown day of the week %q: write Mon, Tue, Wed, Thu, Fri, Sat or Sun", shorten(name))
 }
 
 // parseWeekdays reads a list of days and of ranges, such as "Mon..Wed,Sun".
@@ -174,7 +183,7 @@ func (e *Expression) parseDate(field string) error {
 	if !fromEnd {
 		i := strings.LastIndexByte(field, '-')
 		if i < 0 {
-			return fmt.Errorf("cannot read %q: write a date such as 12-24 or *-12-24, or a time such as 02:00", field)
+			return fmt.Errorf("cannot read %q: write a date such as 12-24 or *-12-24, or a time such as 02:00", shorten(field))
 		}
 		date, days = field[:i], field[i+1:]
 	}
@@ -214,7 +223,7 @@ func (e *Expression) parseTime(field string) error {
 		parts = append(parts, "0")
 	}
 	if len(parts) != 3 {
-		return fmt.Errorf("cannot read %q as a time: write HH:MM or HH:MM:SS", field)
+		return fmt.Errorf("cannot read %q as a time: write HH:MM or HH:MM:SS", shorten(field))
 	}
 	for i, text := range parts {
 		values, err := parseChain(text, hour+i)
@@ -250,7 +259,7 @@ func parseChain(text string, level int) (chain, error) {
 		}
 		s, ok := parseSpan(item, unit)
 		if !ok {
-			return nil, fmt.Errorf("cannot read %q as %s: write a number, FIRST..LAST, FIRST/STEP or a list of these", item, levelName(level))
+			return nil, fmt.Errorf("cannot read %q as %s: write a number, FIRST..LAST, FIRST/STEP or a list of these", shorten(item), levelName(level))
 		}
 		c = append(c, s)
 	}
