@@ -69,15 +69,23 @@ func TestClosed(t *testing.T) {
 		{"it does not run", spec.Update{Lock: command}, "", world{}, "", nil},
 		{"not now", spec.Update{Lock: command, FleetLock: fleet}, "c1", world{statuses: []int{75}}, "the application must not be stopped now: a job runs", []string{"ask c1"}},
 		{
-			"a broken command", spec.Update{Lock: command}, "c1", world{statuses: []int{1}},
-			"update.lock.exec exited with 1: write a command that exits with 0 (may be stopped) or 75 (not now): a job runs", []string{"ask c1"},
+			"a broken command",
+			spec.Update{Lock: command},
+			"c1",
+			world{statuses: []int{1}},
+			"update.lock.exec exited with 1: write a command that exits with 0 (may be stopped) or 75 (not now): a job runs",
+			[]string{"ask c1"},
 		},
 		{"the fleet", spec.Update{FleetLock: fleet}, "c1", world{}, "", []string{"take web blue"}},
 		{"no slot", spec.Update{FleetLock: fleet}, "c1", world{busy: true}, "no free slot", []string{"take web blue"}},
 		{"both", spec.Update{Lock: command, FleetLock: fleet}, "c1", world{}, "", []string{"ask c1", "take web blue", "ask c1"}},
 		{
-			"the application changes its mind", spec.Update{Lock: command, FleetLock: fleet}, "c1", world{statuses: []int{0, 75}},
-			"the application must not be stopped now: a job runs", []string{"ask c1", "take web blue", "ask c1", "give web blue 0s"},
+			"the application changes its mind",
+			spec.Update{Lock: command, FleetLock: fleet},
+			"c1",
+			world{statuses: []int{0, 75}},
+			"the application must not be stopped now: a job runs",
+			[]string{"ask c1", "take web blue", "ask c1", "give web blue 0s"},
 		},
 	}
 	for _, test := range tests {
