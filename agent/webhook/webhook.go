@@ -42,7 +42,7 @@ type Target struct {
 // Options are what a sender works with. The functions are called for each outcome,
 // since settings may change.
 type Options struct {
-	// Target returns the receiver; an empty URL means that there is none.
+	// Target returns the receiver; its URL is empty without one.
 	Target func() Target
 	// Host returns who the host is.
 	Host func() Host
