@@ -36,12 +36,16 @@ type Image struct {
 
 // Image returns the image with a reference. The error is [ErrNotFound] if the host
 // lacks it.
-func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
+func (c *Client) Image(ctx context.Context, ref string) (Image, error) { return c.ImageOf(ctx, ref, ref) }
+
+// ImageOf returns the image with a reference or an ID, and its digests in the repository
+// of another reference.
+func (c *Client) ImageOf(ctx context.Context, name, ref string) (Image, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	response, err := c.api.ImageInspect(ctx, ref)
+	response, err := c.api.ImageInspect(ctx, name)
 	if err != nil {
-		return Image{}, fmt.Errorf("inspect image %q: %w", ref, translate(err))
+		return Image{}, fmt.Errorf("inspect image %q: %w", name, translate(err))
 	}
 	return imageFrom(ref, response), nil
 }

@@ -151,6 +151,7 @@ func (m *Machine) begin(c *candidate) {
 	if m.attempt == nil || m.attempt.To.Container.Hash() != c.to.Hash() || m.attempt.Cause != c.cause {
 		m.attempt = &Change{Cause: c.cause, By: c.by, Force: c.force, To: Revision{Container: c.to, Digest: c.digest}, Began: now}
 		m.attempt.enter(PhaseFound, "", now)
+		m.refusal = ""
 		m.log.Info("update found", zap.String("image", c.to.Image), zap.String("digest", c.digest), zap.String("cause", string(c.cause)))
 	}
 	m.mu.Unlock()
@@ -207,10 +208,11 @@ func (m *Machine) isSame(c *candidate, current *spec.Container, image Image) boo
 // tries again later.
 func (m *Machine) refuse(c *candidate, err error) {
 	m.mu.Lock()
-	if m.attempt.Why != err.Error() {
+	if m.refusal != err.Error() {
 		m.log.Error("container not replaced, the old one stays", zap.String("image", c.to.Image), zap.Error(err))
 	}
 	m.attempt.enter(OutcomeRefused, err.Error(), time.Now())
+	m.refusal = err.Error()
 	m.mu.Unlock()
 	m.retry.set(c.id(), err, m.host)
 	if m.read().Request != nil {

@@ -47,7 +47,7 @@ func choose(r Record, current, declared *spec.Container, running Image, latest s
 		return nil
 	}
 	to := *base
-	to.Pin = &spec.Pin{Ref: withDigest(base.Image, latest)}
+	to.Pin = &spec.Pin{Ref: WithDigest(base.Image, latest)}
 	c := &candidate{to: &to, cause: api.CauseRegistry, digest: latest}
 	c.forceBy(r.Request)
 	if !c.force && (r.quarantined(base.Hash(), latest) != nil || r.Paused != "" && r.Request == nil) {
@@ -83,7 +83,7 @@ func goBack(r Record, current *spec.Container, running Image) *candidate {
 		return nil
 	}
 	pinned := *current
-	pinned.Pin = &spec.Pin{Ref: withDigest(current.Image, to)}
+	pinned.Pin = &spec.Pin{Ref: WithDigest(current.Image, to)}
 	c.to, c.digest = &pinned, to
 	return c
 }
@@ -99,8 +99,8 @@ func pinnedAs(declared, current *spec.Container) *spec.Container {
 	return &c
 }
 
-// withDigest returns REPOSITORY@DIGEST.
-func withDigest(ref, digest string) string {
+// WithDigest returns REPOSITORY@DIGEST of a reference.
+func WithDigest(ref, digest string) string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return ref

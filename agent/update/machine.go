@@ -31,6 +31,8 @@ type Machine struct {
 	// attempt is the update that is being prepared, or waits; nil without one.
 	attempt *Change
 	step    Step
+	// refusal is why the attempt failed last; "" during its first try.
+	refusal string
 	answer  Answer
 	// blocked is why what is declared is not tried; nil if it is.
 	blocked *Quarantined

@@ -15,6 +15,9 @@ type Answer struct {
 	To      *api.Revision
 }
 
+// DoingQuarantined is what is done about a declaration that failed before: nothing.
+const DoingQuarantined = "quarantined"
+
 // View is what a machine does, for people.
 type View struct {
 	api.Update
@@ -56,10 +59,7 @@ func (m *Machine) View() View {
 	case m.attempt != nil:
 		v.show(m.attempt)
 		v.From = r.Confirmed.api()
-		v.Pending = &api.Pending{Image: m.attempt.To.Container.Image, Doing: m.doing()}
-		if m.attempt.Phase == OutcomeRefused {
-			v.Pending.Doing, v.Pending.Error = "trying again", m.attempt.Why
-		}
+		v.Pending = &api.Pending{Image: m.attempt.To.Container.Image, Doing: m.doing(), Error: m.refusal}
 		if m.attempt.Phase == PhasePulling {
 			v.Done, v.Total = m.step.Done, m.step.Total
 		}
@@ -70,7 +70,7 @@ func (m *Machine) View() View {
 		v.Since = &r.Last.At
 	}
 	if m.attempt == nil && m.blocked != nil {
-		v.Pending = &api.Pending{Image: m.blocked.Image, Doing: "quarantined", Error: m.blocked.Why +
+		v.Pending = &api.Pending{Image: m.blocked.Image, Doing: DoingQuarantined, Error: m.blocked.Why +
 			"; it is not tried again until it changes (or run: dockhostctl update --force)"}
 	}
 	return v
@@ -88,6 +88,8 @@ func (m *Machine) doing() string {
 	switch m.attempt.Phase {
 	case PhaseWaiting:
 		return "waiting: " + m.attempt.Why
+	case OutcomeRefused:
+		return "trying again"
 	case PhaseChecking, PhasePulling, PhaseVerifying:
 		if m.step.Doing != "" {
 			return m.step.Doing
