@@ -3,7 +3,6 @@
 package gate
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"time"
@@ -13,10 +12,6 @@ import (
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/spec"
 )
-
-// HoldAfterFailure is how long a host keeps its slot after a rollback by default, so that
-// a bad image does not reach the next hosts before a person has seen it.
-const HoldAfterFailure = 10 * time.Minute
 
 // docker runs the command that asks an application.
 type docker interface {
@@ -68,7 +63,7 @@ func (g Gates) Passed(name string, settings spec.Update, failed bool) {
 	}
 	var hold time.Duration
 	if failed {
-		hold = cmp.Or(settings.FleetLock.HoldAfterFailure, HoldAfterFailure)
+		hold = settings.FleetLock.HoldAfterFailure
 	}
 	g.Slots.Give(name, lock, hold)
 }

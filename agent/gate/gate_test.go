@@ -137,7 +137,7 @@ func TestPassed(t *testing.T) {
 		{"no fleet", spec.Update{}, true, nil},
 		{"confirmed", fleet(time.Hour), false, []string{"give web blue 0s"}},
 		{"rolled back", fleet(time.Hour), true, []string{"give web blue 1h0m0s"}},
-		{"the default", fleet(0), true, []string{"give web blue 10m0s"}},
+		{"not held", fleet(0), true, []string{"give web blue 0s"}},
 	}
 	for _, test := range tests {
 		w := &world{}
