@@ -122,9 +122,18 @@ type Container struct {
 	Update *Update `json:"update,omitempty"`
 }
 
-// Well reports whether the container is ready, and nobody has to act on it.
+// Well reports whether the container is ready, and nobody has to act on it. A container
+// that was rolled back is not well, although it is ready. One that is held, or waits for
+// its time to be replaced, is.
 func (c Container) Well() bool {
-	return (c.Ready || c.Finished) && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && c.Pending == nil && c.SettingsProblem == ""
+	replaced := c.Pending == nil || c.WaitsWell()
+	return (c.Ready || c.Finished) && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && replaced && c.SettingsProblem == "" && !c.Update.needsPerson()
+}
+
+// WaitsWell reports whether a change of the container has found nothing wrong, and waits
+// for its time.
+func (c Container) WaitsWell() bool {
+	return (c.Pending == nil || c.Pending.Error == "") && c.Update != nil && c.Update.State == StateWaiting
 }
 
 // Volume is a volume that dockhost made for a path of a container.

@@ -12,6 +12,8 @@ type Update struct {
 	Why string `json:"why,omitempty"`
 	// Since is when the state began.
 	Since *time.Time `json:"since,omitempty"`
+	// Until is when a soak ends, if the container stays well.
+	Until *time.Time `json:"until,omitempty"`
 	// Cause is what asked for the update.
 	Cause UpdateCause `json:"cause,omitempty"`
 	// From is what ran before, To what replaces it.
@@ -27,6 +29,44 @@ type Update struct {
 	NextCheck *time.Time `json:"next_check,omitempty"`
 	// CheckError is why the registry did not answer the last time.
 	CheckError string `json:"check_error,omitempty"`
+}
+
+// States of an update that programs tell apart, and outcomes.
+const (
+	// StateWaiting is an update that waits for a window, the end of a hold, the
+	// application or the fleet.
+	StateWaiting = "waiting"
+	// StatePulling is an update whose image is being pulled.
+	StatePulling = "pulling"
+	// StateSoaking is an update that runs, and is watched.
+	StateSoaking = "soaking"
+	// OutcomeConfirmed is an update that stayed well.
+	OutcomeConfirmed = "confirmed"
+	// OutcomeRolledBack is an update that was not well: what ran before it runs again.
+	OutcomeRolledBack = "rolled-back"
+	// OutcomeRefused is an update that was not tried: it cannot run on this host, or is
+	// quarantined. What ran before it still runs.
+	OutcomeRefused = "refused"
+	// OutcomeFailed is an update that failed and was not rolled back, or a registry that
+	// did not answer.
+	OutcomeFailed = "failed"
+	// OutcomeUnchanged says that nothing is newer than what runs.
+	OutcomeUnchanged = "unchanged"
+	// OutcomeFound says that something newer was found by a check.
+	OutcomeFound = "found"
+)
+
+// needsPerson reports whether the last update ended without success, or updates are
+// paused, so that a person must act: change the assignment, push another image, or
+// accept what runs by a hold.
+func (u *Update) needsPerson() bool {
+	switch {
+	case u == nil:
+		return false
+	case u.Hold != nil && u.Since != nil && u.Hold.At.After(*u.Since):
+		return false
+	}
+	return u.Paused != "" || u.State == OutcomeRolledBack || u.State == OutcomeRefused || u.State == OutcomeFailed
 }
 
 // UpdateCause is what asked for an update.
@@ -97,7 +137,8 @@ type PhaseTime struct {
 }
 
 // UpdateRequest is the body of POST /v1/containers/NAME/update, and, with To, of POST
-// /v1/containers/NAME/rollback. The answer is [UpdateStarted].
+// /v1/containers/NAME/rollback. The answer is [UpdateStarted]. A client whose agent was
+// killed repeats its request: one that asks for the update that is being made joins it.
 type UpdateRequest struct {
 	// Check only asks the registry.
 	Check bool `json:"check,omitempty"`
@@ -129,8 +170,9 @@ type UpdateProgress struct {
 	Outcome string `json:"outcome,omitempty"`
 	// Why says why.
 	Why string `json:"why,omitempty"`
-	// To is what was found.
-	To *Revision `json:"to,omitempty"`
+	// From is what runs, To what was found.
+	From *Revision `json:"from,omitempty"`
+	To   *Revision `json:"to,omitempty"`
 }
 
 // Last reports whether this is the last line.
