@@ -55,6 +55,7 @@ func runAgent(ctx context.Context) error {
 		Engine:   docker,
 		Store:    docker,
 		PullSize: registry.Registries{Engine: docker}.PullSize,
+		Latest:   registry.Registries{Engine: docker}.Digest,
 		Units:    units,
 		Status:   newGatherer(docker, units),
 		Changes:  docker.Changes,

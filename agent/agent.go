@@ -40,6 +40,8 @@ type dockerEngine interface {
 // imageSource is what the agent needs from Docker to replace a container.
 type imageSource interface {
 	Image(ctx context.Context, ref string) (engine.Image, error)
+	ImageOf(ctx context.Context, name, ref string) (engine.Image, error)
+	Tag(ctx context.Context, id, name string) error
 	Pull(ctx context.Context, req engine.PullRequest, progress func(engine.Progress)) error
 	Runtimes(ctx context.Context) (map[string]string, error)
 	Ping(ctx context.Context) error
@@ -79,6 +81,8 @@ type Options struct {
 	// PullSize returns how many bytes a pull of an image would download. With nil
 	// no registry is asked.
 	PullSize func(ctx context.Context, ref, platform string) (int64, error)
+	// Latest returns the digest that the registry has for an image.
+	Latest func(ctx context.Context, ref string) (string, error)
 	// Changes returns Docker's changes since a time; nil observes none.
 	Changes func(ctx context.Context, since time.Time) <-chan engine.Change
 	// GPUs returns why a container cannot have the GPUs that it requests, nil when
@@ -105,7 +109,7 @@ type Agent struct {
 	store    *store
 	units    *containerUnits
 	deployer *deployer
-	rollouts *rollouts
+	updates  *updates
 	sweeper  *sweeper
 	verifier *verifier
 	saver    *saver
@@ -141,10 +145,11 @@ func New(o Options) *Agent {
 	a.saver = &saver{store: a.store, deployer: a.deployer, report: report, wake: make(chan struct{}, 1), log: o.Log}
 	a.deployer.changed, a.deployer.unsaved = a.sweeper.wakeUp, a.saver.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
-	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, store: a.store, log: o.Log}
+	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, log: o.Log}
 	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: puller, deployer: a.deployer, store: a.store}
-	a.rollouts = newRollouts(preparer, a.deployer, a.store, report, o.Log)
-	a.rollouts.cures = a.cures
+	a.updates = newUpdates(o.Root, updateParts{
+		preparer: preparer, deployer: a.deployer, store: a.store, cures: a.cures, config: a.config, latest: o.Latest, report: report, log: o.Log,
+	}, o.Log)
 	a.server = newServer(o, dir, a)
 	return a
 }
@@ -175,7 +180,7 @@ func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 // configuration may have changed. In between it carries out the changes that
 // dockhostctl requests, one at a time.
 func (a *Agent) reconcileOnRequest(ctx context.Context) {
-	defer a.rollouts.stop()
+	defer a.updates.stop()
 	files := watchDirs(ctx, a.Log, a.beside, filepath.Join(a.Root, filepath.Dir(config.Path)), filepath.Join(a.Root, filesDir))
 	damage := watchDirs(ctx, a.Log, nil, a.units.watched()...)
 	a.fetcher.first(ctx)
@@ -225,6 +230,7 @@ func (a *Agent) watchStates(ctx context.Context) {
 			a.sweeper.wakeUp()
 			a.verifier.wakeUp()
 			a.cures.look()
+			a.updates.look()
 		}
 	}
 }
@@ -247,10 +253,11 @@ func (a *Agent) refetch(ctx context.Context) {
 
 // reconcile reads what the host should run, and has systemd run it. A container
 // that is new or unchanged is in force at once. A container that replaces another
-// one is rolled out in the background; rollouts of the last reconcile end first.
+// one is updated in the background; the updates of the last reconcile stop first, and
+// continue where they were.
 func (a *Agent) reconcile(ctx context.Context) {
 	defer a.cures.look()
-	a.rollouts.stop()
+	a.updates.stop()
 	t := a.targets.read(ctx)
 	a.beside.set(t.beside)
 	p := newPlan(t)
@@ -263,7 +270,5 @@ func (a *Agent) reconcile(ctx context.Context) {
 		a.Log.Error("assignment not in force", zap.Error(err))
 		a.store.addProblem(err)
 	}
-	for _, next := range p.successors {
-		a.rollouts.start(ctx, next)
-	}
+	a.updates.begin(ctx, p)
 }

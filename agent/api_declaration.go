@@ -98,7 +98,7 @@ func checkRun(run *spec.Run) error {
 // normalize drops options without a meaning for a container of the agent: it is
 // always removed at its end, and its output is always relayed.
 func normalize(c *spec.Container) {
-	c.Run = nil
+	c.Run, c.Pin = nil, nil
 	c.HostConfig.AutoRemove = false
 	c.HostConfig.RestartPolicy.Name = "no"
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
@@ -86,10 +87,15 @@ func (s *server) progress(ctx context.Context, name string, since time.Time) (p 
 		return api.Progress{Doing: "the agent is starting"}, 0
 	case c == nil:
 		return api.Progress{Error: fmt.Sprintf("container %q was removed", name)}, 0
+	case pending.Doing == update.DoingQuarantined:
+		return api.Progress{Error: "rolled back: " + pending.Error}, 0
 	case pending.Error != "":
 		return api.Progress{Error: fmt.Sprintf("not replaced yet, and tried again until it can be: %s", pending.Error)}, 0
 	case pending.Doing != "":
 		return api.Progress{Doing: pending.Doing}, 0
+	}
+	if inForce := stored.accepted.container(name); inForce != nil && inForce.Unpinned().Hash() == c.Hash() {
+		c = inForce // which may be pinned to an image
 	}
 	return s.unitProgress(ctx, withHash(c), since)
 }

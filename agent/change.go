@@ -73,7 +73,7 @@ func (a *Agent) declare(ctx context.Context, c *spec.Container) error {
 	if err := a.store.declaredElsewhere(c.Name, "change it there, or use another name"); err != nil {
 		return err
 	}
-	a.rollouts.stop(c.Name)
+	a.updates.stop(c.Name)
 	next := withHash(c)
 	next.again = true
 	replaces, err := a.deployer.declare(ctx, next)
@@ -82,16 +82,21 @@ func (a *Agent) declare(ctx context.Context, c *spec.Container) error {
 		return err
 	}
 	if replaces {
-		a.rollouts.start(ctx, next)
+		a.updates.start(ctx, next.Name, &next)
+	} else {
+		a.updates.start(ctx, next.Name, nil)
 	}
 	return nil
 }
 
-// resume starts again the rollout that was stopped for a change, if the change
-// could not be saved, so that its successor is still pending.
+// resume continues the updates of a container that were stopped for a change, if the
+// change could not be saved.
 func (a *Agent) resume(ctx context.Context, name string) {
 	if c := a.store.pendingLocal(name); c != nil {
-		a.rollouts.start(ctx, withHash(c))
+		next := withHash(c)
+		a.updates.start(ctx, name, &next)
+	} else if a.store.container(name) != nil {
+		a.updates.start(ctx, name, nil)
 	}
 }
 
@@ -104,11 +109,12 @@ func (a *Agent) forget(ctx context.Context, name string) error {
 	if a.store.declaredElsewhere(name, "") != nil {
 		return a.deployer.forget(ctx, name, true)
 	}
-	a.rollouts.stop(name)
+	a.updates.stop(name)
 	if err := a.deployer.forget(ctx, name, false); err != nil {
 		a.resume(ctx, name)
 		return err
 	}
+	a.updates.forget(name)
 	return nil
 }
 

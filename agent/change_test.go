@@ -201,7 +201,7 @@ func TestDeclareReplaces(t *testing.T) {
 		if p := pendingOf(a, "web"); p.Image != "nginx:3" || p.Error != "" {
 			t.Errorf("pending = %+v, want nginx:3 and no error yet", p)
 		}
-		a.rollouts.stop() // the agent is killed
+		a.updates.stop() // the agent is killed
 
 		h.engine.set(func() {
 			h.engine.registry["nginx:2"], h.engine.registry["nginx:3"], h.engine.down = true, true, false
@@ -227,7 +227,7 @@ func TestDeclareReplaces(t *testing.T) {
 		}
 		h.wantRunning(map[string]int{"web": 2, "db": 1})
 		cancel()
-		b.rollouts.wait()
+		b.updates.wait()
 	})
 }
 

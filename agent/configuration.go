@@ -2,9 +2,11 @@ package agent
 
 import (
 	"sync"
+	"time"
 
 	"github.com/dockhost/dockhost/agent/config"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
+	"github.com/dockhost/dockhost/spec"
 )
 
 // configuration holds the agent's configuration, as it was last read without an
@@ -41,4 +43,13 @@ func (c *configuration) get() (*config.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.valid, c.err
+}
+
+// update returns how a container is updated, with the defaults of the host.
+func (c *configuration) update(container *spec.Container) spec.Update {
+	u := spec.Update{Policy: spec.UpdateNone, Check: 5 * time.Minute, Order: spec.StopFirst, Monitor: time.Minute, FailureAction: spec.FailureRollback, PauseAfter: 3}
+	if container.Update != nil {
+		u = *container.Update
+	}
+	return u
 }

@@ -44,7 +44,8 @@ func (d *deployer) deploy(ctx context.Context, p plan) error {
 	)
 }
 
-// replace puts a successor in force.
+// replace puts a successor in force. If an error comes after it was saved, it is in force
+// and does not run yet.
 func (d *deployer) replace(ctx context.Context, next hashed) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,11 +54,11 @@ func (d *deployer) replace(ctx context.Context, next hashed) error {
 	if err := d.store.save(draft); err != nil {
 		return err
 	}
+	d.store.setInForce(draft)
+	d.report()
 	if err := d.units.apply(ctx, next); err != nil {
 		return err
 	}
-	d.store.setAccepted(draft, next.Name)
-	d.report()
 	if err := d.units.sweepMounts(ctx, draft); err != nil {
 		d.log.Warn("old mounts not removed", zap.Error(err))
 	}
@@ -80,7 +81,12 @@ func (d *deployer) declare(ctx context.Context, next hashed) (replaces bool, err
 	draft := d.store.draft()
 	draft.Local = put(draft.Local, *next.Container)
 	old := draft.container(next.Name)
-	replaces = old != nil && old.Hash() != next.hash
+	replaces = old != nil && old.Unpinned().Hash() != next.hash
+	if old != nil && !replaces && old.Pin != nil {
+		pinned := *next.Container
+		pinned.Pin = old.Pin
+		next = hashed{Container: &pinned, hash: pinned.Hash(), again: next.again}
+	}
 	if !replaces {
 		draft.Assignment.Containers = put(draft.Assignment.Containers, *next.Container)
 	}

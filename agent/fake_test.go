@@ -10,9 +10,11 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/zap/zaptest"
 
+	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
@@ -81,6 +83,12 @@ func (f *fakeEngine) Image(_ context.Context, ref string) (engine.Image, error) 
 	}
 	return engine.Image{ID: ref, Platform: f.platforms[ref]}, nil
 }
+
+func (f *fakeEngine) ImageOf(ctx context.Context, name, _ string) (engine.Image, error) {
+	return f.Image(ctx, name)
+}
+
+func (f *fakeEngine) Tag(context.Context, string, string) error { return nil }
 
 func (f *fakeEngine) Pull(_ context.Context, req engine.PullRequest, progress func(engine.Progress)) error {
 	f.mu.Lock()
@@ -174,21 +182,42 @@ func (h *testHost) agent(changes ...func(*Options)) *Agent {
 	for _, change := range changes {
 		change(&o)
 	}
-	return New(o)
+	a := New(o)
+	h.Cleanup(func() { a.updates.stop() })
+	return a
 }
 
 // takeOver reads everything that is declared, and reconciles.
-func (a *Agent) takeOver(ctx context.Context) *rollouts {
+func (a *Agent) takeOver(ctx context.Context) *updates {
 	a.config.read()
 	a.fetcher.note(a.fetcher.fetch(ctx))
 	a.reconcile(ctx)
-	return a.rollouts
+	return a.updates
 }
 
-// wait returns when all rollouts have ended by themselves.
-func (r *rollouts) wait() {
-	for _, one := range r.running {
-		<-one.done
+// wait returns when no declaration is about to be put in force any more, or the machines
+// have been stopped.
+func (u *updates) wait() {
+	for range 2000 {
+		busy := false
+		for name, view := range u.views() {
+			u.mu.Lock()
+			isStopped := true
+			if r := u.machines[name]; r != nil && r.done != nil {
+				select {
+				case <-r.done:
+				default:
+					isStopped = false
+				}
+			}
+			u.mu.Unlock()
+			_, declared := u.machines[name].host.InForce()
+			busy = busy || !isStopped && (view.Pending != nil && view.Pending.Doing != update.DoingQuarantined || declared != nil && view.Pending == nil)
+		}
+		if !busy {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

@@ -81,6 +81,8 @@ func (h *house) assigned() housekeeping.Assigned {
 	if s.accepted != nil {
 		for _, c := range s.accepted.Assignment.Containers {
 			assigned.Images = append(assigned.Images, c.Image)
+			assigned.Images = append(assigned.Images, c.ImageNames()...)
+			assigned.Images = append(assigned.Images, keptImage("current", c.Name), keptImage("previous", c.Name))
 			assigned.Names = append(assigned.Names, c.Name)
 			assigned.Declared = append(assigned.Declared, c.Name)
 		}

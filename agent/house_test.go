@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/housekeeping"
-	"github.com/dockhost/dockhost/spec"
 )
 
 // The user data takes precedence over the configuration; patterns to keep add up.
@@ -41,7 +41,7 @@ func TestAssignedImages(t *testing.T) {
 	h.userData("i-1", containers("web nginx:1", "db postgres:1"))
 	a := h.agent()
 	a.takeOver(t.Context()).wait()
-	a.store.setPending(&spec.Container{Name: "web", Image: "nginx:2"}, "waiting", nil)
+	a.store.showPending("web", &api.Pending{Image: "nginx:2", Doing: "waiting"})
 	a.store.snapshot().accepted.UserData.Containers[0].Image = "postgres:2"
 	assigned := a.house.assigned()
 	for _, image := range []string{"nginx:1", "nginx:2", "postgres:1", "postgres:2"} {

@@ -34,7 +34,7 @@ func TestSweepNetworks(t *testing.T) {
 // What must exist is missed before the old container is stopped.
 func TestCheckSupplies(t *testing.T) {
 	h := newTestHost(t)
-	p := h.agent().rollouts.preparer
+	p := h.agent().updates.parts.preparer
 	next := &spec.Container{
 		HostConfig: &container.HostConfig{NetworkMode: "proxy"},
 		Networks:   []spec.Network{{Name: "proxy", External: true}, {Name: "shop_default"}},

@@ -41,7 +41,7 @@ type plan struct {
 // staysOnNetwork reports whether a container only leaves the network of its project,
 // because it is now the only one of the project. It then stays as it is.
 func staysOnNetwork(old, next *spec.Container) bool {
-	return old.OnDefaultNetwork() && next.HostConfig.NetworkMode.IsDefault() && next.WithNetworksOf(old).Hash() == old.Hash()
+	return old.OnDefaultNetwork() && next.HostConfig.NetworkMode.IsDefault() && next.WithNetworksOf(old).Hash() == old.Unpinned().Hash()
 }
 
 // newPlan decides what is in force from now on: everything that is declared,
@@ -59,9 +59,13 @@ func newPlan(t target) plan {
 		switch {
 		case old == nil || old.Hash() == declared.hash:
 			p.current = append(p.current, declared)
+		case old.Pin != nil && old.Unpinned().Hash() == declared.hash:
+			next.Assignment.Containers[i].Pin = old.Pin
+			p.current = append(p.current, withHash(&next.Assignment.Containers[i]))
 		case staysOnNetwork(old, declared.Container):
 			// Its neighbours are gone, which is no reason to replace it.
 			next.Assignment.Containers[i] = *declared.WithNetworksOf(old)
+			next.Assignment.Containers[i].Pin = old.Pin
 			p.current = append(p.current, withHash(&next.Assignment.Containers[i]))
 		default:
 			next.Assignment.Containers[i] = *old

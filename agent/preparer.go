@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/internal/cure"
@@ -29,42 +30,42 @@ type preparer struct {
 	store    *store
 }
 
-// prepare returns nil when Docker answers, the runtimes, files, credentials, devices,
+// prepare returns the image of the successor when Docker answers, the runtimes, files, credentials, devices,
 // external networks and external volumes are there, the ports and GPUs of the successor are
 // free, its image is on the host and for the host's platform, and the image can
 // report readiness as the successor declares it.
-func (p *preparer) prepare(ctx context.Context, old, next *spec.Container) error {
-	p.store.setPending(next, "waiting for Docker", nil)
+func (p *preparer) prepare(ctx context.Context, old, next *spec.Container, step func(update.Step)) (engine.Image, error) {
+	step(update.Step{Phase: update.PhaseChecking, Doing: "waiting for Docker"})
 	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 5 * time.Second}
 	for p.engine.Ping(ctx) != nil {
 		if err := tries.Wait(ctx); err != nil {
-			return err
+			return engine.Image{}, err
 		}
 	}
 	runtimes, err := p.engine.Runtimes(ctx)
 	if err != nil {
-		return err
+		return engine.Image{}, err
 	}
 	if _, registered := runtimes[spec.RuntimeName]; !registered {
 		err := fmt.Errorf("runtime %q is not registered with Docker (run: dockhost setup)", spec.RuntimeName)
-		return cure.By(err, cure.Cure{Kind: cure.Docker, Name: "daemon"})
+		return engine.Image{}, cure.By(err, cure.Cure{Kind: cure.Docker, Name: "daemon"})
 	}
 	if err := errors.Join(checkPorts(ctx, old, next), needs.Runtime(next, runtimes), needs.Check(ctx, next, privateDirectories...)); err != nil {
-		return err
+		return engine.Image{}, err
 	}
 	if err := errors.Join(p.checkSupplies(ctx, next), p.checkCredentials(ctx, next)); err != nil {
-		return err
+		return engine.Image{}, err
 	}
 	if next.GPU != nil && p.gpus != nil {
 		if err := p.gpus(ctx, next); err != nil {
-			return err
+			return engine.Image{}, err
 		}
 	}
-	image, err := p.ensureImage(ctx, old, next)
+	image, err := p.ensureImage(ctx, old, next, step)
 	if err != nil {
-		return err
+		return engine.Image{}, err
 	}
-	return errors.Join(needs.Platform(next, image.Platform), next.CheckReadiness(image.Healthcheck))
+	return image, errors.Join(needs.Platform(next, image.Platform), next.CheckReadiness(image.Healthcheck))
 }
 
 // privateDirectories are those that dockhost.service has for itself
@@ -136,13 +137,19 @@ func (p *preparer) checkCredentials(ctx context.Context, next *spec.Container) e
 
 // ensureImage returns the image of the successor, and pulls it if the pull policy
 // says so. A pull may take long, so the old container is started before it.
-func (p *preparer) ensureImage(ctx context.Context, old, next *spec.Container) (engine.Image, error) {
-	image, err := p.engine.Image(ctx, next.Image)
-	if err == nil && next.PullPolicy != spec.PullAlways {
-		return image, nil
+func (p *preparer) ensureImage(ctx context.Context, old, next *spec.Container, step func(update.Step)) (engine.Image, error) {
+	for _, name := range next.ImageNames() {
+		image, err := p.engine.ImageOf(ctx, name, next.PullRef())
+		if err == nil && (next.PullPolicy != spec.PullAlways || next.Pin != nil) {
+			return image, nil
+		}
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return engine.Image{}, err
+		}
 	}
-	if err != nil && !errors.Is(err, engine.ErrNotFound) {
-		return engine.Image{}, err
+	if next.PullRef() == "" {
+		err := fmt.Errorf("the host has lost image %s of %q, which is from no registry (load it with: docker load)", next.Pin.ID, next.Image)
+		return engine.Image{}, cure.By(err, cure.Cure{Kind: cure.Docker, Name: "image"})
 	}
 	if next.PullPolicy == spec.PullNever {
 		err := fmt.Errorf("the host has no image %q and pull_policy is never (load it with: docker load)", next.Image)
@@ -151,6 +158,9 @@ func (p *preparer) ensureImage(ctx context.Context, old, next *spec.Container) (
 	if err := p.deployer.ensureRunning(ctx, old); err != nil {
 		return engine.Image{}, err
 	}
-	p.store.setPending(next, "pulling "+next.Image, nil)
-	return p.puller.pull(ctx, next)
+	step(update.Step{Phase: update.PhasePulling, Doing: "pulling " + next.PullRef()})
+	return p.puller.pull(ctx, next, step)
 }
+
+// machine returns the machine-id of the host.
+func (p *preparer) machine() string { return p.store.file.machineID() }

@@ -64,7 +64,7 @@ func TestMissingNeedsKeepContainer(t *testing.T) {
 					time.Sleep(10 * time.Minute)
 					h.wantRunning(map[string]int{"web": 2})
 				}
-				a.rollouts.stop()
+				a.updates.stop()
 			})
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/housekeeping"
+	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
@@ -29,27 +30,26 @@ type puller struct {
 	// keeper is nil without housekeeping.
 	keeper *housekeeping.Keeper
 	dir    rundir.Dir
-	store  *store
 	log    *zap.Logger
 }
 
 // pull pulls the image of a successor. Housekeeping makes room before the pull if
 // the registry says how large the image is, during the pull as its size becomes
 // known, and once more if the image did not fit.
-func (p *puller) pull(ctx context.Context, next *spec.Container) (engine.Image, error) {
-	claim, err := p.claim(ctx, next.Image)
+func (p *puller) pull(ctx context.Context, next *spec.Container, step func(update.Step)) (engine.Image, error) {
+	claim, err := p.claim(ctx, next.PullRef())
 	if err != nil {
 		p.log.Warn("image not claimed", zap.Error(err))
 	}
 	defer claim.Release()
-	if err := p.makeRoom(ctx, next, claim); err != nil {
+	if err := p.makeRoom(ctx, next, claim, step); err != nil {
 		return engine.Image{}, err
 	}
-	need, err := p.pullOnce(ctx, next, claim)
+	need, err := p.pullOnce(ctx, next, claim, step)
 	if err != nil && need > 0 && ctx.Err() == nil && p.keeper != nil && p.keeper.Full(ctx, need) {
 		freed, roomErr := p.keeper.MakeRoom(ctx, need)
 		if freed > 0 {
-			_, err = p.pullOnce(ctx, next, claim)
+			_, err = p.pullOnce(ctx, next, claim, step)
 		}
 		if err != nil && roomErr != nil {
 			err = errors.Join(err, roomErr)
@@ -58,7 +58,7 @@ func (p *puller) pull(ctx context.Context, next *spec.Container) (engine.Image, 
 	if err != nil {
 		return engine.Image{}, err
 	}
-	image, err := p.engine.Image(ctx, next.Image)
+	image, err := p.engine.Image(ctx, next.PullRef())
 	if err == nil {
 		claim.Pulled(image.ID)
 	}
@@ -68,14 +68,14 @@ func (p *puller) pull(ctx context.Context, next *spec.Container) (engine.Image, 
 // makeRoom makes room for an image, by the size that its registry reports, and
 // returns an error if the download cannot fit. With ample room it asks no registry;
 // without an answer it lets the pull try.
-func (p *puller) makeRoom(ctx context.Context, next *spec.Container, claim *rundir.Claim) error {
+func (p *puller) makeRoom(ctx context.Context, next *spec.Container, claim *rundir.Claim, step func(update.Step)) error {
 	if p.keeper == nil || p.pullSize == nil || p.keeper.Free(ctx) > ampleRoom {
 		return nil
 	}
-	p.store.setPending(next, "asking how large "+next.Image+" is", nil)
-	size, err := p.pullSize(ctx, next.Image, next.Platform)
+	step(update.Step{Phase: update.PhasePulling, Doing: "asking how large " + next.PullRef() + " is"})
+	size, err := p.pullSize(ctx, next.PullRef(), next.Platform)
 	if err != nil {
-		p.log.Debug("size of image not known before its pull", zap.String("image", next.Image), zap.Error(err))
+		p.log.Debug("size of image not known before its pull", zap.String("image", next.PullRef()), zap.Error(err))
 		return ctx.Err()
 	}
 	progress := engine.Progress{Bytes: size}
@@ -89,7 +89,7 @@ func (p *puller) makeRoom(ctx context.Context, next *spec.Container, claim *rund
 	if err == nil {
 		err = ctx.Err()
 	}
-	return fmt.Errorf("image %q was not pulled: %s have to be downloaded, and do not fit: %w", next.Image, units.HumanSize(float64(size)), err)
+	return fmt.Errorf("image %q was not pulled: %s have to be downloaded, and do not fit: %w", next.PullRef(), units.HumanSize(float64(size)), err)
 }
 
 // claim tells housekeeping, and other programs, that an image is being pulled.
@@ -100,11 +100,11 @@ func (p *puller) claim(ctx context.Context, ref string) (*rundir.Claim, error) {
 }
 
 // pullOnce returns the most bytes that the pull needed at any time.
-func (p *puller) pullOnce(ctx context.Context, next *spec.Container, claim *rundir.Claim) (need int64, err error) {
-	request := engine.PullRequest{Ref: next.Image, Platform: next.Platform, StallTimeout: next.PullStallTimeout}
+func (p *puller) pullOnce(ctx context.Context, next *spec.Container, claim *rundir.Claim, step func(update.Step)) (need int64, err error) {
+	request := engine.PullRequest{Ref: next.PullRef(), Platform: next.Platform, StallTimeout: next.PullStallTimeout}
 	size := int64(0)
 	err = p.engine.Pull(ctx, request, func(progress engine.Progress) {
-		p.store.setPending(next, pulling(next.Image, progress), nil)
+		step(update.Step{Phase: update.PhasePulling, Doing: pulling(next.PullRef(), progress), Done: progress.BytesDone, Total: progress.Bytes})
 		need = max(need, progress.Need())
 		if progress.Bytes == size || p.keeper == nil {
 			return

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/config"
 	"github.com/dockhost/dockhost/agent/housekeeping"
+	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
@@ -47,7 +48,7 @@ func TestPullFits(t *testing.T) {
 			}
 			h.engine.registry["nginx:1"] = true
 			a.config.valid = &config.Config{}
-			_, err = a.rollouts.preparer.puller.pull(t.Context(), &spec.Container{Name: "web", Image: "nginx:1"})
+			_, err = a.updates.parts.preparer.puller.pull(t.Context(), &spec.Container{Name: "web", Image: "nginx:1"}, func(update.Step) {})
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want %q", err, test.want)
 			}

@@ -129,17 +129,27 @@ func (s *store) addProblem(err error) {
 	s.source.Problems = append(s.source.Problems, problems(err)...)
 }
 
-// setPending says what is being done to put a successor in force. An error stays
-// until the successor is in force, or another one is declared.
-func (s *store) setPending(next *spec.Container, doing string, err error) {
+// showPending says what is done about a successor; nil if there is none.
+func (s *store) showPending(name string, pending *api.Pending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.pending[next.Name]
-	p.Image, p.Doing = next.Image, doing
-	if err != nil {
-		p.Error = err.Error()
+	before, had := s.pending[name]
+	switch {
+	case pending != nil:
+		s.pending[name] = *pending
+	case s.accepted.container(name) != nil:
+		delete(s.pending, name)
 	}
-	s.pending[next.Name] = p
+	if now, has := s.pending[name]; now != before || has != had {
+		s.announce()
+	}
+}
+
+// setInForce says that an assignment is accepted, and leaves what is pending.
+func (s *store) setInForce(next *accepted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepted = next
 	s.announce()
 }
 

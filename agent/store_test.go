@@ -20,8 +20,7 @@ func TestPending(t *testing.T) {
 		want map[string]api.Pending
 	}{
 		{"begun", func() { s.begin(api.Source{}, plan{successors: []hashed{{Container: web}}}) }, map[string]api.Pending{"web": {Image: "nginx:2", Doing: "waiting"}}},
-		{"failed", func() { s.setPending(web, "trying again", errors.New("no image")) }, map[string]api.Pending{"web": {Image: "nginx:2", Doing: "trying again", Error: "no image"}}},
-		{"tried again", func() { s.setPending(web, "pulling", nil) }, map[string]api.Pending{"web": {Image: "nginx:2", Doing: "pulling", Error: "no image"}}},
+		{"failed", func() { s.showPending("web", &api.Pending{Image: "nginx:2", Doing: "trying again", Error: "no image"}) }, map[string]api.Pending{"web": {Image: "nginx:2", Doing: "trying again", Error: "no image"}}},
 		{"declared again", func() { s.setDeclared(&accepted{}, web) }, map[string]api.Pending{"web": {Image: "nginx:2", Doing: "waiting"}}},
 		{"in force", func() { s.setAccepted(&accepted{}, "web") }, map[string]api.Pending{}},
 	}

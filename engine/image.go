@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 )
 
@@ -22,53 +24,78 @@ type Image struct {
 	// Platform is "OS/ARCHITECTURE", such as "linux/arm64"; "" if the image does not
 	// name it.
 	Platform string
-	// Healthcheck says whether the image defines a HEALTHCHECK.
+	// Digests are all digests of the image in the repository of the reference: several
+	// indexes may name it.
+	Digests []string
+	// Healthcheck says whether the image defines a HEALTHCHECK, and Health is it.
 	Healthcheck bool
+	Health      *container.HealthConfig
 	// Volumes are the paths of the image's VOLUME, sorted.
 	Volumes []string
 }
 
 // Image returns the image with a reference. The error is [ErrNotFound] if the host
 // lacks it.
-func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
+func (c *Client) Image(ctx context.Context, ref string) (Image, error) { return c.ImageOf(ctx, ref, ref) }
+
+// ImageOf returns the image with a reference or an ID, and its digests in the repository
+// of another reference.
+func (c *Client) ImageOf(ctx context.Context, name, ref string) (Image, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	response, err := c.api.ImageInspect(ctx, ref)
+	response, err := c.api.ImageInspect(ctx, name)
 	if err != nil {
-		return Image{}, fmt.Errorf("inspect image %q: %w", ref, translate(err))
+		return Image{}, fmt.Errorf("inspect image %q: %w", name, translate(err))
 	}
 	return imageFrom(ref, response), nil
 }
 
 func imageFrom(ref string, response image.InspectResponse) Image {
-	img := Image{ID: response.ID, Digest: repoDigest(ref, response.RepoDigests, response.ID), Volumes: imageVolumes(response)}
+	img := Image{ID: response.ID, Digest: response.ID, Digests: repoDigests(ref, response.RepoDigests), Volumes: imageVolumes(response)}
+	if len(img.Digests) > 0 {
+		img.Digest = img.Digests[0]
+	}
 	if response.Os != "" && response.Architecture != "" {
 		img.Platform = response.Os + "/" + response.Architecture
 	}
 	if response.Config != nil && response.Config.Healthcheck != nil {
 		test := response.Config.Healthcheck.Test
-		img.Healthcheck = len(test) > 0 && test[0] != "NONE"
+		img.Healthcheck, img.Health = len(test) > 0 && test[0] != "NONE", response.Config.Healthcheck
 	}
 	return img
 }
 
-// repoDigest returns the image's digest in the repository of ref. An image may have
-// been pulled from several repositories.
-func repoDigest(ref string, repoDigests []string, id string) string {
+// repoDigests returns the image's digests in the repository of ref, that of ref itself
+// first. An image may have been pulled from several repositories.
+func repoDigests(ref string, all []string) []string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return id
+		return nil
 	}
-	for _, candidate := range repoDigests {
+	var digests []string
+	for _, candidate := range all {
 		repo, digest, found := strings.Cut(candidate, "@")
 		if !found {
 			continue
 		}
 		if other, err := reference.ParseNormalizedNamed(repo); err == nil && other.Name() == named.Name() {
-			return digest
+			digests = append(digests, digest)
 		}
 	}
-	return id
+	if digested, ok := named.(reference.Digested); ok {
+		slices.SortStableFunc(digests, func(a, b string) int {
+			return cmp.Compare(rank(a, digested), rank(b, digested))
+		})
+	}
+	return digests
+}
+
+// rank is 0 for the digest of a reference, and 1 for all others.
+func rank(digest string, of reference.Digested) int {
+	if digest == of.Digest().String() {
+		return 0
+	}
+	return 1
 }
 
 // StoredImage is an image in a list of all.
@@ -118,6 +145,17 @@ func (c *Client) RemoveImage(ctx context.Context, ref string) error {
 	_, err := c.api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
 	if err = translate(err); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("remove image %q: %w", ref, err)
+	}
+	return nil
+}
+
+// Tag gives an image another name, REPOSITORY:TAG, which it takes from the image that
+// has it.
+func (c *Client) Tag(ctx context.Context, id, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := c.api.ImageTag(ctx, id, name); err != nil {
+		return fmt.Errorf("tag image %q as %q: %w", id, name, translate(err))
 	}
 	return nil
 }

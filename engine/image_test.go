@@ -1,19 +1,28 @@
 package engine
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
-func TestRepoDigestOfSameRepository(t *testing.T) {
+func TestRepoDigestsOfSameRepository(t *testing.T) {
 	digests := []string{"mirror.example/nginx@sha256:aa", "nginx@sha256:bb", "localhost:5000/nginx@sha256:cc"}
-	tests := []struct{ ref, want string }{
-		{"nginx", "sha256:bb"},
-		{"docker.io/library/nginx:1.22", "sha256:bb"},
-		{"localhost:5000/nginx:1.22", "sha256:cc"},
-		{"localhost:5000/other", "sha256:id"},
-		{"sha256:id", "sha256:id"},
+	newer := "nginx@sha256:" + strings.Repeat("d", 64)
+	tests := []struct {
+		ref  string
+		want []string
+	}{
+		{"nginx", []string{"sha256:bb", newer[6:]}},
+		{"docker.io/library/nginx:1.22", []string{"sha256:bb", newer[6:]}},
+		{newer, []string{newer[6:], "sha256:bb"}},
+		{"localhost:5000/nginx:1.22", []string{"sha256:cc"}},
+		{"localhost:5000/other", nil},
+		{"sha256:id", nil},
 	}
 	for _, test := range tests {
-		if got := repoDigest(test.ref, digests, "sha256:id"); got != test.want {
-			t.Errorf("repoDigest(%q) = %q, want %q", test.ref, got, test.want)
+		if got := repoDigests(test.ref, append(digests, newer)); !slices.Equal(got, test.want) {
+			t.Errorf("repoDigests(%q) = %q, want %q", test.ref, got, test.want)
 		}
 	}
 }

@@ -177,6 +177,10 @@ type State struct {
 	// Image is the reference, Digest the registry's digest of the image that runs.
 	Image  string `json:"image"`
 	Digest string `json:"digest,omitempty"`
+	// ImageID is Docker's ID of it.
+	ImageID string `json:"image_id,omitempty"`
+	// Health is Docker's last word about the container's health check; "" without one.
+	Health string `json:"health,omitempty"`
 	// Cached says that the registry could not be asked, so that the container
 	// uses the image that the host had.
 	Cached bool `json:"cached,omitempty"`

@@ -98,3 +98,33 @@ type Pin struct {
 	// it; "" if no registry has it.
 	Ref string `json:"ref,omitempty"`
 }
+
+// Names returns the references by which the image can be found on a host, the best
+// first.
+func (p *Pin) Names() []string {
+	var names []string
+	for _, name := range []string{p.Ref, p.ID} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// ImageNames returns the references by which the image of the container can be found on
+// a host, the best first.
+func (c *Container) ImageNames() []string {
+	if c.Pin == nil {
+		return []string{c.Image}
+	}
+	return c.Pin.Names()
+}
+
+// PullRef is the reference by which the image of the container is pulled, "" if no
+// registry has it.
+func (c *Container) PullRef() string {
+	if c.Pin == nil {
+		return c.Image
+	}
+	return c.Pin.Ref
+}

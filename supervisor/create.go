@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -79,10 +80,11 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 			return created{}, err
 		}
 	}
+	c.host.Image = pinnedImage(m.container.Pin, c.image)
 	if err := m.supply(ctx); err != nil {
 		return created{}, err
 	}
-	m.report.state.Digest = c.image.Digest
+	m.report.state.Digest, m.report.state.ImageID = c.image.Digest, c.image.ID
 	if m.container.Name == "" {
 		if err := m.removeNameless(ctx); err != nil {
 			return created{}, err
@@ -113,6 +115,18 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 		return created{}, errors.Join(err, m.remove(ctx, made.id), m.removeFiles())
 	}
 	return made, nil
+}
+
+// pinnedImage returns the reference of the image that a container is pinned to: with its
+// repository, as docker ps shows it, if the host knows it by that.
+func pinnedImage(pin *spec.Pin, image engine.Image) string {
+	if pin == nil {
+		return ""
+	}
+	if _, digest, found := strings.Cut(pin.Ref, "@"); found && slices.Contains(image.Digests, digest) {
+		return pin.Ref
+	}
+	return image.ID
 }
 
 // volumes returns the names of an assigned container's anonymous volumes, by path.

@@ -50,7 +50,7 @@ type images struct {
 func (i *images) claimImage(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
-	claim, err := i.dir.Claim(ctx, i.container.Image)
+	claim, err := i.dir.Claim(ctx, i.container.ImageNames()[0])
 	if err != nil {
 		i.log.Debug("image not claimed: housekeeping may remove it before its container exists", zap.Error(err))
 		return
@@ -63,6 +63,9 @@ func (i *images) release() { i.claim.Release() }
 
 // ensure returns the image, pulled where the pull policy asks for it.
 func (i *images) ensure(ctx context.Context) (engine.Image, error) {
+	if i.container.Pin != nil {
+		return i.ensurePinned(ctx)
+	}
 	cached, err := i.engine.Image(ctx, i.container.Image)
 	missing := errors.Is(err, engine.ErrNotFound)
 	if err != nil && !missing {
@@ -92,6 +95,24 @@ func (i *images) ensure(ctx context.Context) (engine.Image, error) {
 		default:
 			return i.refresh(ctx, cached)
 		}
+	}
+	return i.pullUntilPresent(ctx)
+}
+
+// ensurePinned returns the image to which the container is pinned, and pulls it only if
+// the host has lost it.
+func (i *images) ensurePinned(ctx context.Context) (engine.Image, error) {
+	pin := i.container.Pin
+	for _, name := range pin.Names() {
+		image, err := i.engine.Image(ctx, name)
+		if err == nil && (pin.ID == "" || image.ID == pin.ID) || err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return image, err
+		}
+	}
+	if pin.Ref == "" {
+		err := fmt.Errorf("the host has lost image %s of %q, which is from no registry (load it with docker load, or run: dockhostctl update --force %s)",
+			pin.ID, i.container.Image, i.container.Name)
+		return engine.Image{}, cure.By(err, cure.Cure{Kind: cure.Docker, Name: "image"})
 	}
 	return i.pullUntilPresent(ctx)
 }
@@ -142,10 +163,11 @@ func (i *images) pullUntilPresent(ctx context.Context) (engine.Image, error) {
 // pulledImage returns the image after a pull, and records in the claim that
 // dockhost pulled it.
 func (i *images) pulledImage(ctx context.Context) (engine.Image, error) {
-	image, err := i.engine.Image(ctx, i.container.Image)
+	ref := i.container.PullRef()
+	image, err := i.engine.Image(ctx, ref)
 	if err == nil {
 		i.claim.Pulled(image.ID)
-		if err := i.dir.SetPulled(i.container.Image); err != nil {
+		if err := i.dir.SetPulled(ref); err != nil {
 			i.log.Debug("pull not recorded", zap.Error(err))
 		}
 	}
@@ -155,7 +177,7 @@ func (i *images) pulledImage(ctx context.Context) (engine.Image, error) {
 // pull pulls once. While bytes arrive it extends the start timeout, so that a
 // pull may take any time, but must not stall.
 func (i *images) pull(ctx context.Context) error {
-	image := i.container.Image
+	image := i.container.PullRef()
 	i.report.notify.ExtendTimeout(i.container.PullStallTimeout + timeoutMargin)
 	i.report.notify.Status("pulling " + image)
 	i.log.Info("pulling image", zap.String("image", image))

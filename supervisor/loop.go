@@ -237,6 +237,7 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 		f.report.log.Info("health changed", zap.String("health", event.Health))
 		wasReady := f.report.life.phase == phaseRunning
 		f.attendants.readiness.health(event.Health)
+		f.report.health(event.Health)
 		if wasReady {
 			f.report.notify.Status(f.report.status() + ", " + event.Health)
 		}

@@ -221,6 +221,14 @@ func (r *reporter) recordFailure(err error, configHash string) {
 	r.save()
 }
 
+// health records what Docker says of the container's health check.
+func (r *reporter) health(status string) {
+	if r.state.Health != status {
+		r.state.Health = status
+		r.save()
+	}
+}
+
 // nextTry records when the supervisor tries again what has failed; the zero time while
 // it tries.
 func (r *reporter) nextTry(at time.Time) {

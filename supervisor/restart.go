@@ -59,5 +59,6 @@ func (f *follower) restarted(ctx context.Context) *ending {
 	}
 	f.attendants.watch(ctx, f.running)
 	f.attendants.readiness.health(f.running.health) // its event may have come before the restart was known
+	f.report.health(f.running.health)
 	return nil
 }

@@ -1,6 +1,7 @@
 // Package registry asks an image's registry for the image's size before the Engine
-// pulls it. The Engine's API reports sizes only during the pull. It downloads no
-// layers and changes nothing.
+// pulls it, and for the digest that a tag has now. The Engine's API reports sizes only
+// during the pull, and digests only without its mirrors. It downloads no layers and
+// changes nothing.
 package registry
 
 import (
@@ -39,20 +40,35 @@ type Registries struct {
 // compressed layers that the Engine lacks. platform is "os/arch[/variant]", or "" for
 // this host's.
 func (r Registries) PullSize(ctx context.Context, ref, platform string) (int64, error) {
-	named, err := reference.ParseNormalizedNamed(ref)
+	wanted, err := v1.ParsePlatform(cmp.Or(platform, "linux/"+runtime.GOARCH))
 	if err != nil {
 		return 0, fmt.Errorf("ask the registry for the size of %q: %w", ref, err)
 	}
-	named = reference.TagNameOnly(named)
-	info, err := r.Engine.Info(ctx)
-	if err != nil {
-		return 0, err
-	}
-	image, err := r.ask(ctx, named, platform, info)
+	var info engine.Info
+	image, err := ask(ctx, r, ref, func(at name.Reference, options []remote.Option, i engine.Info) (image, error) {
+		info = i
+		return layers(at, append(options, remote.WithPlatform(*wanted)))
+	})
 	if err != nil {
 		return 0, fmt.Errorf("ask the registry for the size of %q: %w", ref, err)
 	}
 	return image.missing(engine.NewLayerFiles(info)), nil
+}
+
+// Digest returns the digest that an image's tag has in its registry now. An error has a
+// method RetryAfter() time.Duration, if the registry has said when to ask again.
+func (r Registries) Digest(ctx context.Context, ref string) (string, error) {
+	digest, err := ask(ctx, r, ref, func(at name.Reference, options []remote.Option, _ engine.Info) (string, error) {
+		found, err := remote.Head(at, options...)
+		if err != nil {
+			return "", err
+		}
+		return found.Digest.String(), nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("ask the registry for the digest of %q: %w", ref, err)
+	}
+	return digest, nil
 }
 
 // image has the layers of an image in a registry, from the lowest.
@@ -73,63 +89,79 @@ func (i image) missing(files *engine.LayerFiles) (sum int64) {
 	return sum
 }
 
-// ask returns the answer of the first endpoint that has the image.
-func (r Registries) ask(ctx context.Context, named reference.Named, platform string, info engine.Info) (image, error) {
+// ask returns the answer of the first endpoint that has one about an image.
+func ask[T any](ctx context.Context, r Registries, ref string, question func(name.Reference, []remote.Option, engine.Info) (T, error)) (answer T, err error) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return answer, err
+	}
+	named = reference.TagNameOnly(named)
+	info, err := r.Engine.Info(ctx)
+	if err != nil {
+		return answer, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	host := reference.Domain(named)
-	service, err := docker.NewService(docker.ServiceOptions{Mirrors: info.Mirrors, InsecureRegistries: info.InsecureRegistries})
+	endpoints, login, err := r.endpoints(ctx, named, info)
 	if err != nil {
-		return image{}, err
-	}
-	endpoints, err := service.LookupPullEndpoints(host)
-	if err != nil {
-		return image{}, err
-	}
-	login, err := r.Engine.Login(ctx, named)
-	if err != nil {
-		return image{}, err
+		return answer, err
 	}
 	var errs []error
 	for _, endpoint := range endpoints {
-		auth := authn.FromConfig(authn.AuthConfig{
-			Username: login.Username, Password: login.Password, Auth: login.Auth,
-			IdentityToken: login.IdentityToken, RegistryToken: login.RegistryToken,
-		})
+		auth := login
 		if endpoint.Mirror {
 			auth = authn.Anonymous // the login is for another host
 		}
-		answer, err := askOne(ctx, endpoint, named, platform, info, auth)
+		at, err := referenceAt(endpoint.URL, named)
 		if err == nil {
-			return answer, nil
+			patience := &patience{next: transport(endpoint, info)}
+			options := []remote.Option{
+				remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(patience), remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
+			}
+			if answer, err = question(at, options, info); err == nil {
+				return answer, nil
+			}
+			err = patience.explain(err)
 		}
 		errs = append(errs, err)
 	}
-	return image{}, errors.Join(errs...)
+	return answer, errors.Join(errs...)
 }
 
-func askOne(ctx context.Context, endpoint docker.APIEndpoint, named reference.Named, platform string, info engine.Info, auth authn.Authenticator) (image, error) {
-	ref, err := referenceAt(endpoint.URL, named)
+// endpoints returns the mirrors and the registry of an image, and the login for it.
+func (r Registries) endpoints(ctx context.Context, named reference.Named, info engine.Info) ([]docker.APIEndpoint, authn.Authenticator, error) {
+	service, err := docker.NewService(docker.ServiceOptions{Mirrors: info.Mirrors, InsecureRegistries: info.InsecureRegistries})
 	if err != nil {
-		return image{}, err
+		return nil, nil, err
 	}
+	endpoints, err := service.LookupPullEndpoints(reference.Domain(named))
+	if err != nil {
+		return nil, nil, err
+	}
+	login, err := r.Engine.Login(ctx, named)
+	if err != nil {
+		return nil, nil, err
+	}
+	return endpoints, authn.FromConfig(authn.AuthConfig{
+		Username: login.Username, Password: login.Password, Auth: login.Auth,
+		IdentityToken: login.IdentityToken, RegistryToken: login.RegistryToken,
+	}), nil
+}
+
+// transport connects to an endpoint as the Engine does.
+func transport(endpoint docker.APIEndpoint, info engine.Info) *http.Transport {
 	proxy := httpproxy.Config{HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy}
 	proxyFor := proxy.ProxyFunc()
-	transport := &http.Transport{
+	return &http.Transport{
 		TLSClientConfig: endpoint.TLSConfig, DisableKeepAlives: true, TLSHandshakeTimeout: timeout,
 		Proxy:       func(r *http.Request) (*url.URL, error) { return proxyFor(r.URL) },
 		DialContext: (&net.Dialer{Timeout: timeout / 3}).DialContext,
 	}
-	options := []remote.Option{
-		remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(transport),
-		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
-	}
-	wanted, err := v1.ParsePlatform(cmp.Or(platform, "linux/"+runtime.GOARCH))
-	if err != nil {
-		return image{}, err
-	}
-	options = append(options, remote.WithPlatform(*wanted))
-	remoteImage, err := remote.Image(ref, options...)
+}
+
+// layers returns the layers of an image.
+func layers(at name.Reference, options []remote.Option) (image, error) {
+	remoteImage, err := remote.Image(at, options...)
 	if err != nil {
 		return image{}, err
 	}

@@ -41,6 +41,9 @@ const (
 
 // Host is the part of a request that is known only on the host.
 type Host struct {
+	// Image is the reference of the image that a container is pinned to; "" for the
+	// declared one.
+	Image string
 	// Unit is the supervisor's systemd unit; "" if it does not run in one.
 	Unit string
 	// Supervisor identifies the supervisor's process.
@@ -73,6 +76,9 @@ type Host struct {
 // Make returns the request. It does not change c.
 func Make(c *spec.Container, h Host) engine.CreateRequest {
 	config, host := volumes(c, h)
+	if h.Image != "" {
+		config.Image = h.Image
+	}
 	config.Env = append(notOverridden(h.FileEnv, config.Env), config.Env...)
 	config.Labels = maps.Clone(config.Labels)
 	if config.Labels == nil {

@@ -1,0 +1,319 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// try makes the update that should be made now, up to the replacement. It returns false
+// if there is nothing to do before the next retry.
+func (m *Machine) try(ctx context.Context, current, declared *spec.Container) bool {
+	c, done := m.candidate(ctx, current, declared)
+	if c == nil {
+		return done
+	}
+	if m.retry.waits(c.id()) {
+		return false
+	}
+	m.begin(c)
+	image, err := m.host.Prepare(ctx, c.to, m.stepped)
+	if ctx.Err() != nil {
+		return true
+	}
+	if err == nil {
+		err = m.fits(ctx, c, current, image)
+	}
+	if err != nil {
+		m.refuse(c, err)
+		return true
+	}
+	if m.isSame(c, current, image) {
+		m.forget(c, Answer{Outcome: OutcomeUnchanged})
+		return true
+	}
+	if why, until := m.closed(ctx, c, current); why != "" {
+		m.waitFor(c, why, until)
+		return true
+	}
+	m.replace(ctx, c, current, image)
+	return true
+}
+
+// candidate returns what should be tried now. Without any, done says that a request was
+// answered.
+func (m *Machine) candidate(ctx context.Context, current, declared *spec.Container) (c *candidate, done bool) {
+	r := m.read()
+	base := current
+	if declared != nil {
+		base = declared
+	}
+	request := r.Request
+	asks := request != nil && !request.Rollback
+	if request != nil && request.At != m.requested {
+		m.requested = request.At
+		m.retry.stop() // do not wait for the next try
+	}
+	latest := m.check(ctx, base, m.host.Settings(base), asks && m.unanswered(request))
+	if ctx.Err() != nil {
+		return nil, true
+	}
+	var running Image
+	if latest != "" || request != nil {
+		var err error
+		if running, err = m.host.Image(ctx, current); err != nil && ctx.Err() == nil {
+			m.log.Debug("image of the container in force not known", zap.Error(err))
+		}
+	}
+	c = choose(r, current, declared, running, latest)
+	switch {
+	case asks && request.Check:
+		m.answerCheck(c, r, base, latest)
+		return nil, true
+	case c == nil && request != nil:
+		m.answerNothing(r, base, latest)
+		return nil, true
+	case c == nil:
+		m.dropAttempt()
+	}
+	m.setBlocked(r, c, declared)
+	return c, false
+}
+
+// setBlocked shows that what is declared is quarantined.
+func (m *Machine) setBlocked(r Record, c *candidate, declared *spec.Container) {
+	var blocked *Quarantined
+	if declared != nil && (c == nil || c.cause != api.CauseAssignment) {
+		blocked = r.quarantined(declared.Hash(), "")
+	}
+	m.mu.Lock()
+	changed := m.blocked != blocked && (m.blocked == nil || blocked == nil || *m.blocked != *blocked)
+	m.blocked = blocked
+	m.mu.Unlock()
+	if changed {
+		m.show()
+	}
+}
+
+// unanswered reports whether the registry was not asked since a request.
+func (m *Machine) unanswered(request *Request) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.checks.askedAt.Before(request.At)
+}
+
+// answerCheck answers a request that only checks.
+func (m *Machine) answerCheck(c *candidate, r Record, base *spec.Container, latest string) {
+	if c == nil {
+		m.answerNothing(r, base, latest)
+		return
+	}
+	m.forget(c, Answer{Outcome: OutcomeFound})
+}
+
+// answerNothing answers a request for which there is no candidate.
+func (m *Machine) answerNothing(r Record, base *spec.Container, latest string) {
+	m.mu.Lock()
+	err := m.checks.err
+	m.mu.Unlock()
+	q := r.quarantined(base.Unpinned().Hash(), latest)
+	switch {
+	case r.Request.Rollback:
+		m.forget(nil, Answer{Outcome: OutcomeRefused, Why: "no earlier revision of it is known (name one: dockhostctl rollback " + m.name + " --to DIGEST)"})
+	case q != nil:
+		m.forget(nil, Answer{Outcome: OutcomeRefused, Why: fmt.Sprintf("%s is quarantined, it failed at %s: %s (to try it all the same, add --force)",
+			revisionName(q.Image, q.Digest), q.At.Format(time.DateTime), q.Why)})
+	case err != nil:
+		m.forget(nil, Answer{Outcome: OutcomeRefused, Why: err.Error()})
+	default:
+		m.forget(nil, Answer{Outcome: OutcomeUnchanged})
+	}
+}
+
+func revisionName(image, digest string) string {
+	if digest == "" || isDigested(image) {
+		return image
+	}
+	return image + " (" + api.ShortID(digest) + ")"
+}
+
+// begin shows that a candidate is tried.
+func (m *Machine) begin(c *candidate) {
+	m.mu.Lock()
+	now := time.Now()
+	if m.attempt == nil || m.attempt.To.Container.Hash() != c.to.Hash() || m.attempt.Cause != c.cause {
+		m.attempt = &Change{Cause: c.cause, By: c.by, Force: c.force, To: Revision{Container: c.to, Digest: c.digest}, Began: now}
+		m.attempt.enter(PhaseFound, "", now)
+		m.refusal = ""
+		m.log.Info("update found", zap.String("image", c.to.Image), zap.String("digest", c.digest), zap.String("cause", string(c.cause)))
+	}
+	m.mu.Unlock()
+	m.show()
+}
+
+// stepped shows a step of the preparation.
+func (m *Machine) stepped(s Step) {
+	m.mu.Lock()
+	m.step = s
+	if m.attempt != nil {
+		m.attempt.enter(s.Phase, "", time.Now())
+	}
+	m.mu.Unlock()
+	m.show()
+}
+
+// errQuarantined says that an image turned out to be one that failed before.
+var errQuarantined = errors.New("quarantined")
+
+// fits returns an error if the image that was pulled must not be tried.
+func (m *Machine) fits(ctx context.Context, c *candidate, current *spec.Container, image Image) error {
+	if c.digest != "" && image.Digest != c.digest && image.ID != c.digest && !slices.Contains(image.Digests, c.digest) {
+		return fmt.Errorf("the registry sent %s instead of %s", image.Digest, c.digest)
+	}
+	r := m.read()
+	if q := r.quarantined(c.to.Unpinned().Hash(), image.Digest); q != nil && !c.force {
+		return fmt.Errorf("%w: %s failed at %s: %s", errQuarantined, revisionName(q.Image, q.Digest), q.At.Format(time.DateTime), q.Why)
+	}
+	replaced := m.runningRevision(ctx, current)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.attempt.To.ImageID, m.attempt.To.Digest, m.attempt.To.Ref = image.ID, image.Digest, image.Ref
+	if c.to.Pin != nil {
+		pinned := *c.to
+		pinned.Pin = &spec.Pin{ID: image.ID, Ref: image.Ref}
+		m.attempt.To.Container = &pinned
+	}
+	m.attempt.Replaced = replaced
+	return nil
+}
+
+// isSame reports whether a candidate is what runs already: another index may name the
+// same image.
+func (m *Machine) isSame(c *candidate, current *spec.Container, image Image) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	replaced := m.attempt.Replaced
+	return c.cause != api.CauseAssignment && replaced != nil && replaced.ImageID == image.ID && image.ID != "" &&
+		c.to.Unpinned().Hash() == current.Unpinned().Hash()
+}
+
+// refuse shows why a candidate cannot replace the container now, answers a request, and
+// tries again later.
+func (m *Machine) refuse(c *candidate, err error) {
+	m.mu.Lock()
+	if m.refusal != err.Error() {
+		m.log.Error("container not replaced, the old one stays", zap.String("image", c.to.Image), zap.Error(err))
+	}
+	m.attempt.enter(OutcomeRefused, err.Error(), time.Now())
+	m.refusal = err.Error()
+	m.mu.Unlock()
+	m.retry.set(c.id(), err, m.host)
+	if m.read().Request != nil {
+		m.forget(c, Answer{Outcome: OutcomeRefused, Why: err.Error()})
+		return
+	}
+	m.show()
+}
+
+// waitFor shows what an update waits for, and asks again later.
+func (m *Machine) waitFor(c *candidate, why string, until time.Time) {
+	m.mu.Lock()
+	if m.attempt.Why != why {
+		m.log.Info("update waits", zap.String("image", c.to.Image), zap.String("why", why))
+	}
+	m.attempt.enter(PhaseWaiting, why, time.Now())
+	m.mu.Unlock()
+	m.retry.setAt(c.id(), until)
+	m.show()
+}
+
+// dropAttempt ends an attempt for which there is no candidate any more.
+func (m *Machine) dropAttempt() {
+	m.mu.Lock()
+	had := m.attempt != nil
+	m.attempt = nil
+	m.mu.Unlock()
+	if had {
+		m.retry.stop()
+		m.show()
+	}
+}
+
+// forget drops a request that was answered.
+func (m *Machine) forget(c *candidate, a Answer) {
+	a.At = time.Now()
+	if c != nil {
+		a.To = (&Revision{Container: c.to, Digest: c.digest}).api()
+	}
+	m.mu.Lock()
+	m.answer = a
+	if c == nil || a.Outcome != OutcomeRefused {
+		m.attempt = nil
+	}
+	m.mu.Unlock()
+	m.change(func(r *Record) { r.Request = nil })
+}
+
+// replace puts a candidate in force. The record is saved first: an agent that is killed
+// from then on knows what to go back to.
+func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Container, image Image) {
+	m.mu.Lock()
+	change := m.attempt.clone()
+	m.mu.Unlock()
+	settings := m.host.Settings(current)
+	if replaced := change.Replaced; replaced != nil && replaced.ImageID != "" {
+		if err := m.host.Keep(ctx, "previous", replaced.ImageID); err != nil {
+			m.log.Warn("image of the container in force not protected from removal", zap.Error(err))
+		}
+	}
+	now := time.Now()
+	change.enter(PhaseReplacing, "", now)
+	err := m.tryChange(func(r *Record) {
+		if r.Change != nil {
+			r.end(m.name, OutcomeSuperseded, "", now)
+		}
+		if c.cause == api.CauseRollback && change.Replaced != nil {
+			r.quarantine(*change.Replaced, "a person went back from it", now)
+		}
+		r.Change = change
+	})
+	if err != nil {
+		m.host.Passed(settings, false)
+		m.refuse(c, err)
+		return
+	}
+	if err := m.host.Replace(ctx, change.To.Container); err != nil {
+		m.host.Passed(settings, false)
+		m.refuse(c, err)
+		return
+	}
+	m.mu.Lock()
+	m.attempt = nil
+	m.mu.Unlock()
+	hash := change.To.Container.Hash()
+	m.soak, m.ensured, m.replaced = nil, hash, hash
+	m.retry.stop()
+	m.change(func(r *Record) {
+		r.Request = nil
+		if r.Change != nil {
+			r.Change.enter(PhaseSoaking, "", time.Now())
+		}
+	})
+}
+
+// runningRevision returns the container in force with its image.
+func (m *Machine) runningRevision(ctx context.Context, current *spec.Container) *Revision {
+	r := &Revision{Container: current}
+	image, err := m.host.Image(ctx, current)
+	if err == nil {
+		r.ImageID, r.Digest, r.Ref = image.ID, image.Digest, image.Ref
+	}
+	return r
+}

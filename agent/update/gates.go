@@ -1,0 +1,66 @@
+package update
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/spec"
+)
+
+const (
+	// gatePause is how often the application and the fleet are asked again.
+	gatePause = 30 * time.Second
+	// waryChecks is how many check intervals the wariest host of a fleet is late.
+	waryChecks = 12
+)
+
+// closed returns why an update must wait, and when to ask again; "" if it may go on. The
+// application and the fleet are asked last: the one has to answer just before the stop,
+// and the other must not be blocked for longer than needed.
+func (m *Machine) closed(ctx context.Context, c *candidate, current *spec.Container) (why string, until time.Time) {
+	now := time.Now()
+	settings := m.host.Settings(c.to)
+	if !c.force {
+		if why, until = m.held(c, settings, now); why != "" {
+			return why, until
+		}
+	}
+	if why := m.host.Gate(ctx, m.host.Settings(current)); why != "" {
+		return why, now.Add(gatePause*3/4 + rand.N(gatePause/2)) //nolint:gosec // jitter is not a secret
+	}
+	return "", time.Time{}
+}
+
+// held returns what a person, or the settings, make an update wait for.
+func (m *Machine) held(c *candidate, settings spec.Update, now time.Time) (why string, until time.Time) {
+	if hold := m.readHold(now); hold != nil {
+		why = "held by " + hold.By
+		if hold.Until == nil {
+			return why + " (to end the hold: dockhostctl unhold " + m.name + ")", now.Add(maxCheckPause)
+		}
+		return why + " until " + hold.Until.Format(time.DateTime), *hold.Until
+	}
+	if at := m.waryUntil(c, settings); now.Before(at) {
+		return "other hosts of the fleet come first, until " + at.Format(time.DateTime), at
+	}
+	return "", time.Time{}
+}
+
+func (m *Machine) readHold(now time.Time) *api.Hold {
+	r := m.read()
+	return r.activeHold(now)
+}
+
+// waryUntil returns when this host may run a newer image that its fleet runs, too. What
+// a person asks for is not late.
+func (m *Machine) waryUntil(c *candidate, settings spec.Update) time.Time {
+	if c.cause != api.CauseRegistry || settings.Wariness == nil {
+		return time.Time{}
+	}
+	late := *settings.Wariness * m.host.Place() * float64(waryChecks*settings.Check)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.attempt.Began.Add(time.Duration(late))
+}

@@ -1,0 +1,237 @@
+package update
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// lookAgain is how often the container is observed while it soaks, even without a
+// change: systemd may have ended its supervisor before that could write its state.
+const lookAgain = 30 * time.Second
+
+// Machine makes the updates of one container. Its state is on the disk, so that it
+// continues after any interruption: a container in force that is not the confirmed one
+// soaks, and one that is being rolled back is rolled back.
+type Machine struct {
+	name  string
+	host  Host
+	files Files
+	log   *zap.Logger
+	// woken receives when the record has changed.
+	woken chan struct{}
+
+	mu     sync.Mutex
+	record Record
+	// attempt is the update that is being prepared, or waits; nil without one.
+	attempt *Change
+	step    Step
+	// refusal is why the attempt failed last; "" during its first try.
+	refusal string
+	answer  Answer
+	// blocked is why what is declared is not tried; nil if it is.
+	blocked *Quarantined
+	checks  checks
+
+	// Only the goroutine of Run uses the following.
+
+	// soak observes the container in force.
+	soak *soak
+	// retry is when the attempt is made again.
+	retry retry
+	// ensured is the hash of the container that systemd was asked to run, replaced the
+	// hash of the one that this process has put in force.
+	ensured, replaced string
+	// requested is when the request was made that was seen last.
+	requested time.Time
+}
+
+// retry is when something that failed, or has to wait, is tried again.
+type retry struct {
+	// of identifies what is tried.
+	of    string
+	tries backoff.Backoff
+	at    time.Time
+	cured <-chan struct{}
+	done  func()
+}
+
+// New returns the machine of a container. It has done nothing yet.
+func New(name string, host Host, files Files, log *zap.Logger) *Machine {
+	m := &Machine{name: name, host: host, files: files, log: log.With(zap.String("container", name)), woken: make(chan struct{}, 1)}
+	record, err := files.Load(name)
+	if err != nil {
+		m.log.Warn("history and quarantine of the container are lost", zap.Error(err))
+	}
+	m.record = record
+	return m
+}
+
+// Run makes updates until ctx ends. It may be called again afterwards.
+func (m *Machine) Run(ctx context.Context) {
+	defer func() { m.retry.stop() }()
+	for ctx.Err() == nil {
+		m.turn(ctx)
+	}
+}
+
+// turn makes one step: it ends when there may be something else to do.
+func (m *Machine) turn(ctx context.Context) {
+	current, declared := m.host.InForce()
+	if current == nil {
+		m.await(ctx, time.Time{})
+		return
+	}
+	m.settle(current)
+	switch phase := m.phase(); {
+	case phase == PhaseRollingBack:
+		m.rollBack(ctx, current)
+	case m.try(ctx, current, declared):
+	case phase == PhaseSoaking:
+		m.observe(ctx, current)
+	default:
+		m.await(ctx, time.Time{})
+	}
+}
+
+// settle compares the change on the disk with what is in force: the machine may have
+// been interrupted between the two.
+func (m *Machine) settle(inForce *spec.Container) {
+	hash := inForce.Hash()
+	r := m.read()
+	isConfirmed := r.Confirmed != nil && r.Confirmed.Container.Hash() == hash
+	now := time.Now()
+	switch c := r.Change; {
+	case c != nil && c.Phase == PhaseRollingBack:
+	case c != nil && c.To.Container.Hash() == hash:
+		if c.Phase != PhaseSoaking {
+			m.change(func(r *Record) { r.Change.enter(PhaseSoaking, "", now) })
+		}
+	case c != nil && isConfirmed: // it was not replaced
+		m.change(func(r *Record) { r.Change = nil })
+	case isConfirmed:
+	default:
+		m.change(func(r *Record) {
+			if r.Change != nil {
+				r.end(m.name, OutcomeSuperseded, "", now)
+			}
+			r.Change = firstStart(inForce, now)
+		})
+	}
+}
+
+func (m *Machine) phase() Phase {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.record.Change == nil {
+		return ""
+	}
+	return m.record.Change.Phase
+}
+
+// await waits until the record or the assignment changes, the registry is to be asked,
+// the attempt is to be made again, or a time has come; zero never comes.
+func (m *Machine) await(ctx context.Context, until time.Time) {
+	for _, at := range []time.Time{m.retry.at, m.nextCheck()} {
+		if !at.IsZero() && (until.IsZero() || at.Before(until)) {
+			until = at
+		}
+	}
+	var due <-chan time.Time
+	if !until.IsZero() {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		due = timer.C
+	}
+	var changes <-chan struct{}
+	if m.phase() != "" {
+		changes = m.host.Changes()
+	}
+	select {
+	case <-ctx.Done():
+	case <-m.woken:
+	case <-m.retry.cured:
+		m.retry.at = time.Time{}
+	case <-changes:
+	case <-due:
+	}
+}
+
+// Wake has the machine look at the assignment and its record again.
+func (m *Machine) Wake() {
+	select {
+	case m.woken <- struct{}{}:
+	default:
+	}
+}
+
+// read returns the record. Its parts are not modified afterwards.
+func (m *Machine) read() Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.record
+}
+
+// change changes the record, saves it and shows it. What cannot be saved is in force all
+// the same, until the agent ends.
+func (m *Machine) change(f func(*Record)) {
+	if err := m.tryChange(f); err != nil {
+		m.log.Error("state of the update not saved", zap.Error(err))
+	}
+}
+
+// tryChange is change, and returns why the record could not be saved.
+func (m *Machine) tryChange(f func(*Record)) error {
+	m.mu.Lock()
+	next := m.record.clone()
+	f(&next)
+	m.record = next
+	err := m.files.Save(m.name, next)
+	m.mu.Unlock()
+	m.show()
+	return err
+}
+
+// set waits at least a while before the same thing is tried again. A time or a cure may
+// end the wait earlier.
+func (r *retry) set(of string, err error, host Host) {
+	if r.of != of {
+		r.stop()
+		r.of, r.tries = of, backoff.Backoff{Next: time.Second, Cap: 5 * time.Minute}
+	}
+	r.stopWatching()
+	r.at = time.Now().Add(r.tries.Step())
+	if err != nil {
+		r.cured, r.done = host.Cured(err)
+	}
+}
+
+// setAt has the same thing tried again at a time.
+func (r *retry) setAt(of string, at time.Time) {
+	if r.of != of {
+		r.stop()
+		r.of, r.tries = of, backoff.Backoff{Next: time.Second, Cap: 5 * time.Minute}
+	}
+	r.stopWatching()
+	r.at = at
+}
+
+func (r *retry) stopWatching() {
+	if r.done != nil {
+		r.done()
+	}
+	r.cured, r.done = nil, nil
+}
+
+func (r *retry) stop() {
+	r.stopWatching()
+	*r = retry{}
+}
+
+// waits reports whether the next try of something is still to come.
+func (r *retry) waits(of string) bool { return r.of == of && time.Now().Before(r.at) }

@@ -1,0 +1,227 @@
+package update
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// returnTime bounds the wait until the old container is ready again after a rollback.
+const returnTime = 5 * time.Minute
+
+// observe has the container in force run, and looks whether it is well.
+func (m *Machine) observe(ctx context.Context, current *spec.Container) {
+	o, ok := m.look(ctx, current, PhaseSoaking)
+	if !ok {
+		return
+	}
+	settings := m.host.Settings(current)
+	if m.soak == nil || m.soak.hash != current.Hash() {
+		m.soak = newSoak(current, settings, o.Image, m.read().Change.Since)
+		if m.replaced != current.Hash() {
+			m.soak.restarts = o.Restarts // it is not known why
+		}
+	}
+	v, why, at := m.soak.judge(o, time.Now())
+	switch v {
+	case well:
+		m.confirm(ctx, current, o)
+	case notWell:
+		m.fail(ctx, current, settings, o, why)
+	case undecided:
+		m.showSoak(o, at)
+		m.await(ctx, nearest(at, time.Now().Add(lookAgain)))
+	}
+}
+
+// look returns how the container in force is, once systemd was asked to run it.
+func (m *Machine) look(ctx context.Context, current *spec.Container, phase Phase) (o Observation, ok bool) {
+	id := string(phase) + " " + current.Hash()
+	if m.retry.waits(id) {
+		m.await(ctx, time.Time{})
+		return o, false
+	}
+	if m.ensured != current.Hash() {
+		if err := m.host.Ensure(ctx); err != nil {
+			if ctx.Err() == nil {
+				m.explain(err.Error())
+				m.retry.set(id, err, m.host)
+			}
+			return o, false
+		}
+		m.ensured = current.Hash()
+	}
+	o, err := m.host.Observe(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			m.explain(err.Error())
+			m.retry.set(id, err, m.host)
+		}
+		return o, false
+	}
+	return o, true
+}
+
+// explain shows why an update that replaced the container does not go on.
+func (m *Machine) explain(why string) {
+	m.mu.Lock()
+	if c := m.record.Change; c != nil && c.Why != why {
+		next := m.record.clone()
+		next.Change.Why = why
+		m.record = next
+	}
+	m.mu.Unlock()
+	m.show()
+}
+
+// showSoak shows what the soak waits for.
+func (m *Machine) showSoak(o Observation, at time.Time) {
+	why := "waiting until it is ready"
+	switch {
+	case o.Stopped:
+		why = "stopped; the soak continues once it is started"
+	case !at.IsZero():
+		why = "ready, and observed until " + at.Format(time.TimeOnly)
+	}
+	m.explain(why)
+}
+
+// confirm ends an update well.
+func (m *Machine) confirm(ctx context.Context, current *spec.Container, o Observation) {
+	image := o.Image
+	if image.ID == "" {
+		image, _ = m.host.Image(ctx, current)
+	}
+	confirmed := &Revision{Container: current, ImageID: image.ID, Digest: image.Digest, Ref: image.Ref}
+	now := time.Now()
+	var entry api.HistoryEntry
+	m.change(func(r *Record) {
+		r.Change.To = *confirmed
+		if r.Confirmed != nil && (r.Confirmed.ImageID != confirmed.ImageID || r.Confirmed.Container.Hash() != current.Hash()) {
+			r.Previous = r.Confirmed
+		}
+		r.Confirmed, r.Failures, r.Paused = confirmed, 0, ""
+		r.release(current.Unpinned().Hash(), confirmed.Digest)
+		entry = r.end(m.name, OutcomeConfirmed, "", now)
+	})
+	if image.ID != "" {
+		if err := m.host.Keep(ctx, "current", image.ID); err != nil && ctx.Err() == nil {
+			m.log.Warn("image of the container not protected from removal", zap.Error(err))
+		}
+	}
+	m.ended(entry, current, false)
+}
+
+// ended tells who has to know about an outcome.
+func (m *Machine) ended(entry api.HistoryEntry, current *spec.Container, failed bool) {
+	m.soak = nil
+	m.host.Passed(m.host.Settings(current), failed)
+	m.host.Tell(entry)
+}
+
+// fail does what the failure action says.
+func (m *Machine) fail(ctx context.Context, current *spec.Container, settings spec.Update, o Observation, why string) {
+	r := m.read()
+	if r.Confirmed == nil {
+		// Nothing to go back to: systemd tries again.
+		m.explain("not well, and there is no earlier revision to go back to: " + why)
+		m.soak.since, m.soak.restarts = time.Now(), o.Restarts
+		m.await(ctx, time.Now().Add(lookAgain))
+		return
+	}
+	output := m.host.Output(ctx, r.Change.Since)
+	now := time.Now()
+	if settings.FailureAction == spec.FailureRollback && r.Change.Cause != api.CauseRollback {
+		m.log.Error("container is not well, going back to the revision before", zap.String("image", current.Image), zap.String("why", why))
+		m.change(func(r *Record) {
+			r.Change.Output = output
+			r.Change.enter(PhaseRollingBack, why, now)
+			r.quarantine(r.Change.target(o.Image), why, now)
+			r.failed(settings)
+			r.Confirmed = &Revision{Container: r.Confirmed.pinned(), ImageID: r.Confirmed.ImageID, Digest: r.Confirmed.Digest, Ref: r.Confirmed.Ref}
+		})
+		return
+	}
+	var entry api.HistoryEntry
+	m.change(func(r *Record) {
+		r.Change.Output = output
+		r.Change.To = r.Change.target(o.Image)
+		r.failed(settings)
+		if settings.FailureAction == spec.FailurePause {
+			r.Paused = fmt.Sprintf("the update to %s failed: %s", revisionName(current.Image, r.Change.To.Digest), why)
+		}
+		r.Previous, r.Confirmed = r.Confirmed, &Revision{
+			Container: current, ImageID: r.Change.To.ImageID, Digest: r.Change.To.Digest, Ref: r.Change.To.Ref,
+		}
+		entry = r.end(m.name, OutcomeFailed, why, now)
+	})
+	m.ended(entry, current, true)
+}
+
+// failed counts an update that failed.
+func (r *Record) failed(settings spec.Update) {
+	r.Failures++
+	if settings.PauseAfter > 0 && r.Failures >= settings.PauseAfter {
+		r.Paused = fmt.Sprintf("%d updates in a row have failed", r.Failures)
+	}
+}
+
+// target returns what an update put in force, with the image that runs.
+func (c *Change) target(image Image) Revision {
+	to := c.To
+	if image.ID != "" {
+		to.ImageID, to.Digest, to.Ref = image.ID, image.Digest, image.Ref
+	}
+	return to
+}
+
+// rollBack puts the confirmed revision in force again, and waits until it is ready.
+func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
+	r := m.read()
+	to := r.Confirmed.Container
+	if current.Hash() != to.Hash() {
+		id := "back " + to.Hash()
+		if m.retry.waits(id) {
+			m.await(ctx, time.Time{})
+			return
+		}
+		if err := m.host.Replace(ctx, to); err != nil && ctx.Err() == nil {
+			m.log.Error("container not rolled back, trying again", zap.Error(err))
+			m.retry.set(id, err, m.host)
+		}
+		m.ensured = ""
+		return
+	}
+	o, ok := m.look(ctx, current, PhaseRollingBack)
+	if !ok {
+		return
+	}
+	now, end := time.Now(), r.Change.Since.Add(returnTime)
+	why := r.Change.Why
+	switch {
+	case o.Hash == to.Hash() && (o.Ready || o.Finished):
+	case o.Hash == to.Hash() && o.Failure.Hash == to.Hash() && o.Failure.At.After(r.Change.Since) && (o.Ended || o.Restarts > 0):
+		why += "; the revision before fails, too: " + o.Failure.Message
+	case now.After(end):
+		why += "; the revision before is not ready yet"
+	default:
+		m.await(ctx, nearest(end, now.Add(lookAgain)))
+		return
+	}
+	var entry api.HistoryEntry
+	m.change(func(r *Record) { entry = r.end(m.name, OutcomeRolledBack, why, now) })
+	m.ended(entry, current, true)
+}
+
+// nearest returns the earlier of two times, of which the first may be zero.
+func nearest(a, b time.Time) time.Time {
+	if !a.IsZero() && a.Before(b) {
+		return a
+	}
+	return b
+}

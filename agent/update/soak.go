@@ -1,0 +1,134 @@
+package update
+
+import (
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/dockhost/dockhost/spec"
+)
+
+// Observation is how a container is.
+type Observation struct {
+	// Hash is the [spec.Container.Hash] of what runs, "" if nothing does.
+	Hash string
+	// Ready says whether it is ready by its notify mode, and Since when it is.
+	Ready bool
+	Since time.Time
+	// Finished says that it has done its work, and is not started again.
+	Finished bool
+	// Ended says that its supervisor has ended: systemd will start it again, or the unit
+	// has failed.
+	Ended bool
+	// Stopped says that a person has stopped the unit.
+	Stopped bool
+	// Restarts is how often systemd has restarted the unit by itself.
+	Restarts int
+	// Health is Docker's, "" without a health check.
+	Health string
+	// Failure is the last failure; zero without one.
+	Failure Failure
+	// Image is the image that runs.
+	Image Image
+}
+
+// Failure is a failure of a container.
+type Failure struct {
+	At      time.Time
+	Message string
+	// Hash is the [spec.Container.Hash] of the declaration to blame, "" if none is.
+	Hash string
+}
+
+// verdict is what an observation says about an update.
+type verdict int
+
+const (
+	// undecided says that the container has to be observed longer.
+	undecided verdict = iota
+	well
+	notWell
+)
+
+// soak is the time for which a container is observed after it was put in force.
+type soak struct {
+	// hash is what should run.
+	hash string
+	// since is when it was put in force, length how long it must be ready and well.
+	since  time.Time
+	length time.Duration
+	// restarts is how often systemd had restarted the unit before.
+	restarts int
+}
+
+// newSoak returns the soak of a container. Its length is what is configured, but at
+// least the time in which its health check finds out that it is unhealthy.
+func newSoak(c *spec.Container, settings spec.Update, image Image, since time.Time) *soak {
+	length := max(settings.Monitor, healthTime(c, image))
+	return &soak{hash: c.Hash(), since: since, length: length}
+}
+
+// Docker's defaults for health checks: https://docs.docker.com/reference/dockerfile/#healthcheck
+const (
+	healthInterval = 30 * time.Second
+	healthRetries  = 3
+)
+
+// HealthTime returns how long a health check takes to find out that a container is
+// unhealthy: start_period + interval × retries; 0 for none.
+func HealthTime(check *container.HealthConfig) time.Duration {
+	if check == nil || len(check.Test) == 0 || check.Test[0] == "NONE" {
+		return 0
+	}
+	interval, retries := check.Interval, check.Retries
+	if interval == 0 {
+		interval = healthInterval
+	}
+	if retries == 0 {
+		retries = healthRetries
+	}
+	return check.StartPeriod + interval*time.Duration(retries)
+}
+
+func healthTime(c *spec.Container, image Image) time.Duration {
+	if c.Config == nil || c.Config.Healthcheck == nil || len(c.Config.Healthcheck.Test) == 0 {
+		return image.HealthTime
+	}
+	return HealthTime(c.Config.Healthcheck)
+}
+
+// judge returns whether the container is well, and why not. Undecided, it returns when
+// the same observation would decide; zero if it never would.
+func (s *soak) judge(o Observation, now time.Time) (v verdict, why string, at time.Time) {
+	restarted := o.Restarts > s.restarts
+	blamed := o.Failure.Hash == s.hash && o.Failure.At.After(s.since)
+	switch {
+	case o.Hash != s.hash:
+		return undecided, "", time.Time{}
+	case blamed && (o.Ended || restarted):
+		return notWell, o.Failure.Message, time.Time{}
+	case o.Health == container.Unhealthy:
+		return notWell, "its health check fails", time.Time{}
+	case o.Finished:
+		return well, "", time.Time{}
+	case restarted:
+		// The declaration is not to blame, Docker may have been restarted. What failed
+		// by itself fails again.
+		s.restarts, s.since = o.Restarts, now
+		return undecided, "", time.Time{}
+	case !o.Ready:
+		return undecided, "", time.Time{}
+	}
+	at = later(o.Since, s.since).Add(s.length)
+	if now.Before(at) {
+		return undecided, "", at
+	}
+	return well, "", time.Time{}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

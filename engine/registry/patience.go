@@ -1,0 +1,57 @@
+package registry
+
+import (
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// patience is a transport that remembers when a registry that refuses a request, because
+// there are too many, wants to be asked again.
+type patience struct {
+	next http.RoundTripper
+	// after is in nanoseconds, 0 if the registry said nothing.
+	after atomic.Int64
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (p *patience) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := p.next.RoundTrip(r)
+	if err == nil && (response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable) {
+		p.after.Store(int64(retryAfter(response.Header.Get("Retry-After"), time.Now())))
+	}
+	return response, err
+}
+
+// explain returns an error with the time that the registry asks for, if it does.
+func (p *patience) explain(err error) error {
+	if after := time.Duration(p.after.Load()); after > 0 {
+		return &askLaterError{error: err, after: after}
+	}
+	return err
+}
+
+// retryAfter reads a Retry-After header: seconds, or a date (RFC 9110, 10.2.3).
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(header); err == nil {
+		return time.Duration(max(0, min(seconds, 7*24*3600))) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+// askLaterError is an answer of a registry that wants to be asked later.
+type askLaterError struct {
+	error
+
+	after time.Duration
+}
+
+// RetryAfter is how long the registry wants to be left alone.
+func (e *askLaterError) RetryAfter() time.Duration { return e.after }
+
+// Unwrap returns the answer.
+func (e *askLaterError) Unwrap() error { return e.error }
