@@ -69,9 +69,10 @@ func (h Host) unholdCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "unhold {NAME... | --all}",
-		Short: "end the hold of containers",
-		Long: `Ends the hold of containers. What has waited for that is done now, or in the next
-window. A container that is not held is no error.
+		Short: "end the hold of containers and the pause of updates",
+		Long: `Ends the hold of containers, and the pause after updates that failed. What has
+waited for that is done now, or in the next window. A container that is not held is
+no error.
 
 Exit status: 0 on success, 1 when a container does not exist, 4 when the agent
 cannot be reached.`,

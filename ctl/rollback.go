@@ -21,13 +21,14 @@ func (h Host) rollbackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback NAME",
 		Short: "run the revision of a container before",
-		Long: `Runs the revision before again: its image and its configuration. The present one is
-quarantined. It waits until the container has stayed well for its soak time.
+		Long: `Runs the revision before again: its image and its configuration. It does not wait
+for a window or a hold. The present revision is quarantined. The command waits until
+the container has stayed well for its soak time.
 
 Exit status: 0 when it is confirmed, 1 when the agent refuses the request or the
 revision before fails, 4 when the agent cannot be reached, 5 when it is not well
-either, so that the present one runs again, 6 when it cannot run on this host, 7
-when --timeout ends before the rollback does.`,
+either, so that the present one runs again, 6 when the container has no revision
+before or it cannot run on this host, 7 when --timeout ends before the rollback does.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: h.completeContainers(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

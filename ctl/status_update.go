@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -19,25 +20,37 @@ func printUpdate(b *strings.Builder, container api.Container, c colors, now time
 	}
 	name, to := container.Name, revisionText(u.To)
 	switch u.State {
-	case "", api.OutcomeConfirmed, api.OutcomeUnchanged, api.OutcomeFound:
+	case "", api.OutcomeUnchanged, api.OutcomeFound:
+	case api.OutcomeConfirmed:
+		if u.Cause == api.CauseRollback {
+			fmt.Fprintf(b, "\n%s: a person went back to %s, %s\n", name, to, ago(u.Since, now))
+			printQuarantine(b, name, u, now)
+		}
 	case api.StateWaiting:
 		fmt.Fprintf(b, "\n%s: the update to %s waits: %s\n", name, to, u.Why)
 	case api.StateSoaking:
-		fmt.Fprintf(b, "\n%s: soaking%s: %s", name, soakEnd(u, now), to)
-		if u.From != nil {
-			fmt.Fprintf(b, "; if it fails, %s runs again", revisionText(u.From))
+		if u.From != nil { // a first start has nothing to go back to
+			fmt.Fprintf(b, "\n%s: %s is soaking: %s; if it fails, %s runs again\n", name, to, u.Why, revisionText(u.From))
 		}
-		b.WriteString("\n")
 	case api.OutcomeRolledBack:
 		fmt.Fprintf(b, "\n%s: %srolled back%s, %s: %s was not well: %s\n", name, c.bad, c.off, ago(u.Since, now), to, indent(u.Why))
 		printQuarantine(b, name, u, now)
+		fmt.Fprintf(b, "  to accept what runs now: dockhostctl hold %s\n", name)
 	case api.OutcomeRefused, api.OutcomeFailed:
+		if container.Pending != nil {
+			break // it was printed with the reason
+		}
 		fmt.Fprintf(b, "\n%s: %sthe update to %s %s%s, %s: %s\n", name, c.bad, to, verb(u.State), c.off, ago(u.Since, now), indent(u.Why))
-		printQuarantine(b, name, u, now)
+		if u.State == api.OutcomeFailed {
+			fmt.Fprintf(b, "  more of it: dockhostctl history %s\n", name)
+		}
 	default:
-		// Pending says what is done about a changed assignment.
-		if u.To != nil && container.Pending == nil {
-			fmt.Fprintf(b, "\n%s: updating to %s: %s\n", name, to, words(u.State))
+		if u.To != nil && container.OnTrack() {
+			step := words(u.State)
+			if container.Pending != nil {
+				step = cmp.Or(container.Pending.Doing, step)
+			}
+			fmt.Fprintf(b, "\n%s: updating to %s: %s\n", name, to, step)
 		}
 	}
 	printBrakes(b, name, u, c, now)
@@ -46,7 +59,6 @@ func printUpdate(b *strings.Builder, container api.Container, c colors, now time
 // printQuarantine prints which revisions are not tried again, and what to do.
 func printQuarantine(b *strings.Builder, name string, u *api.Update, now time.Time) {
 	if len(u.Quarantined) == 0 {
-		fmt.Fprintf(b, "  more of it: dockhostctl history %s\n", name)
 		return
 	}
 	for _, r := range u.Quarantined {
@@ -60,13 +72,12 @@ func printQuarantine(b *strings.Builder, name string, u *api.Update, now time.Ti
 		b.WriteString("\n")
 	}
 	fmt.Fprintf(b, "  a newer image or a changed assignment is tried by itself; this one only by: dockhostctl update --force %s\n", name)
-	fmt.Fprintf(b, "  to accept what runs now: dockhostctl hold %s\n", name)
 }
 
 // printBrakes prints what keeps newer images away.
 func printBrakes(b *strings.Builder, name string, u *api.Update, c colors, now time.Time) {
 	if u.Paused != "" {
-		fmt.Fprintf(b, "\n%s: %supdates are paused%s: %s (to try again: dockhostctl update --force %s)\n", name, c.bad, c.off, indent(u.Paused), name)
+		fmt.Fprintf(b, "\n%s: %supdates are paused%s: %s (to allow them again: dockhostctl unhold %s)\n", name, c.bad, c.off, indent(u.Paused), name)
 	}
 	if hold := u.Hold; hold != nil {
 		until := ""
@@ -84,12 +95,10 @@ func printBrakes(b *strings.Builder, name string, u *api.Update, c colors, now t
 	}
 }
 
-// soakEnd returns " until 13:40:05 (40 seconds)", or "" if the end is unknown.
-func soakEnd(u *api.Update, now time.Time) string {
-	if u.Until == nil || !u.Until.After(now) {
-		return ""
-	}
-	return fmt.Sprintf(" until %s (%s)", u.Until.In(now.Location()).Format("15:04:05"), strings.ToLower(units.HumanDuration(u.Until.Sub(now))))
+// wasRolledBack reports whether the last update was rolled back. What printUpdate says
+// about it is also about the declaration that is not in force.
+func wasRolledBack(container api.Container) bool {
+	return container.Update != nil && container.Update.State == api.OutcomeRolledBack
 }
 
 // verb returns an outcome as the verb of a sentence.

@@ -67,12 +67,12 @@ func (h Host) update(ctx context.Context, names []string, flags updateFlags) err
 	ctx, cancel := withTimeout(ctx, flags.timeout)
 	defer cancel()
 	c := newClient(h.Socket)
+	if flags.check {
+		return h.checkUpdates(ctx, c, names)
+	}
 	names, err := orAll(ctx, c, names)
 	if err != nil {
 		return err
-	}
-	if flags.check {
-		return h.checkUpdates(ctx, c, names)
 	}
 	t := h.transcript(h.Out)
 	return forEach(names, func(_ int, name string) error {
@@ -112,11 +112,18 @@ func success(last api.UpdateProgress) string {
 }
 
 // checkUpdates prints a table of the containers that have a newer image. An image that
-// was refused is in the table, too: the registry has it.
+// was refused is in the table, too, with the reason.
 func (h Host) checkUpdates(ctx context.Context, c client, names []string) error {
+	s, err := awaitStatus(ctx, c)
+	if err != nil {
+		return err
+	}
+	if names = unique(names); len(names) == 0 {
+		names = assigned(s)
+	}
 	t := h.transcript(io.Discard)
 	checks := make([]api.UpdateProgress, len(names))
-	err := forEach(names, func(i int, name string) error {
+	err = forEach(names, func(i int, name string) error {
 		r := rollout{name: name, action: "update", request: api.UpdateRequest{Check: true}}
 		accepted, err := r.begin(ctx, c)
 		if err != nil {
@@ -127,30 +134,36 @@ func (h Host) checkUpdates(ctx context.Context, c client, names []string) error 
 		}
 		return err
 	})
-	return errors.Join(err, printChecks(h.Out, names, checks))
+	return errors.Join(err, printChecks(h.Out, names, checks, s.Containers))
 }
 
-func printChecks(out io.Writer, names []string, checks []api.UpdateProgress) error {
+// printChecks prints the answers to checks of the named containers.
+func printChecks(out io.Writer, names []string, checks []api.UpdateProgress, containers []api.Container) error {
+	runs := map[string]api.Container{}
+	for _, container := range containers {
+		runs[container.Name] = container
+	}
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	header := "CONTAINER\tIMAGE\tRUNS\tNEWER\tNOTE"
 	for i, p := range checks {
-		if p.To == nil || p.Outcome != api.OutcomeFound && p.Outcome != api.OutcomeRefused {
+		if p.Outcome != api.OutcomeFound && p.Outcome != api.OutcomeRefused {
 			continue
 		}
 		if header != "" {
 			fmt.Fprintln(table, header)
 			header = ""
 		}
-		from := api.Revision{}
-		if p.From != nil {
-			from = *p.From
+		from := runs[names[i]]
+		to := api.Revision{Image: from.Image}
+		if p.To != nil {
+			to = *p.To
 		}
 		note := p.Why
 		if p.Outcome == api.OutcomeRefused {
-			note = strings.TrimSuffix("refused: "+p.Why, ": ")
+			note = "refused: " + p.Why
 		}
-		fmt.Fprintln(table, strings.Join([]string{names[i], p.To.Image, orDash(shorten(from.Digest)), orDash(shorten(p.To.Digest)), orDash(note)}, "\t"))
+		fmt.Fprintln(table, strings.Join([]string{names[i], orDash(to.Image), orDash(shorten(from.Digest)), orDash(shorten(to.Digest)), orDash(note)}, "\t"))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -159,24 +172,33 @@ func printChecks(out io.Writer, names []string, checks []api.UpdateProgress) err
 	return err
 }
 
-// orAll returns the names without doubles, or those of all assigned containers if there
-// are none.
+// orAll returns the names without doubles, or without names those of all assigned
+// containers.
 func orAll(ctx context.Context, c client, names []string) ([]string, error) {
 	if len(names) > 0 {
-		names = slices.Clone(names)
-		slices.Sort(names)
-		return slices.Compact(names), nil
+		return unique(names), nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	var s api.Status
-	if _, err := c.change(ctx, http.MethodGet, "/v1/status", nil, &s); err != nil {
-		return nil, err
-	}
+	s, err := awaitStatus(ctx, c)
+	return assigned(s), err
+}
+
+func unique(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
+
+// assigned returns the names of the containers that are assigned to the host.
+func assigned(s api.Status) []string {
+	var names []string
 	for _, container := range s.Containers {
 		if container.Origin != "" {
 			names = append(names, container.Name)
 		}
 	}
-	return names, nil
+	return names
+}
+
+// awaitStatus returns the status of the host. It asks again while the agent restarts.
+func awaitStatus(ctx context.Context, c client) (s api.Status, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	_, err = c.change(ctx, http.MethodGet, "/v1/status", nil, &s)
+	return s, err
 }

@@ -126,14 +126,23 @@ type Container struct {
 // that was rolled back is not well, although it is ready. One that is held, or waits for
 // its time to be replaced, is.
 func (c Container) Well() bool {
-	replaced := c.Pending == nil || c.WaitsWell()
-	return (c.Ready || c.Finished) && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && replaced && c.SettingsProblem == "" && !c.Update.needsPerson()
+	return (c.Ready || c.Finished) && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && c.OnTrack() && c.SettingsProblem == "" && !c.Update.needsPerson()
 }
 
-// WaitsWell reports whether a change of the container has found nothing wrong, and waits
-// for its time.
-func (c Container) WaitsWell() bool {
-	return (c.Pending == nil || c.Pending.Error == "") && c.Update != nil && c.Update.State == StateWaiting
+// OnTrack reports whether the container runs what it should: nothing is pending, or what
+// is pending found nothing wrong and waits for its time or comes from the registry, or a
+// person has accepted what runs by a hold.
+func (c Container) OnTrack() bool {
+	u := c.Update
+	switch {
+	case c.Pending == nil:
+		return true
+	case u == nil:
+		return false
+	case c.Pending.Error != "":
+		return u.State == OutcomeRolledBack && u.accepted()
+	}
+	return u.State == StateWaiting || u.Cause == CauseRegistry
 }
 
 // Volume is a volume that dockhost made for a path of a container.

@@ -12,8 +12,6 @@ type Update struct {
 	Why string `json:"why,omitempty"`
 	// Since is when the state began.
 	Since *time.Time `json:"since,omitempty"`
-	// Until is when a soak ends, if the container stays well.
-	Until *time.Time `json:"until,omitempty"`
 	// Cause is what asked for the update.
 	Cause UpdateCause `json:"cause,omitempty"`
 	// From is what ran before, To what replaces it.
@@ -60,13 +58,15 @@ const (
 // paused, so that a person must act: change the assignment, push another image, or
 // accept what runs by a hold.
 func (u *Update) needsPerson() bool {
-	switch {
-	case u == nil:
-		return false
-	case u.Hold != nil && u.Since != nil && u.Hold.At.After(*u.Since):
+	if u == nil || u.accepted() {
 		return false
 	}
 	return u.Paused != "" || u.State == OutcomeRolledBack || u.State == OutcomeRefused || u.State == OutcomeFailed
+}
+
+// accepted reports whether a person has held the container since the state began.
+func (u *Update) accepted() bool {
+	return u.Hold != nil && u.Since != nil && u.Hold.At.After(*u.Since)
 }
 
 // UpdateCause is what asked for an update.
@@ -170,9 +170,8 @@ type UpdateProgress struct {
 	Outcome string `json:"outcome,omitempty"`
 	// Why says why.
 	Why string `json:"why,omitempty"`
-	// From is what runs, To what was found.
-	From *Revision `json:"from,omitempty"`
-	To   *Revision `json:"to,omitempty"`
+	// To is what was found.
+	To *Revision `json:"to,omitempty"`
 }
 
 // Last reports whether this is the last line.
