@@ -131,7 +131,7 @@ func (m *Machine) answerNothing(r Record, base *spec.Container, latest string) {
 		m.forget(nil, Answer{Outcome: OutcomeRefused, Why: fmt.Sprintf("%s is quarantined, it failed at %s: %s (to try it all the same, add --force)",
 			revisionName(q.Image, q.Digest), q.At.Format(time.DateTime), q.Why)})
 	case err != nil:
-		m.forget(nil, Answer{Outcome: OutcomeRefused, Why: err.Error()})
+		m.forget(nil, Answer{Outcome: OutcomeFailed, Why: err.Error()})
 	default:
 		m.forget(nil, Answer{Outcome: OutcomeUnchanged})
 	}

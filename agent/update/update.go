@@ -34,7 +34,8 @@ const (
 	OutcomeRolledBack Phase = "rolled-back"
 	OutcomeRefused    Phase = "refused"
 	// OutcomeFailed is that of an update that failed, and is not rolled back: its
-	// failure action is pause or continue.
+	// failure action is pause or continue. It also answers a request when the registry
+	// cannot be asked.
 	OutcomeFailed Phase = "failed"
 	// OutcomeSuperseded is that of an update that another one replaced before its own
 	// outcome was known.
