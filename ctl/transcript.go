@@ -90,7 +90,7 @@ func (t *transcript) print(name, line string) {
 
 func (t *transcript) erase() {
 	if t.bar != "" {
-		io.WriteString(t.terminal, eraseLine)
+		fmt.Fprint(t.terminal, eraseLine)
 		t.bar = ""
 	}
 }
@@ -102,7 +102,7 @@ func (t *transcript) draw() {
 		return
 	}
 	if bar := pullBar(t.pulls); bar != t.bar {
-		io.WriteString(t.terminal, eraseLine+noWrap+bar+wrap)
+		fmt.Fprint(t.terminal, eraseLine+noWrap+bar+wrap)
 		t.bar = bar
 	}
 }
