@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	_ "time/tzdata" // for windows of updates, in an image without the package tzdata
 
 	"github.com/spf13/cobra"
 

@@ -130,6 +130,7 @@ func TestLastKnownGood(t *testing.T) {
 			h.userData("i-1", containers("web nginx:1"))
 			h.agent().takeOver(t.Context()).wait()
 			// A boot: nothing runs, and /run is empty.
+			h.stop()
 			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
 			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
 				t.Fatal(err)
@@ -250,6 +251,7 @@ func TestRolloutAtBoot(t *testing.T) {
 			h := newTestHost(t)
 			h.userData("i-1", containers("web nginx:1"))
 			h.agent().takeOver(t.Context()).wait()
+			h.stop()
 			h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
 			if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
 				t.Fatal(err)

@@ -66,6 +66,7 @@ func TestProgressNamesErrorOfEndingSupervisor(t *testing.T) {
 	c := local("web", "nginx:1")
 	since := time.Now()
 	h.declare(a, c)
+	h.stop()
 	h.units.active, h.units.failed = map[string]bool{}, map[string]bool{"dockhost@web.service": true}
 	state := rundir.State{Phase: "starting", Since: time.Now(), ConfigHash: c.Hash()}
 	h.writeState(state)

@@ -33,6 +33,7 @@ type server struct {
 	store   *store
 	fetcher *fetcher
 	house   *house
+	updates *updates
 	log     *zap.Logger
 
 	// changes are the changes that clients request.
@@ -44,7 +45,7 @@ type server struct {
 
 func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 	return &server{
-		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, log: o.Log,
+		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, log: o.Log,
 		changes: make(chan change), refetches: make(chan chan struct{}),
 	}
 }
@@ -59,6 +60,12 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	mux.HandleFunc("PUT /v1/containers/{name}", s.putContainer)
 	mux.HandleFunc("DELETE /v1/containers/{name}", s.deleteContainer)
 	mux.HandleFunc("GET /v1/containers/{name}/progress", s.getProgress)
+	mux.HandleFunc("GET /v1/history", s.getHistory)
+	mux.HandleFunc("POST /v1/containers/{name}/update", s.postUpdate)
+	mux.HandleFunc("GET /v1/containers/{name}/update", s.getUpdate)
+	mux.HandleFunc("POST /v1/containers/{name}/rollback", s.postRollback)
+	mux.HandleFunc("PUT /v1/containers/{name}/hold", s.putHold)
+	mux.HandleFunc("DELETE /v1/containers/{name}/hold", s.deleteHold)
 	mux.HandleFunc("GET /v1/gc", s.getGC)
 	mux.HandleFunc("POST /v1/gc", s.postGC)
 	server := &http.Server{

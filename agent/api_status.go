@@ -27,7 +27,11 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 		answer.Source.Problems = append(answer.Source.Problems, err.Error())
 	}
 	answer.Source.Problems = append(answer.Source.Problems, status.SettingsProblems(containers)...)
+	views := s.updates.views()
 	for i := range containers {
+		if view, hasMachine := views[containers[i].Name]; hasMachine {
+			containers[i].Update = &view.Update
+		}
 		containers[i].Origin = stored.accepted.origin(containers[i].Name)
 		if pending, isPending := stored.pending[containers[i].Name]; isPending {
 			containers[i].Pending = &pending

@@ -40,6 +40,7 @@ func (h *testHost) declare(a *Agent, each ...*spec.Container) {
 // boot leaves the host as after a boot: nothing runs, and /run is empty.
 func (h *testHost) boot() {
 	h.Helper()
+	h.stop()
 	h.units.active, h.units.starts = map[string]bool{}, map[string]int{}
 	if err := os.RemoveAll(filepath.Join(h.root, "run")); err != nil {
 		h.Fatal(err)

@@ -21,6 +21,7 @@ func TestFailedOnceStaysEnded(t *testing.T) {
 	}
 	fail := func(containerID string) {
 		t.Helper()
+		h.stop()
 		delete(h.units.active, "dockhost@once.service")
 		failure := &rundir.Failure{Message: "exit status 3", ConfigHash: once.Hash()}
 		state := rundir.State{Phase: "ended", Restart: "no", ConfigHash: once.Hash(), ContainerID: containerID, LastError: failure}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -88,6 +89,8 @@ func (f *fakeEngine) ImageOf(ctx context.Context, name, _ string) (engine.Image,
 	return f.Image(ctx, name)
 }
 
+func (f *fakeEngine) Exec(context.Context, string, []string, io.Writer) (int, error) { return 0, nil }
+
 func (f *fakeEngine) Tag(context.Context, string, string) error { return nil }
 
 func (f *fakeEngine) Pull(_ context.Context, req engine.PullRequest, progress func(engine.Progress)) error {
@@ -153,6 +156,8 @@ type testHost struct {
 	units  *fakeUnits
 	engine *fakeEngine
 	notify *fakeNotify
+	// running are the agents that were started on the host.
+	running []*Agent
 }
 
 func newTestHost(t *testing.T) *testHost {
@@ -182,9 +187,18 @@ func (h *testHost) agent(changes ...func(*Options)) *Agent {
 	for _, change := range changes {
 		change(&o)
 	}
+	h.stop()
 	a := New(o)
-	h.Cleanup(func() { a.updates.stop() })
+	h.running = append(h.running, a)
+	h.Cleanup(h.stop)
 	return a
+}
+
+// stop ends the agents on the host.
+func (h *testHost) stop() {
+	for _, a := range h.running {
+		a.updates.stop()
+	}
 }
 
 // takeOver reads everything that is declared, and reconciles.
@@ -195,8 +209,7 @@ func (a *Agent) takeOver(ctx context.Context) *updates {
 	return a.updates
 }
 
-// wait returns when no declaration is about to be put in force any more, or the machines
-// have been stopped.
+// wait stops the machines once no declaration is about to be put in force any more.
 func (u *updates) wait() {
 	for range 2000 {
 		busy := false
@@ -215,10 +228,11 @@ func (u *updates) wait() {
 			busy = busy || !isStopped && (view.Pending != nil && view.Pending.Doing != update.DoingQuarantined || declared != nil && view.Pending == nil)
 		}
 		if !busy {
-			return
+			break
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+	u.stop()
 }
 
 func (h *testHost) write(path, text string) {

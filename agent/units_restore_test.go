@@ -66,6 +66,7 @@ func TestDamagedFilesAreRestored(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.path+" "+test.garbage, func(t *testing.T) {
 			h.units.reloads, h.units.signals = 0, 0
+			h.stop()
 			if err := os.RemoveAll(filepath.Join(h.root, test.path)); err != nil {
 				t.Fatal(err)
 			}
@@ -98,6 +99,7 @@ func TestRemovedFilesRestartNothing(t *testing.T) {
 	h.userData("i-1", containers("web nginx:1"))
 	h.agent().takeOver(t.Context()).wait()
 	for _, top := range []string{"/run/dockhost", "/run/systemd/system"} {
+		h.stop()
 		if err := os.RemoveAll(filepath.Join(h.root, top)); err != nil {
 			t.Fatal(err)
 		}

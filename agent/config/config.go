@@ -16,6 +16,7 @@ import (
 	"github.com/dockhost/dockhost/internal/document"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/housekeeping"
+	"github.com/dockhost/dockhost/spec/update"
 )
 
 // Path is the path of the file.
@@ -44,12 +45,17 @@ type Config struct {
 	Include bool
 	// Housekeeping has the settings of housekeeping; nil without any.
 	Housekeeping *spec.Housekeeping
+	// Update has the settings of updates, for containers that do not have their own;
+	// nil without any.
+	Update *spec.Update
+	// Webhook is where the outcome of each update is reported; nil without one.
+	Webhook *Webhook
 }
 
 // Equal reports whether two configurations are the same.
 func (c Config) Equal(d Config) bool {
 	return slices.Equal(c.Datasources, d.Datasources) && c.IMDSv1 == d.IMDSv1 && c.Poll == d.Poll && c.Include == d.Include &&
-		reflect.DeepEqual(c.Housekeeping, d.Housekeeping)
+		reflect.DeepEqual(c.Housekeeping, d.Housekeeping) && reflect.DeepEqual(c.Update, d.Update) && reflect.DeepEqual(c.Webhook, d.Webhook)
 }
 
 // Read reads the file below a root, "" on a real host. known are the names of the
@@ -81,12 +87,14 @@ func Parse(file string, text []byte, known []string) (Config, error) {
 		r.Errorf(top, "not a mapping: write lines of KEY: VALUE")
 		return c, r.Err()
 	}
-	top = r.Check(top, document.Only("housekeeping", "user_data").With("datasource", document.Only("names", "imdsv1", "poll")).With("user_data", document.Only("include")))
+	top = r.Check(top, document.Only("housekeeping", "update").With("datasource", document.Only("names", "imdsv1", "poll")).With("user_data", document.Only("include")))
 	r.datasource(&c, top.Field("datasource"), known)
 	if userData := top.Field("user_data"); r.mapping(userData, "include: true") {
 		c.Include = r.boolean(userData.Field("include"))
 	}
 	c.Housekeeping = housekeeping.Parse(r.Report, top.Field("housekeeping"))
+	c.Update = update.ParseHost(r.Report, top.Field("update"))
+	c.Webhook = r.webhook(top.Field("update").Field("webhook"))
 	return c, r.Err()
 }
 

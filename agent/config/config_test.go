@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
 func known() []string { return []string{"NoCloud", "Ec2", "GCE"} }
@@ -25,8 +27,32 @@ func TestParse(t *testing.T) {
 			"all", "datasource: {names: Ec2, imdsv1: true, poll: 1m}\nuser_data: {include: true}\n",
 			Config{Datasources: []string{"Ec2"}, IMDSv1: true, Poll: time.Minute, Include: true},
 		},
+		{
+			"updates", `update:
+  policy: registry
+  check: 10m
+  order: start-first
+  monitor: 2m
+  failure_action: pause
+  window: [Sat 02:00 +4h UTC]
+  pause_after: 2
+  lock: {file: /run/lock/site}
+  fleet_lock: {base_url: https://lock.example/, group: all, hold_after_failure: 1h}
+  wariness: 1
+  webhook: {url: "https://hooks.example/x?token=y", secret_file: /etc/dockhost/webhook.key}
+`,
+			Config{
+				Poll: defaultPoll,
+				Update: &spec.Update{
+					Policy: spec.UpdateRegistry, Check: 10 * time.Minute, Order: spec.StartFirst, Monitor: 2 * time.Minute, FailureAction: spec.FailurePause,
+					Windows: []string{"Sat 02:00 +4h UTC"}, PauseAfter: 2, Lock: &spec.UpdateLock{File: "/run/lock/site"},
+					FleetLock: &spec.FleetLock{BaseURL: "https://lock.example/", Group: "all", HoldAfterFailure: time.Hour}, Wariness: new(1.0),
+				},
+				Webhook: &Webhook{URL: "https://hooks.example/x?token=y", SecretFile: "/etc/dockhost/webhook.key"},
+			},
+		},
 		{"no poll", "datasource: {poll: off}\n", Config{}},
-		{"nulls", "datasource:\nuser_data:\n", Config{Poll: defaultPoll}},
+		{"nulls", "datasource:\nuser_data:\nupdate:\n", Config{Poll: defaultPoll}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -47,6 +73,27 @@ func TestParseErrors(t *testing.T) {
 		{"unknown", "datasource: {names: [Ec2, Azure]}\n", `f:1:27 datasource.names[1]: unknown datasource "Azure" (known are: NoCloud, Ec2, GCE)`},
 		{"poll", "datasource: {poll: 1s}\n", "f:1:14 datasource.poll: not an interval: write 10m or the like, 10s at least, or off"},
 		{"boolean", "user_data: {include: yes please}\n", "f:1:13 user_data.include: neither true nor false"},
+		{"no mapping", "update: registry\n", "f:1:1 update: not a mapping: write settings such as policy: registry below it, indented"},
+		{"order", "update: {order: stop}\n", "f:1:10 update.order: unknown value: use stop-first or start-first"},
+		{
+			"soak", "update: {policy: registry, monitor: 10m}\n",
+			"f:1:28 update.monitor: longer than the time between two checks of the registry, 5m: write a shorter one, or check: 10m beside policy",
+		},
+		{
+			"webhook", "update: {webhook: {url: 'http://hooks.example/', secret_file: key}}\n",
+			"f:1:20 update.webhook.url: not https: write https://HOST/PATH, so that nobody can read or change a report\n" +
+				"f:1:50 update.webhook.secret_file: not a file: write an absolute path, without . and .. in it, such as /etc/dockhost/webhook.key",
+		},
+		{
+			"half a webhook", "update: {webhook: {ulr: 1}}\n",
+			"f:1:10 update.webhook: no url: write the https address that gets the outcome of each update\n" +
+				"f:1:10 update.webhook: no secret_file: write the path of a file with the key that signs the reports\n" +
+				`f:1:20 update.webhook.ulr: unknown key "ulr"`,
+		},
+		{
+			"a login", "update: {webhook: {url: 'https://me:pw@hooks.example/', secret_file: /key}}\n",
+			"f:1:20 update.webhook.url: cannot have a login or a fragment: the receiver knows a report by its signature (secret_file)",
+		},
 		{
 			"all at once", "datasource: {imdsv1: 3, pol: 1m}\nuser_data: []\n",
 			"f:1:14 datasource.imdsv1: neither true nor false\nf:1:25 datasource.pol: unknown key \"pol\" (did you mean \"poll\"?)\nf:2:1 user_data: not a mapping: write include: true below it, indented",
@@ -76,5 +123,24 @@ func TestRead(t *testing.T) {
 	}
 	if got, err := Read(root, known()); err != nil || len(got.Datasources) != 1 {
 		t.Errorf("Read() = %+v, %v, want GCE", got, err)
+	}
+}
+
+func TestEqual(t *testing.T) {
+	parse := func(text string) Config {
+		c, err := Parse("f", []byte(text), known())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	const text = "update: {wariness: 0.5, webhook: {url: 'https://a.example/', secret_file: /key}}\n"
+	if !parse(text).Equal(parse(text)) {
+		t.Error("a configuration does not equal itself")
+	}
+	for _, other := range []string{"", "update: {wariness: 0.5}\n", strings.Replace(text, "0.5", "0.6", 1), strings.Replace(text, "/key", "/key2", 1)} {
+		if parse(text).Equal(parse(other)) {
+			t.Errorf("%q equals %q", text, other)
+		}
 	}
 }

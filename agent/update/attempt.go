@@ -290,6 +290,7 @@ func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Conta
 		return
 	}
 	if err := m.host.Replace(ctx, change.To.Container); err != nil {
+		m.idle = true // it may be in force
 		m.host.Passed(settings, false)
 		m.refuse(c, err)
 		return
@@ -298,7 +299,7 @@ func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Conta
 	m.attempt = nil
 	m.mu.Unlock()
 	hash := change.To.Container.Hash()
-	m.soak, m.ensured, m.replaced = nil, hash, hash
+	m.soak, m.idle, m.replaced = nil, false, hash
 	m.retry.stop()
 	m.change(func(r *Record) {
 		r.Request = nil

@@ -28,6 +28,8 @@ type Machine struct {
 
 	mu     sync.Mutex
 	record Record
+	// shown is closed and replaced whenever what the machine does has changed.
+	shown chan struct{}
 	// attempt is the update that is being prepared, or waits; nil without one.
 	attempt *Change
 	step    Step
@@ -44,9 +46,10 @@ type Machine struct {
 	soak *soak
 	// retry is when the attempt is made again.
 	retry retry
-	// ensured is the hash of the container that systemd was asked to run, replaced the
-	// hash of the one that this process has put in force.
-	ensured, replaced string
+	// idle says that systemd may not have been asked to run the container in force.
+	idle bool
+	// replaced is the hash of the container that this process has put in force.
+	replaced string
 	// requested is when the request was made that was seen last.
 	requested time.Time
 }
@@ -63,7 +66,7 @@ type retry struct {
 
 // New returns the machine of a container. It has done nothing yet.
 func New(name string, host Host, files Files, log *zap.Logger) *Machine {
-	m := &Machine{name: name, host: host, files: files, log: log.With(zap.String("container", name)), woken: make(chan struct{}, 1)}
+	m := &Machine{name: name, host: host, files: files, log: log.With(zap.String("container", name)), woken: make(chan struct{}, 1), shown: make(chan struct{})}
 	record, err := files.Load(name)
 	if err != nil {
 		m.log.Warn("history and quarantine of the container are lost", zap.Error(err))
@@ -75,6 +78,9 @@ func New(name string, host Host, files Files, log *zap.Logger) *Machine {
 // Run makes updates until ctx ends. It may be called again afterwards.
 func (m *Machine) Run(ctx context.Context) {
 	defer func() { m.retry.stop() }()
+	// The agent leaves the start of a container that has a successor to its machine.
+	_, declared := m.host.InForce()
+	m.idle = declared != nil
 	for ctx.Err() == nil {
 		m.turn(ctx)
 	}
@@ -92,6 +98,8 @@ func (m *Machine) turn(ctx context.Context) {
 	case phase == PhaseRollingBack:
 		m.rollBack(ctx, current)
 	case m.try(ctx, current, declared):
+	case m.idle && !m.retry.waits("start"):
+		m.start(ctx)
 	case phase == PhaseSoaking:
 		m.observe(ctx, current)
 	default:
@@ -122,6 +130,19 @@ func (m *Machine) settle(inForce *spec.Container) {
 			}
 			r.Change = firstStart(inForce, now)
 		})
+	}
+}
+
+// start has systemd run the container in force, while its successor waits.
+func (m *Machine) start(ctx context.Context) {
+	err := m.host.Ensure(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		m.log.Error("container in force not started", zap.Error(err))
+		m.retry.set("start", err, m.host)
+	default:
+		m.idle = false
 	}
 }
 

@@ -39,22 +39,12 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 	}
 }
 
-// look returns how the container in force is, once systemd was asked to run it.
+// look returns how the container in force is.
 func (m *Machine) look(ctx context.Context, current *spec.Container, phase Phase) (o Observation, ok bool) {
 	id := string(phase) + " " + current.Hash()
 	if m.retry.waits(id) {
 		m.await(ctx, time.Time{})
 		return o, false
-	}
-	if m.ensured != current.Hash() {
-		if err := m.host.Ensure(ctx); err != nil {
-			if ctx.Err() == nil {
-				m.explain(err.Error())
-				m.retry.set(id, err, m.host)
-			}
-			return o, false
-		}
-		m.ensured = current.Hash()
 	}
 	o, err := m.host.Observe(ctx)
 	if err != nil {
@@ -192,10 +182,13 @@ func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
 		}
 		if err := m.host.Replace(ctx, to); err != nil && ctx.Err() == nil {
 			m.log.Error("container not rolled back, trying again", zap.Error(err))
+			m.idle = true
 			m.retry.set(id, err, m.host)
 		}
-		m.ensured = ""
 		return
+	}
+	if m.idle && !m.retry.waits("start") {
+		m.start(ctx)
 	}
 	o, ok := m.look(ctx, current, PhaseRollingBack)
 	if !ok {

@@ -30,6 +30,8 @@ type View struct {
 	Ended *Ended
 	// Answer is the answer to the last request that needed no replacement.
 	Answer Answer
+	// Busy says that an update is being made.
+	Busy bool
 	// Requested is when the request that is being carried out was made; zero without
 	// one.
 	Requested time.Time
@@ -40,7 +42,7 @@ func (m *Machine) View() View {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.record
-	v := View{Ended: r.Last, Answer: m.answer}
+	v := View{Ended: r.Last, Answer: m.answer, Busy: m.attempt != nil && m.attempt.Phase != OutcomeRefused || r.Change != nil}
 	v.Hold, v.Paused = r.activeHold(time.Now()), r.Paused
 	if r.Request != nil {
 		v.Requested = r.Request.At
@@ -99,11 +101,30 @@ func (m *Machine) doing() string {
 }
 
 // show has the host show what the machine does.
-func (m *Machine) show() { m.host.Show(m.View()) }
+func (m *Machine) show() {
+	m.mu.Lock()
+	close(m.shown)
+	m.shown = make(chan struct{})
+	m.mu.Unlock()
+	m.host.Show(m.View())
+}
+
+// NextChange returns a channel that is closed when what the machine does has changed.
+func (m *Machine) NextChange() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.shown
+}
 
 // History returns the updates that have ended, the newest first.
 func (m *Machine) History() []api.HistoryEntry {
 	history := slices.Clone(m.read().History)
 	slices.Reverse(history)
 	return history
+}
+
+// Replaced reports whether the container was replaced, and the outcome is not known yet.
+func (m *Machine) Replaced() bool {
+	c := m.read().Change
+	return c != nil && c.Cause != api.CauseStart
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"maps"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -80,6 +81,26 @@ func (c *check) container(container *spec.Container) {
 	}
 	c.files(container)
 	c.unit(container.Unit)
+	c.update(container.Update)
+}
+
+// update judges the settings of updates by which the agent, as root, opens a file of the
+// host or sends requests. A command that says whether the container may be stopped runs
+// in the container, like a health check.
+func (c *check) update(settings *spec.Update) {
+	if settings == nil {
+		return
+	}
+	if lock := settings.Lock; lock != nil && lock.File != "" {
+		c.path("lock_files", lock.File, true, "the lock file for updates")
+	}
+	if lock := settings.FleetLock; lock != nil {
+		host := ""
+		if address, err := url.Parse(lock.BaseURL); err == nil {
+			host = address.Host
+		}
+		c.word("fleet_locks", host, "the fleet_lock at")
+	}
 }
 
 // files judges the secrets, the configs and the hooks of a container.

@@ -139,8 +139,8 @@ const (
 func kinds() map[string]kind {
 	return map[string]kind{
 		"annotations": words, "capabilities": words, "credential_helper_environment": words, "credential_helpers": words,
-		"credentials": words, "devices": words, "disks": words, "env_files": paths, "gpus": flag, "host_cgroup": flag, "host_ipc": flag,
-		"host_mounts": paths, "host_network": flag, "host_pid": flag, "host_userns": flag, "host_uts": flag, "housekeeping": flag, "images_without_digest": flag, "log_drivers": words,
+		"credentials": words, "devices": words, "disks": words, "env_files": paths, "fleet_locks": words, "gpus": flag, "host_cgroup": flag, "host_ipc": flag,
+		"host_mounts": paths, "host_network": flag, "host_pid": flag, "host_userns": flag, "host_uts": flag, "housekeeping": flag, "images_without_digest": flag, "lock_files": paths, "log_drivers": words,
 		"networks": words, "other_containers": flag, "password_files": paths, "privileged": flag, "privileged_ports": flag,
 		"registries": words, "runtimes": words, "secret_files": paths, "security_options": words, "unit_settings": words,
 		"volumes": words,

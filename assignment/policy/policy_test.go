@@ -99,7 +99,10 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[container.HostConfig](): "Annotations Binds CapAdd CgroupnsMode IpcMode Links LogConfig MaskedPaths Mounts NetworkMode " +
 			"PidMode PortBindings Privileged ReadonlyPaths Resources Runtime SecurityOpt UTSMode UsernsMode VolumesFrom",
 		reflect.TypeFor[container.Resources](): "DeviceCgroupRules DeviceRequests Devices",
-		reflect.TypeFor[spec.Container]():      "EnvFiles Files GPU HostConfig Image Mounts Networks PostStart PreStop Runtime Unit Volumes",
+		reflect.TypeFor[spec.Container]():      "EnvFiles Files GPU HostConfig Image Mounts Networks PostStart PreStop Runtime Unit Update Volumes",
+		reflect.TypeFor[spec.Update]():         "FleetLock Lock",
+		reflect.TypeFor[spec.UpdateLock]():     "File",
+		reflect.TypeFor[spec.FleetLock]():      "BaseURL",
 		reflect.TypeFor[spec.Registry]():       "CredentialHelper Environment PasswordCredential PasswordFile",
 		reflect.TypeFor[spec.Assignment]():     "Containers Housekeeping Registries",
 	}
@@ -113,9 +116,13 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[container.Resources](): "BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps BlkioWeight BlkioWeightDevice " +
 			"CPUCount CPUPercent CPUPeriod CPUQuota CPURealtimePeriod CPURealtimeRuntime CPUShares CgroupParent CpusetCpus CpusetMems " +
 			"IOMaximumBandwidth IOMaximumIOps KernelMemory KernelMemoryTCP Memory MemoryReservation MemorySwap MemorySwappiness NanoCPUs OomKillDisable PidsLimit Ulimits",
-		// Credentials are those of the logins. User data cannot set Run. VolumesFrom has
+		// Credentials are those of the logins. User data can set neither Pin nor Run. VolumesFrom has
 		// containers of the same source, with volumes that are theirs alone.
-		reflect.TypeFor[spec.Container](): "Completes Config ContainerName Credentials DependsOn Name Networking Notify Platform PullPolicy PullStallTimeout Reload Restart Run VolumesFrom",
+		reflect.TypeFor[spec.Container](): "Completes Config ContainerName Credentials DependsOn Name Networking Notify Pin Platform PullPolicy PullStallTimeout Reload Restart Run VolumesFrom",
+		// Exec runs in the container, like a health check. The registry is judged by the image.
+		reflect.TypeFor[spec.Update]():     "Check FailureAction Monitor Order PauseAfter Policy RollbackOrder Wariness Windows",
+		reflect.TypeFor[spec.UpdateLock](): "Exec",
+		reflect.TypeFor[spec.FleetLock]():  "Group HoldAfterFailure",
 		// Identity is sent only to the registries of its cloud.
 		reflect.TypeFor[spec.Registry]():   "Identity Password Username",
 		reflect.TypeFor[spec.Assignment](): "Warnings",

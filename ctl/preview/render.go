@@ -57,7 +57,10 @@ type Rendered struct {
 	Image string `json:"image"`
 	// PullPolicy is "missing", "always" or "never".
 	PullPolicy string `json:"pull_policy"`
-	Unit       string `json:"unit"`
+	// Update has the container's own settings of updates, by key. The host's
+	// dockhost.yaml may have more.
+	Update map[string]any `json:"update,omitempty"`
+	Unit   string         `json:"unit"`
 	// Files are the unit's files, in the order in which systemd reads them.
 	Files []UnitFile `json:"files"`
 	// EnvFiles are files that the host reads at each start. Their variables come
@@ -151,7 +154,7 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 		return Rendered{}, err
 	}
 	rendered := Rendered{
-		Name: c.Name, Image: c.Image, PullPolicy: string(c.PullPolicy), Unit: unit, EnvFiles: []string{},
+		Name: c.Name, Image: c.Image, PullPolicy: string(c.PullPolicy), Update: updates(c.Update), Unit: unit, EnvFiles: []string{},
 		Files:  unitFiles(c, o.SystemdVersion),
 		Create: Create{Path: createPath(create), Body: body},
 	}
@@ -270,6 +273,13 @@ func (c Rendered) print(text *strings.Builder) error {
 		fmt.Fprintf(text, "# %s\n%s\n", file.Path, file.Text)
 	}
 	fmt.Fprintf(text, "# %s runs %s (pull policy: %s)\n", c.Unit, c.Image, c.PullPolicy)
+	if c.Update != nil {
+		settings, err := json.Marshal(c.Update)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(text, "# updates: %s\n", settings)
+	}
 	for _, file := range c.EnvFiles {
 		fmt.Fprintf(text, "# the variables in %s come before those in Env\n", file)
 	}

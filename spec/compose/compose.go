@@ -261,6 +261,7 @@ func (d *declaration) refusedFields(at spot, wrap func(any) map[string]any) []re
 func divisible(path string) bool {
 	switch strings.TrimPrefix(path, ".") {
 	case "annotations", "depends_on", "deploy", "deploy.restart_policy", "deploy.resources", "deploy.resources.limits", "deploy.resources.reservations",
+		"deploy.rollback_config", "deploy.update_config",
 		"environment", "extra_hosts", "healthcheck", "labels", "logging", "logging.options", "sysctls", "ulimits":
 		return true
 	}
@@ -296,6 +297,10 @@ func (f refusal) sentence(key string) string {
 	case "gpus":
 		if f.at.IsScalar() {
 			return "not GPUs: write all, or a list of requests"
+		}
+	case "deploy":
+		if strings.HasSuffix(f.at.Path, "_config.order") {
+			return "unknown order: use stop-first or start-first"
 		}
 	case "healthcheck", "logging":
 		if strings.Contains(f.at.Path, "test") || strings.Contains(f.at.Path, "options") {

@@ -43,6 +43,7 @@ func (d *declaration) container() spec.Container {
 	d.checkDeploy()
 	d.applyRestartPolicy(&c)
 	d.applyDockhost(&c)
+	d.applyUpdate(&c)
 	d.applyGPU(&c)
 	return c
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
+var rewrite = flag.Bool("update", false, "write the golden files")
 
 // canary is a secret: no message may contain it.
 const canary = "hunter2canary"
@@ -56,7 +56,7 @@ func parseService(tb testing.TB, lines ...string) *spec.Container {
 
 func golden(t *testing.T, path, got string) {
 	t.Helper()
-	if *update {
+	if *rewrite {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}

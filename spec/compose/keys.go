@@ -13,6 +13,7 @@ func serviceKeys() document.Keys {
 		With("volume", document.Only("labels", "nocopy", "subpath")).
 		With("tmpfs", document.Only("size", "mode")).
 		With("image", document.Only("subpath"))
+	update := document.Only("delay", "failure_action", "max_failure_ratio", "monitor", "order", "parallelism")
 	hook := document.Only("command", "user", "privileged", "working_dir", "environment")
 	reference := document.Only("source", "target", "uid", "gid", "mode")
 	return document.Only(
@@ -24,7 +25,8 @@ func serviceKeys() document.Keys {
 	).
 		With("configs", document.ListOf(reference)).
 		With("depends_on", document.MapOf(document.Only("condition", "restart", "required"))).
-		With("deploy", document.Only("mode", "replicas").With("resources", resources).With("restart_policy", document.Only("condition", "delay"))).
+		With("deploy", document.Only("mode", "replicas").With("resources", resources).
+			With("restart_policy", document.Only("condition", "delay")).With("rollback_config", update).With("update_config", update)).
 		With("devices", document.ListOf(document.Only("source", "target", "permissions"))).
 		With("env_file", document.ListOf(document.Only("path", "required", "format"))).
 		With("gpus", document.ListOf(device)).
@@ -60,8 +62,6 @@ func cure(path string) string {
 		"deploy.placement":                     "this is for Swarm",
 		"deploy.restart_policy.max_attempts":   "set StartLimitBurst and StartLimitIntervalSec in x-dockhost.unit.Unit, or use restart: on-failure:COUNT",
 		"deploy.restart_policy.window":         "set StartLimitIntervalSec in x-dockhost.unit.Unit",
-		"deploy.rollback_config":               "this is for Swarm",
-		"deploy.update_config":                 "this is for Swarm",
 		"develop":                              "this is for development",
 		"extends":                              "write the service out, or use YAML anchors",
 		"external_links":                       "use networks with an external network: its containers find each other by name",

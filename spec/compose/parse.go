@@ -118,6 +118,7 @@ func (r *report) containers(section spot) []spec.Container {
 	r.checkContainerNames(declared)
 	r.checkMounts(declared, containers)
 	applyVolumesFrom(declared, containers)
+	r.checkUpdates(declared, containers)
 	slices.SortFunc(containers, func(a, b spec.Container) int { return cmp.Compare(a.Name, b.Name) })
 	return containers
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/spec/update"
 )
 
 // applyDockhost reads x-dockhost. Its values are not interpolated, because "$" and
@@ -22,7 +23,7 @@ func (d *declaration) applyDockhost(c *spec.Container) {
 		return
 	}
 	if !d.dockhost.IsMapping() {
-		d.Errorf(d.dockhost, "not a mapping: write gpu:, mounts:, notify:, pull_stall_timeout:, reload: or unit: below it, indented")
+		d.Errorf(d.dockhost, "not a mapping: write gpu:, mounts:, notify:, pull_stall_timeout:, reload:, unit: or update: below it, indented")
 		return
 	}
 	for name, value := range d.dockhost.Fields() {
@@ -39,8 +40,10 @@ func (d *declaration) applyDockhost(c *spec.Container) {
 			c.Reload = d.reload(value)
 		case "unit":
 			c.Unit = append(c.Unit, d.unit(value)...)
+		case "update":
+			c.Update = update.Parse(d.Report, value)
 		default:
-			d.UnknownKey(value, name, []string{"gpu", "mounts", "notify", "pull_stall_timeout", "reload", "unit"}, "")
+			d.UnknownKey(value, name, []string{"gpu", "mounts", "notify", "pull_stall_timeout", "reload", "unit", "update"}, "")
 		}
 	}
 	d.checkWatchdog(c)

@@ -1,0 +1,112 @@
+package update
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+
+	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/spec"
+)
+
+// Collisions returns what keeps a second container of a declaration from running beside
+// the first, a phrase for each. It does not know the volumes that the image declares:
+// [spec.Container.AnonymousVolumes] does.
+func Collisions(c *spec.Container) []string {
+	var reasons []string
+	if c.ContainerName != "" {
+		reasons = append(reasons, "container_name can be used once")
+	}
+	host := c.HostConfig
+	if host.NetworkMode.IsHost() || host.NetworkMode.IsContainer() {
+		reasons = append(reasons, "both would listen on the ports of network_mode: "+string(host.NetworkMode))
+	}
+	for _, port := range slices.Sorted(maps.Keys(host.PortBindings)) {
+		for _, binding := range host.PortBindings[port] {
+			if isFixed(binding.HostPort) {
+				reasons = append(reasons, "port "+binding.HostPort+" of the host can be published once")
+			}
+		}
+	}
+	reasons = append(reasons, addresses(c)...)
+	reasons = append(reasons, written(c)...)
+	for _, device := range host.Devices {
+		reasons = append(reasons, "both would use the device "+document.Shorten(device.PathOnHost))
+	}
+	if c.GPU != nil && c.GPU.Exclusive {
+		reasons = append(reasons, "x-dockhost.gpu is exclusive")
+	}
+	return reasons
+}
+
+// isFixed reports whether a host port is one port. Docker chooses one of a range, and
+// any port for "" and 0.
+func isFixed(port string) bool {
+	first, last, isRange := strings.Cut(port, "-")
+	return first != "" && first != "0" && (!isRange || first == last)
+}
+
+// addresses returns the fixed addresses of a container.
+func addresses(c *spec.Container) []string {
+	if c.Networking == nil {
+		return nil
+	}
+	var reasons []string
+	for _, name := range slices.Sorted(maps.Keys(c.Networking.EndpointsConfig)) {
+		endpoint := c.Networking.EndpointsConfig[name]
+		if endpoint == nil {
+			continue
+		}
+		address := endpoint.MacAddress
+		if ipam := endpoint.IPAMConfig; ipam != nil {
+			address = cmp.Or(ipam.IPv4Address, ipam.IPv6Address, address)
+		}
+		if address != "" {
+			reasons = append(reasons, "the address "+address+" in the network "+name+" can be used once")
+		}
+	}
+	return reasons
+}
+
+// written returns the volumes and directories that the container may write to.
+func written(c *spec.Container) []string {
+	var reasons []string
+	add := func(source, target string) {
+		switch {
+		case source == "":
+			reasons = append(reasons, "both would write to the volume at "+document.Shorten(target))
+		case path.IsAbs(source):
+			reasons = append(reasons, "both would write to "+document.Shorten(source))
+		default:
+			reasons = append(reasons, "both would write to the volume "+source)
+		}
+	}
+	for _, bind := range c.HostConfig.Binds {
+		source, rest, _ := strings.Cut(bind, ":")
+		target, options, _ := strings.Cut(rest, ":")
+		if !slices.Contains(strings.Split(options, ","), "ro") {
+			add(source, target)
+		}
+	}
+	for _, m := range c.HostConfig.Mounts {
+		if !m.ReadOnly && (m.Type == mount.TypeBind || m.Type == mount.TypeVolume) {
+			add(m.Source, m.Target)
+		}
+	}
+	for _, target := range slices.Sorted(maps.Keys(volumesOf(c.Config))) {
+		add("", target)
+	}
+	return reasons
+}
+
+func volumesOf(config *container.Config) map[string]struct{} {
+	if config == nil {
+		return nil
+	}
+	return config.Volumes
+}
