@@ -58,8 +58,11 @@ func (t *transcript) progress(name string, p api.UpdateProgress) {
 		delete(t.pulls, name)
 	}
 	step := p.Phase
-	if step == api.StateWaiting {
+	switch step {
+	case api.StateWaiting:
 		step = doing(p)
+	case api.OutcomeConfirmed, api.OutcomeRolledBack, api.OutcomeRefused, api.OutcomeFailed, api.OutcomeSuperseded:
+		step = "" // of the update before
 	}
 	if step == "" || step == t.steps[name] {
 		t.draw()
