@@ -80,6 +80,7 @@ install: build $(NATIVE) ## install the files of the package under DESTDIR (defa
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system $(addprefix systemd/units/,dockhost.service dockhost.socket dockhost@.service dockhost-assigned.target)
 	install -D -m 0755 -t $(DESTDIR)/usr/lib/systemd/system-generators packaging/generators/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system-preset packaging/presets/*
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/catalog packaging/catalog/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d packaging/tmpfiles.d/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d packaging/sysusers.d/*
 	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost docs/*.schema.json packaging/examples/policy.yaml.example

@@ -65,9 +65,11 @@ func (h Host) command() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("dockhostctl {{.Version}}\n")
+	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}" + exitHelp() + "{{end}}")
 	root.AddCommand(
 		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
+		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)
 	return root

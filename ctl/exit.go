@@ -6,21 +6,50 @@ import (
 	"strings"
 )
 
-// The exit statuses of dockhostctl.
+// The exit statuses of dockhostctl. [exitTable] says what each means.
 const (
-	exitWell = 0
-	// exitFailed: the command failed, or the agent refused it.
-	exitFailed = 1
-	// exitMisuse: validate and render cannot use the command line or read a
-	// file. Their exitFailed means wrong user data.
-	exitMisuse = 2
-	// exitNotWell: the command worked, and shows a problem.
-	exitNotWell = 3
-	// exitUnreachable: the agent did not answer.
+	exitWell        = 0
+	exitFailed      = 1
+	exitMisuse      = 2
+	exitNotWell     = 3
 	exitUnreachable = 4
-	// exitInterrupted is what a shell reports for SIGINT.
+	exitRolledBack  = 5
+	exitRefused     = 6
+	exitWaiting     = 7
 	exitInterrupted = 130
 )
+
+// exitMeaning is what an exit status means.
+type exitMeaning struct {
+	status  int
+	meaning string
+}
+
+// exitTable is the table of exit statuses in --help and in dockhostctl(1).
+func exitTable() []exitMeaning {
+	return []exitMeaning{
+		{exitWell, "All is well, or the command has succeeded."},
+		{exitFailed, "The command has failed, the agent refuses it, or the command line is wrong."},
+		{exitMisuse, "validate, render: the command line is wrong, or a file cannot be read."},
+		{exitNotWell, "The command has succeeded, and shows a problem."},
+		{exitUnreachable, "The agent cannot be reached."},
+		{exitRolledBack, "update, rollback: the new container was not well; the old one runs again."},
+		{exitRefused, "update, rollback: the new container cannot run on this host, or is quarantined."},
+		{exitWaiting, "update, rollback: --timeout has ended; the agent keeps working on it."},
+		// What a shell reports for SIGINT.
+		{exitInterrupted, "The wait was interrupted. The agent completes what it has begun."},
+	}
+}
+
+// exitHelp returns the table for --help.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("\nExit status:\n")
+	for _, row := range exitTable() {
+		fmt.Fprintf(&b, "  %-4d %s\n", row.status, row.meaning)
+	}
+	return b.String()
+}
 
 // exitError ends dockhostctl with a status other than exitFailed.
 type exitError struct {

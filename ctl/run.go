@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/dockhost/dockhost/agent/api"
-	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/dockerrun"
 )
@@ -121,52 +119,17 @@ func (d declaration) declare(ctx context.Context, c client) (api.Accepted, error
 }
 
 // await waits until the container is ready, or fails after the time at which
-// the agent accepted it. It connects again when the agent restarts.
+// the agent accepted it.
 func (d declaration) await(ctx context.Context, c client, accepted time.Time) error {
-	path := containerPath(d.name) + "/progress?since=" + url.QueryEscape(accepted.Format(time.RFC3339Nano))
-	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 2 * time.Second}
 	step := ""
-	for try := 1; ; try++ {
-		last, err := follow(ctx, c, path, func(p api.Progress) {
-			try = 0
-			if p.Doing != "" && p.Doing != step {
-				step = p.Doing
-				fmt.Fprintf(d.progress, "%s: %s\n", d.name, step)
-			}
-		})
-		switch {
-		case last.Error != "":
-			return fmt.Errorf("%s: %s", d.name, last.Error)
-		case last.Ready:
-			return nil
-		case !isRestart(err) || try >= maxTries:
-			return err
+	last, err := await(ctx, c, containerPath(d.name)+"/progress"+since(accepted), func(p api.Progress) {
+		if p.Doing != "" && p.Doing != step {
+			step = p.Doing
+			fmt.Fprintf(d.progress, "%s: %s\n", d.name, step)
 		}
-		if err := tries.Wait(ctx); err != nil {
-			return err
-		}
+	})
+	if last.Error != "" {
+		return fmt.Errorf("%s: %s", d.name, last.Error)
 	}
+	return err
 }
-
-// follow calls report for each progress message and returns the last one. The
-// error is [errConnectionLost] when the stream ends before the last one.
-func follow(ctx context.Context, c client, path string, report func(api.Progress)) (api.Progress, error) {
-	stream, err := c.ask(ctx, http.MethodGet, path, nil)
-	if err != nil {
-		return api.Progress{}, err
-	}
-	defer stream.Close()
-	decoder := json.NewDecoder(stream)
-	for {
-		var p api.Progress
-		if err := decoder.Decode(&p); err != nil {
-			return p, fmt.Errorf("%w: %w", errConnectionLost, err)
-		}
-		if p.Last() {
-			return p, nil
-		}
-		report(p)
-	}
-}
-
-func containerPath(name string) string { return "/v1/containers/" + url.PathEscape(name) }

@@ -5,12 +5,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -21,15 +27,26 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"dockhostctl": func() {
-		os.Exit(Execute(context.Background(), os.Args[1:], scriptHost(os.Getenv("WORK"))))
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		defer stop()
+		os.Exit(Execute(ctx, os.Args[1:], scriptHost(os.Getenv("WORK"))))
 	}})
 }
 
 // TestScripts runs dockhostctl as a program. The command agent DIR starts an
 // agent that answers "GET /v1/status" with the file DIR/GET_v1_status: the
-// HTTP status on the first line, and the body.
+// HTTP status on the first line, and the body. Words after the HTTP status:
+//
+//	hang        does not end the answer
+//	die         closes the connection after the body, like an agent that is killed
+//	then FILE   answers the next of these requests with FILE, which stands in DIR
+//
+// The command requests DIR PATTERN waits until the agent has answered a request whose
+// method, path and body match the pattern.
 func TestScripts(t *testing.T) {
-	scripttest.Run(t, testscript.Params{Cmds: map[string]func(*testscript.TestScript, bool, []string){"agent": startAgent}})
+	scripttest.Run(t, testscript.Params{Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		"agent": startAgent, "requests": awaitRequest,
+	}})
 }
 
 // scriptHost returns a host whose state is in files of a script: agent.sock,
@@ -61,19 +78,68 @@ func startAgent(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	listener, err := net.Listen("unix", ts.MkAbs("agent.sock"))
 	ts.Check(err)
-	answers := ts.MkAbs(args[0])
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		text, err := os.ReadFile(filepath.Join(answers, r.Method+strings.ReplaceAll(r.URL.Path, "/", "_")))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusNotImplemented)
-			return
-		}
-		status, body, _ := bytes.Cut(text, []byte("\n"))
-		var code int
-		fmt.Sscan(string(status), &code)
-		w.WriteHeader(code)
-		w.Write(body)
-	})}
+	answers := fileAgent(ts.MkAbs(args[0]))
+	server := &http.Server{Handler: answers}
 	go server.Serve(listener)
 	ts.Defer(func() { server.Close() })
+}
+
+// requestLog is the file in the directory of an agent that lists what it was asked.
+const requestLog = "requests"
+
+func awaitRequest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: requests DIR PATTERN")
+	}
+	want, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	file := filepath.Join(ts.MkAbs(args[0]), requestLog)
+	for deadline := time.Now().Add(time.Minute); ; {
+		text, err := os.ReadFile(file)
+		if err == nil && want.Match(text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("the agent was asked %q, %v, want %s", text, err, want)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// fileAgent is the directory from which an agent answers.
+type fileAgent string
+
+func (a fileAgent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	file := filepath.Join(string(a), r.Method+strings.ReplaceAll(r.URL.Path, "/", "_"))
+	text, err := os.ReadFile(file)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotImplemented)
+		return
+	}
+	head, body, _ := bytes.Cut(text, []byte("\n"))
+	words := strings.Fields(string(head))
+	code, _ := strconv.Atoi(words[0])
+	if i := slices.Index(words, "then"); i > 0 {
+		os.Rename(filepath.Join(string(a), words[i+1]), file)
+	}
+	w.WriteHeader(code)
+	w.Write(body)
+	http.NewResponseController(w).Flush()
+	a.log(r)
+	switch {
+	case slices.Contains(words, "hang"):
+		<-r.Context().Done()
+	case slices.Contains(words, "die"):
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (a fileAgent) log(r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	file, err := os.OpenFile(filepath.Join(string(a), requestLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return // the script has ended
+	}
+	defer file.Close()
+	fmt.Fprintf(file, "%s %s %s\n", r.Method, r.URL.Path, body)
 }

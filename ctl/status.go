@@ -32,13 +32,22 @@ volumes that dockhost made for them.
 Exit status: 0 when all is well, 3 when there is a problem, 4 when the agent
 cannot be reached. In that case it shows what systemd and Docker know. With names,
 only problems of these containers count; 1 means that one does not exist.`,
-		ValidArgsFunction: func(cmd *cobra.Command, named []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return h.completeNames(cmd.Context(), named), cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(cmd *cobra.Command, names []string) error { return h.status(cmd.Context(), names, asJSON) },
+		ValidArgsFunction: h.completeContainers(-1),
+		RunE:              func(cmd *cobra.Command, names []string) error { return h.status(cmd.Context(), names, asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (its schema: /usr/share/dockhost/status.schema.json)")
 	return cmd
+}
+
+// completeContainers returns a function that completes the names of up to limit
+// containers; -1 is no limit.
+func (h Host) completeContainers(limit int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, named []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if limit >= 0 && len(named) >= limit {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return h.completeNames(cmd.Context(), named), cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // completeNames returns the names of the containers that are not named yet.

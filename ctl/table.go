@@ -139,12 +139,11 @@ func printNotes(b *strings.Builder, container api.Container, c colors, now time.
 	if e := container.LastError; e != nil && (container.Ready || !strings.Contains(container.StatusText, e.Message)) {
 		fmt.Fprintf(b, "\n%s: %slast error%s, %s: %s\n", container.Name, c.bad, c.off, ago(&e.At, now), e.Message)
 	}
-	p := container.Pending
-	if p == nil {
-		return
+	if p := container.Pending; p != nil && !container.OnTrack() && !wasRolledBack(container) {
+		fmt.Fprintf(b, "\n%s: %snot replaced yet%s by %s: %s\n", container.Name, c.bad, c.off, p.Image, p.Doing)
+		if p.Error != "" {
+			fmt.Fprintf(b, "  %s\n", indent(p.Error))
+		}
 	}
-	fmt.Fprintf(b, "\n%s: %snot replaced yet%s by %s: %s\n", container.Name, c.bad, c.off, p.Image, p.Doing)
-	if p.Error != "" {
-		fmt.Fprintf(b, "  %s\n", strings.ReplaceAll(p.Error, "\n", "\n  "))
-	}
+	printUpdate(b, container, c, now)
 }

@@ -33,6 +33,7 @@ func TestPrintTable(t *testing.T) {
 	cached.Name, cached.Cached = "cache", true
 	pending.Pending = &api.Pending{Image: "localhost:5000/nginx:1.24", Doing: "trying again", Error: "port 80/tcp is in use\nport 81/tcp is in use"}
 	local.Name, local.Origin = "db", api.OriginLocal
+	updates := updating(good, now)
 	tests := []struct {
 		name  string
 		color bool
@@ -45,6 +46,7 @@ func TestPrintTable(t *testing.T) {
 			Source: api.Source{Datasource: "NoCloud", InstanceID: "i-1", Path: "/user-data", LastKnownGood: true, Problems: []string{"user-data:3:1: one", "user-data:4:1: two"}},
 		}},
 		{"local", false, api.Status{Agent: agent, Source: source, Docker: docker, Containers: []api.Container{good, local}}},
+		{"updates", false, api.Status{Agent: agent, Source: source, Docker: docker, Containers: updates}},
 		{"without agent", false, api.Status{Agent: api.Agent{Error: "connection refused"}, Docker: docker, Containers: []api.Container{good}}},
 		{"nothing assigned", false, api.Status{Agent: agent, Source: api.Source{Note: "no datasource has user data for this host"}, Docker: docker}},
 	}
@@ -69,4 +71,41 @@ func TestPrintTable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// updating returns a container in each state of an update.
+func updating(good api.Container, now time.Time) []api.Container {
+	ago, soon := now.Add(-3*time.Minute), now.Add(40*time.Second)
+	from := &api.Revision{Image: "nginx:1.22", Digest: "sha256:111111111111111111"}
+	to := &api.Revision{Image: "nginx:1.24", Digest: "sha256:222222222222222222"}
+	quarantined := []api.Revision{{Image: "nginx:1.24", Digest: to.Digest, Why: "not ready within 5m0s", At: &ago}}
+	updates := []struct {
+		name    string
+		pending *api.Pending
+		update  api.Update
+	}{
+		{"confirmed", nil, api.Update{State: api.OutcomeConfirmed, From: from, To: to, Quarantined: quarantined}},
+		{"checking", nil, api.Update{State: "checking", From: from}},
+		{"pulling", nil, api.Update{State: api.StatePulling, From: from, To: to}},
+		{"waiting", nil, api.Update{State: api.StateWaiting, Why: "its window opens on Saturday at 02:00", To: to}},
+		{"waiting-change", &api.Pending{Image: "nginx:1.24", Doing: "waiting"}, api.Update{State: api.StateWaiting, Why: "the application holds its lock", To: to}},
+		{"from-registry", &api.Pending{Image: "nginx:1.24", Doing: "pulling nginx:1.24, 50%"}, api.Update{State: api.StatePulling, Cause: api.CauseRegistry, To: to}},
+		{"went-back", nil, api.Update{State: api.OutcomeConfirmed, Cause: api.CauseRollback, Since: &ago, To: from, Quarantined: quarantined}},
+		{"quarantined", &api.Pending{Image: "nginx:1.24", Doing: "quarantined", Error: "not ready"}, api.Update{State: api.OutcomeRolledBack, Since: &ago, Why: "not ready", To: to, Quarantined: quarantined[:1]}},
+		{"tried-again", &api.Pending{Image: "nginx:1.24", Doing: "trying again", Error: "port 80 is in use"}, api.Update{State: api.OutcomeRefused, Since: &ago, Why: "port 80 is in use", To: to}},
+		{"soaking", nil, api.Update{State: api.StateSoaking, Why: "ready, and observed until 03:04:45", From: from, To: to}},
+		{"rolled-back", nil, api.Update{State: api.OutcomeRolledBack, Since: &ago, Why: "not ready within 5m0s", From: from, To: to, Quarantined: quarantined}},
+		{"refused", nil, api.Update{State: api.OutcomeRefused, Since: &ago, Why: "the image is for linux/arm64\nthis host is linux/amd64", To: to}},
+		{"failed", nil, api.Update{State: api.OutcomeFailed, Since: &ago, Why: "it exited with status 1", To: to}},
+		{"paused", nil, api.Update{State: api.OutcomeConfirmed, Paused: "3 updates in a row failed"}},
+		{"held", nil, api.Update{State: api.OutcomeConfirmed, Hold: &api.Hold{By: "admin", At: ago, Until: &soon}}},
+		{"unasked", nil, api.Update{State: api.OutcomeConfirmed, CheckError: "registry.test: unauthorized", NextCheck: &soon}},
+	}
+	var containers []api.Container
+	for _, u := range updates {
+		c := good
+		c.Name, c.Pending, c.Update = u.name, u.pending, &u.update
+		containers = append(containers, c)
+	}
+	return containers
 }

@@ -108,6 +108,7 @@ sysext() {
 	install -D -m 0644 packaging/sysext/multi-user.conf "$units/multi-user.target.d/10-dockhost.conf"
 	install -D -m 0644 packaging/sysext/socket.conf "$units/dockhost.socket.d/10-sysext.conf"
 	install -D -m 0644 packaging/sysext/service.conf "$units/dockhost.service.d/10-sysext.conf"
+	install -D -m 0644 -t "$units" packaging/sysext/dockhost-catalog.service
 	mkdir "$tree/usr/lib/extension-release.d"
 	# EXTENSION_RELOAD_MANAGER= makes systemd load the units when the extension is merged at boot.
 	printf 'ID=_any\nARCHITECTURE=%s\nEXTENSION_RELOAD_MANAGER=1\n' "$architecture" >"$tree/usr/lib/extension-release.d/extension-release.dockhost"

@@ -17,7 +17,8 @@ import (
 // NewLogger returns a logger that writes native journal entries if standard error is
 // the journal, and lines to stderr otherwise. Each field of an entry becomes a
 // journal field (in upper case, systemd.journal-fields(7)). It is also part of the
-// message, because journalctl shows only the message.
+// message, because journalctl shows only the message; a field whose key is in upper case
+// already is for programs, and not part of it.
 func NewLogger(identifier string, debug bool, stderr io.Writer) *zap.Logger {
 	level := zapcore.InfoLevel
 	if debug {
@@ -81,10 +82,12 @@ func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	var failure, data strings.Builder
 	for _, field := range append(slices.Clip(c.fields), fields...) {
 		value := fieldText(field)
-		vars[strings.ToUpper(field.Key)] = value
-		if field.Type == zapcore.ErrorType {
+		name := strings.ToUpper(field.Key)
+		vars[name] = value
+		switch {
+		case field.Type == zapcore.ErrorType:
 			failure.WriteString(": " + value)
-		} else {
+		case field.Key != name:
 			data.WriteString(" " + field.Key + "=" + quoted(value))
 		}
 	}

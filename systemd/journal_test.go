@@ -21,11 +21,11 @@ func TestLogger(t *testing.T) {
 		return lines(level, message, v)
 	}}).With(zap.String("container", "web"))
 	log.Debug("not shown")
-	log.Warn("container not stopped", zap.Duration("after", time.Second), zap.Error(errors.New("it is busy")), zap.String("why", "a b"))
+	log.Warn("container not stopped", zap.Duration("after", time.Second), zap.Error(errors.New("it is busy")), zap.String("why", "a b"), zap.String("MESSAGE_ID", "1c6f"))
 	if got, want := out.String(), "dockhost: warn: container not stopped: it is busy container=web after=1s why=\"a b\"\n"; got != want {
 		t.Errorf("line = %q, want %q", got, want)
 	}
-	want := map[string]string{"CONTAINER": "web", "AFTER": "1s", "ERROR": "it is busy", "WHY": "a b"}
+	want := map[string]string{"CONTAINER": "web", "AFTER": "1s", "ERROR": "it is busy", "WHY": "a b", "MESSAGE_ID": "1c6f"}
 	if diff := cmp.Diff(want, vars); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}

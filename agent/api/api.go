@@ -122,9 +122,27 @@ type Container struct {
 	Update *Update `json:"update,omitempty"`
 }
 
-// Well reports whether the container is ready, and nobody has to act on it.
+// Well reports whether the container is ready, and nobody has to act on it. A container
+// that was rolled back is not well, although it is ready. One that is held, or waits for
+// its time to be replaced, is.
 func (c Container) Well() bool {
-	return (c.Ready || c.Finished) && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && c.Pending == nil && c.SettingsProblem == ""
+	return (c.Ready || c.Finished) && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && c.OnTrack() && c.SettingsProblem == "" && !c.Update.needsPerson()
+}
+
+// OnTrack reports whether the container runs what it should: nothing is pending, or what
+// is pending found nothing wrong and waits for its time or comes from the registry, or a
+// person has accepted what runs by a hold.
+func (c Container) OnTrack() bool {
+	u := c.Update
+	switch {
+	case c.Pending == nil:
+		return true
+	case u == nil:
+		return false
+	case c.Pending.Error != "":
+		return u.State == OutcomeRolledBack && u.accepted()
+	}
+	return u.State == StateWaiting || u.Cause == CauseRegistry
 }
 
 // Volume is a volume that dockhost made for a path of a container.

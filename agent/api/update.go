@@ -29,6 +29,49 @@ type Update struct {
 	CheckError string `json:"check_error,omitempty"`
 }
 
+// States of an update that programs tell apart, and outcomes.
+const (
+	// StateWaiting is an update that waits for a window, the end of a hold, the
+	// application or the fleet.
+	StateWaiting = "waiting"
+	// StatePulling is an update whose image is being pulled.
+	StatePulling = "pulling"
+	// StateSoaking is an update that runs, and is watched.
+	StateSoaking = "soaking"
+	// OutcomeConfirmed is an update that stayed well.
+	OutcomeConfirmed = "confirmed"
+	// OutcomeRolledBack is an update that was not well: what ran before it runs again.
+	OutcomeRolledBack = "rolled-back"
+	// OutcomeRefused is an update that was not tried: it cannot run on this host, or is
+	// quarantined. What ran before it still runs.
+	OutcomeRefused = "refused"
+	// OutcomeFailed is an update that failed and was not rolled back, or a registry that
+	// did not answer.
+	OutcomeFailed = "failed"
+	// OutcomeSuperseded is an update that another one replaced before its own outcome
+	// was known.
+	OutcomeSuperseded = "superseded"
+	// OutcomeUnchanged says that nothing is newer than what runs.
+	OutcomeUnchanged = "unchanged"
+	// OutcomeFound says that something newer was found by a check.
+	OutcomeFound = "found"
+)
+
+// needsPerson reports whether the last update ended without success, or updates are
+// paused, so that a person must act: change the assignment, push another image, or
+// accept what runs by a hold.
+func (u *Update) needsPerson() bool {
+	if u == nil || u.accepted() {
+		return false
+	}
+	return u.Paused != "" || u.State == OutcomeRolledBack || u.State == OutcomeRefused || u.State == OutcomeFailed
+}
+
+// accepted reports whether a person has held the container since the state began.
+func (u *Update) accepted() bool {
+	return u.Hold != nil && u.Since != nil && u.Hold.At.After(*u.Since)
+}
+
 // UpdateCause is what asked for an update.
 type UpdateCause string
 
@@ -97,7 +140,8 @@ type PhaseTime struct {
 }
 
 // UpdateRequest is the body of POST /v1/containers/NAME/update, and, with To, of POST
-// /v1/containers/NAME/rollback. The answer is [UpdateStarted].
+// /v1/containers/NAME/rollback. The answer is [UpdateStarted]. A client whose agent was
+// killed repeats its request: one that asks for the update that is being made joins it.
 type UpdateRequest struct {
 	// Check only asks the registry.
 	Check bool `json:"check,omitempty"`
@@ -124,8 +168,8 @@ type UpdateProgress struct {
 	// Done and Total are the bytes of a pull, 0 outside of one.
 	Done  int64 `json:"done,omitempty"`
 	Total int64 `json:"total,omitempty"`
-	// Outcome is confirmed, rolled-back, refused, failed, unchanged, or, after a check
-	// alone, found; "" until it is known.
+	// Outcome is confirmed, rolled-back, refused, failed, superseded, unchanged, or,
+	// after a check alone, found; "" until it is known.
 	Outcome string `json:"outcome,omitempty"`
 	// Why says why.
 	Why string `json:"why,omitempty"`

@@ -34,7 +34,8 @@ const (
 	OutcomeRolledBack Phase = "rolled-back"
 	OutcomeRefused    Phase = "refused"
 	// OutcomeFailed is that of an update that failed, and is not rolled back: its
-	// failure action is pause or continue.
+	// failure action is pause or continue. It also answers a request when the registry
+	// cannot be asked.
 	OutcomeFailed Phase = "failed"
 	// OutcomeSuperseded is that of an update that another one replaced before its own
 	// outcome was known.
@@ -110,6 +111,10 @@ type unit interface {
 	// does not.
 	Replace(ctx context.Context, next *spec.Container) error
 	Ensure(ctx context.Context) error
+	// Beside runs a container beside the one in force, and returns when it is ready, or
+	// why it is not. EndBeside stops it.
+	Beside(ctx context.Context, next *spec.Container) error
+	EndBeside(ctx context.Context)
 	// Observe returns how the container in force is. Changes receives when that may have
 	// changed.
 	Observe(ctx context.Context) (Observation, error)

@@ -14,11 +14,7 @@ import (
 // TestManual compares the manual pages with --help of the programs: the same
 // commands, each with the same flags.
 func TestManual(t *testing.T) {
-	bin := t.TempDir()
-	program := filepath.Join(bin, "dockhost")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, root).CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v: %s", err, out)
-	}
+	program := buildProgram(t)
 	for name, file := range map[string]string{"dockhost": "dockhost.8", "dockhostctl": "dockhostctl.1"} {
 		t.Run(name, func(t *testing.T) {
 			ask := func(args ...string) help {
@@ -49,6 +45,51 @@ func TestManual(t *testing.T) {
 			}
 		})
 	}
+}
+
+// buildProgram builds the program dockhost, and returns its path.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "dockhost")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, root).CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v: %s", err, out)
+	}
+	return program
+}
+
+var (
+	helpStatus   = regexp.MustCompile(`(?m)^  (\d+) +(.*)$`)
+	manualStatus = regexp.MustCompile(`(?m)^\.It (\d+)\n((?:[^.].*\n)+)`)
+)
+
+// TestExitStatuses compares the table of exit statuses in dockhostctl(1) with that in
+// --help.
+func TestExitStatuses(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), buildProgram(t), "--help")
+	cmd.Args[0] = "dockhostctl"
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("dockhostctl --help: %v", err)
+	}
+	_, help, _ := strings.Cut(string(out), "\nExit status:\n")
+	_, page, _ := strings.Cut(read(t, "docs/man/dockhostctl.1"), ".Sh EXIT STATUS\n")
+	page, _, _ = strings.Cut(page, ".El\n")
+	want, got := statuses(helpStatus, help), statuses(manualStatus, page)
+	if len(want) < 9 {
+		t.Errorf("--help has %d exit statuses, want at least 9", len(want))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("exit statuses (-program, +manual):\n%s", diff)
+	}
+}
+
+// statuses maps each exit status of a table to what it means.
+func statuses(row *regexp.Regexp, table string) map[string]string {
+	meanings := map[string]string{}
+	for _, m := range row.FindAllStringSubmatch(table, -1) {
+		meanings[m[1]] = strings.Join(strings.Fields(m[2]), " ")
+	}
+	return meanings
 }
 
 // help is the output of a program with --help.
