@@ -7,7 +7,10 @@ package agent
 
 import (
 	"context"
+	"io"
+	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,7 +18,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dockhost/dockhost/agent/config"
+	"github.com/dockhost/dockhost/agent/fleetlock"
+	"github.com/dockhost/dockhost/agent/gate"
 	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/agent/webhook"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
@@ -47,6 +53,7 @@ type imageSource interface {
 	Ping(ctx context.Context) error
 	Host() string
 	Volume(ctx context.Context, name string) (engine.Volume, error)
+	Exec(ctx context.Context, id string, command []string, out io.Writer) (int, error)
 	networkStore
 }
 
@@ -99,6 +106,9 @@ type Options struct {
 	Log    *zap.Logger
 }
 
+// slotsPath is where the host's slots of its fleets are kept.
+const slotsPath = "/var/lib/dockhost/fleet.json"
+
 // Agent is the node agent. It wires its parts, and decides when to reconcile.
 type Agent struct {
 	Options
@@ -110,6 +120,8 @@ type Agent struct {
 	units    *containerUnits
 	deployer *deployer
 	updates  *updates
+	slots    *fleetlock.Slots
+	webhook  *webhook.Sender
 	sweeper  *sweeper
 	verifier *verifier
 	saver    *saver
@@ -117,9 +129,11 @@ type Agent struct {
 	cures    *cures
 	volumes  volumes
 	// beside are the directories of the files that Compose files name.
-	beside   watched
-	server   *server
-	reporter *reporter
+	beside watched
+	// beginSlots tells once which updates need a slot of the fleet.
+	beginSlots sync.Once
+	server     *server
+	reporter   *reporter
 }
 
 // New returns an agent that has done nothing yet.
@@ -136,6 +150,7 @@ func New(o Options) *Agent {
 	}
 	a.units = &containerUnits{
 		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,
+		besides: &besides{names: map[string]bool{}},
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)
@@ -147,8 +162,11 @@ func New(o Options) *Agent {
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, log: o.Log}
 	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: puller, deployer: a.deployer, store: a.store}
+	a.slots = fleetlock.NewSlots(filepath.Join(o.Root, slotsPath), a.fleetID, o.Log)
+	a.webhook = webhook.New(webhook.Options{Target: a.config.webhook, Host: a.identity, Log: o.Log})
 	a.updates = newUpdates(o.Root, updateParts{
-		preparer: preparer, deployer: a.deployer, store: a.store, cures: a.cures, config: a.config, latest: o.Latest, report: report, log: o.Log,
+		preparer: preparer, deployer: a.deployer, besides: a.units.besides, store: a.store, cures: a.cures, config: a.config, latest: o.Latest,
+		gates: gate.Gates{Docker: o.Engine, Slots: a.slots}, webhook: a.webhook, report: report, log: o.Log,
 	}, o.Log)
 	a.server = newServer(o, dir, a)
 	return a
@@ -173,6 +191,8 @@ func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 	group.Go(func() error { a.verifier.run(ctx); return nil })
 	group.Go(func() error { a.saver.run(ctx); return nil })
 	group.Go(func() error { a.watchStates(ctx); return nil })
+	group.Go(func() error { a.slots.Run(ctx); return nil })
+	group.Go(func() error { a.webhook.Run(ctx); return nil })
 	return group.Wait()
 }
 
@@ -271,4 +291,16 @@ func (a *Agent) reconcile(ctx context.Context) {
 		a.store.addProblem(err)
 	}
 	a.updates.begin(ctx, p)
+	a.beginSlots.Do(func() { a.slots.Begin(a.updates.slotUsers()) })
+}
+
+// fleetID identifies the host to a lock manager.
+func (a *Agent) fleetID() string {
+	return fleetlock.ID(a.store.file.machineID(), a.store.snapshot().source.InstanceID)
+}
+
+// identity identifies the host to a webhook.
+func (a *Agent) identity() webhook.Host {
+	hostname, _ := os.Hostname()
+	return webhook.Host{InstanceID: a.store.snapshot().source.InstanceID, Hostname: hostname}
 }

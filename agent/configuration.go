@@ -2,11 +2,12 @@ package agent
 
 import (
 	"sync"
-	"time"
 
 	"github.com/dockhost/dockhost/agent/config"
+	"github.com/dockhost/dockhost/agent/webhook"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/spec"
+	settings "github.com/dockhost/dockhost/spec/update"
 )
 
 // configuration holds the agent's configuration, as it was last read without an
@@ -47,9 +48,17 @@ func (c *configuration) get() (*config.Config, error) {
 
 // update returns how a container is updated, with the defaults of the host.
 func (c *configuration) update(container *spec.Container) spec.Update {
-	u := spec.Update{Policy: spec.UpdateNone, Check: 5 * time.Minute, Order: spec.StopFirst, Monitor: time.Minute, FailureAction: spec.FailureRollback, PauseAfter: 3}
-	if container.Update != nil {
-		u = *container.Update
+	var host *spec.Update
+	if valid, _ := c.get(); valid != nil {
+		host = valid.Update
 	}
-	return u
+	return settings.For(container, host)
+}
+
+// webhook returns who is told how updates ended.
+func (c *configuration) webhook() webhook.Target {
+	if valid, _ := c.get(); valid != nil && valid.Webhook != nil {
+		return webhook.Target{URL: valid.Webhook.URL, SecretFile: valid.Webhook.SecretFile}
+	}
+	return webhook.Target{}
 }

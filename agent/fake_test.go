@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -87,6 +88,8 @@ func (f *fakeEngine) Image(_ context.Context, ref string) (engine.Image, error) 
 func (f *fakeEngine) ImageOf(ctx context.Context, name, _ string) (engine.Image, error) {
 	return f.Image(ctx, name)
 }
+
+func (f *fakeEngine) Exec(context.Context, string, []string, io.Writer) (int, error) { return 0, nil }
 
 func (f *fakeEngine) Tag(context.Context, string, string) error { return nil }
 

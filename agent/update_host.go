@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -14,7 +15,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/gate"
+	"github.com/dockhost/dockhost/agent/outcome"
 	"github.com/dockhost/dockhost/agent/update"
+	"github.com/dockhost/dockhost/agent/webhook"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
@@ -22,9 +26,8 @@ import (
 )
 
 const (
-	// imageKeeper is the repository of the tags by which the agent protects the images
-	// of containers from being removed. No registry has that name.
-	imageKeeper = "dockhost.local/"
+	// maxTag is the longest tag.
+	maxTag = 128
 	// outputLines and outputTimeout bound what is kept of a failed container's output.
 	outputLines   = "10"
 	maxOutput     = 8 << 10
@@ -35,10 +38,12 @@ const (
 type updateParts struct {
 	preparer *preparer
 	deployer *deployer
+	besides  *besides
 	store    *store
 	cures    *cures
 	config   *configuration
-	root     string
+	gates    gate.Gates
+	webhook  *webhook.Sender
 	// latest is [Options.Latest].
 	latest func(ctx context.Context, ref string) (string, error)
 	// report is called when the status line changes.
@@ -150,13 +155,27 @@ func (h *updateHost) Keep(ctx context.Context, as, id string) error {
 }
 
 // keptImage returns the tag that protects an image of a container.
-func keptImage(as, name string) string { return imageKeeper + as + ":" + name }
+func keptImage(as, name string) string {
+	if len(name) > maxTag {
+		sum := sha256.Sum256([]byte(name))
+		name = name[:maxTag-len(sum)] + hex.EncodeToString(sum[:len(sum)/2])
+	}
+	return spec.KeptImages + as + ":" + name
+}
 
 // Gate implements [update.Host].
-func (h *updateHost) Gate(context.Context, spec.Update) string { return "" }
+func (h *updateHost) Gate(ctx context.Context, settings spec.Update) string {
+	state, err := h.dir().State(h.name)
+	if err != nil || state.Phase == "ended" {
+		state.ContainerID = "" // nothing runs
+	}
+	return h.gates.Closed(ctx, h.name, state.ContainerID, settings)
+}
 
 // Passed implements [update.Host].
-func (h *updateHost) Passed(spec.Update, bool) {}
+func (h *updateHost) Passed(settings spec.Update, failed bool) {
+	h.gates.Passed(h.name, settings, failed)
+}
 
 // Replace implements [update.Host].
 func (h *updateHost) Replace(ctx context.Context, next *spec.Container) error {
@@ -238,8 +257,8 @@ func (h *updateHost) Show(v update.View) {
 
 // Tell implements [update.Host].
 func (h *updateHost) Tell(entry api.HistoryEntry) {
-	h.log.Info("update ended", zap.String("container", entry.Name), zap.String("image", entry.To.Image),
-		zap.String("outcome", entry.Outcome), zap.String("why", entry.Why))
+	outcome.Log(h.log, entry)
+	h.webhook.Send(entry)
 }
 
 func (h *updateHost) dir() rundir.Dir { return h.deployer.units.dir }

@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/fleetlock"
+	"github.com/dockhost/dockhost/agent/gate"
 	"github.com/dockhost/dockhost/agent/update"
 )
 
@@ -184,4 +186,21 @@ func (u *updates) history(name string) ([]api.HistoryEntry, error) {
 	}
 	slices.SortStableFunc(entries, func(a, b api.HistoryEntry) int { return b.Ended.Compare(a.Ended) })
 	return entries, errors.Join(errs...)
+}
+
+// slotUsers returns the containers whose updates need a slot of a fleet.
+func (u *updates) slotUsers() []fleetlock.User {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var users []fleetlock.User
+	for name, r := range u.machines {
+		current, _ := r.host.InForce()
+		if current == nil {
+			continue
+		}
+		if lock, shared := gate.LockOf(r.host.Settings(current)); shared {
+			users = append(users, fleetlock.User{Name: name, Lock: lock, Updating: r.machine.Replaced()})
+		}
+	}
+	return users
 }

@@ -128,3 +128,7 @@ func (c *Container) PullRef() string {
 	}
 	return c.Pin.Ref
 }
+
+// KeptImages is the beginning of the tags by which dockhost protects the images of
+// containers from being removed. No registry has that name.
+const KeptImages = "dockhost.local/"

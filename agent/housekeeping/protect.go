@@ -2,6 +2,7 @@ package housekeeping
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/spec"
@@ -63,6 +64,9 @@ func (p *planner) foreign(image *Image) string {
 	}
 	pulled := normalized(image.Pulled)
 	for _, tag := range image.Tags {
+		if strings.HasPrefix(tag, spec.KeptImages) {
+			continue
+		}
 		if !pulled[normalize(tag)] {
 			return "also called " + tag + ", which dockhost did not pull (images: all would let it go)"
 		}

@@ -2,11 +2,13 @@ package update
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/spec"
+	calendar "github.com/dockhost/dockhost/spec/update"
 )
 
 const (
@@ -45,7 +47,7 @@ func (m *Machine) held(c *candidate, settings spec.Update, now time.Time) (why s
 	if at := m.waryUntil(c, settings); now.Before(at) {
 		return "other hosts of the fleet come first, until " + at.Format(time.DateTime), at
 	}
-	return "", time.Time{}
+	return outsideWindows(settings.Windows, now)
 }
 
 func (m *Machine) readHold(now time.Time) *api.Hold {
@@ -63,4 +65,27 @@ func (m *Machine) waryUntil(c *candidate, settings spec.Update) time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.attempt.Began.Add(time.Duration(late))
+}
+
+// outsideWindows returns that no window is open, and when the next one opens.
+func outsideWindows(texts []string, now time.Time) (why string, until time.Time) {
+	for _, text := range texts {
+		window, err := calendar.ParseWindow(text)
+		if err != nil {
+			continue // it was checked when it was accepted
+		}
+		if window.Open(now) {
+			return "", time.Time{}
+		}
+		if opens, ok := window.Next(now); ok && (until.IsZero() || opens.Before(until)) {
+			until = opens
+		}
+	}
+	switch {
+	case len(texts) == 0:
+		return "", time.Time{}
+	case until.IsZero():
+		return "no window opens any more", now.Add(maxCheckPause)
+	}
+	return fmt.Sprintf("the next window opens at %s", until.Format("2006-01-02 15:04 MST")), until
 }

@@ -122,3 +122,9 @@ func (m *Machine) History() []api.HistoryEntry {
 	slices.Reverse(history)
 	return history
 }
+
+// Replaced reports whether the container was replaced, and the outcome is not known yet.
+func (m *Machine) Replaced() bool {
+	c := m.read().Change
+	return c != nil && c.Cause != api.CauseStart
+}
