@@ -33,13 +33,13 @@ func TestApplicationDelaysUpdate(t *testing.T) {
 					"      x-dockhost: {notify: started, update: {lock: " + test.lock + "}}\n" + registries)
 			}
 			assign("one")
-			h.updateIs("app", "confirmed", "")
+			h.updateIs("confirmed", "")
 			h.run(test.busy)
 			assign("two")
-			h.updateIs("app", "waiting", test.why)
+			h.updateIs("waiting", test.why)
 			h.runs("one")
 			h.run(test.free + "\nsystemctl restart dockhost.service") // it asks at once, and not in half a minute
-			h.updateIs("app", "confirmed", "")
+			h.updateIs("confirmed", "")
 			h.runs("two")
 
 			h.run("journalctl --update-catalog && journalctl --sync")

@@ -86,11 +86,11 @@ func (h *host) fleetApp(revision string) {
 		"x-dockhost: {update: {fleet_lock: {base_url: 'http://"+lockAddress+"', group: shop}}}"))
 }
 
-// updateIs waits until the update of the container is in a state, for a reason.
-func (h *host) updateIs(name, state, why string) {
+// updateIs waits until the update of app is in a state, for a reason.
+func (h *host) updateIs(state, why string) {
 	h.Helper()
-	h.eventually("the update of "+name+" is "+state, func() error {
-		c, err := h.container(name)
+	h.eventually("the update of app is "+state, func() error {
+		c, err := h.container("app")
 		if err != nil {
 			return err
 		}
@@ -116,13 +116,13 @@ func TestFleetLock(t *testing.T) {
 	h.Cleanup(h.stopLockManager)
 	h.startLockManager()
 	h.fleetApp("one")
-	h.updateIs("app", "confirmed", "")
+	h.updateIs("confirmed", "")
 
 	if status, body := h.otherHost("pre-reboot"); status != "200" {
 		t.Fatalf("pre-reboot of the other host = %s %s, want 200", status, body)
 	}
 	h.fleetApp("two")
-	h.updateIs("app", "waiting", `no free slot of group "shop" at http://`+lockAddress)
+	h.updateIs("waiting", `no free slot of group "shop" at http://`+lockAddress)
 	if out, _ := h.try("dockhostctl status"); !strings.Contains(out, "no free slot") {
 		t.Errorf("dockhostctl status does not say what the update waits for:\n%s", out)
 	}
@@ -131,11 +131,11 @@ func TestFleetLock(t *testing.T) {
 	// The other host is done. Now the slot is this host's until its container is well.
 	h.otherHost("steady-state")
 	h.run("systemctl restart dockhost.service") // it asks at once, and not in half a minute
-	h.updateIs("app", "soaking", "")
+	h.updateIs("soaking", "")
 	if status, body := h.otherHost("pre-reboot"); status != "500" || !strings.Contains(body, "all 1 semaphore slots currently locked") {
 		t.Errorf("pre-reboot of the other host during the update = %s %s, want that all slots are locked", status, body)
 	}
-	h.updateIs("app", "confirmed", "")
+	h.updateIs("confirmed", "")
 	h.runs("two")
 	h.eventually("the slot is free again", func() error {
 		if status, body := h.otherHost("pre-reboot"); status != "200" {
@@ -146,10 +146,10 @@ func TestFleetLock(t *testing.T) {
 
 	h.stopLockManager()
 	h.fleetApp("three")
-	h.updateIs("app", "waiting", "connection refused")
+	h.updateIs("waiting", "connection refused")
 	h.runs("two")
 	h.startLockManager()
 	h.run("systemctl restart dockhost.service")
-	h.updateIs("app", "confirmed", "")
+	h.updateIs("confirmed", "")
 	h.runs("three")
 }
