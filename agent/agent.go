@@ -150,6 +150,7 @@ func New(o Options) *Agent {
 	}
 	a.units = &containerUnits{
 		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,
+		besides: &besides{names: map[string]bool{}},
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
 	a.house = newHouse(o, dir, a)
@@ -164,7 +165,7 @@ func New(o Options) *Agent {
 	a.slots = fleetlock.NewSlots(filepath.Join(o.Root, slotsPath), a.fleetID, o.Log)
 	a.webhook = webhook.New(webhook.Options{Target: a.config.webhook, Host: a.identity, Log: o.Log})
 	a.updates = newUpdates(o.Root, updateParts{
-		preparer: preparer, deployer: a.deployer, store: a.store, cures: a.cures, config: a.config, latest: o.Latest,
+		preparer: preparer, deployer: a.deployer, besides: a.units.besides, store: a.store, cures: a.cures, config: a.config, latest: o.Latest,
 		gates: gate.Gates{Docker: o.Engine, Slots: a.slots}, webhook: a.webhook, report: report, log: o.Log,
 	}, o.Log)
 	a.server = newServer(o, dir, a)

@@ -34,6 +34,7 @@ type server struct {
 	fetcher *fetcher
 	house   *house
 	updates *updates
+	besides *besides
 	log     *zap.Logger
 
 	// changes are the changes that clients request.
@@ -45,7 +46,7 @@ type server struct {
 
 func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 	return &server{
-		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, log: o.Log,
+		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, besides: a.units.besides, log: o.Log,
 		changes: make(chan change), refetches: make(chan chan struct{}),
 	}
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/status"
@@ -27,6 +28,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 		answer.Source.Problems = append(answer.Source.Problems, err.Error())
 	}
 	answer.Source.Problems = append(answer.Source.Problems, status.SettingsProblems(containers)...)
+	containers = slices.DeleteFunc(containers, func(c api.Container) bool { return s.besides.has(c.Name) })
 	views := s.updates.views()
 	for i := range containers {
 		if view, hasMachine := views[containers[i].Name]; hasMachine {

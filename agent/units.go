@@ -31,6 +31,8 @@ type containerUnits struct {
 	systemd unitManager
 	dropIns dropIns
 	mounts  mountUnits
+	// besides are the second containers, which are assigned by nobody else.
+	besides *besides
 	log     *zap.Logger
 }
 
@@ -172,7 +174,7 @@ func (u *containerUnits) stopUnassigned(ctx context.Context, assigned *accepted)
 	defer cancel()
 	var group errgroup.Group
 	for _, name := range names {
-		if assigned.container(name) == nil {
+		if assigned.container(name) == nil && !u.besides.has(name) {
 			group.Go(func() error { return u.retire(ctx, name) })
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -25,6 +26,8 @@ import (
 )
 
 const (
+	// maxTag is the longest tag.
+	maxTag = 128
 	// outputLines and outputTimeout bound what is kept of a failed container's output.
 	outputLines   = "10"
 	maxOutput     = 8 << 10
@@ -35,6 +38,7 @@ const (
 type updateParts struct {
 	preparer *preparer
 	deployer *deployer
+	besides  *besides
 	store    *store
 	cures    *cures
 	config   *configuration
@@ -151,7 +155,13 @@ func (h *updateHost) Keep(ctx context.Context, as, id string) error {
 }
 
 // keptImage returns the tag that protects an image of a container.
-func keptImage(as, name string) string { return spec.KeptImages + as + ":" + name }
+func keptImage(as, name string) string {
+	if len(name) > maxTag {
+		sum := sha256.Sum256([]byte(name))
+		name = name[:maxTag-len(sum)] + hex.EncodeToString(sum[:len(sum)/2])
+	}
+	return spec.KeptImages + as + ":" + name
+}
 
 // Gate implements [update.Host].
 func (h *updateHost) Gate(ctx context.Context, settings spec.Update) string {

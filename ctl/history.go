@@ -26,8 +26,8 @@ what it replaced by what, what caused it, how long it took, and how it ended. Be
 the table it says why updates failed, with the last lines of the container. With
 NAME it also shows how long each phase took.
 
-Exit status: 0 on success, 1 when the container does not exist, 4 when the agent
-cannot be reached.`,
+Exit status: 0 on success, 1 when the history has no container NAME, 4 when the
+agent cannot be reached.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: h.completeContainers(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,6 +43,8 @@ func (h Host) history(ctx context.Context, name string, asJSON bool) error {
 	switch {
 	case err != nil:
 		return err
+	case name != "" && len(entries) == 0:
+		return fmt.Errorf("no update of %q in the history (see: dockhostctl history)", name)
 	case asJSON:
 		return printJSON(h.Out, entries)
 	}

@@ -84,6 +84,8 @@ func (r rollout) outcome(last api.UpdateProgress) error {
 		return &exitError{exitRefused, fmt.Errorf("%s: refused: %s", r.name, last.Why)}
 	case api.OutcomeFailed:
 		return fmt.Errorf("%s: failed: %s%s", r.name, last.Why, see)
+	case api.OutcomeSuperseded:
+		return fmt.Errorf("%s: another change replaced this one before its outcome was known%s", r.name, see)
 	}
 	return fmt.Errorf("%s: the agent answered with the outcome %q, which is unknown to dockhostctl (are both of one version?)", r.name, last.Outcome)
 }

@@ -58,8 +58,11 @@ func (t *transcript) progress(name string, p api.UpdateProgress) {
 		delete(t.pulls, name)
 	}
 	step := p.Phase
-	if step == api.StateWaiting {
+	switch step {
+	case api.StateWaiting:
 		step = doing(p)
+	case api.OutcomeConfirmed, api.OutcomeRolledBack, api.OutcomeRefused, api.OutcomeFailed, api.OutcomeSuperseded:
+		step = "" // of the update before
 	}
 	if step == "" || step == t.steps[name] {
 		t.draw()
@@ -90,7 +93,7 @@ func (t *transcript) print(name, line string) {
 
 func (t *transcript) erase() {
 	if t.bar != "" {
-		io.WriteString(t.terminal, eraseLine)
+		fmt.Fprint(t.terminal, eraseLine)
 		t.bar = ""
 	}
 }
@@ -102,7 +105,7 @@ func (t *transcript) draw() {
 		return
 	}
 	if bar := pullBar(t.pulls); bar != t.bar {
-		io.WriteString(t.terminal, eraseLine+noWrap+bar+wrap)
+		fmt.Fprint(t.terminal, eraseLine+noWrap+bar+wrap)
 		t.bar = bar
 	}
 }

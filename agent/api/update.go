@@ -48,6 +48,9 @@ const (
 	// OutcomeFailed is an update that failed and was not rolled back, or a registry that
 	// did not answer.
 	OutcomeFailed = "failed"
+	// OutcomeSuperseded is an update that another one replaced before its own outcome
+	// was known.
+	OutcomeSuperseded = "superseded"
 	// OutcomeUnchanged says that nothing is newer than what runs.
 	OutcomeUnchanged = "unchanged"
 	// OutcomeFound says that something newer was found by a check.
@@ -165,8 +168,8 @@ type UpdateProgress struct {
 	// Done and Total are the bytes of a pull, 0 outside of one.
 	Done  int64 `json:"done,omitempty"`
 	Total int64 `json:"total,omitempty"`
-	// Outcome is confirmed, rolled-back, refused, failed, unchanged, or, after a check
-	// alone, found; "" until it is known.
+	// Outcome is confirmed, rolled-back, refused, failed, superseded, unchanged, or,
+	// after a check alone, found; "" until it is known.
 	Outcome string `json:"outcome,omitempty"`
 	// Why says why.
 	Why string `json:"why,omitempty"`

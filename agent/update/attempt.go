@@ -124,11 +124,13 @@ func (m *Machine) answerNothing(r Record, base *spec.Container, latest string) {
 	err := m.checks.err
 	m.mu.Unlock()
 	q := r.quarantined(base.Unpinned().Hash(), latest)
+	to := &Revision{Container: base, Digest: latest}
 	switch {
 	case r.Request.Rollback:
 		m.forget(nil, Answer{Outcome: OutcomeRefused, Why: "no earlier revision of it is known (name one: dockhostctl rollback " + m.name + " --to DIGEST)"})
 	case q != nil:
-		m.forget(nil, Answer{Outcome: OutcomeRefused, Why: fmt.Sprintf("%s is quarantined, it failed at %s: %s (to try it all the same, add --force)",
+		to.Digest = q.Digest
+		m.forget(nil, Answer{Outcome: OutcomeRefused, To: to.api(), Why: fmt.Sprintf("%s is quarantined, it failed at %s: %s (to try it all the same, add --force)",
 			revisionName(q.Image, q.Digest), q.At.Format(time.DateTime), q.Why)})
 	case err != nil:
 		m.forget(nil, Answer{Outcome: OutcomeFailed, Why: err.Error()})
@@ -289,6 +291,9 @@ func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Conta
 		m.refuse(c, err)
 		return
 	}
+	if !m.startFirst(ctx, c, settings.Order, change) {
+		return
+	}
 	if err := m.host.Replace(ctx, change.To.Container); err != nil {
 		m.idle = true // it may be in force
 		m.host.Passed(settings, false)
@@ -307,6 +312,38 @@ func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Conta
 			r.Change.enter(PhaseSoaking, "", time.Now())
 		}
 	})
+}
+
+// startFirst runs what an update puts in force beside the old container, if that is its
+// order. It returns false if that failed: the old container was not stopped then.
+func (m *Machine) startFirst(ctx context.Context, c *candidate, order spec.UpdateOrder, change *Change) bool {
+	if order != spec.StartFirst || c.force && c.cause == api.CauseRollback {
+		return true
+	}
+	err := m.host.Beside(ctx, change.To.Container)
+	if err == nil || ctx.Err() != nil {
+		return err == nil
+	}
+	m.log.Error("container is not well beside the old one, which stays", zap.String("image", c.to.Image), zap.Error(err))
+	settings := m.host.Settings(change.To.Container)
+	now := time.Now()
+	output := m.host.Output(ctx, change.Since)
+	m.host.EndBeside(ctx)
+	var entry api.HistoryEntry
+	m.mu.Lock()
+	m.attempt = nil
+	m.mu.Unlock()
+	m.retry.stop()
+	m.change(func(r *Record) {
+		r.Request = nil
+		r.Change.Output = output
+		r.quarantine(r.Change.To, err.Error(), now)
+		r.failed(settings)
+		entry = r.end(m.name, OutcomeRolledBack, err.Error(), now)
+	})
+	m.host.Passed(settings, true)
+	m.host.Tell(entry)
+	return false
 }
 
 // runningRevision returns the container in force with its image.

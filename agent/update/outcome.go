@@ -28,6 +28,9 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 		}
 	}
 	v, why, at := m.soak.judge(o, time.Now())
+	if v != undecided || o.Ready && o.Hash == current.Hash() {
+		m.host.EndBeside(ctx)
+	}
 	switch v {
 	case well:
 		m.confirm(ctx, current, o)
@@ -180,6 +183,11 @@ func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
 			m.await(ctx, time.Time{})
 			return
 		}
+		if m.host.Settings(to).RollbackOrder == spec.StartFirst {
+			if err := m.host.Beside(ctx, to); err != nil && ctx.Err() == nil {
+				m.log.Warn("going back without a second container", zap.Error(err))
+			}
+		}
 		if err := m.host.Replace(ctx, to); err != nil && ctx.Err() == nil {
 			m.log.Error("container not rolled back, trying again", zap.Error(err))
 			m.idle = true
@@ -206,6 +214,7 @@ func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
 		m.await(ctx, nearest(end, now.Add(lookAgain)))
 		return
 	}
+	m.host.EndBeside(ctx)
 	var entry api.HistoryEntry
 	m.change(func(r *Record) { entry = r.end(m.name, OutcomeRolledBack, why, now) })
 	m.ended(entry, current, true)

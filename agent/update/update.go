@@ -111,6 +111,10 @@ type unit interface {
 	// does not.
 	Replace(ctx context.Context, next *spec.Container) error
 	Ensure(ctx context.Context) error
+	// Beside runs a container beside the one in force, and returns when it is ready, or
+	// why it is not. EndBeside stops it.
+	Beside(ctx context.Context, next *spec.Container) error
+	EndBeside(ctx context.Context)
 	// Observe returns how the container in force is. Changes receives when that may have
 	// changed.
 	Observe(ctx context.Context) (Observation, error)
