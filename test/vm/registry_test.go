@@ -113,7 +113,7 @@ func (r *registry) tag(name, version string) (of string, asked <-chan struct{}) 
 	return of, r.asked[of]
 }
 
-// manifest returns a manifest by its tag or digest, nil if there is none, and notes that
+// manifest returns a manifest by its tag or digest, nil without one, and notes that
 // someone gets it.
 func (r *registry) manifest(name, method string) []byte {
 	r.mu.Lock()
