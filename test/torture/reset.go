@@ -16,6 +16,7 @@ const resetScript = `
 for pid in $(pgrep -x 'dockerd|containerd|containerd-shim|docker-registry|dockhost|dockhost-supervi|app|sh|sleep'); do kill -CONT $pid 2>/dev/null; done
 if mountpoint -q /var/lib/dockhost; then umount -l /var/lib/dockhost; fi
 if mountpoint -q $work/lib; then umount $work/lib; fi
+tc qdisc del dev lo root 2>/dev/null
 rm -f $work/hit-* $work/*.cursor /run/torture-docker/full
 systemctl stop torture-registry.service 2>/dev/null
 timeout 60 systemctl stop dockhost.service dockhost.socket 'dockhost@*.service'
