@@ -15,6 +15,9 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly TOP PROGRAM=$TOP/build/dockhost-torture
 cd "$TOP"
 
+# shellcheck source=test/lab/suites.sh
+source test/lab/suites.sh
+
 say() { echo "torture: $*" >&2; }
 
 usage() {
@@ -29,32 +32,16 @@ run_suite() {
 		tee "build/torture/$1.log" | sed -u "s/^/$1: /"
 }
 
-# stop_all ends the suites that still run. Each is a process group.
-stop_all() {
-	local group
-	for group in $(jobs -p); do
-		kill -TERM -- "-$group" 2>/dev/null || true
-	done
-}
-
 main() {
 	[ "$#" -gt 0 ] || usage
-	local suite job jobs=() failed=0
+	local suite failed=()
 	mkdir -p build/torture
 	go build -trimpath -buildvcs=false -o "$PROGRAM" ./test/torture
-	set -m
-	trap stop_all EXIT
-	trap 'exit 130' INT TERM
+	for_suites run_suite "$@"
 	for suite in "$@"; do
-		[[ $suite =~ ^[a-z]+$ ]] || { say "$suite is not the name of a Debian suite" && exit 2; }
-		run_suite "$suite" </dev/null &
-		jobs+=($!)
+		[ "${SUITE_STATUS[$suite]}" = 0 ] || failed+=("$suite")
 	done
-	for job in "${jobs[@]}"; do
-		wait "$job" || failed=1
-	done
-	[ "$failed" = 0 ] || say "violations, or no test host: see above, and build/torture"
-	return "$failed"
+	[ "${#failed[@]}" = 0 ] || { say "violations, or no test host: ${failed[*]}; see above, and build/torture" && exit 1; }
 }
 
 main "$@"
