@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Boots the test hosts of the given Debian suites, and strikes all of them with random faults in parallel. The output of a
-# suite is in build/torture/SUITE.log, what a host said after a violation next to it.
+# suite is in build/torture/SUITE.log, what a host said after a violation next to it. The latter is printed at the end.
 #
 #   run.sh SUITE...
 #
@@ -36,10 +36,13 @@ main() {
 	[ "$#" -gt 0 ] || usage
 	local suite failed=()
 	mkdir -p build/torture
+	touch build/torture/began
 	go build -trimpath -buildvcs=false -o "$PROGRAM" ./test/torture
 	for_suites run_suite "$@"
 	for suite in "$@"; do
-		[ "${SUITE_STATUS[$suite]}" = 0 ] || failed+=("$suite")
+		[ "${SUITE_STATUS[$suite]}" != 0 ] || continue
+		failed+=("$suite")
+		find build/torture -name "$suite-*.txt" -newer build/torture/began -exec cat {} +
 	done
 	[ "${#failed[@]}" = 0 ] || { say "violations, or no test host: ${failed[*]}; see above, and build/torture" && exit 1; }
 }
