@@ -127,7 +127,8 @@ func (s *shimSweeper) find(id string) int {
 	return 0
 }
 
-// isShim reports whether a process is the shim of a container of Docker.
+// isShim reports whether a process is the shim of a container of Docker. containerd also
+// runs the same program with a command, to start a shim and to clean up after one.
 func (s *shimSweeper) isShim(pid int, id string) bool {
 	raw, err := os.ReadFile(filepath.Join(s.root, "/proc", strconv.Itoa(pid), "cmdline"))
 	if err != nil {
@@ -138,7 +139,8 @@ func (s *shimSweeper) isShim(pid int, id string) bool {
 		i := slices.Index(args, flag)
 		return i > 0 && i+1 < len(args) && args[i+1] == value
 	}
-	return strings.HasPrefix(path.Base(args[0]), "containerd-shim") && has("-namespace", "moby") && has("-id", id)
+	command := slices.Contains(args, "start") || slices.Contains(args, "delete")
+	return strings.HasPrefix(path.Base(args[0]), "containerd-shim") && !command && has("-namespace", "moby") && has("-id", id)
 }
 
 // isIdle reports whether a process has no children. A container's processes are

@@ -13,7 +13,7 @@ import (
 
 // A shim of Docker's on a host, and the container that it is for.
 type shim struct {
-	id, runtime, cgroup, program, namespace, children string
+	id, runtime, cgroup, program, namespace, children, command string
 	// known says that Docker has the container.
 	known bool
 }
@@ -41,6 +41,8 @@ func TestSweepShims(t *testing.T) {
 		"not in a unit":     {func(s *shim) { s.cgroup = "/system.slice/container" }, false},
 		"not Docker's":      {func(s *shim) { s.namespace = "k8s.io" }, false},
 		"another program":   {func(s *shim) { s.program = "/usr/bin/ps" }, false},
+		"cleans up":         {func(s *shim) { s.command = "delete" }, false},
+		"starts":            {func(s *shim) { s.command = "start" }, false},
 		"children unknown":  {func(s *shim) { s.children = "?" }, false},
 		"of another bundle": {func(s *shim) { s.id = "other" }, false},
 	}
@@ -81,7 +83,7 @@ func (h *testHost) leaveShim(pid int, id string, s shim) {
 		id = s.id
 	}
 	proc := fmt.Sprintf("/proc/%d", pid)
-	args := []string{s.program, "-namespace", s.namespace, "-id", id, "-address", "/run/containerd/containerd.sock", ""}
+	args := []string{s.program, "-namespace", s.namespace, "-id", id, "-address", "/run/containerd/containerd.sock", s.command, ""}
 	h.write(filepath.Join(proc, "cmdline"), strings.Join(args, "\x00"))
 	if s.children != "?" {
 		h.write(filepath.Join(proc, "task/28125/children"), "")
