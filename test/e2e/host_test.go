@@ -99,12 +99,13 @@ func (h *host) reset() {
 		systemctl unmask --quiet docker.service docker.socket
 		systemctl stop dockhost.service dockhost.socket 'dockhost@*.service'
 		systemctl reset-failed
-		rm -rf /var/lib/cloud/seed/* /etc/dockhost/* /var/lib/dockhost/assignment.json /var/lib/dockhost/images.json /run/dockhost/containers/* /run/dockhost/state/* /run/dockhost/logins/*
+		rm -rf /var/lib/cloud/seed/* /etc/dockhost/* /var/lib/dockhost/assignment.json /var/lib/dockhost/images.json /var/lib/dockhost/updates /run/dockhost/containers/* /run/dockhost/state/* /run/dockhost/logins/*
 		rm -rf /run/systemd/system/dockhost.service.d /run/systemd/system/dockhost@*.service.d /etc/systemd/system/dockhost@*.service.d
 		systemctl daemon-reload
 		systemctl start docker.service docker-registry.service
 		ids=$(docker ps -aq) && [ -z "$ids" ] || docker rm -fv $ids >/dev/null
 		volumes=$(docker volume ls -q) && [ -z "$volumes" ] || docker volume rm -f $volumes >/dev/null
+		docker image ls --format "{{.Repository}}:{{.Tag}}" "dockhost.local/*" | xargs -r docker rmi >/dev/null
 		rm -f /run/dockhost/runtime/*
 		dockhost setup 2>/dev/null`)
 }
