@@ -14,8 +14,10 @@ import (
 // again, and is there although images were removed meanwhile.
 func TestBadUpdateComesBack(t *testing.T) {
 	h := newShop(t)
-	h.assign(shop("pause_after: 100", "mem_limit: 64m", "restart: unless-stopped",
-		`healthcheck: {test: ["CMD-SHELL", "! test -e /sick"], interval: 500ms, retries: 2}`))
+	// Docker may take a second to tell that a container has ended.
+	slow := strings.Replace(shop("pause_after: 100", "mem_limit: 64m", "restart: unless-stopped",
+		`healthcheck: {test: ["CMD-SHELL", "! test -e /sick"], interval: 500ms, retries: 2}`), "monitor: 2s", "monitor: 5s", 1)
+	h.assign(slow)
 	h.confirmed()
 	before := h.output("docker inspect -f '{{.Image}}' shop")
 	_, architecture, _ := strings.Cut(foreignPlatform(), "/")
@@ -26,8 +28,8 @@ func TestBadUpdateComesBack(t *testing.T) {
 		why     []string
 		output  string
 	}{
-		{"exits", 5, api.OutcomeRolledBack, []string{"exited with status 3"}, "cannot read the configuration"},
-		{"exits-later", 5, api.OutcomeRolledBack, []string{"exited with status 7"}, ""},
+		{"exits", 5, api.OutcomeRolledBack, []string{"container ended with exit code 3"}, "cannot read the configuration"},
+		{"exits-later", 5, api.OutcomeRolledBack, []string{"container ended with exit code 7"}, ""},
 		{"never-ready", 5, api.OutcomeRolledBack, []string{"ready"}, ""},
 		{"sick", 5, api.OutcomeRolledBack, []string{"health check fails"}, ""},
 		{"greedy", 5, api.OutcomeRolledBack, []string{"out of memory"}, ""},
@@ -36,6 +38,9 @@ func TestBadUpdateComesBack(t *testing.T) {
 	}
 	for _, test := range tests {
 		h.subtest(test.image, func(h *host) {
+			if test.image == "greedy" && h.output("docker info -f '{{.MemoryLimit}}'") != "true" {
+				h.Skip("the host has no memory controller")
+			}
 			pid := h.pid("shop")
 			h.moves(test.image)
 			out := h.updates("update shop", test.code, test.why...)
@@ -57,8 +62,8 @@ func TestBadUpdateComesBack(t *testing.T) {
 			if last.Outcome != test.outcome || last.To.Digest != h.digest(test.image) || !strings.Contains(strings.Join(last.Output, "\n"), test.output) {
 				h.Errorf("history = %+v, want %s with %q", last, test.outcome, test.output)
 			}
-			out += h.run("dockhostctl history; dockhostctl history --json; dockhostctl status; dockhostctl status --json")
-			if strings.Contains(out, "hunter2") {
+			shown, _ := h.try("dockhostctl history; dockhostctl history --json; dockhostctl status; dockhostctl status --json")
+			if out += shown; strings.Contains(out, "hunter2") {
 				h.Errorf("a secret is shown: %s", out)
 			}
 			h.updates("update shop", 6, "quarantined")
@@ -85,13 +90,12 @@ func TestImageBeforeSurvivesCleaning(t *testing.T) {
 	h.ready("shop")
 	h.moves("2")
 	h.updates("update shop --no-block", 0)
-	h.showsState(api.StateSoaking, "ready")
-	h.run("systemctl stop docker-registry; docker image prune -f; dockhostctl gc")
-	h.run("docker exec shop touch /gone; curl -fsS -X POST 'http://localhost:8080/crash?code=9'")
-	h.showsState(api.OutcomeRolledBack, "exited with status 9")
+	h.showsState(api.StateSoaking, "observed until")
+	h.run("systemctl stop docker-registry; docker image prune -f; dockhostctl gc || [ $? = 3 ]")
+	h.run("curl -fsS -X POST 'http://localhost:8080/crash?code=9'")
+	h.showsState(api.OutcomeRolledBack, "container ended with exit code 9")
 	h.servesVersion("1")
 	if now := h.output("docker inspect -f '{{.Image}}' shop"); now != before {
 		t.Errorf("image = %s, want %s", now, before)
 	}
-	h.run("systemctl start docker-registry")
 }

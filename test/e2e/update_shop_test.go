@@ -22,7 +22,7 @@ ENTRYPOINT ["sh", "-c", "echo cannot read the configuration; exit 3"]`,
 	"exits-later": `ENTRYPOINT ["/app", "-exit-after", "1s", "-exit-code", "7"]`,
 	"never-ready": `ENTRYPOINT ["/app", "-ready-after", "1h"]`,
 	"sick":        `ENTRYPOINT ["sh", "-c", "touch /sick; exec /app"]`,
-	"greedy":      `ENTRYPOINT ["sh", "-c", "tail /dev/zero"]`,
+	"greedy":      `ENTRYPOINT ["sh", "-c", "dd if=/dev/zero of=/dev/null bs=209715200; exec /app"]`,
 	"missing":     `ENTRYPOINT ["/no/such/program"]`,
 }
 
@@ -163,5 +163,16 @@ func (h *host) showsState(state, why string) {
 			err = fmt.Errorf("update = %+v", c.Update)
 		}
 		return err
+	})
+}
+
+// confirmedBy waits until the last update was confirmed, and had this cause.
+func (h *host) confirmedBy(cause api.UpdateCause) {
+	h.Helper()
+	h.eventually("an update by "+string(cause)+" is confirmed", func() error {
+		if last := h.past()[0]; last.Cause != cause || last.Outcome != api.OutcomeConfirmed {
+			return fmt.Errorf("history = %+v", last)
+		}
+		return nil
 	})
 }

@@ -22,13 +22,7 @@ func TestUpdateByTag(t *testing.T) {
 	local := h.output("docker image inspect -f '{{.Id}}' localhost:5000/shop:stable")
 
 	h.moves("2")
-	// It is confirmed from the start. Only the version says that it was replaced.
-	h.eventually("version 2 is confirmed", func() error {
-		if last := h.past()[0]; last.Cause != api.CauseRegistry || last.Outcome != api.OutcomeConfirmed {
-			return fmt.Errorf("history = %+v", last)
-		}
-		return nil
-	})
+	h.confirmedBy(api.CauseRegistry)
 	h.servesVersion("2")
 	if now := h.output("docker image inspect -f '{{.Id}}' localhost:5000/shop:stable"); now != local {
 		t.Errorf("the tag on the host names %s, want %s still", now, local)
@@ -72,13 +66,7 @@ func TestUpdateByAssignment(t *testing.T) {
 	h.confirmed()
 	to := func(tag string) string { return strings.Replace(shop(""), "shop:stable", "shop:"+tag, 1) }
 	h.assign(to("2"))
-	h.showsState(api.OutcomeConfirmed, "")
-	h.eventually("version 2 is confirmed", func() error {
-		if last := h.past()[0]; last.Cause != api.CauseAssignment || last.Outcome != api.OutcomeConfirmed {
-			return fmt.Errorf("history = %+v", last)
-		}
-		return nil
-	})
+	h.confirmedBy(api.CauseAssignment)
 	h.servesVersion("2")
 	h.assign(to("exits"))
 	h.showsState(api.OutcomeRolledBack, "")
