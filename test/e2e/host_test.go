@@ -105,6 +105,7 @@ func (h *host) reset() {
 		systemctl start docker.service docker-registry.service
 		ids=$(docker ps -aq) && [ -z "$ids" ] || docker rm -fv $ids >/dev/null
 		volumes=$(docker volume ls -q) && [ -z "$volumes" ] || docker volume rm -f $volumes >/dev/null
+		docker image ls --format "{{.Repository}}:{{.Tag}}" "dockhost.local/*" | xargs -r docker rmi >/dev/null
 		rm -f /run/dockhost/runtime/*
 		dockhost setup 2>/dev/null`)
 }
