@@ -87,8 +87,8 @@ func (m *Machine) showSoak(o Observation, at time.Time) {
 // confirm ends an update well.
 func (m *Machine) confirm(ctx context.Context, current *spec.Container, o Observation) {
 	image := o.Image
-	if image.ID == "" {
-		image, _ = m.host.Image(ctx, current)
+	if whole, err := m.host.Image(ctx, current); image.Ref == "" && err == nil {
+		image = whole
 	}
 	confirmed := &Revision{Container: current, ImageID: image.ID, Digest: image.Digest, Ref: image.Ref}
 	now := time.Now()
