@@ -55,7 +55,8 @@ func (g Gates) Closed(ctx context.Context, name, id string, settings spec.Update
 	return ""
 }
 
-// Passed gives the slot of a container back, after a rollback only after a while.
+// Passed gives the slot of a container back, after a rollback only after a while. Another
+// call extends that.
 func (g Gates) Passed(name string, settings spec.Update, failed bool) {
 	lock, shared := LockOf(settings)
 	if !shared {
@@ -64,6 +65,10 @@ func (g Gates) Passed(name string, settings spec.Update, failed bool) {
 	var hold time.Duration
 	if failed {
 		hold = settings.FleetLock.HoldAfterFailure
+		if settings.Policy == spec.UpdateRegistry {
+			// Each check extends the hold while the tag names the image that failed.
+			hold = max(hold, 2*settings.Check)
+		}
 	}
 	g.Slots.Give(name, lock, hold)
 }
