@@ -1,13 +1,10 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -28,10 +25,8 @@ import (
 const (
 	// maxTag is the longest tag.
 	maxTag = 128
-	// outputLines and outputTimeout bound what is kept of a failed container's output.
-	outputLines   = "10"
-	maxOutput     = 8 << 10
-	outputTimeout = 10 * time.Second
+	// outputLines is how many lines are kept of a failed container.
+	outputLines = 10
 )
 
 // updateParts are what the machines of all containers share.
@@ -232,18 +227,11 @@ func (h *updateHost) Changes() <-chan struct{} { return h.changes }
 // Output implements [update.Host]. The lines come from the journal, since the container
 // is gone.
 func (h *updateHost) Output(ctx context.Context, since time.Time) []string {
-	ctx, cancel := context.WithTimeout(ctx, outputTimeout)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "journalctl", "--quiet", "--no-pager", "--output=cat", "--lines="+outputLines, //nolint:gosec // no shell
-		"--since=@"+strconv.FormatInt(since.Unix(), 10), "--unit="+spec.UnitName(h.name), "_TRANSPORT=stdout").Output()
+	lines, err := systemd.Output(ctx, spec.UnitName(h.name), since, outputLines)
 	if err != nil {
 		h.log.Debug("output of the container not read", zap.Error(err))
 	}
-	text := bytes.TrimSpace(out[:min(len(out), maxOutput)])
-	if len(text) == 0 {
-		return nil
-	}
-	return strings.Split(string(text), "\n")
+	return lines
 }
 
 // Cured implements [update.Host].

@@ -171,8 +171,9 @@ func (u *updates) views() map[string]update.View {
 // history returns the updates of a container, or of all, that have ended, the newest
 // first.
 func (u *updates) history(name string) ([]api.HistoryEntry, error) {
-	names, err := []string{name}, error(nil)
+	names := []string{name}
 	if name == "" {
+		var err error
 		if names, err = u.files.Names(); err != nil {
 			return nil, err
 		}

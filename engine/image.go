@@ -36,7 +36,9 @@ type Image struct {
 
 // Image returns the image with a reference. The error is [ErrNotFound] if the host
 // lacks it.
-func (c *Client) Image(ctx context.Context, ref string) (Image, error) { return c.ImageOf(ctx, ref, ref) }
+func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
+	return c.ImageOf(ctx, ref, ref)
+}
 
 // ImageOf returns the image with a reference or an ID, and its digests in the repository
 // of another reference.

@@ -48,7 +48,7 @@ func (m *Machine) try(ctx context.Context, current, declared *spec.Container) bo
 		m.host.Passed(m.host.Settings(current), false)
 		return true
 	}
-	m.replace(ctx, c, current, image)
+	m.replace(ctx, c, current)
 	return true
 }
 
@@ -286,7 +286,7 @@ func (m *Machine) forget(c *candidate, a Answer) {
 
 // replace puts a candidate in force. The record is saved first: an agent that is killed
 // from then on knows what to go back to.
-func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Container, image Image) {
+func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Container) {
 	m.mu.Lock()
 	change := m.attempt.clone()
 	m.mu.Unlock()

@@ -87,17 +87,16 @@ func (v *View) show(c *Change) {
 
 // doing describes the attempt in a sentence.
 func (m *Machine) doing() string {
-	switch m.attempt.Phase {
-	case PhaseWaiting:
+	phase := m.attempt.Phase
+	switch {
+	case phase == PhaseWaiting:
 		return "waiting: " + m.attempt.Why
-	case OutcomeRefused:
+	case phase == OutcomeRefused:
 		return "trying again"
-	case PhaseChecking, PhasePulling, PhaseVerifying:
-		if m.step.Doing != "" {
-			return m.step.Doing
-		}
+	case phase == m.step.Phase && m.step.Doing != "":
+		return m.step.Doing
 	}
-	return string(m.attempt.Phase)
+	return string(phase)
 }
 
 // show has the host show what the machine does.

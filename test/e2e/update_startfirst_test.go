@@ -23,7 +23,7 @@ x-dockhost: {registries: {localhost:5000: {username: deploy, password: s3cret}}}
 `
 
 // knocks is a client that connects again when a connection fails. It writes each answer,
-// and that there was none in ten seconds.
+// or that none came in ten seconds.
 const knocks = `docker exec client sh -c 'cd /dev/shm; while [ ! -e stop ]; do
 	tries=0
 	until timeout 2 wget -qO page http://shop:8080/ 2>/dev/null && [ -s page ]; do

@@ -39,8 +39,10 @@ func TestUpdateByTag(t *testing.T) {
 	h.assign(shop("policy: none"))
 	h.ready("shop")
 	h.moves("3")
-	for _, command := range []string{"systemctl restart dockhost", "systemctl restart dockhost@shop",
-		"systemctl stop dockhost dockhost.socket dockhost@shop; systemctl start dockhost"} {
+	for _, command := range []string{
+		"systemctl restart dockhost", "systemctl restart dockhost@shop",
+		"systemctl stop dockhost dockhost.socket dockhost@shop; systemctl start dockhost",
+	} {
 		h.run(command)
 		h.ready("shop")
 		h.servesVersion("2")

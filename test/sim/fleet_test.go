@@ -120,7 +120,7 @@ func declaration(name string) *spec.Container {
 // disk otherwise.
 func directory(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "dockhost-sim-")
+	dir, err := os.MkdirTemp("/dev/shm", "dockhost-sim-") //nolint:usetesting // in memory
 	if err != nil {
 		return t.TempDir()
 	}

@@ -148,7 +148,7 @@ func image(c *spec.Container, digest string) update.Image {
 	return update.Image{ID: "id-" + digest, Digest: digest, Ref: update.WithDigest(c.Image, digest), Digests: []string{digest}}
 }
 
-// digest returns the digest of the image of a container, "" if the host does not have it.
+// digest returns the digest of the image of a container, "" if it is not on the host.
 func (h *Host) digest(c *spec.Container) string {
 	if c.Pin == nil {
 		return h.tags[c.Image]
