@@ -20,8 +20,8 @@ func TestFleet(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		for name, run := range map[string]func(*testing.T){
 			"good":    r.good,
-			"exits":   func(t *testing.T) { r.bad(t, imageExits, &r.exits) },
-			"hangs":   func(t *testing.T) { r.bad(t, imageHangs, &r.hangs) },
+			"exits":   func(t *testing.T) { t.Helper(); r.bad(t, imageExits, &r.exits) },
+			"hangs":   func(t *testing.T) { t.Helper(); r.bad(t, imageHangs, &r.hangs) },
 			"limited": r.limited,
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -40,6 +40,7 @@ const bootTime = 30 * time.Minute
 
 // good boots a fleet, and rolls a good image through it.
 func (r *results) good(t *testing.T) {
+	t.Helper()
 	f := newFleet(t, *agents)
 	defer f.end()
 	time.Sleep(bootTime)
@@ -69,6 +70,7 @@ const badTime = time.Hour
 
 // bad has the tag name a bad image for a while, and then a good one.
 func (r *results) bad(t *testing.T, digest string, outcome *badOutcome) {
+	t.Helper()
 	f := newFleet(t, *agents)
 	defer f.end()
 	time.Sleep(2 * check)
@@ -102,6 +104,7 @@ func (r *results) bad(t *testing.T, digest string, outcome *badOutcome) {
 
 // limited boots a fleet whose registry answers half of the requests.
 func (r *results) limited(t *testing.T) {
+	t.Helper()
 	f := newFleet(t, *agents)
 	defer f.end()
 	f.registry.limit = max(*agents/int(check/time.Second)/2, 1)
