@@ -96,7 +96,7 @@ func newFleet(t *testing.T, agents int) *fleet {
 
 // slotsOf and canariesOf return how many hosts of a fleet may be updated at the same time,
 // and how many are its canaries.
-func slotsOf(agents int) int    { return max(agents/100, 2) }
+func slotsOf(agents int) int    { return max(agents/100, 5) }
 func canariesOf(agents int) int { return max(agents/200, 1) }
 
 func (m *member) settings(canary bool) spec.Update {
@@ -120,7 +120,7 @@ func declaration(name string) *spec.Container {
 // disk otherwise.
 func directory(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "dockhost-sim-") //nolint:usetesting // in memory
+	dir, err := os.MkdirTemp("/dev/shm", "dockhost-sim-") //nolint:usetesting // memory, where t.TempDir may be a disk
 	if err != nil {
 		return t.TempDir()
 	}
