@@ -207,6 +207,7 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	a.reconcile(ctx)
 	a.Notify.Ready(a.reporter.line())
 	a.store.file.reserve()
+	a.restore(ctx) // what was damaged while no agent ran is not reported by the watch
 	for {
 		select {
 		case <-ctx.Done():
@@ -227,13 +228,18 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 			a.reconcile(ctx)
 			a.reporter.update()
 		case <-damage:
-			if err := a.deployer.restore(ctx); err != nil {
-				a.Log.Warn("files for this boot not restored (run: systemctl reload dockhost)", zap.Error(err))
-			}
+			a.restore(ctx)
 		case c := <-a.server.changes:
 			c.done <- a.change(ctx, c)
 			a.reporter.update()
 		}
+	}
+}
+
+// restore writes files for this boot again that someone has removed or changed.
+func (a *Agent) restore(ctx context.Context) {
+	if err := a.deployer.restore(ctx); err != nil && ctx.Err() == nil {
+		a.Log.Warn("files for this boot not restored (run: systemctl reload dockhost)", zap.Error(err))
 	}
 }
 

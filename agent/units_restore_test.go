@@ -1,12 +1,15 @@
 package agent
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/cloudinit/datasource"
 )
 
 // snapshotFiles returns the content of the files that the agent and supervisors keep
@@ -108,4 +111,21 @@ func TestRemovedFilesRestartNothing(t *testing.T) {
 	if h.units.starts["dockhost@web.service"] != 1 {
 		t.Errorf("starts = %v, want one", h.units.starts)
 	}
+}
+
+// A state that was damaged while no agent ran is written again for the next agent.
+func TestDamageBetweenAgentsIsRestored(t *testing.T) {
+	h := newTestHost(t)
+	h.userData("i-1", containers("web nginx:1"))
+	h.agent().takeOver(t.Context()).wait()
+	const state = "/run/dockhost/state/web.json"
+	want := h.bootFiles()[state]
+	h.write(state, "\x00")
+	h.serving(datasource.Find, nil)
+	h.eventually("the state is written again", func() error {
+		if got := h.bootFiles()[state]; got != want {
+			return fmt.Errorf("state = %q, want %q", got, want)
+		}
+		return nil
+	})
 }
