@@ -13,6 +13,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/update"
+	"github.com/dockhost/dockhost/spec"
 )
 
 // maxRequest bounds the body of a request about updates.
@@ -20,7 +21,14 @@ const maxRequest = 64 << 10
 
 // getHistory answers with the updates that have ended.
 func (s *server) getHistory(w http.ResponseWriter, r *http.Request) {
-	entries, err := s.updates.history(r.URL.Query().Get("name"))
+	name := r.URL.Query().Get("name")
+	if name != "" {
+		if err := spec.CheckName(name); err != nil {
+			s.refuse(w, http.StatusBadRequest, err)
+			return
+		}
+	}
+	entries, err := s.updates.history(name)
 	if err != nil && len(entries) == 0 {
 		s.refuse(w, http.StatusInternalServerError, err)
 		return

@@ -129,7 +129,7 @@ func (s *store) addProblem(err error) {
 	s.source.Problems = append(s.source.Problems, problems(err)...)
 }
 
-// showPending says what is done about a successor; nil if there is none.
+// showPending says what is done about a successor; nil without one.
 func (s *store) showPending(name string, pending *api.Pending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -38,6 +38,7 @@ type sweeper struct {
 	cgroups  systemd.Cgroups
 	files    *fileSweeper
 	networks *networkSweeper
+	shims    *shimSweeper
 	// mayAsk reports whether Docker may be asked.
 	mayAsk func(ctx context.Context) bool
 	wake   chan struct{}
@@ -48,7 +49,8 @@ func newSweeper(o Options, dir rundir.Dir, a *Agent) *sweeper {
 	return &sweeper{
 		root: o.Root, dir: dir, docker: o.Engine, systemd: o.Units, cgroups: systemd.Cgroups{Root: o.Root},
 		files:    &fileSweeper{dir: dir, systemd: o.Units, dropIns: a.units.dropIns, store: a.store, deployer: a.deployer, log: o.Log},
-		networks: &networkSweeper{engine: o.Engine, store: a.store, deployer: a.deployer, dir: dir, log: o.Log}, mayAsk: a.house.mayAskDocker, wake: make(chan struct{}, 1), log: o.Log,
+		networks: &networkSweeper{engine: o.Engine, store: a.store, deployer: a.deployer, dir: dir, log: o.Log},
+		shims:    newShimSweeper(o), mayAsk: a.house.mayAskDocker, wake: make(chan struct{}, 1), log: o.Log,
 	}
 }
 
@@ -93,8 +95,8 @@ func (s *sweeper) run(ctx context.Context) {
 	}
 }
 
-// sweep removes containers, then their placements, then networks. It returns false
-// if it has to be repeated.
+// sweep removes containers, then their placements, shims that are left, then networks.
+// It returns false if it has to be repeated.
 func (s *sweeper) sweep(ctx context.Context) bool {
 	// Read first: a container is created before its placement is written.
 	placed, err := placement.IDs(s.dir.RuntimeDir())
@@ -127,6 +129,10 @@ func (s *sweeper) sweep(ctx context.Context) bool {
 		}
 	}
 	owner.SweepSockets(s.dir.RuntimeDir())
+	if err := s.shims.sweep(ctx, left); err != nil {
+		s.log.Warn("leftover shim not ended", zap.Error(err))
+		done = false
+	}
 	if err := s.networks.sweep(ctx); err != nil {
 		return false
 	}

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dockhost/dockhost/internal/cure"
 )
 
 func TestConnectionCure(t *testing.T) {
@@ -31,6 +34,20 @@ func TestFirewall(t *testing.T) {
 		err := translate(errors.New(text))
 		if got := strings.HasPrefix(err.Error(), firewallCure); got != want {
 			t.Errorf("translate(%s) = %q, want the cure: %v", text, err, want)
+		}
+	}
+}
+
+// A disk that was full while a container was created or started has been mended when there is room.
+func TestNoSpaceIsCuredByRoom(t *testing.T) {
+	for text, want := range map[string]bool{
+		"mkdir /var/lib/docker/overlay2/0123: no space left on device":                                                           true,
+		"failed to create task for container: write /run/containerd/0123/config.json: no space left on device: unknown":          true,
+		"driver failed programming external connectivity on endpoint web: Bind for 0.0.0.0:80 failed: port is already allocated": false,
+	} {
+		err := translate(errors.New(text))
+		if got := slices.Contains(cure.Of(err), cure.Cure{Kind: cure.Disk}); got != want || err.Error() != text {
+			t.Errorf("translate(%s) = %q, cured by room: %t, want %t", text, err, got, want)
 		}
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
+	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/internal/cure"
 )
@@ -68,6 +70,8 @@ func translate(err error) error {
 		return classified{err, ErrConflict}
 	case cerrdefs.IsInvalidArgument(err):
 		return classified{err, ErrInvalid}
+	case strings.Contains(err.Error(), unix.ENOSPC.Error()):
+		return cure.By(err, cure.Cure{Kind: cure.Disk})
 	}
 	return err
 }

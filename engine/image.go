@@ -149,8 +149,7 @@ func (c *Client) RemoveImage(ctx context.Context, ref string) error {
 	return nil
 }
 
-// Tag gives an image another name, REPOSITORY:TAG, which it takes from the image that
-// has it.
+// Tag gives an image another name, REPOSITORY:TAG. An image that had the name loses it.
 func (c *Client) Tag(ctx context.Context, id, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -85,7 +85,7 @@ debian_changelog() {
 # tarball DIR FILE makes the tarball: the tree of /opt, and units with its paths.
 tarball() {
 	local tree=$1/tarball/dockhost-$PACKAGE_VERSION from=$1/root/usr
-	mkdir -p "$tree/libexec" "$tree/share" "$tree/etc/systemd/system" "$tree/etc/tmpfiles.d" "$tree/etc/sysusers.d"
+	mkdir -p "$tree/libexec" "$tree/share" "$tree/etc/systemd/system" "$tree/etc/tmpfiles.d" "$tree/etc/sysusers.d" "$tree/etc/needrestart"
 	cp packaging/tarball/install.sh LICENSE README.md CHANGELOG.md "$tree"
 	install -D -t "$tree/bin" "$from/bin/dockhost"
 	cp -r "$from/libexec/dockhost" "$tree/libexec"
@@ -94,6 +94,7 @@ tarball() {
 	cp "$from"/lib/systemd/system/dockhost* "$tree/etc/systemd/system"
 	cp "$from/lib/tmpfiles.d/dockhost.conf" "$tree/etc/tmpfiles.d"
 	cp "$from/lib/sysusers.d/dockhost.conf" "$tree/etc/sysusers.d"
+	cp -r "$1/root/etc/needrestart/conf.d" "$tree/etc/needrestart"
 	chmod -R u=rwX,go=rX "$tree"
 	find "$tree/etc" -type f -exec sed -i -E 's,/usr/(bin/dockhost|libexec/dockhost|share/dockhost),/opt/\1,g' {} +
 	tar -C "$1/tarball" --sort=name --owner=0 --group=0 --numeric-owner --mtime "@$SOURCE_DATE_EPOCH" -c . | gzip -9n >"$2"
@@ -109,6 +110,9 @@ sysext() {
 	install -D -m 0644 packaging/sysext/socket.conf "$units/dockhost.socket.d/10-sysext.conf"
 	install -D -m 0644 packaging/sysext/service.conf "$units/dockhost.service.d/10-sysext.conf"
 	install -D -m 0644 -t "$units" packaging/sysext/dockhost-catalog.service
+	# needrestart reads /etc alone, which is not part of an extension.
+	install -D -m 0644 -t "$tree/usr/share/dockhost/needrestart" "$1/root/etc/needrestart/conf.d/dockhost.conf"
+	install -D -m 0644 packaging/sysext/needrestart.conf "$tree/usr/lib/tmpfiles.d/dockhost-needrestart.conf"
 	mkdir "$tree/usr/lib/extension-release.d"
 	# EXTENSION_RELOAD_MANAGER= makes systemd load the units when the extension is merged at boot.
 	printf 'ID=_any\nARCHITECTURE=%s\nEXTENSION_RELOAD_MANAGER=1\n' "$architecture" >"$tree/usr/lib/extension-release.d/extension-release.dockhost"

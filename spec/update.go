@@ -95,7 +95,7 @@ type Pin struct {
 	// ID is Docker's ID of the image.
 	ID string `json:"id"`
 	// Ref is REPOSITORY@DIGEST, by which the image can be pulled if the host has lost
-	// it; "" if no registry has it.
+	// it; "" if it is from no registry.
 	Ref string `json:"ref,omitempty"`
 }
 
@@ -120,8 +120,8 @@ func (c *Container) ImageNames() []string {
 	return c.Pin.Names()
 }
 
-// PullRef is the reference by which the image of the container is pulled, "" if no
-// registry has it.
+// PullRef is the reference by which the image of the container is pulled, "" if it is
+// from no registry.
 func (c *Container) PullRef() string {
 	if c.Pin == nil {
 		return c.Image

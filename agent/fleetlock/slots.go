@@ -133,10 +133,15 @@ func (s *Slots) Take(ctx context.Context, name string, lock Lock) error {
 	return err
 }
 
-// Give gives the slot of a container back after a while, in the background.
-func (s *Slots) Give(name string, lock Lock, after time.Duration) {
-	slot := s.lockSlot(lock)
-	s.change(func() { slot.until[name] = time.Now().Add(after) })
+// Give gives back what a container has taken, after a while and in the background.
+func (s *Slots) Give(name string, after time.Duration) {
+	s.change(func() {
+		for _, slot := range s.slots {
+			if until, takes := slot.until[name]; takes && until.IsZero() {
+				slot.until[name] = time.Now().Add(after)
+			}
+		}
+	})
 }
 
 // Run gives slots back until ctx ends.

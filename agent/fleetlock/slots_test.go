@@ -116,10 +116,10 @@ func TestSlotIsSharedByContainers(t *testing.T) {
 		s.run(t)
 		s.mustTake(t, "web")
 		s.mustTake(t, "db")
-		s.Give("web", blue(), 0)
+		s.Give("web", 0)
 		after(time.Hour)
 		m.requests(t, "take blue 0s", "take blue 0s") // db still needs it
-		s.Give("db", blue(), 0)
+		s.Give("db", 0)
 		m.requests(t, "give blue 1h0m0s")
 		after(time.Hour)
 		m.requests(t)
@@ -133,7 +133,7 @@ func TestSlotIsHeldAfterFailure(t *testing.T) {
 		s := m.slots(path)
 		stop := s.run(t)
 		s.mustTake(t, "web")
-		s.Give("web", blue(), 10*time.Minute)
+		s.Give("web", 10*time.Minute)
 		after(5 * time.Minute)
 		stop()
 		m.requests(t, "take blue 0s")
@@ -148,6 +148,26 @@ func TestSlotIsHeldAfterFailure(t *testing.T) {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the file is left over: %v", err)
 		}
+	})
+}
+
+// A container gives back what it has taken, also if its lock is another one by now.
+func TestSlotOfLockBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagers()
+		s := m.slots(filepath.Join(t.TempDir(), "slots.json"))
+		s.run(t)
+		s.mustTake(t, "web")
+		if err := s.Take(t.Context(), "db", Lock{"https://lock.example.com", "red"}); err != nil {
+			t.Fatal(err)
+		}
+		m.drain()
+		s.Give("web", 0)
+		m.requests(t, "give blue 0s")
+		s.Give("web", 0)
+		s.Give("other", 0)
+		after(time.Hour)
+		m.requests(t)
 	})
 }
 
@@ -233,7 +253,7 @@ func TestSlotNotGivenBack(t *testing.T) {
 		s.run(t)
 		s.mustTake(t, "web")
 		m.respond(func(string) error { return errors.New("no answer") })
-		s.Give("web", blue(), 0)
+		s.Give("web", 0)
 		after(24 * time.Hour)
 		if n := len(m.drain()); n < 200 || n > 500 {
 			t.Errorf("%d requests in a day", n)

@@ -22,7 +22,7 @@ type docker interface {
 // slots are the host's slots of its fleet.
 type slots interface {
 	Take(ctx context.Context, name string, lock fleetlock.Lock) error
-	Give(name string, lock fleetlock.Lock, after time.Duration)
+	Give(name string, after time.Duration)
 }
 
 // Gates asks for all containers of a host.
@@ -49,23 +49,20 @@ func (g Gates) Closed(ctx context.Context, name, id string, settings spec.Update
 		return err.Error()
 	}
 	if why := g.busy(ctx, id, settings.Lock); why != "" {
-		g.Slots.Give(name, lock, 0)
+		g.Slots.Give(name, 0)
 		return why
 	}
 	return ""
 }
 
-// Passed gives the slot of a container back, after a rollback only after a while.
+// Passed gives back what Closed has taken for a container, after a rollback only after a
+// while. The settings are those of the container that runs now.
 func (g Gates) Passed(name string, settings spec.Update, failed bool) {
-	lock, shared := LockOf(settings)
-	if !shared {
-		return
-	}
 	var hold time.Duration
-	if failed {
+	if failed && settings.FleetLock != nil {
 		hold = settings.FleetLock.HoldAfterFailure
 	}
-	g.Slots.Give(name, lock, hold)
+	g.Slots.Give(name, hold)
 }
 
 // LockOf returns the lock that updates with these settings need, if they need one.

@@ -49,8 +49,8 @@ func (w *world) Take(_ context.Context, name string, lock fleetlock.Lock) error 
 	return nil
 }
 
-func (w *world) Give(name string, lock fleetlock.Lock, after time.Duration) {
-	w.made = append(w.made, "give "+name+" "+lock.Group+" "+after.String())
+func (w *world) Give(name string, after time.Duration) {
+	w.made = append(w.made, "give "+name+" "+after.String())
 }
 
 func TestClosed(t *testing.T) {
@@ -85,7 +85,7 @@ func TestClosed(t *testing.T) {
 			"c1",
 			world{statuses: []int{0, 75}},
 			"the application must not be stopped now: a job runs",
-			[]string{"ask c1", "take web blue", "ask c1", "give web blue 0s"},
+			[]string{"ask c1", "take web blue", "ask c1", "give web 0s"},
 		},
 	}
 	for _, test := range tests {
@@ -134,10 +134,10 @@ func TestPassed(t *testing.T) {
 		failed   bool
 		want     []string
 	}{
-		{"no fleet", spec.Update{}, true, nil},
-		{"confirmed", fleet(time.Hour), false, []string{"give web blue 0s"}},
-		{"rolled back", fleet(time.Hour), true, []string{"give web blue 1h0m0s"}},
-		{"not held", fleet(0), true, []string{"give web blue 0s"}},
+		{"no fleet now", spec.Update{}, true, []string{"give web 0s"}},
+		{"confirmed", fleet(time.Hour), false, []string{"give web 0s"}},
+		{"rolled back", fleet(time.Hour), true, []string{"give web 1h0m0s"}},
+		{"not held", fleet(0), true, []string{"give web 0s"}},
 	}
 	for _, test := range tests {
 		w := &world{}

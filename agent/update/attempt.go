@@ -124,11 +124,13 @@ func (m *Machine) answerNothing(r Record, base *spec.Container, latest string) {
 	err := m.checks.err
 	m.mu.Unlock()
 	q := r.quarantined(base.Unpinned().Hash(), latest)
+	to := &Revision{Container: base, Digest: latest}
 	switch {
 	case r.Request.Rollback:
 		m.forget(nil, Answer{Outcome: OutcomeRefused, Why: "no earlier revision of it is known (name one: dockhostctl rollback " + m.name + " --to DIGEST)"})
 	case q != nil:
-		m.forget(nil, Answer{Outcome: OutcomeRefused, Why: fmt.Sprintf("%s is quarantined, it failed at %s: %s (to try it all the same, add --force)",
+		to.Digest = q.Digest
+		m.forget(nil, Answer{Outcome: OutcomeRefused, To: to.api(), Why: fmt.Sprintf("%s is quarantined, it failed at %s: %s (to try it all the same, add --force)",
 			revisionName(q.Image, q.Digest), q.At.Format(time.DateTime), q.Why)})
 	case err != nil:
 		m.forget(nil, Answer{Outcome: OutcomeFailed, Why: err.Error()})

@@ -22,7 +22,7 @@ type Files struct {
 	Root string
 }
 
-// Load returns the record of a container, an empty one if there is none. A damaged file
+// Load returns the record of a container, an empty one without a file. A damaged file
 // is an error, and the record is empty then, too.
 func (f Files) Load(name string) (Record, error) {
 	var r Record

@@ -18,7 +18,7 @@ const (
 	waryChecks = 12
 )
 
-// closed returns why an update must wait, and when to ask again; "" if it may go on. The
+// closed returns why an update must wait, and when to ask again; "" if it may continue. The
 // application and the fleet are asked last: the one has to answer just before the stop,
 // and the other must not be blocked for longer than needed.
 func (m *Machine) closed(ctx context.Context, c *candidate, current *spec.Container) (why string, until time.Time) {

@@ -60,7 +60,7 @@ func (m *Machine) look(ctx context.Context, current *spec.Container, phase Phase
 	return o, true
 }
 
-// explain shows why an update that replaced the container does not go on.
+// explain shows why an update that replaced the container does not continue.
 func (m *Machine) explain(why string) {
 	m.mu.Lock()
 	if c := m.record.Change; c != nil && c.Why != why {

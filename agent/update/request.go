@@ -7,9 +7,13 @@ import (
 )
 
 // Ask has the machine do what a person asks for. It returns an error if that could not be
-// saved: then it is not done.
+// saved: then it is not done. A request to go back that is repeated while the machine goes
+// back is the same one.
 func (m *Machine) Ask(r Request) error {
 	defer m.Wake()
+	if now := m.read(); r.Rollback && r.To == "" && now.Change != nil && now.Change.Cause == api.CauseRollback {
+		return nil
+	}
 	return m.tryOrUndo(func(record *Record) {
 		record.Request = &r
 		record.Paused = ""

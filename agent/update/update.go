@@ -72,7 +72,7 @@ type Host interface {
 
 // assignment is what is assigned to the host.
 type assignment interface {
-	// InForce returns the container in force, nil while there is none, and the one that
+	// InForce returns the container in force, nil before the first, and the one that
 	// was declared to replace it, nil without one.
 	InForce() (current, declared *spec.Container)
 	// Settings returns how a container is updated, with the defaults of the host.

@@ -13,7 +13,7 @@ booted() { [ -d /run/systemd/system ]; }
 
 install_all() {
 	first=$([ -e /etc/systemd/system/dockhost.service ] || echo yes)
-	mkdir -p /opt/bin /opt/libexec/dockhost /opt/share/dockhost /etc/systemd/system /etc/tmpfiles.d /etc/sysusers.d
+	mkdir -p /opt/bin /opt/libexec/dockhost /opt/share/dockhost /etc/systemd/system /etc/tmpfiles.d /etc/sysusers.d /etc/needrestart/conf.d
 	# The kernel refuses to write to a running program, so replace it by a rename.
 	for file in bin/dockhost libexec/dockhost/dockhost-runtime libexec/dockhost/dockhost-supervise; do
 		cp "$file" "/opt/$file.new"
@@ -25,6 +25,7 @@ install_all() {
 	cp etc/systemd/system/* /etc/systemd/system
 	cp etc/tmpfiles.d/* /etc/tmpfiles.d
 	cp etc/sysusers.d/* /etc/sysusers.d
+	cp etc/needrestart/conf.d/* /etc/needrestart/conf.d
 	systemd-sysusers dockhost.conf
 	if booted; then
 		systemd-tmpfiles --create dockhost.conf
@@ -43,7 +44,8 @@ remove_all() {
 	systemctl --no-reload --quiet disable dockhost.socket dockhost.service
 	/opt/bin/dockhost setup --remove
 	for unit in $units; do rm -f "/etc/systemd/system/$unit"; done
-	rm -f /etc/tmpfiles.d/dockhost.conf /etc/sysusers.d/dockhost.conf /opt/bin/dockhost /opt/bin/dockhostctl
+	rm -f /etc/tmpfiles.d/dockhost.conf /etc/sysusers.d/dockhost.conf /etc/needrestart/conf.d/dockhost.conf /opt/bin/dockhost /opt/bin/dockhostctl
+	rmdir --ignore-fail-on-non-empty /etc/needrestart/conf.d /etc/needrestart 2>/dev/null || true
 	rm -rf /opt/libexec/dockhost /opt/share/dockhost /run/dockhost
 	rm -f /var/lib/cloud/handlers/dockhost.py /var/lib/dockhost/reserve /run/systemd/system/*.device.wants/dockhost@*.service
 	# Remove only what the agent has written for this boot.

@@ -48,7 +48,25 @@ func Parse(report *document.Report, at document.Spot) *spec.Update {
 	if !r.mapping(at, "policy: registry") {
 		return nil
 	}
+	for name, value := range at.Fields() {
+		if cure := elsewhere(name); cure != "" {
+			r.UnknownKey(value, name, nil, cure)
+		}
+	}
+	at = at.Without(func(name string) bool { return elsewhere(name) != "" })
 	return r.update(r.Check(at, Keys()))
+}
+
+// elsewhere says where a key belongs that dockhost.yaml has and x-dockhost.update does
+// not, "" for other keys.
+func elsewhere(key string) string {
+	switch key {
+	case "failure_action", "monitor", "order":
+		return "here: write it in deploy.update_config"
+	case "webhook":
+		return "here: it is a setting of the host, in /etc/dockhost/dockhost.yaml"
+	}
+	return ""
 }
 
 // ParseHost is [Parse] for update: in dockhost.yaml. It leaves webhook to its caller.

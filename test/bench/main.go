@@ -28,6 +28,8 @@ type options struct {
 	linesMiB   int
 	// noQuadlet is the reason why Podman is not measured; "" if it is.
 	noQuadlet string
+	// downtimeOnly measures the downtime of an update alone.
+	downtimeOnly bool
 }
 
 func main() {
@@ -52,6 +54,7 @@ func parseOptions(stderr io.Writer, args []string) (options, error) {
 	flags.StringVar(&o.shellImage, "shell-image", "localhost:5000/busybox", "`image` with a shell, which prints the log lines")
 	flags.IntVar(&o.linesMiB, "log-mb", 1024, "`number` of MiB of log lines")
 	flags.StringVar(&o.noQuadlet, "no-quadlet", "", "`reason` why no Podman quadlet is measured")
+	flags.BoolVar(&o.downtimeOnly, "downtime", false, "measure the downtime of an update alone")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
@@ -83,7 +86,10 @@ func run(ctx context.Context, stdout, stderr io.Writer, args []string) (err erro
 
 // measure measures everything, one after the other.
 func measure(ctx context.Context, progress io.Writer, o options) (report, error) {
-	r := report{options: o, ways: newWays(o), residents: newResidents(o), relays: newRelays()}
+	r := report{options: o, ways: newWays(o), replacements: newReplacements(o), residents: newResidents(o), relays: newRelays()}
+	if err := measureDowntime(ctx, progress, r.replacements.list(), o.runs); err != nil || o.downtimeOnly {
+		return r, err
+	}
 	if err := inTurns(ctx, progress, "start and stop", r.ways.toStart(), o.runs, measureStart); err != nil {
 		return r, err
 	}

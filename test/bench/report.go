@@ -13,6 +13,7 @@ import (
 const (
 	startGoal     = 1.05
 	runtimeGoal   = 1.05
+	downtimeGoal  = 1.2
 	pssGoal       = 0.5
 	anonymousGoal = 5 << 10 // KiB
 	wakeupsGoal   = 0
@@ -22,15 +23,21 @@ const (
 
 // report has all measurements.
 type report struct {
-	options   options
-	ways      ways
-	calls     calls
-	residents residents
-	relays    relays
+	options      options
+	ways         ways
+	replacements replacements
+	calls        calls
+	residents    residents
+	relays       relays
 }
 
 func (r report) write(w io.Writer) error {
 	var out bytes.Buffer
+	r.writeDowntime(&out)
+	if r.options.downtimeOnly {
+		_, err := out.WriteTo(w)
+		return err
+	}
 	r.writeStart(&out)
 	r.writeParts(&out)
 	r.writeStop(&out)
@@ -44,6 +51,15 @@ func (r report) write(w io.Writer) error {
 	}
 	_, err := out.WriteTo(w)
 	return err
+}
+
+func (r report) writeDowntime(w io.Writer) {
+	docker, dockhost := r.replacements.docker, r.replacements.dockhost
+	row(w, "downtime of an update", cells{"median", "25 %", "75 %", "ratio", "goal"})
+	row(w, docker.name, spread(docker.down))
+	row(w, dockhost.name, append(spread(dockhost.down), ratio(dockhost.down, docker.down), most(downtimeGoal)),
+		"stop-first, the same image")
+	fmt.Fprintln(w)
 }
 
 func (r report) writeStart(w io.Writer) {

@@ -78,7 +78,11 @@ func TestParseCPU(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	r := exampleReport(options{image: "app", container: "app", checked: "checked", linesMiB: 1024})
-	want := `start to READY                        median        25 %        75 %       ratio        goal
+	want := `downtime of an update                 median        25 %        75 %       ratio        goal
+docker stop, docker run -d          300.0 ms    300.0 ms    300.0 ms
+an update by dockhost               330.0 ms    330.0 ms    330.0 ms        1.10     <= 1.20  stop-first, the same image
+
+start to READY                        median        25 %        75 %       ratio        goal
 docker run -d                       100.0 ms    100.0 ms    100.0 ms
 docker run -d --runtime runc        110.0 ms    110.0 ms    110.0 ms        1.10              the same to Docker: this is the noise
 docker run -d --runtime dockhost    120.0 ms    120.0 ms    120.0 ms        1.09     <= 1.05  to docker run -d --runtime runc
@@ -143,8 +147,11 @@ func TestReportWithoutQuadlet(t *testing.T) {
 // exampleReport returns a report with invented measurements.
 func exampleReport(o options) report {
 	r := report{
-		options: o, ways: newWays(o), residents: newResidents(o), relays: newRelays(),
+		options: o, ways: newWays(o), replacements: newReplacements(o), residents: newResidents(o), relays: newRelays(),
 		calls: calls{plain: times(5), passThrough: times(8)},
+	}
+	for i, one := range r.replacements.list() {
+		one.down = times(300 + 30*i)
 	}
 	for i, w := range r.ways.toStart() {
 		w.started, w.stopped = times(100+10*i), times(200+10*i)

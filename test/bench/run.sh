@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compares dockhost with Docker and Podman on the test hosts of the given Debian suites: starts, stops, returns after a
+# Compares dockhost with Docker and Podman on the test hosts of the given Debian suites: starts, stops, updates, returns after a
 # crash, resident processes, and log lines. It only prints the numbers, and fails no build because of them.
 #
 # It installs Podman from Debian into the test host if necessary. Podman stays there until the test host is recreated.
@@ -11,6 +11,7 @@
 #   BENCH_IDLE   time for which wakeups of idle programs are counted (default: 2m, which includes what Go's runtime does
 #                every two minutes)
 #   BENCH_LOG_MB size of the log lines in MiB (default: 1024)
+#   BENCH_ONLY   downtime: measure the downtime of an update alone
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -132,12 +133,12 @@ bench() {
 	reset_host "$suite"
 	own_client "$suite"
 	assign "$suite"
-	no_quadlet=$(ensure_podman "$suite")
+	if [ -n "${BENCH_ONLY:-}" ]; then no_quadlet="not measured"; else no_quadlet=$(ensure_podman "$suite"); fi
 	echo
 	echo "== $suite: $(describe "$suite"); medians of ${BENCH_N:-15} runs in turns"
 	echo
 	inside "$suite" dockhost-bench -n "${BENCH_N:-15}" -idle "${BENCH_IDLE:-2m}" -log-mb "${BENCH_LOG_MB:-1024}" \
-		-no-quadlet "$no_quadlet"
+		-no-quadlet "$no_quadlet" ${BENCH_ONLY:+"-$BENCH_ONLY"}
 	echo
 	reset_host "$suite"
 	inside "$suite" systemctl start dockhost.socket dockhost.service

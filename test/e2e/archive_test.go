@@ -10,6 +10,9 @@ import (
 	"testing"
 )
 
+// needrestartFile keeps needrestart from restarting the units of containers.
+const needrestartFile = "/etc/needrestart/conf.d/dockhost.conf"
+
 // built returns the path of the one file of a version that matches a pattern.
 func built(t *testing.T, version, pattern string) string {
 	t.Helper()
@@ -49,7 +52,7 @@ func TestTarballInstallsOnReadOnlyUsr(t *testing.T) {
 	const install = "cd " + onHost + " && tar -xzf dockhost.tar.gz && dockhost-*/install.sh "
 	h.run(install)
 	pid := h.active("app")
-	h.run("/opt/bin/dockhostctl status && /opt/bin/dockhost setup --check")
+	h.run("/opt/bin/dockhostctl status && /opt/bin/dockhost setup --check && test -s " + needrestartFile)
 	agent := h.property("dockhost", "MainPID")
 	h.run(install)
 	if got := h.active("app"); got != pid {
@@ -84,7 +87,7 @@ func TestSystemExtensionRunsContainers(t *testing.T) {
 	h.run("mkdir -p /var/lib/extensions")
 	t.Cleanup(func() {
 		h.try("systemctl stop dockhost.socket dockhost.service dockhost-assigned.target 'dockhost@*'; dockhost setup --remove")
-		h.try("systemd-sysext unmerge; rm -rf /var/lib/extensions; systemctl daemon-reload")
+		h.try("systemd-sysext unmerge; rm -rf /var/lib/extensions " + needrestartFile + "; systemctl daemon-reload")
 	})
 	if out, err := dockerOutside("cp", unpacked, hostName()+":/var/lib/extensions/dockhost"); err != nil {
 		t.Fatalf("copy the extension: %v: %s", err, out)
@@ -93,6 +96,7 @@ func TestSystemExtensionRunsContainers(t *testing.T) {
 	h.run("systemd-sysext merge && systemctl daemon-reload && systemctl start dockhost.socket dockhost.service")
 	h.agentIs(currentVersion)
 	h.ready("app")
+	h.run("test -s " + needrestartFile)
 	if upheld := h.property("multi-user.target", "Upholds"); !strings.Contains(upheld, "dockhost.service") {
 		t.Errorf("Upholds= of multi-user.target = %q, want dockhost.service in it", upheld)
 	}

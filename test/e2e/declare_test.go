@@ -347,3 +347,15 @@ func TestDeclareOnFullDisk(t *testing.T) {
 	h.run("systemctl restart dockhost")
 	h.forgotten("app")
 }
+
+// TestDeclarationIsOnMountedDisk unmounts a file system from the agent's directory, and mounts
+// one: a declaration is on the one that is mounted.
+func TestDeclarationIsOnMountedDisk(t *testing.T) {
+	h := newHost(t)
+	h.login()
+	const dir = "/var/lib/dockhost"
+	h.Cleanup(func() { h.try("systemctl stop dockhost.socket dockhost.service; umount " + dir) })
+	const declared = "; dockhostctl run --name app localhost:5000/app:1 && grep -q app:1 " + dir + "/assignment.json && dockhostctl rm app"
+	h.run("mount -t tmpfs tmpfs " + dir + "; systemctl restart dockhost.service; umount -l " + dir + declared)
+	h.run("mount -t tmpfs tmpfs " + dir + declared)
+}

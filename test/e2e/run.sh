@@ -12,6 +12,9 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly TOP
 cd "$TOP"
 
+# shellcheck source=test/lab/suites.sh
+source test/lab/suites.sh
+
 say() { echo "e2e: $*" >&2; }
 
 usage() {
@@ -27,6 +30,7 @@ compile() {
 # run_suite SUITE boots the test host, runs the tests on it, and prints the result of each test.
 run_suite() {
 	local suite=$1 options=()
+	rm -f "build/e2e-$suite.log"
 	test/lab/lab.sh up "$suite" || return
 	[ -z "${E2E_RUN:-}" ] || options=(-test.run "$E2E_RUN")
 	# The host is up, so a test must not skip because the host is missing.
@@ -50,38 +54,14 @@ report() {
 	fi
 }
 
-# timed SUITE runs the suite, and writes its exit status and seconds to build/e2e-SUITE.result.
-timed() {
-	local began=$SECONDS status=0
-	rm -f "build/e2e-$1.log" "build/e2e-$1.result"
-	run_suite "$1" || status=$?
-	echo "$status $((SECONDS - began))" >"build/e2e-$1.result"
-}
-
-# stop_all ends the suites that still run. Each is a process group.
-stop_all() {
-	local group
-	for group in $(jobs -p); do
-		kill -TERM -- "-$group" 2>/dev/null || true
-	done
-}
-
 main() {
 	[ "$#" -gt 0 ] || usage
-	local suite status seconds failed=()
+	local suite failed=()
 	compile
-	set -m
-	trap stop_all EXIT
-	trap 'exit 130' INT TERM
+	for_suites run_suite "$@"
 	for suite in "$@"; do
-		[[ $suite =~ ^[a-z]+$ ]] || { say "$suite is not the name of a Debian suite" && exit 2; }
-		timed "$suite" </dev/null &
-	done
-	wait
-	for suite in "$@"; do
-		read -r status seconds <"build/e2e-$suite.result"
-		report "$suite" "$status" "$seconds"
-		[ "$status" = 0 ] || failed+=("$suite")
+		report "$suite" "${SUITE_STATUS[$suite]}" "${SUITE_SECONDS[$suite]}"
+		[ "${SUITE_STATUS[$suite]}" = 0 ] || failed+=("$suite")
 	done
 	[ "${#failed[@]}" = 0 ] || { say "failed: ${failed[*]}" && exit 1; }
 }

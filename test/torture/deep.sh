@@ -1,8 +1,10 @@
 # Prints what is checked once after each step, in sections that begin with "== NAME".
 section() { echo "== $1"; }
 section broken
-for file in /run/dockhost/{state,containers,runtime,logins}/*.json /var/lib/dockhost/*.json; do
-	[ ! -e "$file" ] || jq -e . "$file" >/dev/null 2>&1 || echo "$file"
+shopt -s nullglob
+files=(/run/dockhost/{state,containers,runtime,logins}/*.json /var/lib/dockhost/*.json)
+jq -es "all(.) and length == ${#files[@]}" "${files[@]}" >/dev/null 2>&1 || for file in "${files[@]}"; do
+	jq -e . "$file" >/dev/null 2>&1 || echo "$file"
 done
 section secrets
 journalctl --sync
@@ -13,9 +15,10 @@ find /run/dockhost /var/lib/dockhost /run/systemd -type f -perm /044 -exec grep 
 section lines
 journalctl --no-pager -q -o cat --cursor-file=/root/torture/lines.cursor _SYSTEMD_UNIT=dockhost@logger.service SYSLOG_IDENTIFIER=logger | sed -n 's/^line \([0-9]*\) of.*/\1/p'
 section sizes
-for unit in dockhost.service $(systemctl list-units --plain --no-legend 'dockhost@*.service' | cut -d' ' -f1); do
-	pid=$(systemctl show --value -p MainPID "$unit")
-	echo "$unit $pid $(find "/proc/$pid/fd" -type l | wc -l) $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")"
-done
+while IFS='|' read -r unit pid; do
+	fds=("/proc/$pid/fd"/*)
+	echo "$unit $pid ${#fds[@]} $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")"
+done < <(systemctl show -p Id -p MainPID dockhost.service 'dockhost@*.service' | sed -n 's/^Id=/id /p; s/^MainPID=/pid /p' |
+	awk '$1 == "id" {id = $2} $1 == "pid" {pid = $2} id && pid {print id "|" pid; id = pid = ""}')
 section born
-cat "$(docker inspect -f '{{range .Mounts}}{{.Source}}{{end}}' data)/born"
+cat "$(curl -s --unix-socket /run/docker.sock http://docker/containers/data/json | jq -r '.Mounts[].Source')/born"

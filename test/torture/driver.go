@@ -66,12 +66,15 @@ func (d *driver) step(ctx context.Context, s step) error {
 		return err
 	}
 	wrong := d.strike(ctx, s)
+	struck := time.Now()
 	wrong = append(wrong, d.mend(ctx, s)...)
+	mended := time.Now()
 	settled, err := d.settle(ctx)
 	if err != nil {
 		return err
 	}
 	wrong = append(wrong, settled...)
+	well := time.Now()
 	if len(settled) == 0 {
 		deep, err := d.deep(ctx, s)
 		if err != nil {
@@ -79,7 +82,7 @@ func (d *driver) step(ctx context.Context, s step) error {
 		}
 		wrong = append(wrong, deep...)
 	}
-	d.report.end(s, time.Since(began), wrong)
+	d.report.end(s, durations{struck.Sub(began), mended.Sub(struck), well.Sub(mended), time.Since(well)}, wrong)
 	if len(wrong) == 0 || ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -143,7 +146,7 @@ func (d *driver) apply(ctx context.Context, s step, i int) bool {
 // mend undoes the faults, the last one first, and starts what an operator would have to start.
 func (d *driver) mend(ctx context.Context, s step) []string {
 	var wrong []string
-	scripts := []string{release(s), "systemctl start containerd.service docker.socket docker.service systemd-journald.service"}
+	scripts := []string{release(s) + " && systemctl start containerd.service docker.socket docker.service systemd-journald.service"}
 	for i, strike := range slices.Backward(s.strikes) {
 		if undo := strike.fault.undo; undo != "" {
 			scripts = append(scripts, variables(s, i)+undo)

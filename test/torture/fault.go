@@ -117,11 +117,11 @@ func systemdFaults() []fault {
 		{name: "the drop-in is reverted", weight: 3, apply: "systemctl revert $UNIT"},
 		{name: "the agent is restarted", weight: 4, apply: "systemctl restart dockhost.service"},
 		{name: "the agent is reloaded", weight: 3, apply: "systemctl reload dockhost.service"},
-		{name: "isolate multi-user.target", weight: 1, apply: "systemctl isolate multi-user.target", loses: true},
+		{name: "isolate multi-user.target", weight: 2, apply: "systemctl isolate multi-user.target", loses: true},
 		{name: "journald is restarted", weight: 3, apply: "systemctl restart systemd-journald.service", loses: true},
 		{name: "journald is killed", weight: 2, apply: "systemctl kill -s KILL systemd-journald.service", loses: true},
-		{name: "the host is rebooted", weight: 1, boot: reboot, loses: true, fits: onOwnDisk},
-		{name: "the power is cut", weight: 1, boot: powerCut, loses: true, fits: onOwnDisk},
+		{name: "the host is rebooted", weight: 3, boot: reboot, loses: true, fits: onOwnDisk},
+		{name: "the power is cut", weight: 3, boot: powerCut, loses: true, fits: onOwnDisk},
 	}
 }
 
@@ -141,6 +141,14 @@ func registryFaults() []fault {
 			name: "the registry answers 503", weight: 3,
 			apply: "systemctl stop docker-registry.service; systemd-run -q --collect --unit torture-registry python3 $work/refuse.py; " + pulled,
 			undo:  "systemctl stop torture-registry.service 2>/dev/null; " + cured,
+		},
+		{
+			// The burst is larger than the largest packet of the loopback interface, which would be dropped otherwise. Half of
+			// the downloads end before the registry is fast again.
+			name: "the registry is slow and an image gone", weight: 3,
+			apply: "tc qdisc add dev lo root tbf rate 1500kbit burst 128k latency 1s; docker rm -f data slow; docker image rm -f localhost:5000/busybox",
+			undo: `[ $((NUMBER % 2)) = 0 ] || timeout 10 sh -c 'until docker image inspect localhost:5000/busybox; do sleep 0.1; done'
+				! tc qdisc show dev lo | grep -q tbf || tc qdisc del dev lo root`,
 		},
 	}
 }

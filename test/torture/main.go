@@ -86,6 +86,7 @@ func run(ctx context.Context, stdout, stderr io.Writer, labName string, args []s
 	r := newReport(stdout, o)
 	d := &driver{host: h, report: r, options: o}
 	err = d.run(ctx)
+	d.tidy(ctx)
 	failed = r.summary() // also of a run that was interrupted
 	if errors.Is(err, context.Canceled) {
 		err = nil

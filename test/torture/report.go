@@ -14,6 +14,15 @@ import (
 // tally counts how often a fault was tried.
 type tally struct{ tried, missed, violated int }
 
+// durations are how long the parts of a step took.
+type durations struct{ strike, mend, settle, deep time.Duration }
+
+func (d durations) String() string {
+	round := func(t time.Duration) time.Duration { return t.Round(100 * time.Millisecond) }
+	return fmt.Sprintf("%s (faults %s, undo %s, wait %s, checks %s)", round(d.strike+d.mend+d.settle+d.deep),
+		round(d.strike), round(d.mend), round(d.settle), round(d.deep))
+}
+
 // report prints the steps, and a summary at the end.
 type report struct {
 	out     io.Writer
@@ -57,12 +66,12 @@ func (r *report) tally(s strike) *tally {
 }
 
 // end prints how a step ended.
-func (r *report) end(s step, took time.Duration, wrong []string) {
+func (r *report) end(s step, took durations, wrong []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.steps++
 	if len(wrong) == 0 {
-		fmt.Fprintf(r.out, "  well after %s\n", took.Round(100*time.Millisecond))
+		fmt.Fprintf(r.out, "  well after %s\n", took)
 		return
 	}
 	for _, strike := range s.strikes {

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// resetScript returns a host to its state after the first boot, whatever a step has left, and assigns the containers. It
-// has the variables LIVE_RESTORE and SMALL_DISK.
-const resetScript = `
+// clearScript stops Docker and dockhost on a host, whatever a step has left, and removes all that is assigned.
+const clearScript = `
 for pid in $(pgrep -x 'dockerd|containerd|containerd-shim|docker-registry|dockhost|dockhost-supervi|app|sh|sleep'); do kill -CONT $pid 2>/dev/null; done
 if mountpoint -q /var/lib/dockhost; then umount -l /var/lib/dockhost; fi
 if mountpoint -q $work/lib; then umount $work/lib; fi
+tc qdisc del dev lo root 2>/dev/null
 rm -f $work/hit-* $work/*.cursor /run/torture-docker/full
 systemctl stop torture-registry.service 2>/dev/null
 timeout 60 systemctl stop dockhost.service dockhost.socket 'dockhost@*.service'
@@ -28,6 +28,11 @@ rm -rf /run/systemd/system/dockhost.service.d /run/systemd/system/dockhost@*.ser
 systemctl daemon-reload
 systemd-tmpfiles --create /usr/lib/tmpfiles.d/dockhost*.conf
 if mountpoint -q /run/torture-docker; then umount -l /run/torture-docker; fi
+`
+
+// resetScript returns a host to its state after the first boot, and assigns the containers. It has the variables
+// LIVE_RESTORE and SMALL_DISK.
+const resetScript = clearScript + `
 mkdir -p /run/torture-docker
 jq --argjson live $LIVE_RESTORE '.["live-restore"] = $live | del(.["data-root"])' /etc/docker/daemon.json >$work/daemon.json
 if [ $SMALL_DISK = true ]; then
@@ -47,6 +52,21 @@ assign
 systemctl start dockhost.socket dockhost.service
 declare_extra
 `
+
+// tidyScript leaves a host as lab.sh makes it.
+const tidyScript = clearScript + `
+jq 'del(.["live-restore"], .["data-root"])' /etc/docker/daemon.json >$work/daemon.json && cp $work/daemon.json /etc/docker/daemon.json
+systemctl start docker.socket docker.service docker-registry.service dockhost.socket dockhost.service
+`
+
+// tidy leaves the host to others, also after ctx has ended.
+func (d *driver) tidy(ctx context.Context) {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	if out, status, err := d.host.try(limited, library+tidyScript); err != nil || status != 0 {
+		d.report.note("the host is not tidy: exit status %d, %v: %s", status, err, out)
+	}
+}
 
 // reset returns the host to its state after the first boot, in a setting, assigns the containers, and waits until they
 // run. If that fails, it cuts the host's power and tries once more.

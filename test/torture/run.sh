@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Boots the test hosts of the given Debian suites, and strikes all of them with random faults in parallel. The output of a
-# suite is in build/torture/SUITE.log, what a host said after a violation next to it.
+# suite is in build/torture/SUITE.log, what a host said after a violation next to it. The latter is printed at the end.
 #
 #   run.sh SUITE...
 #
@@ -14,6 +14,9 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly TOP PROGRAM=$TOP/build/dockhost-torture
 cd "$TOP"
+
+# shellcheck source=test/lab/suites.sh
+source test/lab/suites.sh
 
 say() { echo "torture: $*" >&2; }
 
@@ -29,32 +32,19 @@ run_suite() {
 		tee "build/torture/$1.log" | sed -u "s/^/$1: /"
 }
 
-# stop_all ends the suites that still run. Each is a process group.
-stop_all() {
-	local group
-	for group in $(jobs -p); do
-		kill -TERM -- "-$group" 2>/dev/null || true
-	done
-}
-
 main() {
 	[ "$#" -gt 0 ] || usage
-	local suite job jobs=() failed=0
+	local suite failed=()
 	mkdir -p build/torture
+	touch build/torture/began
 	go build -trimpath -buildvcs=false -o "$PROGRAM" ./test/torture
-	set -m
-	trap stop_all EXIT
-	trap 'exit 130' INT TERM
+	for_suites run_suite "$@"
 	for suite in "$@"; do
-		[[ $suite =~ ^[a-z]+$ ]] || { say "$suite is not the name of a Debian suite" && exit 2; }
-		run_suite "$suite" </dev/null &
-		jobs+=($!)
+		[ "${SUITE_STATUS[$suite]}" != 0 ] || continue
+		failed+=("$suite")
+		find build/torture -name "$suite-*.txt" -newer build/torture/began -exec cat {} +
 	done
-	for job in "${jobs[@]}"; do
-		wait "$job" || failed=1
-	done
-	[ "$failed" = 0 ] || say "violations, or no test host: see above, and build/torture"
-	return "$failed"
+	[ "${#failed[@]}" = 0 ] || { say "violations, or no test host: ${failed[*]}; see above, and build/torture" && exit 1; }
 }
 
 main "$@"

@@ -120,7 +120,7 @@ func (m *machine) checkStore(instance string) {
 	if err := json.Unmarshal([]byte(raw), &assignment); err != nil || assignment.InstanceID != instance {
 		m.Errorf("instance-id in assignment.json = %q, %v, want %q", assignment.InstanceID, err, instance)
 	}
-	if files := m.run("ls -A -I images.json /var/lib/dockhost"); files != "assignment.json\npreloaded.json" {
-		m.Errorf("files in /var/lib/dockhost = %q, want assignment.json and preloaded.json", files)
+	if files := m.run("ls -A -I images.json /var/lib/dockhost"); files != "assignment.json\npreloaded.json\nupdates" {
+		m.Errorf("files in /var/lib/dockhost = %q, want assignment.json, preloaded.json and updates", files)
 	}
 }

@@ -21,15 +21,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // registry serves the part of the distribution API that a pull needs. It listens on
 // the host's loopback interface, which a machine reaches at 10.0.2.2.
 type registry struct {
-	server    *httptest.Server
-	manifests map[string][]byte // by tag and digest
-	blobs     map[string][]byte // by digest
+	server *httptest.Server
+	// mu guards the two maps that change while the registry serves.
+	mu        sync.Mutex
+	manifests map[string][]byte        // by tag and digest
+	asked     map[string]chan struct{} // closed once someone gets the manifest of this digest
+	blobs     map[string][]byte        // by digest
 	// stalled gets a value for each download of the ballast. The download stops half
 	// way until release is closed. If both are nil, downloads do not stop.
 	stalled, release chan struct{}
@@ -49,7 +53,7 @@ const (
 // newRegistry returns a registry with app:2, whose layers no machine has.
 func newRegistry(t *testing.T) *registry {
 	t.Helper()
-	r := &registry{manifests: map[string][]byte{}, blobs: map[string][]byte{}}
+	r := &registry{manifests: map[string][]byte{}, asked: map[string]chan struct{}{}, blobs: map[string][]byte{}}
 	r.server = httptest.NewServer(r)
 	t.Cleanup(r.server.Close)
 	r.add(t, "2")
@@ -60,7 +64,7 @@ func newRegistry(t *testing.T) *registry {
 func newTLSRegistry(t *testing.T) *registry {
 	t.Helper()
 	r := &registry{
-		manifests: map[string][]byte{}, blobs: map[string][]byte{},
+		manifests: map[string][]byte{}, asked: map[string]chan struct{}{}, blobs: map[string][]byte{},
 		name: "registry.example.com", user: "baker", password: "only-while-baking",
 	}
 	r.server = httptest.NewTLSServer(r)
@@ -96,9 +100,35 @@ func (r *registry) image() string { return r.host() + "/app:2" }
 // stall makes each download of the ballast stop half way.
 func (r *registry) stall() { r.stalled, r.release = make(chan struct{}, 100), make(chan struct{}) }
 
-// add adds an image: the preloaded one with another version and a layer of random
-// bytes on top.
-func (r *registry) add(t *testing.T, version string) {
+// tag makes a tag name the image of a version. It returns the digest, and a channel
+// that is closed once someone gets its manifest.
+func (r *registry) tag(name, version string) (of string, asked <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	of = digest(r.manifests[version])
+	if r.asked[of] == nil {
+		r.asked[of] = make(chan struct{})
+	}
+	r.manifests[name] = r.manifests[version]
+	return of, r.asked[of]
+}
+
+// manifest returns a manifest by its tag or digest, nil without one, and notes that
+// someone gets it.
+func (r *registry) manifest(name, method string) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	data := r.manifests[name]
+	if asked := r.asked[digest(data)]; asked != nil && method == http.MethodGet {
+		close(asked)
+		delete(r.asked, digest(data))
+	}
+	return data
+}
+
+// add adds an image: the preloaded one with another version, arguments of its program,
+// and a layer of random bytes on top. No machine may use the registry meanwhile.
+func (r *registry) add(t *testing.T, version string, args ...string) {
 	t.Helper()
 	config, layer := readArchive(t)
 	ballast := make([]byte, 8<<20)
@@ -111,6 +141,7 @@ func (r *registry) add(t *testing.T, version string) {
 	}
 	c["rootfs"] = map[string]any{"type": "layers", "diff_ids": []string{digest(layer), digest(second)}}
 	delete(c, "history")
+	c["config"].(map[string]any)["Cmd"] = args
 	raw, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +177,7 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	name := filepath.Base(req.URL.Path)
 	data, kind := r.blobs[name], "application/octet-stream"
 	if strings.Contains(req.URL.Path, "/manifests/") {
-		data, kind = r.manifests[name], manifestType
+		data, kind = r.manifest(name, req.Method), manifestType
 	}
 	switch {
 	case req.URL.Path == "/v2/":

@@ -19,6 +19,9 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly TOP
 cd "$TOP"
 
+# shellcheck source=test/lab/suites.sh
+source test/lab/suites.sh
+
 say() { echo "vm: $*" >&2; }
 
 usage() {
@@ -42,40 +45,26 @@ ensure_packages() {
 # compile builds the test program once for all suites.
 compile() { go test -c -tags vm -o build/vm.test ./test/vm; }
 
-# run_suite SUITE PATTERN
+# run_suite SUITE runs the tests that match PATTERN.
 run_suite() {
 	local image
+	rm -f "build/vm-$1.log"
 	image=$(test/vm/image.sh "$1") || return
 	say "$1: testing (log: build/vm-$1.log)"
-	(cd test/vm && ../../build/vm.test -test.timeout 4h -test.v -test.run "$2" -image "$image" \
+	(cd test/vm && ../../build/vm.test -test.timeout 4h -test.v -test.run "$PATTERN" -image "$image" \
 		-accel "${VM_ACCEL:-tcg}" -cuts "${VM_CUTS:-10}" -seed "${VM_SEED:-0}") >"build/vm-$1.log" 2>&1
-}
-
-# noted SUITE PATTERN runs the suite, and writes its exit status to build/vm-SUITE.result.
-noted() {
-	local status=0
-	run_suite "$@" || status=$?
-	echo "$status" >"build/vm-$1.result"
 }
 
 # report SUITE prints the result of the suite, and fails if the suite has failed.
 report() {
 	local log=build/vm-$1.log
-	if [ "$(cat "build/vm-$1.result")" = 0 ]; then
+	if [ "${SUITE_STATUS[$1]}" = 0 ]; then
 		sed -nE 's/^ *--- /vm: '"$1"': /p' "$log"
 		return
 	fi
 	[ ! -e "$log" ] || cat "$log"
 	say "$1: FAILED (see above, and $log)"
 	return 1
-}
-
-# stop_all ends the suites that still run. Each is a process group.
-stop_all() {
-	local group
-	for group in $(jobs -p); do
-		kill -TERM -- "-$group" 2>/dev/null || true
-	done
 }
 
 main() {
@@ -85,17 +74,11 @@ main() {
 		shift
 	fi
 	[ "$#" -gt 0 ] || usage
+	readonly PATTERN=${VM_RUN:-$pattern}
 	ensure_packages
 	mkdir -p build
 	compile
-	set -m
-	trap stop_all EXIT
-	trap 'exit 130' INT TERM
-	for suite in "$@"; do
-		rm -f "build/vm-$suite.log" "build/vm-$suite.result"
-		noted "$suite" "${VM_RUN:-$pattern}" </dev/null &
-	done
-	wait
+	for_suites run_suite "$@"
 	for suite in "$@"; do
 		report "$suite" || failed+=("$suite")
 	done

@@ -22,24 +22,11 @@ type Server struct {
 	holders map[string][]string
 }
 
-// Holders returns the ids that hold a slot of a group, sorted.
-func (s *Server) Holders(group string) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.holders[group])
-}
-
-// ServeHTTP answers like airlock. GET /holders/GROUP, which airlock does not have,
-// answers with the holders, one a line.
+// ServeHTTP answers like airlock.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/pre-reboot", s.operation(s.lock))
 	mux.HandleFunc("/v1/steady-state", s.operation(s.unlock))
-	mux.HandleFunc("GET /holders/{group}", func(w http.ResponseWriter, r *http.Request) {
-		for _, id := range s.Holders(r.PathValue("group")) {
-			_, _ = fmt.Fprintln(w, id)
-		}
-	})
 	mux.ServeHTTP(w, r)
 }
 

@@ -1,0 +1,31 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestShimThatContainerdLeftIsEnded has dockerd forget a container that has ended, and whose
+// task it has not deleted in containerd: nobody but dockhost ends the shim.
+func TestShimThatContainerdLeftIsEnded(t *testing.T) {
+	h := newHost(t)
+	h.assign(app())
+	before := h.ready("app")
+	shim := strings.TrimSpace(h.output("pgrep -f 'containerd-shim.* -id " + before.ID + "'"))
+	const dropIn = "/run/systemd/system/docker.service.d/forget.conf"
+	h.write(dropIn, "[Service]\nExecStartPre=rm -rf "+h.output("docker info -f '{{.DockerRootDir}}'")+"/containers/"+before.ID+"\n")
+	h.Cleanup(func() { h.run("rm " + dropIn + "; systemctl daemon-reload") })
+	h.run("systemctl daemon-reload; systemctl reset-failed docker.service; kill -STOP $(pidof dockerd); kill -KILL " + h.pid("app") +
+		"; systemctl kill -s KILL docker.service")
+	h.eventually("another container runs", func() error {
+		if c, err := h.container("app"); err != nil || !c.Ready || c.ID == before.ID {
+			return fmt.Errorf("status = %+v, %w", c, err)
+		}
+		return nil
+	})
+	h.gone(shim)
+	h.run("! docker inspect " + before.ID)
+}
