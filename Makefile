@@ -33,7 +33,7 @@ CC_arm64 := aarch64-linux-gnu-gcc
 CC_amd64 := x86_64-linux-gnu-gcc
 NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
 
-.PHONY: help build build-all install packages test-packages check-packages repo release unit lint e2e torture test nvidia test-nvidia gpu-test bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages repo release unit sim lint e2e torture test nvidia test-nvidia gpu-test bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,11 @@ TREE_TESTS := ./test/docs ./test/house
 unit: ## run the unit tests with the race detector
 	go test -race $$(go list ./... | grep -v $(patsubst ./%,-e /%$$,$(TREE_TESTS)))
 	go test $(TREE_TESTS)
+
+# AGENTS is the size of the fleet.
+AGENTS ?= 10000
+sim: ## run the updates of 10,000 simulated agents, and write docs/updates.d/sim.md with its pictures
+	GOGC=400 go test ./test/sim -run TestFleet -count=1 -timeout 2h -agents $(AGENTS) -write -commit $(COMMIT)
 
 lint: $(GOLANGCI) ## run golangci-lint, shellcheck and ansible-lint
 	$(GOLANGCI) run ./...

@@ -56,11 +56,16 @@ func (g Gates) Closed(ctx context.Context, name, id string, settings spec.Update
 }
 
 // Passed gives back what Closed has taken for a container, after a rollback only after a
-// while. The settings are those of the container that runs now.
+// while, which another call extends. The settings are those of the container that runs
+// now.
 func (g Gates) Passed(name string, settings spec.Update, failed bool) {
 	var hold time.Duration
 	if failed && settings.FleetLock != nil {
 		hold = settings.FleetLock.HoldAfterFailure
+		if settings.Policy == spec.UpdateRegistry {
+			// Each check extends the hold while the tag names the image that failed.
+			hold = max(hold, 2*settings.Check)
+		}
 	}
 	g.Slots.Give(name, hold)
 }

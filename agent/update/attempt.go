@@ -36,11 +36,16 @@ func (m *Machine) try(ctx context.Context, current, declared *spec.Container) bo
 		return true
 	}
 	if m.isSame(c, current, image) {
+		m.retry.setAt(c.id(), time.Now().Add(maxCheckPause))
 		m.forget(c, Answer{Outcome: OutcomeUnchanged})
 		return true
 	}
 	if why, until := m.closed(ctx, c, current); why != "" {
 		m.waitFor(c, why, until)
+		return true
+	}
+	if m.moved(ctx, c) {
+		m.host.Passed(m.host.Settings(current), false)
 		return true
 	}
 	m.replace(ctx, c, current, image)
@@ -61,7 +66,7 @@ func (m *Machine) candidate(ctx context.Context, current, declared *spec.Contain
 		m.requested = request.At
 		m.retry.stop() // do not wait for the next try
 	}
-	latest := m.check(ctx, base, m.host.Settings(base), asks && m.unanswered(request))
+	latest := m.check(ctx, base, m.host.Settings(base), asks, asks && m.unanswered(request))
 	if ctx.Err() != nil {
 		return nil, true
 	}
@@ -150,20 +155,28 @@ func revisionName(image, digest string) string {
 func (m *Machine) begin(c *candidate) {
 	m.mu.Lock()
 	now := time.Now()
-	if m.attempt == nil || m.attempt.To.Container.Hash() != c.to.Hash() || m.attempt.Cause != c.cause {
-		m.attempt = &Change{Cause: c.cause, By: c.by, Force: c.force, To: Revision{Container: c.to, Digest: c.digest}, Began: now}
+	isNew := m.attempt == nil || m.attempt.candidate != c.id()
+	if isNew {
+		m.attempt = &Change{candidate: c.id(), Cause: c.cause, By: c.by, Force: c.force, To: Revision{Container: c.to, Digest: c.digest}, Began: now}
 		m.attempt.enter(PhaseFound, "", now)
 		m.refusal = ""
 		m.log.Info("update found", zap.String("image", c.to.Image), zap.String("digest", c.digest), zap.String("cause", string(c.cause)))
 	}
 	m.mu.Unlock()
-	m.show()
+	if isNew {
+		m.show()
+	}
 }
 
-// stepped shows a step of the preparation.
+// stepped shows a step of the preparation. An update that waits is checked each time it is
+// its turn again, and is shown as waiting all the same.
 func (m *Machine) stepped(s Step) {
 	m.mu.Lock()
 	m.step = s
+	if m.attempt != nil && m.attempt.Phase == PhaseWaiting && s.Phase == PhaseChecking {
+		m.mu.Unlock()
+		return
+	}
 	if m.attempt != nil {
 		m.attempt.enter(s.Phase, "", time.Now())
 	}
@@ -277,7 +290,7 @@ func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Conta
 	}
 	now := time.Now()
 	change.enter(PhaseReplacing, "", now)
-	err := m.tryChange(func(r *Record) {
+	err := m.tryOrUndo(func(r *Record) {
 		if r.Change != nil {
 			r.end(m.name, OutcomeSuperseded, "", now)
 		}
@@ -296,7 +309,12 @@ func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Conta
 	}
 	if err := m.host.Replace(ctx, change.To.Container); err != nil {
 		m.idle = true // it may be in force
-		m.host.Passed(settings, false)
+		if ctx.Err() != nil {
+			return
+		}
+		if now, _ := m.host.InForce(); now == nil || now.Hash() != change.To.Container.Hash() {
+			m.host.Passed(settings, false)
+		}
 		m.refuse(c, err)
 		return
 	}

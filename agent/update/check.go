@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -33,9 +34,10 @@ func (m *Machine) nextCheck() time.Time {
 	return m.checks.next
 }
 
-// check asks the registry if it is time, or if a person asks, and returns the digest of
-// the tag, "" if it is not known.
-func (m *Machine) check(ctx context.Context, base *spec.Container, settings spec.Update, asked bool) string {
+// check asks the registry if it is time, or now, and returns the digest of the tag, "" if it
+// is not known. wanted says that a person asks for an update of a tag that may not be
+// watched.
+func (m *Machine) check(ctx context.Context, base *spec.Container, settings spec.Update, wanted, asked bool) string {
 	m.mu.Lock()
 	c := m.checks
 	m.mu.Unlock()
@@ -45,8 +47,9 @@ func (m *Machine) check(ctx context.Context, base *spec.Container, settings spec
 	watched := settings.Policy == spec.UpdateRegistry && !isDigested(base.Image)
 	now := time.Now()
 	switch {
-	case isDigested(base.Image), !watched && !asked:
+	case isDigested(base.Image), !watched && !wanted:
 		c.next, c.latest = time.Time{}, ""
+	case !asked && !watched: // it was asked
 	case !asked && c.next.IsZero():
 		// The hosts of a fleet boot at the same time.
 		c.next = now.Add(rand.N(settings.Check)) //nolint:gosec // jitter is not a secret
@@ -59,11 +62,34 @@ func (m *Machine) check(ctx context.Context, base *spec.Container, settings spec
 		if !watched {
 			c.next = time.Time{}
 		}
+		m.stayFailed(base, settings, c.latest)
 	}
 	m.mu.Lock()
 	m.checks = c
 	m.mu.Unlock()
 	return c.latest
+}
+
+// stayFailed keeps the slot of the fleet, while the tag names the image that was rolled back
+// last: the other hosts would try it next. A hold by a person ends that.
+func (m *Machine) stayFailed(base *spec.Container, settings spec.Update, latest string) {
+	r := m.read()
+	failed := r.Change == nil && r.Last != nil && r.Last.Outcome == OutcomeRolledBack && r.Last.Cause == api.CauseRegistry
+	if failed && r.activeHold(time.Now()) == nil && r.Last.To.Digest == latest && r.quarantined(base.Unpinned().Hash(), latest) != nil {
+		m.host.Passed(settings, true)
+	}
+}
+
+// moved reports whether a tag has moved on while its image waited for its turn: the image
+// may be bad. A registry that does not answer says nothing about that.
+func (m *Machine) moved(ctx context.Context, c *candidate) bool {
+	m.mu.Lock()
+	recent := time.Since(m.checks.askedAt) < gatePause
+	m.mu.Unlock()
+	if c.cause != api.CauseRegistry || recent {
+		return false
+	}
+	return m.check(ctx, c.to.Unpinned(), m.host.Settings(c.to), true, true) != c.digest
 }
 
 // answered takes in an answer of the registry.

@@ -21,10 +21,17 @@ type candidate struct {
 	force bool
 	// digest is the registry's, if it is known before the pull.
 	digest string
+	// key is the id, once it was asked for.
+	key string
 }
 
-// id identifies a candidate.
-func (c *candidate) id() string { return fmt.Sprint(c.cause, " ", c.to.Hash(), " ", c.force) }
+// id identifies a candidate. It is asked for once the candidate is complete.
+func (c *candidate) id() string {
+	if c.key == "" {
+		c.key = fmt.Sprint(c.cause, " ", c.to.Hash(), " ", c.force)
+	}
+	return c.key
+}
 
 // choose returns what should replace the container in force, nil if nothing should:
 // first what a person asks for, then what is declared, then a newer image. latest is the
@@ -37,7 +44,7 @@ func choose(r Record, current, declared *spec.Container, running Image, latest s
 	if declared != nil {
 		base = declared
 		c := &candidate{to: pinnedAs(declared, current), cause: api.CauseAssignment}
-		q := r.quarantined(declared.Hash(), "")
+		q := r.quarantined(declared.Hash(), pinnedDigest(c.to.Pin))
 		c.forceBy(r.Request)
 		if q == nil || c.force {
 			return c
@@ -97,6 +104,17 @@ func pinnedAs(declared, current *spec.Container) *spec.Container {
 	c := *declared
 	c.Pin = current.Pin
 	return &c
+}
+
+// pinnedDigest returns the digest of the image that a container is pinned to, "" without one.
+func pinnedDigest(pin *spec.Pin) string {
+	if pin == nil {
+		return ""
+	}
+	if _, digest, found := strings.Cut(pin.Ref, "@"); found {
+		return digest
+	}
+	return pin.ID
 }
 
 // WithDigest returns REPOSITORY@DIGEST of a reference.

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// gatePause is how often the application and the fleet are asked again.
+	// gatePause is how often the application and the fleet are asked again at first. The
+	// longer an update waits, the less often: each host of a large fleet waits for hours.
 	gatePause = 30 * time.Second
 	// waryChecks is how many check intervals the wariest host of a fleet is late.
 	waryChecks = 12
@@ -30,7 +31,8 @@ func (m *Machine) closed(ctx context.Context, c *candidate, current *spec.Contai
 		}
 	}
 	if why := m.host.Gate(ctx, m.host.Settings(current)); why != "" {
-		return why, now.Add(gatePause*3/4 + rand.N(gatePause/2)) //nolint:gosec // jitter is not a secret
+		first := gatePause*3/4 + rand.N(gatePause/2) //nolint:gosec // jitter is not a secret
+		return why, now.Add(max(first, m.retry.next(c.id())))
 	}
 	return "", time.Time{}
 }

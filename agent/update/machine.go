@@ -122,6 +122,7 @@ func (m *Machine) settle(inForce *spec.Container) {
 		}
 	case c != nil && isConfirmed: // it was not replaced
 		m.change(func(r *Record) { r.Change = nil })
+		m.host.Passed(m.host.Settings(inForce), false)
 	case isConfirmed:
 	default:
 		m.change(func(r *Record) {
@@ -176,6 +177,7 @@ func (m *Machine) await(ctx context.Context, until time.Time) {
 	select {
 	case <-ctx.Done():
 	case <-m.woken:
+		m.retry.at = time.Time{} // a hold may have ended
 	case <-m.retry.cured:
 		m.retry.at = time.Time{}
 	case <-changes:
@@ -221,12 +223,7 @@ func (m *Machine) tryChange(f func(*Record)) error {
 // set waits at least a while before the same thing is tried again. A time or a cure may
 // end the wait earlier.
 func (r *retry) set(of string, err error, host Host) {
-	if r.of != of {
-		r.stop()
-		r.of, r.tries = of, backoff.Backoff{Next: time.Second, Cap: 5 * time.Minute}
-	}
-	r.stopWatching()
-	r.at = time.Now().Add(r.tries.Step())
+	r.setAt(of, time.Now().Add(r.next(of)))
 	if err != nil {
 		r.cured, r.done = host.Cured(err)
 	}
@@ -234,12 +231,23 @@ func (r *retry) set(of string, err error, host Host) {
 
 // setAt has the same thing tried again at a time.
 func (r *retry) setAt(of string, at time.Time) {
+	r.use(of)
+	r.stopWatching()
+	r.at = at
+}
+
+// next returns how long the next try of something waits, longer each time.
+func (r *retry) next(of string) time.Duration {
+	r.use(of)
+	return r.tries.Step()
+}
+
+// use begins with the shortest wait if something was not tried last.
+func (r *retry) use(of string) {
 	if r.of != of {
 		r.stop()
 		r.of, r.tries = of, backoff.Backoff{Next: time.Second, Cap: 5 * time.Minute}
 	}
-	r.stopWatching()
-	r.at = at
 }
 
 func (r *retry) stopWatching() {

@@ -88,7 +88,9 @@ func (m *Machine) showSoak(o Observation, at time.Time) {
 func (m *Machine) confirm(ctx context.Context, current *spec.Container, o Observation) {
 	image := o.Image
 	if image.ID == "" {
-		image, _ = m.host.Image(ctx, current)
+		if image, _ = m.host.Image(ctx, current); ctx.Err() != nil {
+			return
+		}
 	}
 	confirmed := &Revision{Container: current, ImageID: image.ID, Digest: image.Digest, Ref: image.Ref}
 	now := time.Now()
@@ -113,7 +115,9 @@ func (m *Machine) confirm(ctx context.Context, current *spec.Container, o Observ
 // ended tells who has to know about an outcome.
 func (m *Machine) ended(entry api.HistoryEntry, current *spec.Container, failed bool) {
 	m.soak = nil
-	m.host.Passed(m.host.Settings(current), failed)
+	if entry.Cause != api.CauseStart { // nobody was asked before a first start
+		m.host.Passed(m.host.Settings(current), failed)
+	}
 	m.host.Tell(entry)
 }
 
@@ -208,7 +212,7 @@ func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
 	case o.Hash == to.Hash() && (o.Ready || o.Finished):
 	case o.Hash == to.Hash() && o.Failure.Hash == to.Hash() && o.Failure.At.After(r.Change.Since) && (o.Ended || o.Restarts > 0):
 		why += "; the revision before fails, too: " + o.Failure.Message
-	case now.After(end):
+	case !now.Before(end):
 		why += "; the revision before is not ready yet"
 	default:
 		m.await(ctx, nearest(end, now.Add(lookAgain)))

@@ -84,6 +84,9 @@ type Change struct {
 	Phases []api.PhaseTime `json:"phases,omitempty"`
 	// Output are the last lines of the container that failed.
 	Output []string `json:"output,omitempty"`
+	// candidate is the id of the candidate that is tried: To is pinned to its image once
+	// that was pulled.
+	candidate string
 }
 
 // enter begins a phase.
@@ -93,9 +96,18 @@ func (c *Change) enter(phase Phase, why string, now time.Time) {
 		return
 	}
 	if c.Phase != "" {
-		c.Phases = append(c.Phases, api.PhaseTime{Phase: string(c.Phase), Seconds: now.Sub(c.Since).Seconds()})
+		c.spent(string(c.Phase), now.Sub(c.Since).Seconds())
 	}
 	c.Phase, c.Since = phase, now
+}
+
+// spent adds to the time of a phase. An update that waits is prepared again and again.
+func (c *Change) spent(phase string, seconds float64) {
+	if i := slices.IndexFunc(c.Phases, func(p api.PhaseTime) bool { return p.Phase == phase }); i >= 0 {
+		c.Phases[i].Seconds += seconds
+		return
+	}
+	c.Phases = append(c.Phases, api.PhaseTime{Phase: phase, Seconds: seconds})
 }
 
 // Ended is how an update ended.

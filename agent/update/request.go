@@ -16,7 +16,9 @@ func (m *Machine) Ask(r Request) error {
 	}
 	return m.tryOrUndo(func(record *Record) {
 		record.Request = &r
-		record.Paused = ""
+		if !r.Check {
+			record.Paused = ""
+		}
 	})
 }
 
@@ -58,7 +60,7 @@ func (f Files) Unassigned(name string) error {
 
 // activeHold returns the hold that is in force, nil without one.
 func (r *Record) activeHold(now time.Time) *api.Hold {
-	if r.Hold == nil || r.Hold.Until != nil && now.After(*r.Hold.Until) {
+	if r.Hold == nil || r.Hold.Until != nil && !now.Before(*r.Hold.Until) {
 		return nil
 	}
 	return r.Hold

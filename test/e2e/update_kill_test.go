@@ -38,10 +38,14 @@ func TestUpdateSurvivesKills(t *testing.T) {
 		" -H 'Content-Type: application/vnd.docker.distribution.manifest.v2+json' --data-binary @/run/manifest; }\n")
 	images := []string{"1", "2", "3", "exits", "missing", "sick"}
 	for range *kills {
-		if random.IntN(2) == 0 {
+		if random.IntN(3) > 0 {
 			fmt.Fprintf(&script, "moves %s\n", images[random.IntN(len(images))])
 		}
-		fmt.Fprintf(&script, "timeout 20 dockhostctl update shop --force --no-block; sleep %.3f; systemctl kill -s KILL --kill-who=main dockhost\n", random.Float64()*1.5)
+		script.WriteString("timeout 20 dockhostctl update shop --force --no-block\n")
+		if random.IntN(3) > 0 { // once the container is being replaced
+			script.WriteString("for i in $(seq 60); do ! grep -qE '\"phase\":\"(replacing|soaking|rolling-back)\"' /var/lib/dockhost/updates/shop.json || break; sleep 0.05; done\n")
+		}
+		fmt.Fprintf(&script, "sleep %.3f; systemctl kill -s KILL --kill-who=main dockhost\n", random.Float64())
 		// Two containers of that name are impossible, so this counts those of other names, too.
 		script.WriteString("[ $(docker ps -q | wc -l) -le 1 ] || { docker ps -a; exit 9; }\n")
 	}
@@ -57,6 +61,14 @@ func TestUpdateSurvivesKills(t *testing.T) {
 		return err
 	})
 	h.consistent()
+	outcomes := map[string]int{}
+	for _, entry := range h.past() {
+		outcomes[entry.Outcome]++
+	}
+	t.Logf("outcomes: %v", outcomes)
+	if outcomes[api.OutcomeRolledBack] == 0 {
+		t.Errorf("outcomes = %v, want some updates that were rolled back", outcomes)
+	}
 	h.moves("1")
 	h.updates("update shop --force", 0)
 	h.servesVersion("1")
