@@ -15,7 +15,7 @@ import (
 // status says why it does.
 func TestUpdateSurvivesFaults(t *testing.T) {
 	h := newShop(t)
-	h.assign(shop(""))
+	h.assign(shop("policy: registry, check: 1h"))
 	h.confirmed()
 	pid := h.pid("shop")
 	const storage = "/var/lib/docker-registry/docker/registry/v2/"
@@ -31,6 +31,7 @@ func TestUpdateSurvivesFaults(t *testing.T) {
 	h.run("cp -a " + blob + " /run/blob && printf 'x%.0s' $(seq $(stat -c %s /run/blob)) >" + blob)
 	t.Cleanup(func() { h.run("cp -a /run/blob " + blob) })
 	h.updates("update shop", 6, "localhost:5000/shop@"+h.digest("3"))
+	h.showsState(api.OutcomeRefused, "shop@"+h.digest("3"))
 	if _, code := h.status(); code != 3 {
 		t.Errorf("status exits %d, want 3", code)
 	}
@@ -38,7 +39,7 @@ func TestUpdateSurvivesFaults(t *testing.T) {
 		t.Errorf("pid = %s, want %s", now, pid)
 	}
 	h.run("cp -a /run/blob " + blob)
-	h.updates("update shop", 0, "confirmed")
+	h.updates("update shop", 0)
 	h.servesVersion("3")
 }
 
