@@ -63,12 +63,12 @@ func TestUpdateSurvivesFullDisk(t *testing.T) {
 	h.confirmed()
 	pid := h.pid("shop")
 	h.assign(strings.Replace(shop(""), "shop:stable", "app:big", 1))
-	h.showsState(api.OutcomeRefused, "no space left on device")
+	h.showsState(api.OutcomeRefused, "do not fit")
 	if now := h.pid("shop"); now != pid {
 		t.Errorf("pid = %s, want %s", now, pid)
 	}
 	h.servesVersion("1")
-	if c, err := h.container("shop"); err != nil || !c.Ready || c.Pending == nil || !strings.Contains(c.Pending.Error, "no space") {
+	if c, err := h.container("shop"); err != nil || !c.Ready || c.Pending == nil || !strings.Contains(c.Pending.Error, "do not fit") {
 		t.Errorf("status = %+v, %v, want ready, and a pending image without space", c, err)
 	}
 }
