@@ -296,11 +296,11 @@ func (a *Agent) reconcile(ctx context.Context) {
 
 // fleetID identifies the host to a lock manager.
 func (a *Agent) fleetID() string {
-	return fleetlock.ID(a.store.file.machineID(), a.store.snapshot().source.InstanceID)
+	return fleetlock.ID(a.store.file.machineID(), a.store.instanceID())
 }
 
 // identity identifies the host to a webhook.
 func (a *Agent) identity() webhook.Host {
 	hostname, _ := os.Hostname()
-	return webhook.Host{InstanceID: a.store.snapshot().source.InstanceID, Hostname: hostname}
+	return webhook.Host{InstanceID: a.store.instanceID(), Hostname: hostname}
 }

@@ -83,6 +83,17 @@ func (s *store) container(name string) *spec.Container {
 	return s.accepted.container(name)
 }
 
+// instanceID returns the instance-id of what is accepted, "" without one. At a boot it is
+// known before the user data is there.
+func (s *store) instanceID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.accepted == nil {
+		return ""
+	}
+	return s.accepted.InstanceID
+}
+
 // names returns the names of the containers in force.
 func (s *store) names() []string {
 	s.mu.Lock()

@@ -56,8 +56,7 @@ func (g Gates) Closed(ctx context.Context, name, id string, settings spec.Update
 }
 
 // Passed gives back what Closed has taken for a container, after a rollback only after a
-// while, which another call extends. The settings are those of the container that runs
-// now.
+// while, which another call extends. The settings are those of the container that runs now.
 func (g Gates) Passed(name string, settings spec.Update, failed bool) {
 	var hold time.Duration
 	if failed && settings.FleetLock != nil {

@@ -36,7 +36,7 @@ func (m *Machine) try(ctx context.Context, current, declared *spec.Container) bo
 		return true
 	}
 	if m.isSame(c, current, image) {
-		m.retry.setAt(c.id(), time.Now().Add(maxCheckPause))
+		m.same = c.digest
 		m.forget(c, Answer{Outcome: OutcomeUnchanged})
 		return true
 	}
@@ -69,6 +69,9 @@ func (m *Machine) candidate(ctx context.Context, current, declared *spec.Contain
 	latest := m.check(ctx, base, m.host.Settings(base), asks, asks && m.unanswered(request))
 	if ctx.Err() != nil {
 		return nil, true
+	}
+	if latest == m.same {
+		latest = ""
 	}
 	var running Image
 	if latest != "" || request != nil {
@@ -193,7 +196,12 @@ func (m *Machine) fits(ctx context.Context, c *candidate, current *spec.Containe
 		return fmt.Errorf("the registry sent %s instead of %s", image.Digest, c.digest)
 	}
 	r := m.read()
-	if q := r.quarantined(c.to.Unpinned().Hash(), image.Digest); q != nil && !c.force {
+	if q := r.tried(c.to.Unpinned().Hash(), image); q != nil && !c.force {
+		if c.digest != "" && q.Digest != c.digest { // another name of the same image
+			m.change(func(r *Record) {
+				r.quarantine(Revision{Container: c.to, ImageID: image.ID, Digest: c.digest}, q.Why, q.At)
+			})
+		}
 		return fmt.Errorf("%w: %s failed at %s: %s", errQuarantined, revisionName(q.Image, q.Digest), q.At.Format(time.DateTime), q.Why)
 	}
 	replaced := m.runningRevision(ctx, current)

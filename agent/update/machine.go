@@ -50,6 +50,8 @@ type Machine struct {
 	idle bool
 	// replaced is the hash of the container that this process has put in force.
 	replaced string
+	// same is a digest of the image that runs, which Docker does not list.
+	same string
 	// requested is when the request was made that was seen last.
 	requested time.Time
 }
@@ -121,6 +123,7 @@ func (m *Machine) settle(inForce *spec.Container) {
 			m.change(func(r *Record) { r.Change.enter(PhaseSoaking, "", now) })
 		}
 	case c != nil && isConfirmed: // it was not replaced
+		m.host.Passed(m.host.Settings(inForce), false)
 		m.change(func(r *Record) { r.Change = nil })
 		m.host.Passed(m.host.Settings(inForce), false)
 	case isConfirmed:

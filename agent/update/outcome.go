@@ -87,9 +87,13 @@ func (m *Machine) showSoak(o Observation, at time.Time) {
 // confirm ends an update well.
 func (m *Machine) confirm(ctx context.Context, current *spec.Container, o Observation) {
 	image := o.Image
-	if image.ID == "" {
-		if image, _ = m.host.Image(ctx, current); ctx.Err() != nil {
+	if image.Ref == "" {
+		whole, err := m.host.Image(ctx, current)
+		if ctx.Err() != nil {
 			return
+		}
+		if err == nil {
+			image = whole
 		}
 	}
 	confirmed := &Revision{Container: current, ImageID: image.ID, Digest: image.Digest, Ref: image.Ref}

@@ -162,6 +162,17 @@ func (r *Record) quarantined(config, digest string) *Quarantined {
 	return nil
 }
 
+// tried returns the entry of a declaration with an image that failed; nil without one.
+func (r *Record) tried(config string, image Image) *Quarantined {
+	for i := range r.Quarantine {
+		q := &r.Quarantine[i]
+		if q.Config == config && (q.Digest == image.Digest || q.ImageID != "" && q.ImageID == image.ID) {
+			return q
+		}
+	}
+	return nil
+}
+
 // quarantine adds a revision.
 func (r *Record) quarantine(to Revision, why string, now time.Time) {
 	q := Quarantined{

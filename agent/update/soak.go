@@ -1,6 +1,7 @@
 package update
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -50,6 +51,10 @@ const (
 	notWell
 )
 
+// maxUnexplained is how often a container may be restarted for reasons that are not
+// known, before it is not well.
+const maxUnexplained = 3
+
 // soak is the time for which a container is observed after it was put in force.
 type soak struct {
 	// hash is what should run.
@@ -57,8 +62,9 @@ type soak struct {
 	// since is when it was put in force, length how long it must be ready and well.
 	since  time.Time
 	length time.Duration
-	// restarts is how often systemd had restarted the unit before.
-	restarts int
+	// restarts is how often systemd had restarted the unit before. unexplained is how
+	// often it has since, without a failure that is to blame.
+	restarts, unexplained int
 }
 
 // newSoak returns the soak of a container. Its length is what is configured, but at
@@ -114,6 +120,9 @@ func (s *soak) judge(o Observation, now time.Time) (v verdict, why string, at ti
 	case restarted:
 		// The declaration is not to blame, Docker may have been restarted. What failed
 		// by itself fails again.
+		if s.unexplained += o.Restarts - s.restarts; s.unexplained > maxUnexplained {
+			return notWell, fmt.Sprintf("systemd has restarted it %d times", s.unexplained), time.Time{}
+		}
 		s.restarts, s.since = o.Restarts, now
 		return undecided, "", time.Time{}
 	case !o.Ready:
