@@ -83,7 +83,7 @@ func goBack(r Record, current *spec.Container, running Image) *candidate {
 		if revision == nil || isCurrent || to != "" && revision.Digest != to && revision.ImageID != to {
 			continue
 		}
-		c.to, c.digest = revision.pinned(), revision.Digest
+		c.to, c.digest = revision.under(current.Update), revision.Digest
 		return c
 	}
 	if to == "" {

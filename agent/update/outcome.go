@@ -184,7 +184,7 @@ func (c *Change) target(image Image) Revision {
 // rollBack puts the confirmed revision in force again, and waits until it is ready.
 func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
 	r := m.read()
-	to := r.Confirmed.Container
+	to := r.Confirmed.under(current.Update)
 	if current.Hash() != to.Hash() {
 		id := "back " + to.Hash()
 		if m.retry.waits(id) {

@@ -58,6 +58,14 @@ func (r *Revision) pinned() *spec.Container {
 	return &c
 }
 
+// under returns the container of a revision, pinned to the image that it ran, with the
+// settings of updates that are declared now: they are no part of the revision.
+func (r *Revision) under(settings *spec.Update) *spec.Container {
+	c := r.pinned()
+	c.Update = settings
+	return c
+}
+
 func (r *Revision) api() *api.Revision {
 	if r == nil || r.Container == nil {
 		return nil

@@ -22,7 +22,7 @@ ENTRYPOINT ["sh", "-c", "echo cannot read the configuration; exit 3"]`,
 	"exits-later": `ENTRYPOINT ["/app", "-exit-after", "1s", "-exit-code", "7"]`,
 	"never-ready": `ENTRYPOINT ["/app", "-ready-after", "1h"]`,
 	"sick":        `ENTRYPOINT ["sh", "-c", "touch /sick; exec /app"]`,
-	"greedy":      `ENTRYPOINT ["sh", "-c", "dd if=/dev/zero of=/dev/null bs=209715200; exec /app"]`,
+	"greedy":      `ENTRYPOINT ["dd", "if=/dev/zero", "of=/dev/null", "bs=209715200"]`,
 	"missing":     `ENTRYPOINT ["/no/such/program"]`,
 }
 

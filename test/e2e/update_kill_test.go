@@ -1,0 +1,108 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+var (
+	killSeed = flag.Uint64("kill-seed", 0, "the seed of TestUpdateSurvivesKills; 0 for a random one")
+	kills    = flag.Int("kills", 50, "how often TestUpdateSurvivesKills kills the agent")
+)
+
+// TestUpdateSurvivesKills kills the agent at random moments of updates to good and bad
+// images. Afterwards exactly one container runs, with an image that is not known to be
+// bad, and the next update works.
+func TestUpdateSurvivesKills(t *testing.T) {
+	h := newShop(t)
+	number := *killSeed
+	if number == 0 {
+		number = rand.Uint64()
+	}
+	t.Logf("seed %d (again: -kill-seed %d)", number, number)
+	random := rand.New(rand.NewPCG(number, 0))
+	h.assign(strings.Replace(shop("pause_after: 100"), "monitor: 2s", "monitor: 1s", 1))
+	h.confirmed()
+
+	var script strings.Builder
+	script.WriteString("moves() { " + registryAPI + "manifests/$1 >/run/manifest; " + registryAPI + "manifests/stable -X PUT -o /dev/null" +
+		" -H 'Content-Type: application/vnd.docker.distribution.manifest.v2+json' --data-binary @/run/manifest; }\n")
+	images := []string{"1", "2", "3", "exits", "missing", "sick"}
+	for range *kills {
+		if random.IntN(3) > 0 {
+			fmt.Fprintf(&script, "moves %s\n", images[random.IntN(len(images))])
+		}
+		script.WriteString("timeout 20 dockhostctl update shop --force --no-block\n")
+		if random.IntN(3) > 0 { // once the container is being replaced
+			script.WriteString("for i in $(seq 60); do ! grep -qE '\"phase\":\"(replacing|soaking|rolling-back)\"' /var/lib/dockhost/updates/shop.json || break; sleep 0.05; done\n")
+		}
+		fmt.Fprintf(&script, "sleep %.3f; systemctl kill -s KILL --kill-who=main dockhost\n", random.Float64())
+		// Two containers of that name are impossible, so this counts those of other names, too.
+		script.WriteString("[ $(docker ps -q | wc -l) -le 1 ] || { docker ps -a; exit 9; }\n")
+	}
+	if out, code := h.try(script.String()); code == 9 {
+		t.Errorf("more than one container runs: %s", out)
+	}
+
+	h.within(2*time.Minute, "the last update has ended", func() error {
+		c, err := h.container("shop")
+		if err == nil && (!c.Ready || c.Update == nil || c.Update.State != api.OutcomeConfirmed && c.Update.State != api.OutcomeRolledBack) {
+			err = fmt.Errorf("status = %+v, %+v", c, c.Update)
+		}
+		return err
+	})
+	h.consistent()
+	outcomes := map[string]int{}
+	for _, entry := range h.past() {
+		outcomes[entry.Outcome]++
+	}
+	t.Logf("outcomes: %v", outcomes)
+	if outcomes[api.OutcomeRolledBack] == 0 {
+		t.Errorf("outcomes = %v, want some updates that were rolled back", outcomes)
+	}
+	h.moves("1")
+	h.updates("update shop --force", 0)
+	h.servesVersion("1")
+	h.consistent()
+}
+
+// consistent checks that one container runs, the confirmed one, and that what is kept
+// about its updates can be read.
+func (h *host) consistent() {
+	h.Helper()
+	if ids := strings.Fields(h.run("docker ps -aq")); len(ids) != 1 {
+		h.Errorf("containers = %v, want one", ids)
+	}
+	var record struct {
+		Confirmed struct {
+			ImageID string `json:"image_id"`
+		} `json:"confirmed"`
+		Change  json.RawMessage    `json:"change"`
+		History []api.HistoryEntry `json:"history"`
+	}
+	text := h.run("cat /var/lib/dockhost/updates/shop.json")
+	if err := json.Unmarshal([]byte(text), &record); err != nil {
+		h.Errorf("record of the updates: %v: %s", err, text)
+	}
+	if image := h.output("docker inspect -f '{{.Image}}' shop"); image != record.Confirmed.ImageID || record.Change != nil {
+		h.Errorf("image = %s, want the confirmed one, and no update: %s", image, text)
+	}
+	bad := h.digest("exits")
+	for _, entry := range record.History {
+		if entry.Outcome == api.OutcomeConfirmed && entry.To.Digest == bad {
+			h.Errorf("history = %+v: this image cannot have been confirmed", entry)
+		}
+	}
+	if files := h.output("ls -A /var/lib/dockhost/updates"); files != "shop.json" {
+		h.Errorf("files = %s, want shop.json only", files)
+	}
+}
