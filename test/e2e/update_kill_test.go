@@ -41,7 +41,8 @@ func TestUpdateSurvivesKills(t *testing.T) {
 		if random.IntN(3) > 0 {
 			fmt.Fprintf(&script, "moves %s\n", images[random.IntN(len(images))])
 		}
-		script.WriteString("timeout 20 dockhostctl update shop --force --no-block\n")
+		// An agent that has just started may not know the container yet.
+		script.WriteString("for i in $(seq 50); do timeout 20 dockhostctl update shop --force --no-block && break; sleep 0.1; done\n")
 		if random.IntN(3) > 0 { // once the container is being replaced
 			script.WriteString("for i in $(seq 60); do ! grep -qE '\"phase\":\"(replacing|soaking|rolling-back)\"' /var/lib/dockhost/updates/shop.json || break; sleep 0.05; done\n")
 		}
