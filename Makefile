@@ -109,7 +109,7 @@ unit: ## run the unit tests with the race detector
 
 # AGENTS is the size of the fleet.
 AGENTS ?= 10000
-sim: ## run the updates of 10,000 simulated agents, and write docs/updates.d/sim.md with its pictures
+sim: ## run the updates of 10,000 simulated agents, and write docs/fleet.md with its pictures
 	GOGC=400 go test ./test/sim -run TestFleet -count=1 -timeout 2h -agents $(AGENTS) -write -commit $(COMMIT)
 
 lint: $(GOLANGCI) ## run golangci-lint, shellcheck and ansible-lint
@@ -154,8 +154,8 @@ torture: install ## strike the test hosts with random faults, and check what doc
 	SEED=$(SEED) STEPS=$(STEPS) FROM=$(FROM) TIME=$(TIME) test/torture/run.sh $(if $(filter file,$(origin SUITE)),$(SUITES),$(SUITE))
 
 # The same faults each time, of many kinds, on the hosts of the end-to-end tests.
-test: lint unit check-packages test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e and 5 minutes of torture on both test hosts
-	SEED=243 TIME=5m test/torture/run.sh $(SUITES)
+test: lint unit check-packages test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e and 3 minutes of torture on both test hosts
+	SEED=243 TIME=3m test/torture/run.sh $(SUITES)
 
 bench: install ## compare times, memory and output with Docker and Podman
 	test/bench/run.sh $(SUITES)

@@ -283,6 +283,7 @@ func (a *Agent) refetch(ctx context.Context) {
 // continue where they were.
 func (a *Agent) reconcile(ctx context.Context) {
 	defer a.cures.look()
+	defer a.updates.setBegun()
 	a.updates.stop()
 	t := a.targets.read(ctx)
 	a.beside.set(t.beside)

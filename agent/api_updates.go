@@ -95,6 +95,10 @@ func (s *server) updateRequest(w http.ResponseWriter, r *http.Request, body any)
 		}
 	}
 	m, err := s.updates.machine(r.PathValue("name"))
+	if errors.Is(err, errStarting) {
+		s.refuse(w, http.StatusServiceUnavailable, err)
+		return nil, false
+	}
 	if err != nil {
 		s.refuse(w, http.StatusNotFound, err)
 		return nil, false

@@ -27,6 +27,8 @@ type updates struct {
 	mu sync.Mutex
 	// machines has the machines by the name of the container.
 	machines map[string]*runner
+	// begun says that it is known which containers are in force.
+	begun bool
 	// swept says that the records of containers that are not assigned were swept.
 	swept bool
 }
@@ -145,11 +147,24 @@ func (u *updates) look() {
 	}
 }
 
+// setBegun says that it is known which containers are in force.
+func (u *updates) setBegun() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.begun = true
+}
+
+// errStarting means that the agent does not know yet what is in force.
+var errStarting = errors.New("the agent is starting: try again")
+
 // machine returns the machine of a container. The error is [errNoContainer] if none of
-// that name is in force.
+// that name is in force, [errStarting] if that is not known yet.
 func (u *updates) machine(name string) (*update.Machine, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if !u.begun {
+		return nil, errStarting
+	}
 	if r := u.machines[name]; r != nil {
 		return r.machine, nil
 	}

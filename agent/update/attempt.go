@@ -239,10 +239,28 @@ func (m *Machine) refuse(c *candidate, err error) {
 	m.mu.Unlock()
 	m.retry.set(c.id(), err, m.host)
 	if m.read().Request != nil {
+		m.tellRefusal(err.Error())
 		m.forget(c, Answer{Outcome: OutcomeRefused, Why: err.Error()})
 		return
 	}
 	m.show()
+}
+
+// tellRefusal writes to the history that what a person asked for was refused.
+func (m *Machine) tellRefusal(why string) {
+	m.mu.Lock()
+	attempt := m.attempt.clone()
+	m.mu.Unlock()
+	if attempt == nil {
+		return
+	}
+	now := time.Now()
+	entry := api.HistoryEntry{
+		Name: m.name, Began: attempt.Began, Ended: now, Cause: attempt.Cause, By: attempt.By, From: attempt.Replaced.api(), To: *attempt.To.api(),
+		Phases: attempt.Phases, Outcome: string(OutcomeRefused), Why: why,
+	}
+	m.change(func(r *Record) { r.History = last(append(r.History, entry), maxHistory) })
+	m.host.Tell(entry)
 }
 
 // waitFor shows what an update waits for, and asks again later.

@@ -16,7 +16,7 @@ import (
 
 var (
 	killSeed = flag.Uint64("kill-seed", 0, "the seed of TestUpdateSurvivesKills; 0 for a random one")
-	kills    = flag.Int("kills", 50, "how often TestUpdateSurvivesKills kills the agent")
+	kills    = flag.Int("kills", 20, "how often TestUpdateSurvivesKills kills the agent")
 )
 
 // TestUpdateSurvivesKills kills the agent at random moments of updates to good and bad

@@ -11,7 +11,7 @@ import (
 
 var (
 	agents = flag.Int("agents", 200, "the number of agents")
-	write  = flag.Bool("write", false, "write docs/updates.d/sim.md and the pictures")
+	write  = flag.Bool("write", false, "write docs/fleet.md and the pictures")
 	commit = flag.String("commit", "", "the commit that is measured")
 )
 
