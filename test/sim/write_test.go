@@ -21,7 +21,7 @@ func (r *results) write(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string][]byte{
-		"fleet.md":     page.Bytes(),
+		"fleet.md":             page.Bytes(),
 		"img/updates-good.svg": draw("A good image", r.goodSeries),
 		"img/updates-bad.svg":  draw("A bad image, which exits, and after an hour a good one", r.exits.series),
 	} {
