@@ -114,7 +114,7 @@ func (a *Agent) forget(ctx context.Context, name string) error {
 		a.resume(ctx, name)
 		return err
 	}
-	a.updates.forget(name)
+	a.updates.forget(ctx, name)
 	return nil
 }
 

@@ -243,8 +243,11 @@ func (h *updateHost) Show(v update.View) {
 	h.report()
 }
 
-// Tell implements [update.Host].
+// Tell implements [update.Host]. A first start is no update.
 func (h *updateHost) Tell(entry api.HistoryEntry) {
+	if entry.Cause == api.CauseStart {
+		return
+	}
 	outcome.Log(h.log, entry)
 	h.webhook.Send(entry)
 }

@@ -61,11 +61,11 @@ func (u *updates) begin(ctx context.Context, p plan) {
 			u.start(ctx, c.Name, nil)
 		}
 	}
-	u.sweep(assigned)
+	u.sweep(ctx, assigned)
 }
 
 // sweep forgets what ran of containers that are not assigned any more.
-func (u *updates) sweep(assigned map[string]bool) {
+func (u *updates) sweep(ctx context.Context, assigned map[string]bool) {
 	u.mu.Lock()
 	names := slices.Collect(maps.Keys(u.machines))
 	swept := u.swept
@@ -80,7 +80,7 @@ func (u *updates) sweep(assigned map[string]bool) {
 	}
 	for _, name := range names {
 		if !assigned[name] {
-			u.forget(name)
+			u.forget(ctx, name)
 		}
 	}
 }
@@ -128,11 +128,15 @@ func (u *updates) stop(names ...string) {
 }
 
 // forget drops the machine of a container that is not assigned any more.
-func (u *updates) forget(name string) {
+func (u *updates) forget(ctx context.Context, name string) {
 	u.stop(name)
 	u.mu.Lock()
+	r := u.machines[name]
 	delete(u.machines, name)
 	u.mu.Unlock()
+	if r != nil {
+		r.host.EndBeside(ctx)
+	}
 	if err := u.files.Unassigned(name); err != nil {
 		u.log.Warn("state of the update not forgotten", zap.String("container", name), zap.Error(err))
 	}

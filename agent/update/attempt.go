@@ -20,7 +20,7 @@ func (m *Machine) try(ctx context.Context, current, declared *spec.Container) bo
 	if c == nil {
 		return done
 	}
-	if m.retry.waits(c.id()) {
+	if m.waits(c.id()) {
 		return false
 	}
 	m.begin(c)
@@ -314,11 +314,15 @@ func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Conta
 			m.log.Warn("image of the container in force not protected from removal", zap.Error(err))
 		}
 	}
+	serves := m.serves(ctx, current)
 	now := time.Now()
 	change.enter(PhaseReplacing, "", now)
 	err := m.tryOrUndo(func(r *Record) {
 		if r.Change != nil {
 			r.end(m.name, OutcomeSuperseded, "", now)
+		}
+		if r.Confirmed == nil && serves {
+			r.Confirmed = change.Replaced // ready, if not yet for its whole soak
 		}
 		if c.cause == api.CauseRollback && change.Replaced != nil {
 			r.quarantine(*change.Replaced, "a person went back from it", now)
@@ -356,6 +360,12 @@ func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Conta
 			r.Change.enter(PhaseSoaking, "", time.Now())
 		}
 	})
+}
+
+// serves reports whether the container in force is ready.
+func (m *Machine) serves(ctx context.Context, current *spec.Container) bool {
+	o, err := m.host.Observe(ctx)
+	return err == nil && o.Ready && o.Hash == current.Hash()
 }
 
 // startFirst runs what an update puts in force beside the old container, if that is its

@@ -95,7 +95,7 @@ func goBack(r Record, current *spec.Container, running Image) *candidate {
 	return c
 }
 
-// pinnedAs returns the declared *spec.Container, pinned to the image of the one in force if
+// pinnedAs returns the declared container, pinned to the image of the one in force if
 // both have the same reference: the tag on this host may name an older image.
 func pinnedAs(declared, current *spec.Container) *spec.Container {
 	if declared.Image != current.Image || current.Pin == nil || declared.PullPolicy == spec.PullAlways {

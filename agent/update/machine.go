@@ -52,6 +52,8 @@ type Machine struct {
 	replaced string
 	// same is a digest of the image that runs, which Docker does not list.
 	same string
+	// now is when this turn began. What was due by then had its turn.
+	now time.Time
 	// requested is when the request was made that was seen last.
 	requested time.Time
 }
@@ -90,17 +92,18 @@ func (m *Machine) Run(ctx context.Context) {
 
 // turn makes one step: it ends when there may be something else to do.
 func (m *Machine) turn(ctx context.Context) {
+	m.now = time.Now()
 	current, declared := m.host.InForce()
 	if current == nil {
 		m.await(ctx, time.Time{})
 		return
 	}
-	m.settle(current)
+	m.settle(ctx, current)
 	switch phase := m.phase(); {
 	case phase == PhaseRollingBack:
 		m.rollBack(ctx, current)
 	case m.try(ctx, current, declared):
-	case m.idle && !m.retry.waits("start"):
+	case m.idle && !m.waits("start"):
 		m.start(ctx)
 	case phase == PhaseSoaking:
 		m.observe(ctx, current)
@@ -111,7 +114,7 @@ func (m *Machine) turn(ctx context.Context) {
 
 // settle compares the change on the disk with what is in force: the machine may have
 // been interrupted between the two.
-func (m *Machine) settle(inForce *spec.Container) {
+func (m *Machine) settle(ctx context.Context, inForce *spec.Container) {
 	hash := inForce.Hash()
 	r := m.read()
 	isConfirmed := r.Confirmed != nil && r.Confirmed.Container.Hash() == hash
@@ -123,7 +126,7 @@ func (m *Machine) settle(inForce *spec.Container) {
 			m.change(func(r *Record) { r.Change.enter(PhaseSoaking, "", now) })
 		}
 	case c != nil && isConfirmed: // it was not replaced
-		m.host.Passed(m.host.Settings(inForce), false)
+		m.host.EndBeside(ctx)
 		m.change(func(r *Record) { r.Change = nil })
 		m.host.Passed(m.host.Settings(inForce), false)
 	case isConfirmed:
@@ -163,7 +166,7 @@ func (m *Machine) phase() Phase {
 // the attempt is to be made again, or a time has come; zero never comes.
 func (m *Machine) await(ctx context.Context, until time.Time) {
 	for _, at := range []time.Time{m.retry.at, m.nextCheck()} {
-		if !at.IsZero() && (until.IsZero() || at.Before(until)) {
+		if at.After(m.now) && (until.IsZero() || at.Before(until)) {
 			until = at
 		}
 	}
@@ -265,5 +268,5 @@ func (r *retry) stop() {
 	*r = retry{}
 }
 
-// waits reports whether the next try of something is still to come.
-func (r *retry) waits(of string) bool { return r.of == of && time.Now().Before(r.at) }
+// waits reports whether the next try of something was still to come when the turn began.
+func (m *Machine) waits(of string) bool { return m.retry.of == of && m.retry.at.After(m.now) }

@@ -3,6 +3,7 @@ package update_test
 import (
 	"context"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,11 +27,14 @@ const (
 
 // rig is a host with a machine, in a bubble of synctest.
 type rig struct {
-	t         *testing.T
-	host      *fakehost.Host
-	files     update.Files
-	machine   *update.Machine
-	stop      func()
+	t       *testing.T
+	host    *fakehost.Host
+	files   update.Files
+	machine *update.Machine
+	stop    func()
+
+	// mu guards the rest.
+	mu        sync.Mutex
 	latest    string
 	shut      string
 	behaviors map[string]fakehost.Behavior
@@ -38,13 +42,38 @@ type rig struct {
 	told      []api.HistoryEntry
 }
 
-func (r *rig) Latest(string) (string, error)    { return r.latest, nil }
-func (r *rig) Pull(string) error                { return nil }
-func (r *rig) Gate() string                     { return r.shut }
-func (r *rig) Passed(failed bool)               { r.passed = append(r.passed, failed) }
+func (r *rig) Latest(string) (latest string, err error) {
+	r.set(func() { latest = r.latest })
+	return latest, nil
+}
+func (r *rig) Pull(string) error { return nil }
+func (r *rig) Gate() (shut string) {
+	r.set(func() { shut = r.shut })
+	return shut
+}
+func (r *rig) Passed(failed bool)               { r.set(func() { r.passed = append(r.passed, failed) }) }
 func (r *rig) Replaced(*spec.Container, string) {}
-func (r *rig) Told(entry api.HistoryEntry)      { r.told = append(r.told, entry) }
+func (r *rig) Told(entry api.HistoryEntry)      { r.set(func() { r.told = append(r.told, entry) }) }
+
+func (r *rig) outcomes() (told []api.HistoryEntry) {
+	r.set(func() { told = r.told })
+	return told
+}
+
+func (r *rig) passes() (n int) {
+	r.set(func() { n = len(r.passed) })
+	return n
+}
+
+func (r *rig) set(change func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change()
+}
+
 func (r *rig) Behave(c *spec.Container, digest string) fakehost.Behavior {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if b, has := r.behaviors[c.Config.Hostname+digest]; has {
 		return b
 	}
@@ -110,7 +139,7 @@ func bad() map[string]fakehost.Behavior {
 
 func TestUpdate(t *testing.T) {
 	inBubble(t, watched(), func(r *rig) {
-		r.latest = newOne
+		r.set(func() { r.latest = newOne })
 		time.Sleep(10 * time.Minute)
 		r.want(newOne, update.OutcomeConfirmed)
 		next := declared("b")
@@ -129,8 +158,8 @@ func TestBadUpdate(t *testing.T) {
 	for name, behavior := range bad() {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, watched(), func(r *rig) {
-				r.behaviors[newOne] = behavior
-				r.latest = newOne
+				r.set(func() { r.behaviors[newOne] = behavior })
+				r.set(func() { r.latest = newOne })
 				time.Sleep(10 * time.Minute)
 				r.want(oldOne, update.OutcomeRolledBack)
 				r.stop()
@@ -138,10 +167,10 @@ func TestBadUpdate(t *testing.T) {
 				r.start()
 				time.Sleep(time.Hour)
 				r.want(oldOne, update.OutcomeRolledBack)
-				if n := len(r.told); n != 2 {
+				if n := len(r.outcomes()); n != 2 {
 					t.Errorf("%d outcomes, want 2: the first start, and the rollback", n)
 				}
-				r.latest = third
+				r.set(func() { r.latest = third })
 				time.Sleep(10 * time.Minute)
 				r.want(third, update.OutcomeConfirmed)
 			})
@@ -151,12 +180,12 @@ func TestBadUpdate(t *testing.T) {
 
 func TestBadAssignment(t *testing.T) {
 	inBubble(t, spec.Update{}, func(r *rig) {
-		r.behaviors["b"+oldOne] = bad()["exits"]
+		r.set(func() { r.behaviors["b"+oldOne] = bad()["exits"] })
 		r.host.Declare(declared("b"))
 		r.machine.Wake()
 		time.Sleep(time.Hour)
 		r.want(oldOne, update.OutcomeRolledBack)
-		if n := len(r.told); n != 2 {
+		if n := len(r.outcomes()); n != 2 {
 			t.Errorf("%d outcomes, want 2", n)
 		}
 		delete(r.behaviors, "b"+oldOne)
@@ -174,16 +203,16 @@ func TestBadAssignment(t *testing.T) {
 // A slot is held while the tag names the image that failed.
 func TestSlotStaysHeld(t *testing.T) {
 	inBubble(t, watched(), func(r *rig) {
-		r.behaviors[newOne] = bad()["exits"]
-		r.latest = newOne
+		r.set(func() { r.behaviors[newOne] = bad()["exits"] })
+		r.set(func() { r.latest = newOne })
 		time.Sleep(time.Hour)
-		n := len(r.passed)
+		n := r.passes()
 		if n < 5 {
 			t.Errorf("the hold was extended %d times in an hour, want each check", n)
 		}
-		r.latest = oldOne
+		r.set(func() { r.latest = oldOne })
 		time.Sleep(time.Hour)
-		if len(r.passed) > n+1 {
+		if r.passes() > n+1 {
 			t.Error("the hold is extended although the tag has moved back")
 		}
 	})
@@ -193,7 +222,7 @@ func TestWarinessEnds(t *testing.T) {
 	settings := watched()
 	settings.Wariness = new(1.0)
 	inBubble(t, settings, func(r *rig) {
-		r.latest = newOne
+		r.set(func() { r.latest = newOne })
 		time.Sleep(20 * time.Minute)
 		r.want(oldOne, update.OutcomeConfirmed)
 		time.Sleep(30 * time.Minute)
@@ -204,12 +233,14 @@ func TestWarinessEnds(t *testing.T) {
 // A tag that moves back while its image waits is not followed.
 func TestTagMovesBack(t *testing.T) {
 	inBubble(t, watched(), func(r *rig) {
-		r.latest, r.shut = newOne, "no free slot"
+		r.set(func() { r.latest, r.shut = newOne, "no free slot" })
 		time.Sleep(8 * time.Minute)
-		r.latest, r.shut = oldOne, ""
+		r.set(func() { r.latest = oldOne })
+		time.Sleep(time.Minute)
+		r.set(func() { r.shut = "" })
 		time.Sleep(20 * time.Minute)
 		r.want(oldOne, update.OutcomeConfirmed)
-		if n := len(r.told); n != 1 {
+		if n := len(r.outcomes()); n != 1 {
 			t.Errorf("%d outcomes, want 1: the image was not to be tried", n)
 		}
 	})
@@ -218,7 +249,7 @@ func TestTagMovesBack(t *testing.T) {
 // A person's update of a tag that is not watched waits for its turn.
 func TestAskedUpdateWaits(t *testing.T) {
 	inBubble(t, spec.Update{}, func(r *rig) {
-		r.latest, r.shut = newOne, "busy"
+		r.set(func() { r.latest, r.shut = newOne, "busy" })
 		if err := r.machine.Ask(update.Request{At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
@@ -226,10 +257,10 @@ func TestAskedUpdateWaits(t *testing.T) {
 		if got := r.machine.View().State; got != api.StateWaiting {
 			t.Fatalf("state %q, want %q", got, api.StateWaiting)
 		}
-		r.shut = ""
+		r.set(func() { r.shut = "" })
 		time.Sleep(10 * time.Minute)
 		r.want(newOne, update.OutcomeConfirmed)
-		if phases := r.told[1].Phases; len(phases) > 6 {
+		if phases := r.outcomes()[1].Phases; len(phases) > 6 {
 			t.Errorf("phases %v, want each once", phases)
 		}
 	})
@@ -241,7 +272,7 @@ func TestHold(t *testing.T) {
 		if err := r.machine.Hold("root", &until); err != nil {
 			t.Fatal(err)
 		}
-		r.latest = newOne
+		r.set(func() { r.latest = newOne })
 		time.Sleep(29 * time.Minute)
 		r.want(oldOne, update.OutcomeConfirmed)
 		time.Sleep(3 * time.Minute)
@@ -249,7 +280,7 @@ func TestHold(t *testing.T) {
 		if err := r.machine.Hold("root", nil); err != nil {
 			t.Fatal(err)
 		}
-		r.latest = third
+		r.set(func() { r.latest = third })
 		time.Sleep(time.Hour)
 		r.want(newOne, update.OutcomeConfirmed)
 		if err := r.machine.Unhold(); err != nil {
@@ -279,26 +310,35 @@ func TestInterrupted(t *testing.T) {
 func (r *rig) interrupt(at int, killed, good bool) bool {
 	want, outcome := newOne, update.OutcomeConfirmed
 	if !good {
-		r.behaviors[newOne] = bad()["exits"]
+		r.set(func() { r.behaviors[newOne] = bad()["exits"] })
 		want, outcome = oldOne, update.OutcomeRolledBack
 	}
 	calls, ended, where := 0, false, ""
 	cancel := r.stop
-	r.host.Hook = func(call string) {
-		if calls++; calls != at || ended {
+	hook := func(call string) {
+		isIt := false
+		r.set(func() {
+			calls++
+			if isIt = calls == at && !ended; isIt {
+				ended, where = true, call
+			}
+		})
+		switch {
+		case !isIt:
 			return
-		}
-		ended, where = true, call
-		if killed {
+		case killed:
 			runtime.Goexit()
 		}
 		go cancel()
 		synctest.Wait()
 	}
-	r.latest = newOne
+	r.host.Hook.Store(&hook)
+	r.set(func() { r.latest = newOne })
 	time.Sleep(10 * time.Minute)
-	r.host.Hook = nil
-	if !ended {
+	r.host.Hook.Store(nil)
+	happened := false
+	r.set(func() { happened = ended })
+	if !happened {
 		return false
 	}
 	r.stop()

@@ -22,7 +22,11 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 	}
 	settings := m.host.Settings(current)
 	if m.soak == nil || m.soak.hash != current.Hash() {
-		m.soak = newSoak(current, settings, o.Image, m.read().Change.Since)
+		since := time.Time{} // a first start counts from when it is ready
+		if c := m.read().Change; c.Cause != api.CauseStart {
+			since = c.Since
+		}
+		m.soak = newSoak(current, settings, o.Image, since)
 		if m.replaced != current.Hash() {
 			m.soak.restarts = o.Restarts // it is not known why
 		}
@@ -45,7 +49,7 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 // look returns how the container in force is.
 func (m *Machine) look(ctx context.Context, current *spec.Container, phase Phase) (o Observation, ok bool) {
 	id := string(phase) + " " + current.Hash()
-	if m.retry.waits(id) {
+	if m.waits(id) {
 		m.await(ctx, time.Time{})
 		return o, false
 	}
@@ -63,13 +67,17 @@ func (m *Machine) look(ctx context.Context, current *spec.Container, phase Phase
 // explain shows why an update that replaced the container does not continue.
 func (m *Machine) explain(why string) {
 	m.mu.Lock()
-	if c := m.record.Change; c != nil && c.Why != why {
+	c := m.record.Change
+	changed := c != nil && c.Why != why
+	if changed {
 		next := m.record.clone()
 		next.Change.Why = why
 		m.record = next
 	}
 	m.mu.Unlock()
-	m.show()
+	if changed {
+		m.show()
+	}
 }
 
 // showSoak shows what the soak waits for.
@@ -187,7 +195,7 @@ func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
 	to := r.Confirmed.under(current.Update)
 	if current.Hash() != to.Hash() {
 		id := "back " + to.Hash()
-		if m.retry.waits(id) {
+		if m.waits(id) {
 			m.await(ctx, time.Time{})
 			return
 		}
@@ -203,7 +211,7 @@ func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
 		}
 		return
 	}
-	if m.idle && !m.retry.waits("start") {
+	if m.idle && !m.waits("start") {
 		m.start(ctx)
 	}
 	o, ok := m.look(ctx, current, PhaseRollingBack)

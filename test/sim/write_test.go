@@ -88,7 +88,7 @@ A window is a second, or longer in a fleet so small that chance would decide.
 No host ran a bad image twice. After a rollback a host keeps its slot while the tag names the image that failed, so a bad
 image reaches no more hosts than there are slots. Once the tag names another image, the fleet continues with that.
 
-![Hosts by image over time: a good image](../img/updates-good.svg)
+![Hosts by image over time: a good image](img/updates-good.svg)
 
-![Hosts by image over time: a bad image](../img/updates-bad.svg)
+![Hosts by image over time: a bad image](img/updates-bad.svg)
 `))

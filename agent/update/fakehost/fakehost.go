@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
@@ -50,7 +51,7 @@ type World interface {
 type Host struct {
 	// Hook is called before each call, with the name of the method, and after those that
 	// change something, with "after " before the name. A test ends the machine there.
-	Hook func(call string)
+	Hook atomic.Pointer[func(call string)]
 
 	world World
 	place float64
@@ -313,7 +314,7 @@ func (h *Host) Tell(entry api.HistoryEntry) {
 }
 
 func (h *Host) hook(call string) {
-	if h.Hook != nil {
-		h.Hook(call)
+	if hook := h.Hook.Load(); hook != nil {
+		(*hook)(call)
 	}
 }
