@@ -12,7 +12,7 @@ import (
 )
 
 // exits is a container that ends soon after it is ready.
-var exits = fakehost.Behavior{Ready: time.Second, Fails: 10 * time.Second, Why: "exited with 1"} //nolint:gochecknoglobals // a constant
+var exits = fakehost.Behavior{Ready: time.Second, Fails: 10 * time.Second, Why: "exited with 1"}
 
 // With the failure actions pause and continue, what failed stays; after pause, no newer
 // image is tried until a person allows it.

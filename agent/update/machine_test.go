@@ -51,6 +51,7 @@ func (r *rig) Gate() (shut string) {
 	r.set(func() { shut = r.shut })
 	return shut
 }
+
 func (r *rig) Passed(failed bool)               { r.set(func() { r.passed = append(r.passed, failed) }) }
 func (r *rig) Replaced(*spec.Container, string) {}
 func (r *rig) Told(entry api.HistoryEntry)      { r.set(func() { r.told = append(r.told, entry) }) }
