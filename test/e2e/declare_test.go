@@ -120,8 +120,8 @@ func TestDeclareSurvivesKilledAgent(t *testing.T) {
 	if ids := strings.Fields(h.run("docker ps -aq")); len(ids) != 1 {
 		t.Errorf("containers = %v, want one", ids)
 	}
-	if files := h.output("ls -A -I images.json -I reserve /var/lib/dockhost"); files != "assignment.json" {
-		t.Errorf("files in /var/lib/dockhost = %q, want assignment.json", files)
+	if files := h.output("cd /var/lib/dockhost; find -type f ! -name images.json ! -name reserve | sort | xargs"); files != "./assignment.json ./updates/app.json" {
+		t.Errorf("files in /var/lib/dockhost = %q, want assignment.json and updates/app.json", files)
 	}
 	if out, code := h.try("{ systemctl kill -s KILL dockhost; } & dockhostctl rm app; code=$?; wait; exit $code"); code != 0 {
 		t.Errorf("rm exits %d, want 0: %s", code, out)
