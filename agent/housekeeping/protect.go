@@ -21,6 +21,9 @@ func (p *planner) protection(v *verdict) (rule, reason string) {
 		return ruleInUse, "container " + user + " uses it"
 	}
 	if ref := v.referenceIn(p.assigned); ref != "" {
+		if name, isPrevious := strings.CutPrefix(ref, spec.KeptImages+"previous:"); isPrevious {
+			return ruleRollback, "container " + name + " goes back to it if its present image fails"
+		}
 		return ruleAssigned, "assigned to this host as " + ref
 	}
 	if ref := v.referenceIn(p.claimed); ref != "" {

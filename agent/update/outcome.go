@@ -26,7 +26,11 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 		if c := m.read().Change; c.Cause != api.CauseStart {
 			since = c.Since
 		}
-		m.soak = newSoak(current, settings, o.Image, since)
+		image, err := m.host.Image(ctx, current)
+		if err != nil && ctx.Err() != nil {
+			return
+		}
+		m.soak = newSoak(current, settings, image, since)
 		if m.replaced != current.Hash() {
 			m.soak.restarts = o.Restarts // it is not known why
 		}

@@ -82,7 +82,7 @@ func (h *host) otherHost(operation string) (status, body string) {
 // fleetApp assigns the test application with a label and a lock of the fleet.
 func (h *host) fleetApp(revision string) {
 	h.Helper()
-	h.assign(app("labels: {revision: "+revision+"}", "deploy: {update_config: {monitor: 4s}}",
+	h.assign(app("labels: {revision: "+revision+"}", "deploy: {update_config: {monitor: 4s}}", "healthcheck: {disable: true}",
 		"x-dockhost: {update: {fleet_lock: {base_url: 'http://"+lockAddress+"', group: shop}}}"))
 }
 
