@@ -85,6 +85,8 @@ func (m *Machine) candidate(ctx context.Context, current, declared *spec.Contain
 	case asks && request.Check:
 		m.answerCheck(c, r, base, latest)
 		return nil, true
+	case c == nil && asks && m.joins(r):
+		m.change(func(r *Record) { r.Request = nil })
 	case c == nil && request != nil:
 		m.answerNothing(r, base, latest)
 		return nil, true
@@ -93,6 +95,14 @@ func (m *Machine) candidate(ctx context.Context, current, declared *spec.Contain
 	}
 	m.setBlocked(r, c, declared)
 	return c, false
+}
+
+// joins reports whether a request for which nothing is newer is about the update whose
+// outcome is not known yet.
+func (m *Machine) joins(r Record) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return r.Change != nil && r.Change.Cause != api.CauseStart && m.checks.err == nil
 }
 
 // setBlocked shows that what is declared is quarantined.

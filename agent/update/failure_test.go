@@ -142,3 +142,21 @@ func TestReturnOutlastsCheck(t *testing.T) {
 		r.want(oldOne, update.OutcomeRolledBack)
 	})
 }
+
+// A person who asks for an update while it soaks learns how that ends.
+func TestRequestJoinsUpdate(t *testing.T) {
+	inBubble(t, spec.Update{}, func(r *rig) {
+		r.set(func() { r.latest = newOne })
+		for range 2 {
+			if err := r.machine.Ask(update.Request{At: time.Now()}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+		}
+		if view := r.machine.View(); !view.Busy || view.Answer.Outcome != "" {
+			t.Errorf("view = %+v, want an update that soaks, and no answer", view)
+		}
+		time.Sleep(5 * time.Minute)
+		r.want(newOne, update.OutcomeConfirmed)
+	})
+}
