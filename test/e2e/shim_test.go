@@ -19,7 +19,9 @@ func TestShimThatContainerdLeftIsEnded(t *testing.T) {
 	h.write(dropIn, "[Service]\nExecStartPre=rm -rf "+h.output("docker info -f '{{.DockerRootDir}}'")+"/containers/"+before.ID+"\n")
 	// Docker has forgotten the container, and its mount with it.
 	mount := h.output("docker inspect -f '{{.GraphDriver.Data.MergedDir}}' " + before.ID)
-	h.Cleanup(func() { h.run("rm " + dropIn + "; systemctl daemon-reload; ! mountpoint -q " + mount + " || umount " + mount) })
+	h.Cleanup(func() {
+		h.run("rm " + dropIn + "; systemctl daemon-reload; ! mountpoint -q " + mount + " || umount " + mount)
+	})
 	h.run("systemctl daemon-reload; systemctl reset-failed docker.service; kill -STOP $(pidof dockerd); kill -KILL " + h.pid("app") +
 		"; systemctl kill -s KILL docker.service")
 	h.eventually("another container runs", func() error {
