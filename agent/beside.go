@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"go.uber.org/zap"
 
+	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	settings "github.com/dockhost/dockhost/spec/update"
@@ -102,9 +103,9 @@ func (h *updateHost) Beside(ctx context.Context, next *spec.Container) error {
 		case o.Hash == second.Hash() && o.Ready:
 			return nil
 		case o.Failure.Hash == second.Hash() && o.Failure.At.After(begun) && (o.Ended || o.Restarts > 0):
-			return fmt.Errorf("beside the container that it replaces: %s", o.Failure.Message)
+			return &update.NotWellError{Why: "beside the container that it replaces: " + o.Failure.Message}
 		case o.Ended && o.Hash == second.Hash():
-			return fmt.Errorf("beside the container that it replaces: %s", endedText(u))
+			return &update.NotWellError{Why: "beside the container that it replaces: " + endedText(u)}
 		}
 		select {
 		case <-ctx.Done():

@@ -1,6 +1,7 @@
 package update_test
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,5 +159,30 @@ func TestRequestJoinsUpdate(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		r.want(newOne, update.OutcomeConfirmed)
+	})
+}
+
+// A new container that is not well beside the old one is quarantined. One that cannot run
+// there is not to blame: it is tried again.
+func TestStartFirst(t *testing.T) {
+	settings := watched()
+	settings.Order = spec.StartFirst
+	inBubble(t, settings, func(r *rig) {
+		r.set(func() { r.behaviors[newOne] = fakehost.Behavior{Ready: -1, Fails: time.Second, Why: "exited with 1"} })
+		r.set(func() { r.latest = newOne })
+		time.Sleep(20 * time.Minute)
+		r.want(oldOne, update.OutcomeRolledBack)
+		r.host.FailBeside(errors.New("both would write to the volume at /data"))
+		r.set(func() { r.latest = third })
+		time.Sleep(20 * time.Minute)
+		if view := r.machine.View(); view.State != string(update.OutcomeRefused) || view.Why == "" || len(view.Quarantined) != 1 {
+			t.Errorf("view = %+v, want a refusal, and only the first image in quarantine", view.Update)
+		}
+		if _, runs := r.host.Running(); runs != oldOne {
+			t.Errorf("runs %s, want the old image", runs)
+		}
+		r.host.FailBeside(nil)
+		time.Sleep(20 * time.Minute)
+		r.want(third, update.OutcomeConfirmed)
 	})
 }

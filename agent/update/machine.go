@@ -85,6 +85,9 @@ func (m *Machine) Run(ctx context.Context) {
 	// The agent leaves the start of a container that has a successor to its machine.
 	_, declared := m.host.InForce()
 	m.idle = declared != nil
+	if m.phase() == "" {
+		m.host.EndBeside(ctx) // its stop may have been interrupted
+	}
 	for ctx.Err() == nil {
 		m.turn(ctx)
 	}

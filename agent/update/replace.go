@@ -2,6 +2,7 @@ package update
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -85,6 +86,11 @@ func (m *Machine) startFirst(ctx context.Context, c *candidate, order spec.Updat
 	err := m.host.Beside(ctx, change.To.Container)
 	if err == nil || ctx.Err() != nil {
 		return err == nil
+	}
+	if why := (*NotWellError)(nil); !errors.As(err, &why) {
+		// The container is not to blame. The next turn drops the change.
+		m.refuse(c, err)
+		return false
 	}
 	m.log.Error("container is not well beside the old one, which stays", zap.String("image", c.to.Image), zap.Error(err))
 	settings := m.host.Settings(change.To.Container)

@@ -111,8 +111,9 @@ type unit interface {
 	// does not.
 	Replace(ctx context.Context, next *spec.Container) error
 	Ensure(ctx context.Context) error
-	// Beside runs a container beside the one in force, and returns when it is ready, or
-	// why it is not. EndBeside stops it.
+	// Beside runs a container beside the one in force, and returns when it is ready. The
+	// error is a [NotWellError] if it is not; any other means that it could not be run
+	// there. EndBeside stops it.
 	Beside(ctx context.Context, next *spec.Container) error
 	EndBeside(ctx context.Context)
 	// Observe returns how the container in force is. Changes receives when that may have
@@ -133,3 +134,8 @@ type Step struct {
 	Doing       string
 	Done, Total int64
 }
+
+// NotWellError says why a container is not well.
+type NotWellError struct{ Why string }
+
+func (e *NotWellError) Error() string { return e.Why }

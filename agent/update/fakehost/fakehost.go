@@ -65,8 +65,10 @@ type Host struct {
 	unit   unit
 	// replacing is the error of the next replacements, nil for none.
 	replacing error
-	view      update.View
-	changes   chan struct{}
+	// beside is the error of a container that should run beside another, nil for none.
+	beside  error
+	view    update.View
+	changes chan struct{}
 }
 
 // New returns a host that runs a container from an image. place is its place in its fleet.
@@ -98,6 +100,13 @@ func (h *Host) FailReplace(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.replacing = err
+}
+
+// FailBeside has no container run beside another, for an error; nil ends that.
+func (h *Host) FailBeside(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.beside = err
 }
 
 // Running returns the container in force and the digest of its image.
@@ -268,8 +277,11 @@ func (h *Host) Ensure(ctx context.Context) error {
 func (h *Host) Beside(ctx context.Context, next *spec.Container) error {
 	h.hook("Beside")
 	h.mu.Lock()
-	b := h.world.Behave(next, h.digest(next))
+	b, err := h.world.Behave(next, h.digest(next)), h.beside
 	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	ready := b.Ready
 	if b.Ready < 0 || b.Fails > 0 && b.Fails < b.Ready {
 		ready = b.Fails
@@ -280,7 +292,7 @@ func (h *Host) Beside(ctx context.Context, next *spec.Container) error {
 	case <-time.After(ready):
 	}
 	if ready != b.Ready {
-		return errors.New(b.Why)
+		return &update.NotWellError{Why: b.Why}
 	}
 	return nil
 }
