@@ -2,27 +2,15 @@ package supervisor
 
 import (
 	"strings"
-	"unicode"
+
+	"github.com/dockhost/dockhost/internal/oneline"
 )
 
 // maxText is the longest text of a container that is shown, in characters.
 const maxText = 256
 
-// clean turns a text of a container into one short line without control
-// characters, which a terminal would obey.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > maxText {
-		return string(runes[:maxText]) + "..."
-	}
-	return text
-}
+// clean turns a text of a container into one short line.
+func clean(text string) string { return oneline.Of(text, maxText) }
 
 // lastLine keeps the beginning of the last non-empty line that is written to it.
 type lastLine struct {

@@ -7,11 +7,11 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/oneline"
 )
 
 const (
@@ -88,15 +88,5 @@ func (t *tail) Write(text []byte) (int, error) {
 func (t *tail) lastLine() string {
 	text := strings.TrimSpace(string(t.text))
 	text = text[strings.LastIndexAny(text, "\r\n")+1:]
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > maxText {
-		return string(runes[:maxText]) + "..."
-	}
-	return text
+	return oneline.Of(text, maxText)
 }

@@ -7,7 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"unicode"
+
+	"github.com/dockhost/dockhost/internal/oneline"
 )
 
 // ErrBusy says that the lock manager gives this host no slot now.
@@ -95,17 +96,5 @@ func cureOf(e *Error) string {
 	return "correct fleet_lock.base_url: no lock manager that speaks FleetLock answers there"
 }
 
-// clean makes one short line of a text, without characters that a terminal obeys.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > maxText {
-		return string(runes[:maxText]) + "..."
-	}
-	return text
-}
+// clean makes one short line of a text.
+func clean(text string) string { return oneline.Of(text, maxText) }
