@@ -117,6 +117,8 @@ type Container struct {
 	SettingsProblem string `json:"settings_problem,omitempty"`
 	// Pending is the change that is not in force yet.
 	Pending *Pending `json:"pending,omitempty"`
+	// Stopped says who has stopped the container; absent when nobody has.
+	Stopped *Stopped `json:"stopped,omitempty"`
 	// Update is what the agent does about changes of the container; absent when the
 	// agent, which alone knows it, did not answer.
 	Update *Update `json:"update,omitempty"`
