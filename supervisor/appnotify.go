@@ -196,7 +196,7 @@ func (a *byApp) take(ctx context.Context, m message, run *start) {
 }
 
 // bound passes the container's wish for more time on: while it starts or reloads, and
-// not without end. Never while it stops: systemd would wait for a unit that somebody
+// not without end. Never while it stops: systemd would wait for a unit that someone
 // has stopped.
 func (a *byApp) bound(m *message, run *start) {
 	if m.reloading {
