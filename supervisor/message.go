@@ -77,7 +77,7 @@ func microseconds(text string) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return time.Duration(min(number, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond //nolint:gosec // min bounds it
+	return time.Duration(min(number, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond
 }
 
 // assign returns the assignment of a duration.

@@ -178,7 +178,7 @@ func (p *byProbe) ask(ctx context.Context, address netip.AddrPort) error {
 	transport := &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return p.dial(ctx, address) },
 		DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader,
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a probe does not check the certificate
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a probe does not check the certificate
 	}
 	url := fmt.Sprintf("%s://localhost:%d%s", p.probe.Scheme, p.probe.Port, p.probe.Path)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
