@@ -161,26 +161,38 @@ func (r *messageReader) multipart(e *entity, boundary string, around []string) b
 	return true
 }
 
+// maxField is the longest value of a field that is kept, in bytes.
+const maxField = 16 << 10
+
 // header reads the header. A line that does not belong there begins the body.
-func (r *messageReader) header(boundaries []string) fields {
-	var header fields
+func (r *messageReader) header(boundaries []string) (header fields) {
+	var value []byte // of the last field
+	keep := func() {
+		if len(header) > 0 {
+			header[len(header)-1].value = string(value)
+		}
+	}
+	defer keep()
 	for !r.over(boundaries) {
 		line := r.peek()
 		text := strings.TrimRight(string(line), "\r\n")
-		name, value, colon := strings.Cut(text, ":")
+		name, rest, colon := strings.Cut(text, ":")
 		switch {
 		case text == "":
 			r.skip(line)
 			return header
 		case text[0] == ' ' || text[0] == '\t':
-			if len(header) > 0 && len(header) < maxParts {
-				header[len(header)-1].value += " " + strings.TrimSpace(text)
+			if len(header) > 0 && len(header) < maxParts && len(value) < maxField {
+				value = append(append(value, ' '), strings.TrimSpace(text)...)
 			}
 		case strings.HasPrefix(text, "From ") && len(header) == 0:
 		case !colon || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' }):
 			return header
 		case len(header) < maxParts:
-			header = append(header, struct{ name, value string }{name, strings.TrimSpace(value)})
+			keep()
+			header = append(header, struct{ name, value string }{name: name})
+			rest = strings.TrimSpace(rest)
+			value = []byte(rest[:min(len(rest), maxField)])
 		}
 		r.skip(line)
 	}

@@ -14,8 +14,24 @@ import (
 	"github.com/dockhost/dockhost/internal/document"
 )
 
-// maxPatchSteps bounds the work of a patch: "copy" can build large trees.
-const maxPatchSteps = 100_000
+// maxPatchSteps bounds the work of a patch, in nodes that its operations copy and compare.
+const maxPatchSteps = 1_000_000
+
+var errPatchWork = errors.New("the patch takes too much work: write #cloud-config instead")
+
+// patcher applies the operations of a patch.
+type patcher struct {
+	// steps is the work that is left.
+	steps int
+}
+
+// work takes steps from those that are left.
+func (p *patcher) work(steps int) error {
+	if p.steps -= steps; p.steps < 0 {
+		return errPatchWork
+	}
+	return nil
+}
 
 // patch applies a JSON patch (RFC 6902) to what the parts before it made, as
 // cloud-init does with #cloud-config-jsonp.
@@ -43,8 +59,9 @@ func (r *reader) patch(p *piece) {
 		patched = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: top.Line, Column: top.Column}
 	}
 	before, _ := document.LookUp(patched, "dockhost")
+	work := patcher{steps: maxPatchSteps}
 	for _, operation := range top.Content {
-		if patched, err = applyPatch(patched, operation); err != nil {
+		if patched, err = work.apply(patched, operation); err != nil {
 			r.note(p, Wrong, err.Error())
 			r.wrongNode(operation, err.Error())
 			return
@@ -76,8 +93,8 @@ func fieldOf(operation *yaml.Node, name string) string {
 	return ""
 }
 
-// applyPatch returns the tree after an operation.
-func applyPatch(tree, operation *yaml.Node) (*yaml.Node, error) {
+// apply returns the tree after an operation.
+func (p *patcher) apply(tree, operation *yaml.Node) (*yaml.Node, error) {
 	if operation.Kind != yaml.MappingNode {
 		return nil, errors.New("an operation of a JSON patch is a mapping with op and path")
 	}
@@ -97,11 +114,11 @@ func applyPatch(tree, operation *yaml.Node) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if value, err = find(tree, from); err != nil {
+		if value, err = p.find(tree, from); err != nil {
 			return nil, err
 		}
 		if op == "move" {
-			if tree, err = edit(tree, from, "remove", nil); err != nil {
+			if tree, err = p.edit(tree, from, "remove", nil); err != nil {
 				return nil, err
 			}
 		}
@@ -111,13 +128,17 @@ func applyPatch(tree, operation *yaml.Node) (*yaml.Node, error) {
 		return nil, errors.New("an operation of a JSON patch is add, remove, replace, move, copy or test")
 	}
 	if op == "test" {
-		found, err := find(tree, path)
-		if steps := maxPatchSteps; err != nil || !same(found, value, &steps) {
+		found, err := p.find(tree, path)
+		holds := err == nil && p.same(found, value)
+		if p.steps < 0 {
+			return nil, errPatchWork
+		}
+		if !holds {
 			return nil, errors.New("the test does not hold: cloud-init drops this part then")
 		}
 		return tree, nil
 	}
-	return edit(tree, path, op, value)
+	return p.edit(tree, path, op, value)
 }
 
 var errNoPath = errors.New("the path leads to nothing in the parts before this one")
@@ -142,16 +163,19 @@ func pointer(operation *yaml.Node, name string) ([]string, error) {
 	return steps, nil
 }
 
-func find(tree *yaml.Node, path []string) (*yaml.Node, error) {
+func (p *patcher) find(tree *yaml.Node, path []string) (*yaml.Node, error) {
 	tree = deref(tree)
 	if len(path) == 0 {
 		return tree, nil
+	}
+	if err := p.work(1 + len(tree.Content)); err != nil {
+		return nil, err
 	}
 	content, i, err := child(tree, path[0])
 	if err != nil || i >= len(content) {
 		return nil, errNoPath
 	}
-	return find(content[i], path[1:])
+	return p.find(content[i], path[1:])
 }
 
 // child returns the children of a node, and the index of the one that a step
@@ -181,8 +205,11 @@ func child(n *yaml.Node, step string) (content []*yaml.Node, i int, err error) {
 
 // edit returns a copy of a tree with one place added, replaced or removed. It
 // changes nothing, since trees share what aliases and copies name.
-func edit(tree *yaml.Node, path []string, op string, value *yaml.Node) (*yaml.Node, error) {
+func (p *patcher) edit(tree *yaml.Node, path []string, op string, value *yaml.Node) (*yaml.Node, error) {
 	tree = deref(tree)
+	if err := p.work(1 + len(tree.Content)); err != nil {
+		return nil, err
+	}
 	if len(path) == 0 {
 		if op == "remove" {
 			return nil, errNoPath
@@ -198,7 +225,7 @@ func edit(tree *yaml.Node, path []string, op string, value *yaml.Node) (*yaml.No
 	copied.Content = slices.Clone(content)
 	switch {
 	case len(path) > 1 && there:
-		below, err := edit(content[i], path[1:], op, value)
+		below, err := p.edit(content[i], path[1:], op, value)
 		copied.Content[i] = below
 		return &copied, err
 	case len(path) > 1, op != "add" && !there:
@@ -219,9 +246,9 @@ func edit(tree *yaml.Node, path []string, op string, value *yaml.Node) (*yaml.No
 }
 
 // same reports whether two trees are the same as JSON.
-func same(a, b *yaml.Node, steps *int) bool {
+func (p *patcher) same(a, b *yaml.Node) bool {
 	a, b = deref(a), deref(b)
-	if *steps--; *steps < 0 || a.Kind != b.Kind {
+	if p.work(1+len(b.Content)) != nil || a.Kind != b.Kind {
 		return false
 	}
 	if a.Kind == yaml.ScalarNode {
@@ -240,9 +267,12 @@ func same(a, b *yaml.Node, steps *int) bool {
 			if i%2 == 0 {
 				continue
 			}
+			if p.work(len(b.Content)) != nil {
+				return false
+			}
 			_, other = document.LookUp(b, a.Content[i-1].Value)
 		}
-		if other == nil || !same(a.Content[i], other, steps) {
+		if other == nil || !p.same(a.Content[i], other) {
 			return false
 		}
 	}

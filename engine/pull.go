@@ -47,7 +47,7 @@ const unpackedFactor = 2
 // Need estimates how much disk space the rest of the pull takes, in bytes. The Engine
 // keeps a compressed layer until it is unpacked, and reports the sizes only of
 // layers whose download has begun.
-func (p Progress) Need() int64 { return (p.Bytes - p.BytesDone) * (1 + unpackedFactor) }
+func (p Progress) Need() int64 { return max(p.Bytes-p.BytesDone, 0) * (1 + unpackedFactor) }
 
 // Pull pulls an image and calls progress for each message of the Engine's stream, in
 // the caller's goroutine. It returns an error inside the stream as its own. Errors
@@ -87,14 +87,16 @@ func (c *Client) pull(ctx context.Context, req PullRequest, login login, progres
 	defer stream.Close()
 	layers := newLayers()
 	err = readMessages(stream, func(m jsonmessage.JSONMessage) {
-		layers.observe(m)
+		moved := layers.observe(m)
 		if layers.downloaded() {
 			// Some Engines report no progress while they unpack.
 			watch.Stop()
-		} else {
+		} else if moved {
 			watch.Reset(req.StallTimeout)
 		}
-		progress(layers.progress())
+		if moved {
+			progress(layers.progress())
+		}
 	})
 	return causeOr(ctx, err)
 }
@@ -136,23 +138,36 @@ type layers struct {
 }
 
 type layer struct {
+	// total is the size that the registry claims, at most maxLayer.
 	total, current   int64
 	downloaded, done bool
+	// unpacked is how far the Engine has unpacked the layer.
+	unpacked int64
 }
+
+// maxLayer bounds the size that a registry may claim, so that sums do not overflow.
+const maxLayer = 1 << 50
 
 func newLayers() *layers { return &layers{byID: map[string]layer{}} }
 
-func (l *layers) observe(m jsonmessage.JSONMessage) {
+// observe takes note of a message. moved says whether it tells of a new byte or state of
+// a layer: the store of containerd repeats "Downloading" while nothing arrives.
+func (l *layers) observe(m jsonmessage.JSONMessage) (moved bool) {
 	if m.ID == "" {
-		return
+		return len(l.byID) == 0 // the first messages, before any layer
 	}
-	at := l.byID[m.ID]
+	at, known := l.byID[m.ID]
+	before := at
 	switch m.Status {
-	case "Pulling fs layer", "Waiting", "Verifying Checksum", "Extracting":
-		at.downloaded = at.downloaded || m.Status == "Extracting"
+	case "Pulling fs layer", "Waiting", "Verifying Checksum":
+	case "Extracting":
+		at.downloaded = true
+		if m.Progress != nil {
+			at.unpacked = m.Progress.Current
+		}
 	case "Downloading":
 		if m.Progress != nil {
-			at.current, at.total = m.Progress.Current, max(at.total, m.Progress.Total)
+			at.current, at.total = believed(m.Progress.Current), max(at.total, believed(m.Progress.Total))
 		}
 	case "Download complete":
 		at.current, at.downloaded = at.total, true
@@ -160,10 +175,14 @@ func (l *layers) observe(m jsonmessage.JSONMessage) {
 		at.current, at.downloaded, at.done = at.total, true, true
 	default:
 		// "Pulling from library/nginx" has the tag as its ID.
-		return
+		return len(l.byID) == 0
 	}
 	l.byID[m.ID] = at
+	return !known || at != before
 }
+
+// believed returns a size that the registry claims, within its bounds.
+func believed(size int64) int64 { return min(max(size, 0), maxLayer) }
 
 // downloaded says whether every known layer has arrived.
 func (l *layers) downloaded() bool {

@@ -66,3 +66,39 @@ func TestReadMessagesOfPull(t *testing.T) {
 		})
 	}
 }
+
+// Only new bytes and states of layers count as progress: the store of containerd repeats
+// its messages while nothing arrives.
+func TestRepeatedMessagesAreNoProgress(t *testing.T) {
+	l := newLayers()
+	message := func(id, status string, current int64) jsonmessage.JSONMessage {
+		return jsonmessage.JSONMessage{ID: id, Status: status, Progress: &jsonmessage.JSONProgress{Current: current, Total: 100}}
+	}
+	for i, step := range []struct {
+		message jsonmessage.JSONMessage
+		moves   bool
+	}{
+		{jsonmessage.JSONMessage{ID: "1.2", Status: "Pulling from app"}, true},
+		{message("a", "Pulling fs layer", 0), true},
+		{message("a", "Waiting", 0), false},
+		{message("a", "Downloading", 10), true},
+		{message("a", "Downloading", 10), false},
+		{message("a", "Retrying in 5 seconds", 0), false},
+		{message("a", "Downloading", 11), true},
+		{message("a", "Download complete", 0), true},
+		{message("a", "Download complete", 0), false},
+		{message("a", "Extracting", 1), true},
+		{message("a", "Extracting", 2), true},
+		{message("a", "Pull complete", 0), true},
+		{jsonmessage.JSONMessage{Status: "Digest: sha256:0"}, false},
+	} {
+		if got := l.observe(step.message); got != step.moves {
+			t.Errorf("message %d, %q: moved = %t, want %t", i, step.message.Status, got, step.moves)
+		}
+	}
+	l.observe(message("b", "Downloading", -5))
+	l.observe(jsonmessage.JSONMessage{ID: "c", Status: "Downloading", Progress: &jsonmessage.JSONProgress{Total: 1 << 62}})
+	if p := l.progress(); p.Bytes < 0 || p.Need() < 0 {
+		t.Errorf("progress = %+v, which needs %d: what a registry claims must not overflow", p, p.Need())
+	}
+}

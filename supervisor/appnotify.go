@@ -28,6 +28,9 @@ const (
 	// reloadLag is how long a container may take to say RELOADING=1 after it was
 	// asked to reload.
 	reloadLag = time.Second
+	// maxExtension is how long a container may take to start or to reload, however
+	// much time it asks for.
+	maxExtension = time.Hour
 )
 
 // byApp is the readiness of a container that speaks sd_notify(3). It sends to a
@@ -177,8 +180,12 @@ func (a *byApp) take(ctx context.Context, m message, run *start) {
 			a.showLater(ctx)
 		}
 	}
+	a.bound(&m, run)
 	if len(m.pass) > 0 {
 		a.with.report.notify.Pass(m.pass...)
+	}
+	if m.stopping && run.isStopping.CompareAndSwap(false, true) {
+		go a.awaitEnd(ctx, run)
 	}
 	if m.reloading {
 		a.tellReload(true)
@@ -186,6 +193,39 @@ func (a *byApp) take(ctx context.Context, m message, run *start) {
 	if m.ready {
 		a.tellReload(false)
 	}
+}
+
+// bound passes the container's wish for more time on: while it starts or reloads, and
+// not without end. Never while it stops: systemd would wait for a unit that someone
+// has stopped.
+func (a *byApp) bound(m *message, run *start) {
+	if m.reloading {
+		run.moreTime.begin()
+	}
+	if m.extend > 0 && !m.stopping && !run.isStopping.Load() && !a.with.inbox.stopRequested() {
+		if granted := run.moreTime.grant(m.extend); granted > 0 {
+			m.pass = append(m.pass, assign("EXTEND_TIMEOUT_USEC", granted))
+		}
+	}
+	if m.ready {
+		run.moreTime.end()
+	}
+}
+
+// awaitEnd gives a container that says that it stops its grace period to end. Then it
+// is stopped, and the unit fails.
+func (a *byApp) awaitEnd(ctx context.Context, run *start) {
+	a.with.log.Info("the container says that it stops")
+	grace := a.with.grace(ctx)
+	if grace < 0 {
+		return // the declaration gives it all the time
+	}
+	pause(ctx, grace)
+	a.with.inbox.do(ctx, func() {
+		if a.senders.isLatest(run) {
+			a.with.inbox.endContainer(fmt.Errorf("container said that it stops (STOPPING=1), and did not end within %s", grace))
+		}
+	})
 }
 
 // showLater shows the container's status without a wait: its next message may be

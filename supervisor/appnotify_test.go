@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -105,7 +106,7 @@ func TestNotifyContainer(t *testing.T) {
 		return r.notify.count("PASS RELOADING=1 MONOTONIC_USEC=7") == 1 && r.notify.count("PASS READY=1") == 1
 	})
 	app.states <- "STOPPING=1\nERRNO=5"
-	l.until("that it stops", func() bool { return r.notify.count("PASS STOPPING=1 ERRNO=5") == 1 })
+	l.until("that it stops", func() bool { return r.notify.count("PASS ERRNO=5") == 1 })
 	if n := r.notify.count("WATCHDOG"); n != 0 {
 		t.Errorf("the supervisor fed the watchdog %d times on its own", n)
 	}
@@ -114,6 +115,48 @@ func TestNotifyContainer(t *testing.T) {
 	if strings.Contains(r.notify.String(), "MAINPID") {
 		t.Errorf("systemd was sent another main process:\n%s", r.notify)
 	}
+}
+
+// A container that only says that it stops is stopped after its grace period, and the
+// unit fails, so that systemd starts it again. Until then the unit can be stopped as
+// any other: systemd knows nothing of STOPPING=1, and nothing gives the container more
+// time.
+func TestNotifyStopping(t *testing.T) {
+	r := newRig(t)
+	app := newAppSays(r)
+	r.spec.Config.StopTimeout = new(1)
+	l := r.start()
+	app.states <- "READY=1"
+	l.ready()
+	app.states <- "STOPPING=1\nEXTEND_TIMEOUT_USEC=600000000\nSTATUS=goodbye"
+	app.states <- "EXTEND_TIMEOUT_USEC=600000000"
+	l.ends(1, "said that it stops (STOPPING=1), and did not end within 1s")
+	if text := r.notify.String(); strings.Contains(text, "EXTEND_TIMEOUT_USEC") || strings.Contains(text, "PASS STOPPING") {
+		t.Errorf("systemd was sent what delays a stop:\n%s", text)
+	}
+}
+
+// A container gets more time while it starts or reloads, and not without end.
+func TestMoreTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m moreTime
+		grants := func(asked, want time.Duration) {
+			t.Helper()
+			if got := m.grant(asked); got != want {
+				t.Errorf("grant(%s) = %s, want %s", asked, got, want)
+			}
+		}
+		grants(time.Minute, 0) // it does neither
+		m.begin()
+		grants(time.Minute, time.Minute)
+		time.Sleep(maxExtension - time.Second)
+		grants(time.Minute, time.Second)
+		time.Sleep(time.Second)
+		grants(time.Minute, 0)
+		m.begin()
+		m.end()
+		grants(time.Minute, 0)
+	})
 }
 
 // A container can become ready while Docker is away.

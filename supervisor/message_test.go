@@ -1,9 +1,11 @@
 package supervisor
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -23,8 +25,13 @@ func TestParseMessage(t *testing.T) {
 		{"STATUS=" + strings.Repeat("ä", 300), message{status: text(strings.Repeat("ä", 256) + "...")}},
 		{"WATCHDOG=1", message{pass: []string{"WATCHDOG=1"}}},
 		{"WATCHDOG=trigger\nWATCHDOG=2", message{pass: []string{"WATCHDOG=trigger"}}},
-		{"ERRNO=2\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=5\nWATCHDOG_USEC=7", message{pass: []string{"ERRNO=2", "STOPPING=1", "EXTEND_TIMEOUT_USEC=5", "WATCHDOG_USEC=7"}}},
-		{"ERRNO=-2\nEXTEND_TIMEOUT_USEC=x\nSTOPPING=yes", message{}},
+		{"ERRNO=2\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=5", message{stopping: true, extend: 5 * time.Microsecond, pass: []string{"ERRNO=2"}}},
+		{"EXTEND_TIMEOUT_USEC=9223372036854775807", message{extend: math.MaxInt64 / 1000 * 1000}},
+		{"WATCHDOG_USEC=7", message{pass: []string{"WATCHDOG_USEC=1000000"}}},
+		{"WATCHDOG_USEC=30000000", message{pass: []string{"WATCHDOG_USEC=30000000"}}},
+		{"WATCHDOG_USEC=9223372036854775807", message{pass: []string{"WATCHDOG_USEC=3600000000"}}},
+		{"ERRNO=4096\nWATCHDOG_USEC=0", message{}},
+		{"ERRNO=-2\nEXTEND_TIMEOUT_USEC=x\nSTOPPING=yes\nEXTEND_TIMEOUT_USEC=99999999999999999999", message{}},
 		{"RELOADING=1\nMONOTONIC_USEC=123", message{reloading: true, pass: []string{"RELOADING=1", "MONOTONIC_USEC=123"}}},
 		{"MAINPID=1\nMAINPIDFDID=2\nFDSTORE=1\nFDNAME=a\nFDPOLL=0\nBARRIER=1\nNOTIFYACCESS=all\nX_OWN=1\nnonsense", message{}},
 	}
@@ -47,7 +54,10 @@ func FuzzParseMessage(f *testing.F) {
 		if m.status != nil && (strings.ContainsFunc(*m.status, func(r rune) bool { return r < ' ' || r == 0x7f }) || len([]rune(*m.status)) > maxText+3) {
 			t.Errorf("parseMessage(%q) has status %q", text, *m.status)
 		}
-		known := []string{"WATCHDOG", "WATCHDOG_USEC", "EXTEND_TIMEOUT_USEC", "ERRNO", "STOPPING", "RELOADING", "MONOTONIC_USEC"}
+		known := []string{"WATCHDOG", "WATCHDOG_USEC", "ERRNO", "RELOADING", "MONOTONIC_USEC"}
+		if m.extend < 0 {
+			t.Errorf("parseMessage(%q) extends by %s", text, m.extend)
+		}
 		for _, line := range m.pass {
 			name, _, _ := strings.Cut(line, "=")
 			if strings.Contains(line, "\n") || !slices.Contains(known, name) {

@@ -17,14 +17,14 @@ var errNoEntry = errors.New("cannot enter the container's network namespace")
 
 // dialInside connects to an address from within the network namespace of a
 // process. Only the thread that makes the connection enters the namespace.
-func dialInside(ctx context.Context, pid int, address netip.AddrPort) (net.Conn, error) {
+func dialInside(ctx context.Context, first *process, address netip.AddrPort) (net.Conn, error) {
 	type result struct {
 		conn net.Conn
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		conn, err := dialOnThread(ctx, pid, address)
+		conn, err := dialOnThread(ctx, first, address)
 		done <- result{conn, err}
 	}()
 	r := <-done
@@ -34,14 +34,14 @@ func dialInside(ctx context.Context, pid int, address netip.AddrPort) (net.Conn,
 // dialOnThread must be called on a new goroutine. If the thread cannot leave the
 // namespace again, it ends with the goroutine, which is locked to it
 // (runtime.LockOSThread).
-func dialOnThread(ctx context.Context, pid int, address netip.AddrPort) (net.Conn, error) {
+func dialOnThread(ctx context.Context, first *process, address netip.AddrPort) (net.Conn, error) {
 	runtime.LockOSThread()
 	outside, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoEntry, err)
 	}
 	defer outside.Close()
-	inside, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+	inside, err := openNetwork(first)
 	if err != nil {
 		runtime.UnlockOSThread()
 		return nil, entryError(err)
@@ -57,6 +57,20 @@ func dialOnThread(ctx context.Context, pid int, address netip.AddrPort) (net.Con
 		runtime.UnlockOSThread()
 	}
 	return conn, err
+}
+
+// openNetwork opens the network namespace of a process. The error is
+// [os.ErrProcessDone] when the process has ended: another one may have its pid by now,
+// and be outside of the container.
+func openNetwork(first *process) (*os.File, error) {
+	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", first.id()))
+	if err != nil {
+		return nil, err
+	}
+	if !first.alive() { // the pid was its own until now
+		return nil, errors.Join(os.ErrProcessDone, namespace.Close())
+	}
+	return namespace, nil
 }
 
 // entryError adds errNoEntry to an error that means a lack of permission, and

@@ -19,8 +19,12 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// probeTimeout bounds one try of a probe.
-const probeTimeout = 5 * time.Second
+const (
+	// probeTimeout bounds one try of a probe.
+	probeTimeout = 5 * time.Second
+	// maxHeader is the longest header of an answer to a probe, in bytes.
+	maxHeader = 64 << 10
+)
 
 // byProbe is the readiness of a container that is ready when its port answers.
 // The same probe, repeated, decides whether it is well.
@@ -30,7 +34,8 @@ type byProbe struct {
 	with  surroundings
 	probe spec.Probe
 	id    string
-	pid   atomic.Int64
+	// first is the container's first process.
+	first atomic.Pointer[process]
 	// forget ends the tries for the process before a docker restart.
 	forget context.CancelFunc
 	// outside says that the container's network namespace cannot be entered.
@@ -42,7 +47,7 @@ type byProbe struct {
 }
 
 func (p *byProbe) watch(ctx context.Context, id string, first *process) {
-	p.pid.Store(int64(first.id()))
+	p.first.Store(first)
 	p.known.Store(nil)
 	if p.forget == nil {
 		p.id = id // docker restart keeps it, and a probe may be reading it
@@ -157,7 +162,7 @@ func (p *byProbe) dial(ctx context.Context, address netip.AddrPort) (net.Conn, e
 	if p.outside.Load() {
 		return new(net.Dialer).DialContext(ctx, "tcp", address.String())
 	}
-	return dialInside(ctx, int(p.pid.Load()), address)
+	return dialInside(ctx, p.first.Load(), address)
 }
 
 // ask returns nil for a good answer: an accepted connection for tcp, a status of
@@ -172,8 +177,8 @@ func (p *byProbe) ask(ctx context.Context, address netip.AddrPort) error {
 	}
 	transport := &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return p.dial(ctx, address) },
-		DisableKeepAlives: true,
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a probe does not check the certificate
+		DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a probe does not check the certificate
 	}
 	url := fmt.Sprintf("%s://localhost:%d%s", p.probe.Scheme, p.probe.Port, p.probe.Path)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -187,7 +192,7 @@ func (p *byProbe) ask(ctx context.Context, address netip.AddrPort) error {
 	}
 	_ = response.Body.Close()
 	if response.StatusCode >= 400 {
-		return errors.New(response.Status)
+		return errors.New(clean(response.Status))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -54,6 +55,8 @@ type surroundings struct {
 	inbox     *inbox
 	watchdog  *watchdog
 	log       *zap.Logger
+	// grace returns how long the container may take to end; negative without a limit.
+	grace func(ctx context.Context) time.Duration
 	// root is a prefix of the host's paths.
 	root string
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,6 +37,32 @@ type start struct {
 	at uint64
 	// isReady says that the container has said READY=1 since.
 	isReady atomic.Bool
+	// isStopping says that it has said STOPPING=1.
+	isStopping atomic.Bool
+	// moreTime bounds the time that the container asks for.
+	moreTime moreTime
+}
+
+// moreTime bounds the time that a container may ask for while it starts or reloads.
+type moreTime struct {
+	// until is when the longest start or reload ends; nil while the container does
+	// neither.
+	until atomic.Pointer[time.Time]
+}
+
+// begin notes that a start or a reload begins.
+func (t *moreTime) begin() { t.until.Store(new(time.Now().Add(maxExtension))) }
+
+// end notes that it has ended.
+func (t *moreTime) end() { t.until.Store(nil) }
+
+// grant returns how much of the time that a container asks for it gets.
+func (t *moreTime) grant(asked time.Duration) time.Duration {
+	until := t.until.Load()
+	if until == nil {
+		return 0
+	}
+	return max(min(asked, time.Until(*until)), 0)
 }
 
 // nameSenders has the kernel name the sender of each message.
@@ -62,6 +89,7 @@ func (s *senders) begin(first *process) (latest *start, early message, restarted
 		s.former = s.latest.first.id()
 	}
 	s.latest, s.early = &start{first: first, at: s.started(first.id())}, message{}
+	s.latest.moreTime.begin()
 	return s.latest, early, restarted
 }
 
@@ -104,7 +132,8 @@ func (m message) and(next message) message {
 		m.reloading = false
 		m.pass = without(without(m.pass, "RELOADING"), "MONOTONIC_USEC")
 	}
-	m.reloading = m.reloading || next.reloading
+	m.reloading, m.stopping = m.reloading || next.reloading, m.stopping || next.stopping
+	m.extend = max(m.extend, next.extend)
 	if next.status != nil {
 		m.status = next.status
 	}

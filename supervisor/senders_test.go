@@ -44,7 +44,7 @@ func TestSendersKnowTheStart(t *testing.T) {
 		t.Errorf("receive() of a process that is older than the container = %v, want nil", got)
 	}
 	endBefore()
-	if got := s.receive(message{pass: []string{"STOPPING=1"}}, before.id()); got != first {
+	if got := s.receive(message{stopping: true}, before.id()); got != first {
 		t.Errorf("receive() of the last message of a process = %v, want its start", got)
 	}
 	<-time.After(30 * time.Millisecond) // three clock ticks

@@ -239,7 +239,7 @@ func (s *Supervisor) prepareReadiness() (readiness, error) {
 	f := s.follower
 	ready, err := newReadiness(surroundings{
 		container: s.container, engine: s.engine, report: s.report, inbox: f.inbox, watchdog: f.attendants.watchdog, log: s.report.log,
-		root: s.unit.cgroups.Root,
+		grace: f.stopper.grace, root: s.unit.cgroups.Root,
 	}, s.report.dir)
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ const (
 //
 // At the first line, the streams take the Syslog settings from the unit that own
 // returns. Without SyslogIdentifier= they have the given identifier. With the default
-// SyslogLevel=info, standard error has the priority err.
+// SyslogLevel=info, standard error has the priority err. No line has the priority emerg.
 func OutputStreams(identifier, unit string, own func() (Unit, error)) (stdout, stderr io.Writer) {
 	stdout, stderr = os.Stdout, os.Stderr
 	read := sync.OnceValue(func() Syslog {
@@ -43,11 +43,12 @@ func OutputStreams(identifier, unit string, own func() (Unit, error)) (stdout, s
 		}
 		return defaultSyslog()
 	})
+	prefixed := func() bool { return read().LevelPrefix }
 	if inJournal, err := journal.StdoutIsJournalStream(); err == nil && inJournal {
-		stdout = newStream(streamSocket, func() string { return read().header(identifier, unit, journal.PriInfo) })
+		stdout = &calm{to: newStream(streamSocket, func() string { return read().header(identifier, unit, journal.PriInfo) }), prefixed: prefixed}
 	}
 	if inJournal, err := journal.StderrIsJournalStream(); err == nil && inJournal {
-		stderr = newStream(streamSocket, func() string { return read().header(identifier, unit, journal.PriErr) })
+		stderr = &calm{to: newStream(streamSocket, func() string { return read().header(identifier, unit, journal.PriErr) }), prefixed: prefixed}
 	}
 	return stdout, stderr
 }

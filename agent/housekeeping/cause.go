@@ -17,7 +17,7 @@ func (k *Keeper) cause(policy Policy, due, requested bool) string {
 	k.mu.Unlock()
 	if root != "" {
 		disk, err := k.Statfs(root)
-		if need := k.need(); err == nil && disk.full(policy, need) && (k.Now().Sub(stuck) >= stuckInterval || requested && need > disk.Free) {
+		if need := k.need(disk); err == nil && disk.full(policy, need) && (k.Now().Sub(stuck) >= stuckInterval || requested && need > disk.Free) {
 			return "the disk is too full"
 		}
 	}
@@ -27,16 +27,13 @@ func (k *Keeper) cause(policy Policy, due, requested bool) string {
 	return ""
 }
 
-// need returns how many bytes the running pulls will still bring.
-func (k *Keeper) need() (sum int64) {
+// need returns how many bytes the running pulls will still bring to a disk.
+func (k *Keeper) need(disk Disk) int64 {
 	claimed, _, err := k.Dir.Claims()
 	if err != nil {
 		return 0
 	}
-	for _, claim := range claimed {
-		sum += claim.Need
-	}
-	return sum
+	return disk.need(claimed)
 }
 
 // replaced reports whether a container is ready that was not seen ready before.

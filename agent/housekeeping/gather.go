@@ -63,8 +63,9 @@ func (k *Keeper) gather(ctx context.Context) (Input, error) {
 	k.setRoot(state.info.Root)
 	assigned := k.Assigned()
 	in := Input{Now: k.Now(), Assigned: assigned.Images, Preloaded: k.preloaded(), Disk: state.disk}
+	in.Need = in.Disk.need(claimed)
 	for _, claim := range claimed {
-		in.Claimed, in.Need = append(in.Claimed, claim.Ref), in.Need+claim.Need
+		in.Claimed = append(in.Claimed, claim.Ref)
 	}
 
 	k.mu.Lock()

@@ -261,6 +261,27 @@ func TestFullDiskIsReported(t *testing.T) {
 	}
 }
 
+// Nothing is removed for a pull that no disk of this size could hold: a registry may
+// claim any size.
+func TestImpossibleNeedRemovesNothing(t *testing.T) {
+	r := newRig(t)
+	r.policy.Images = spec.ScopeAll
+	k := r.keeper()
+	r.pulled("a:1", "b:1")
+	r.collect(k)
+	r.later(2 * time.Hour)
+	if freed, err := k.MakeRoom(t.Context(), 1<<50); freed != 0 || err == nil || !strings.Contains(err.Error(), "nothing was removed") {
+		t.Errorf("MakeRoom() = %d, %v, want nothing removed", freed, err)
+	}
+	if len(r.server.Images()) != 2 {
+		t.Errorf("images = %v, want both", r.server.Images())
+	}
+	disk := Disk{Used: 600, Free: 400}
+	if need := disk.need([]rundir.Claimed{{Need: 1 << 50}, {Need: 300}, {Need: 1 << 62}}); need != 300 {
+		t.Errorf("need = %d, want that of the pull that can fit", need)
+	}
+}
+
 // The other images are removed even if one cannot be removed.
 func TestFailedRemoval(t *testing.T) {
 	r := newRig(t)

@@ -44,6 +44,10 @@ func (k *Keeper) MakeRoom(ctx context.Context, need int64) (freed int64, err err
 	if policy.Off {
 		return 0, errors.New("housekeeping is off (housekeeping in dockhost.yaml)")
 	}
+	if disk, err := k.disk(ctx); err == nil && !disk.holds(need) {
+		return 0, fmt.Errorf("about %s are needed, and %s has %s in all: nothing was removed for it",
+			units.HumanSize(float64(need)), disk.Root, units.HumanSize(float64(disk.Used+disk.Free)))
+	}
 	done, err := k.collect(ctx, "a pull does not fit", need)
 	if err != nil {
 		return done.Freed, err
@@ -69,7 +73,9 @@ func (k *Keeper) collect(ctx context.Context, cause string, need int64) (api.GC,
 		return api.GC{}, err
 	}
 	policy := k.Policy()
-	in.Need = max(in.Need, need)
+	if in.Disk.holds(need) {
+		in.Need = max(in.Need, need)
+	}
 	plan := Make(in, policy)
 	plan.Done = true
 	k.removeContainers(ctx, &plan)

@@ -74,7 +74,7 @@ func (k *Keeper) noteRoom(policy Policy) {
 	if problem == "" || root == "" {
 		return
 	}
-	if disk, err := k.Statfs(root); err != nil || disk.full(policy, k.need()) {
+	if disk, err := k.Statfs(root); err != nil || disk.full(policy, k.need(disk)) {
 		return
 	}
 	k.setStuck(false, k.Now())

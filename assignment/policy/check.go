@@ -72,9 +72,7 @@ func (c *check) container(container *spec.Container) {
 	for _, name := range slices.Sorted(maps.Keys(host.Annotations)) {
 		c.word("annotations", name, "the annotation")
 	}
-	if driver := host.LogConfig.Type; driver != "" {
-		c.word("log_drivers", driver, "the logging driver")
-	}
+	c.logging(host.LogConfig)
 	c.ports(host)
 	for _, file := range container.EnvFiles {
 		c.path("env_files", file.Path, true, "the env_file")
@@ -128,9 +126,9 @@ func (c *check) runtime(container *spec.Container) {
 	}
 }
 
-// imageID matches what Docker accepts as the id of an image on the host, which
-// may come from anywhere.
-var imageID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{12,64}$`)
+// imageID matches what Docker accepts as the id of an image on the host, or as the
+// beginning of one. That image may come from anywhere.
+var imageID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{1,64}$`)
 
 // image judges where an image comes from: "HOST" allows a whole registry,
 // "HOST/PATH" what is below a path, and each * matches within one part.
@@ -212,7 +210,7 @@ func (c *check) mounts(container *spec.Container) {
 	for _, m := range container.HostConfig.Mounts {
 		switch {
 		case m.Type == mount.TypeBind, m.Type == mount.TypeCluster, m.Type == mount.TypeNamedPipe:
-			c.source(m.Source, m.ReadOnly)
+			c.source(m.Source, m.ReadOnly && (m.BindOptions == nil || !m.BindOptions.ReadOnlyNonRecursive))
 		case m.Type == mount.TypeVolume && m.VolumeOptions != nil && m.VolumeOptions.DriverConfig != nil:
 			// A driver's options may name any device and path.
 			c.path("host_mounts", "/", false, "a volume with a driver of its own, which may mount")
@@ -221,8 +219,7 @@ func (c *check) mounts(container *spec.Container) {
 		}
 	}
 	for _, m := range container.Mounts {
-		c.word("disks", m.What, "the disk")
-		c.path("host_mounts", m.Where, false, "a mount at")
+		c.disk(m)
 	}
 }
 
@@ -360,22 +357,6 @@ func (c *check) ports(host *container.HostConfig) {
 	}
 }
 
-// unit judges unit settings, which a rule names as "KEY" or "SECTION.KEY". It
-// allows the start limit, which restart: on-failure:COUNT sets, and the delay, which
-// deploy.restart_policy sets.
-func (c *check) unit(settings []spec.UnitSetting) {
-	for _, setting := range settings {
-		name := setting.Section + "." + setting.Key
-		if name == "Unit.StartLimitIntervalSec" || name == "Unit.StartLimitBurst" || name == "Service.RestartSec" {
-			continue
-		}
-		allowed := c.allows("unit_settings", func(entry string) bool { return matches(entry, setting.Key) || matches(entry, name) })
-		if !allowed {
-			c.refuse("unit_settings", "the unit setting "+document.Shorten(name))
-		}
-	}
-}
-
 // registries judges where the registry logins come from.
 func (c *check) registries(logins map[string]spec.Registry) {
 	for _, host := range slices.Sorted(maps.Keys(logins)) {
@@ -392,6 +373,26 @@ func (c *check) registries(logins map[string]spec.Registry) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(login.Environment)) {
 			c.word("credential_helper_environment", name, "the variable of a credential helper")
+		}
+	}
+}
+
+// plainLogOptions are the options of a logging driver that say what it keeps of the
+// container's output, and nothing about where it goes.
+func plainLogOptions() []string {
+	return []string{"compress", "env", "env-regex", "labels", "labels-regex", "max-buffer-size", "max-file", "max-size", "mode", "tag"}
+}
+
+// logging judges where the output of a container goes. Options without a driver are
+// those of the host's own driver.
+func (c *check) logging(log container.LogConfig) {
+	if log.Type != "" {
+		c.word("log_drivers", log.Type, "the logging driver")
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(log.Config)) {
+		if !slices.Contains(plainLogOptions(), name) {
+			c.word("log_drivers", "", "the option "+document.Shorten(name)+" of the host's own logging driver")
 		}
 	}
 }

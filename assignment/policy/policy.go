@@ -139,8 +139,8 @@ const (
 func kinds() map[string]kind {
 	return map[string]kind{
 		"annotations": words, "capabilities": words, "credential_helper_environment": words, "credential_helpers": words,
-		"credentials": words, "devices": words, "disks": words, "env_files": paths, "fleet_locks": words, "gpus": flag, "host_cgroup": flag, "host_ipc": flag,
-		"host_mounts": paths, "host_network": flag, "host_pid": flag, "host_userns": flag, "host_uts": flag, "housekeeping": flag, "images_without_digest": flag, "lock_files": paths, "log_drivers": words,
+		"credentials": words, "devices": words, "disks": words, "env_files": paths, "filesystems": words, "fleet_locks": words, "gpus": flag, "host_cgroup": flag, "host_ipc": flag,
+		"host_mounts": paths, "host_network": flag, "host_pid": flag, "host_userns": flag, "host_uts": flag, "housekeeping": flag, "images_without_digest": flag, "lock_files": paths, "log_drivers": words, "mount_options": words,
 		"networks": words, "other_containers": flag, "password_files": paths, "privileged": flag, "privileged_ports": flag,
 		"registries": words, "runtimes": words, "secret_files": paths, "security_options": words, "unit_settings": words,
 		"volumes": words,
@@ -189,12 +189,21 @@ func (p *Policy) allows(name string, match func(entry string) bool) bool {
 	return r.all || slices.ContainsFunc(r.entries, match)
 }
 
+// names reports whether a rule allows everything, or has an entry that matches. Without
+// the rule it does not, whatever the default.
+func (p *Policy) names(name string, match func(entry string) bool) bool {
+	r := p.rules[name]
+	return r.all || slices.ContainsFunc(r.entries, match)
+}
+
 // why names the rule that forbids something.
 func (p *Policy) why(name string) string {
 	r, set := p.rules[name]
 	switch {
-	case !set:
+	case !set && p.deny:
 		return fmt.Sprintf("default: deny, and no rule %s, in %s", name, p.file)
+	case !set:
+		return fmt.Sprintf("no rule %s names it in %s", name, p.file)
 	case len(r.entries) == 0:
 		return fmt.Sprintf("rule %s: false in %s", name, p.file)
 	default:

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -141,9 +140,10 @@ type entry struct {
 }
 
 // parseListing reads the lines NAME, NAME/ and, for keys, NUMBER=NAME.
-// Credentials are left out.
+// Credentials are left out, and so is what is beyond treeEntries.
 func parseListing(listing []byte) []entry {
 	var entries []entry
+	seen := map[string]bool{}
 	for line := range strings.Lines(string(listing)) {
 		line = strings.TrimSpace(line)
 		name, directory := strings.CutSuffix(line, "/")
@@ -158,8 +158,12 @@ func parseListing(listing []byte) []entry {
 		if directory {
 			e.path += "/"
 		}
-		if !slices.ContainsFunc(entries, func(other entry) bool { return other.name == e.name }) {
+		if !seen[e.name] {
+			seen[e.name] = true
 			entries = append(entries, e)
+		}
+		if len(entries) > treeEntries {
+			break // the walk is refused
 		}
 	}
 	return entries

@@ -9,8 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"net/url"
 	"runtime"
 	"time"
@@ -21,7 +19,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"golang.org/x/net/http/httpproxy"
 
 	"github.com/dockhost/dockhost/engine"
 )
@@ -114,7 +111,7 @@ func ask[T any](ctx context.Context, r Registries, ref string, question func(nam
 		}
 		at, err := referenceAt(endpoint.URL, named)
 		if err == nil {
-			patience := &patience{next: transport(endpoint, info)}
+			patience := &patience{next: capped{transport(endpoint, info)}}
 			options := []remote.Option{
 				remote.WithContext(ctx), remote.WithAuth(auth), remote.WithTransport(patience), remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
 			}
@@ -148,17 +145,6 @@ func (r Registries) endpoints(ctx context.Context, named reference.Named, info e
 	}), nil
 }
 
-// transport connects to an endpoint as the Engine does.
-func transport(endpoint docker.APIEndpoint, info engine.Info) *http.Transport {
-	proxy := httpproxy.Config{HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy}
-	proxyFor := proxy.ProxyFunc()
-	return &http.Transport{
-		TLSClientConfig: endpoint.TLSConfig, DisableKeepAlives: true, TLSHandshakeTimeout: timeout,
-		Proxy:       func(r *http.Request) (*url.URL, error) { return proxyFor(r.URL) },
-		DialContext: (&net.Dialer{Timeout: timeout / 3}).DialContext,
-	}
-}
-
 // layers returns the layers of an image.
 func layers(at name.Reference, options []remote.Option) (image, error) {
 	remoteImage, err := remote.Image(at, options...)
@@ -169,13 +155,16 @@ func layers(at name.Reference, options []remote.Option) (image, error) {
 	if err != nil {
 		return image{}, err
 	}
+	if manifest.Config.Size > maxAnswer {
+		return image{}, fmt.Errorf("the image's configuration has %d bytes, and may have %d", manifest.Config.Size, maxAnswer)
+	}
 	config, err := remoteImage.ConfigFile()
 	if err != nil {
 		return image{}, err
 	}
 	var i image
 	for _, layer := range manifest.Layers {
-		i.sizes = append(i.sizes, layer.Size)
+		i.sizes = append(i.sizes, min(max(layer.Size, 0), maxLayer))
 	}
 	for _, id := range config.RootFS.DiffIDs {
 		i.diffIDs = append(i.diffIDs, id.String())

@@ -1,15 +1,18 @@
 package registry
 
 import (
+	"errors"
 	"io"
 	"log" //nolint:depguard // the fake requires one
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	docker "github.com/docker/docker/registry"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	fake "github.com/google/go-containerregistry/pkg/registry"
@@ -46,11 +49,11 @@ func newRig(t *testing.T) *rig {
 		store.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	docker := enginetest.NewServer(t)
-	r := &rig{T: t, host: strings.TrimPrefix(server.URL, "https://"), root: filepath.Dir(strings.TrimPrefix(docker.Address(), "unix://"))}
-	docker.Trust(r.host)
+	dockerd := enginetest.NewServer(t)
+	r := &rig{T: t, host: strings.TrimPrefix(server.URL, "https://"), root: filepath.Dir(strings.TrimPrefix(dockerd.Address(), "unix://"))}
+	dockerd.Trust(r.host)
 	logins := enginetest.ConfigDir(t, map[string]engine.Login{r.host: {Username: username, Password: password}})
-	client, err := engine.New(engine.Options{Host: docker.Address(), Logins: []engine.LoginFile{engine.ConfigFile(logins)}})
+	client, err := engine.New(engine.Options{Host: dockerd.Address(), Logins: []engine.LoginFile{engine.ConfigFile(logins)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,5 +155,62 @@ func TestPullSizeFailsForUnknownImage(t *testing.T) {
 		} else if strings.Contains(err.Error(), password) {
 			t.Errorf("the password is in the error: %v", err)
 		}
+	}
+}
+
+// A registry cannot have this program read without end, or count beyond all disks.
+func TestAnswersAreCapped(t *testing.T) {
+	body := &cappedBody{ReadCloser: io.NopCloser(zeros{}), left: maxAnswer}
+	n, err := io.Copy(io.Discard, body)
+	if err == nil || n != maxAnswer+1 {
+		t.Errorf("an endless answer: %d bytes were read, %v", n, err)
+	}
+	body = &cappedBody{ReadCloser: io.NopCloser(io.LimitReader(zeros{}, maxAnswer)), left: maxAnswer}
+	if n, err := io.Copy(io.Discard, body); err != nil || n != maxAnswer {
+		t.Errorf("the longest answer: %d bytes were read, %v", n, err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// A registry on the network cannot send this program to the metadata service or to the
+// host itself. A registry on the host may have its login server there, too.
+func TestRedirectsStayOutside(t *testing.T) {
+	for address, refused := range map[string]bool{
+		"169.254.169.254:80": true, "[fe80::1%eth0]:80": true, "127.0.0.1:2375": true, "[::1]:80": true, "[::ffff:127.0.0.1]:80": true, "0.0.0.0:80": true,
+		"[fd00:ec2::254]:80": true, "10.0.0.1:443": false, "[2001:db8::1]:443": false,
+	} {
+		if err := refuseInside(address); (err != nil) != refused {
+			t.Errorf("refuseInside(%s) = %v, want refused: %t", address, err, refused)
+		}
+	}
+	inside := httptest.NewServer(http.NotFoundHandler())
+	defer inside.Close()
+	at := func(registry string) error {
+		endpoint, err := url.Parse(registry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport := transport(docker.APIEndpoint{URL: endpoint}, engine.Info{})
+		if endpoint.Port() != "" { // the first request is to the registry
+			conn, err := transport.DialContext(t.Context(), "tcp", endpoint.Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.Close()
+		}
+		conn, err := transport.DialContext(t.Context(), "tcp", strings.Replace(inside.Listener.Addr().String(), "127.0.0.1", "127.0.0.2", 1))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err
+	}
+	if err := at("https://registry.test"); !errors.Is(err, errInside) {
+		t.Errorf("a registry on the network leads to the host: %v", err)
+	}
+	if err := at(inside.URL); errors.Is(err, errInside) {
+		t.Errorf("a registry on the host: %v", err)
 	}
 }

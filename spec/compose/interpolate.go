@@ -81,7 +81,10 @@ func (v variables) substitute(value string) (string, error) {
 			out.WriteString(filled)
 			value = rest[len(name):]
 		case strings.HasPrefix(rest, "{"):
-			end := closing(rest)
+			end, tooDeep := closing(rest)
+			if tooDeep {
+				return "", errNested
+			}
 			if end < 0 {
 				return "", v.missing()
 			}
@@ -98,21 +101,29 @@ func (v variables) substitute(value string) (string, error) {
 	}
 }
 
-// closing returns the index of the brace that closes the one at the start of s,
-// or -1.
-func closing(s string) int {
+// maxNested is how many variables can stand in each other's defaults.
+const maxNested = 16
+
+// errNested is the error for more than that.
+var errNested = fmt.Errorf("too many variables in each other's defaults: up to %d can be", maxNested)
+
+// closing returns the index of the brace that closes the one at the start of s, or -1. It
+// also returns -1 for more than maxNested variables in each other, and tooDeep.
+func closing(s string) (end int, tooDeep bool) {
 	depth := 0
 	for i := range len(s) {
 		switch {
 		case i == 0, s[i] == '{' && s[i-1] == '$':
-			depth++
+			if depth++; depth > maxNested {
+				return -1, true
+			}
 		case s[i] == '}':
 			if depth--; depth == 0 {
-				return i
+				return i, false
 			}
 		}
 	}
-	return -1
+	return -1, false
 }
 
 // braced returns the value of "${expression}".

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -33,6 +34,8 @@ func TestSubstitute(t *testing.T) {
 		{in: "${A:-$B}", bad: true},
 		{in: "${1:-b}", bad: true},
 		{in: "${A:b}", bad: true},
+		{in: strings.Repeat("${A:-", maxNested) + "x" + strings.Repeat("}", maxNested), want: "x"},
+		{in: strings.Repeat("${A:-", maxNested+1) + "x" + strings.Repeat("}", maxNested+1), bad: true},
 	}
 	for _, tt := range tests {
 		got, err := variables(nil).substitute(tt.in)

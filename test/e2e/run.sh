@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
-# Boots the test hosts of the given Debian suites, and runs the end-to-end tests on all of them in parallel. The output of
-# a suite's tests is in build/e2e-SUITE.log. It is printed if a test fails.
+# Boots test hosts of the given Debian suites, and runs the end-to-end tests on all of them in parallel. The hosts of a suite
+# share its tests. The output of the tests on a host is in build/e2e-SUITE.log, build/e2e-SUITE-2.log and so on. It is
+# printed if a test fails.
 #
 #   run.sh SUITE...
 #
 # Environment:
-#   E2E_RUN   run only the tests that match this pattern (go test -run)
+#   E2E_RUN     run only the tests that match this pattern (go test -run)
+#   E2E_HOSTS   the number of test hosts for each suite (default: 2)
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly TOP
 cd "$TOP"
+E2E_HOSTS=${E2E_HOSTS:-2}
+readonly E2E_HOSTS
+
+# The pattern of the tests of each host of a suite, by the host's number.
+SHARES=()
 
 # shellcheck source=test/lab/suites.sh
 source test/lab/suites.sh
@@ -27,41 +34,58 @@ compile() {
 	go test -c -tags e2e -o build/e2e.test ./test/e2e
 }
 
-# run_suite SUITE boots the test host, runs the tests on it, and prints the result of each test.
-run_suite() {
-	local suite=$1 options=()
-	rm -f "build/e2e-$suite.log"
-	test/lab/lab.sh up "$suite" || return
-	[ -z "${E2E_RUN:-}" ] || options=(-test.run "$E2E_RUN")
-	# The host is up, so a test must not skip because the host is missing.
-	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 60m -test.v "${options[@]}" -suite "$suite") 2>&1 |
-		tee "build/e2e-$suite.log" |
-		sed -unE "s/^--- /e2e: $suite: /p"
+# share NUMBER prints a pattern of every E2E_HOSTS-th test, from that number on. Tests that are neighbours in a file take
+# about the same time, so that the hosts of a suite end at about the same time.
+share() {
+	build/e2e.test -test.list "${E2E_RUN:-.}" |
+		awk -v hosts="$E2E_HOSTS" -v number="$1" '/^Test/ && n++ % hosts == number - 1 {names = names "|" $0} END {print "^(" substr(names, 2) ")$"}'
 }
 
-# report SUITE STATUS SECONDS prints the result of the suite: the last lines of its output, or all of it.
+# run_host HOST boots a test host, runs its share of the tests on it, and prints the result of each. HOST is SUITE for the
+# suite's first host, and SUITE-NUMBER for another.
+run_host() {
+	local host=$1 suite=${1%%-*} number=1
+	rm -f "build/e2e-$host.log"
+	if [ "$host" != "$suite" ]; then
+		number=${host##*-}
+		export LAB_NAME=${LAB_NAME:+$LAB_NAME-}$number
+	fi
+	test/lab/lab.sh up "$suite" || return
+	# The host is up, so a test must not skip because the host is missing.
+	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 60m -test.v -test.run "${SHARES[$number]}" -suite "$suite") 2>&1 |
+		tee "build/e2e-$host.log" |
+		sed -unE "s/^--- /e2e: $host: /p"
+}
+
+# report HOST STATUS SECONDS prints the result of a test host: the last lines of its output, or all of it.
 report() {
-	local suite=$1 status=$2 log=build/e2e-$1.log
+	local host=$1 status=$2 log=build/e2e-$1.log
 	if [ "$status" = 0 ]; then
-		echo "== $suite: passed in $3 s"
+		echo "== $host: passed in $3 s"
 		tail -n 2 "$log"
 	elif [ -e "$log" ]; then
-		echo "== $suite: FAILED after $3 s, output:"
+		echo "== $host: FAILED after $3 s, output:"
 		cat "$log"
-		echo "== $suite: end of $log"
+		echo "== $host: end of $log"
 	else
-		echo "== $suite: FAILED after $3 s: the test host is not up"
+		echo "== $host: FAILED after $3 s: the test host is not up"
 	fi
 }
 
 main() {
 	[ "$#" -gt 0 ] || usage
-	local suite failed=()
+	local suite number host hosts=() failed=()
 	compile
-	for_suites run_suite "$@"
-	for suite in "$@"; do
-		report "$suite" "${SUITE_STATUS[$suite]}" "${SUITE_SECONDS[$suite]}"
-		[ "${SUITE_STATUS[$suite]}" = 0 ] || failed+=("$suite")
+	for ((number = 1; number <= E2E_HOSTS; number++)); do
+		SHARES[number]=$(share "$number")
+		for suite in "$@"; do
+			[ "$number" = 1 ] && hosts+=("$suite") || hosts+=("$suite-$number")
+		done
+	done
+	for_suites run_host "${hosts[@]}"
+	for host in "${hosts[@]}"; do
+		report "$host" "${SUITE_STATUS[$host]}" "${SUITE_SECONDS[$host]}"
+		[ "${SUITE_STATUS[$host]}" = 0 ] || failed+=("$host")
 	done
 	[ "${#failed[@]}" = 0 ] || { say "failed: ${failed[*]}" && exit 1; }
 }

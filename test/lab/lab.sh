@@ -3,7 +3,7 @@
 #
 #   lab.sh up SUITE       build and boot the test host dockhost-lab-SUITE with dockhost; images are cached
 #   lab.sh shell SUITE    open a shell in it
-#   lab.sh down [SUITE]   remove it, or all test hosts of this LAB_NAME; images stay
+#   lab.sh down [SUITE]   remove it, or all test hosts of this LAB_NAME (and of LAB_NAME-2, -3 ...); images stay
 #
 # Environment:
 #   DOCKHOST_ROOT   the installed tree to copy into the test host (default: build/root, made by `make install`)
@@ -258,10 +258,11 @@ down() {
 	fi
 }
 
-# list_hosts [SUITE] prints the names of the suite's test hosts, or of all, that lab.sh has created with the same LAB_NAME.
+# list_hosts [SUITE] prints the names of the suite's test hosts, or of all, that lab.sh has created with the same LAB_NAME,
+# or with that and a number.
 list_hosts() {
 	docker ps -a --format '{{.Names}}' --filter "label=dockhost.lab.host${1:+=$1}" |
-		grep -Ex "$(host_name '[a-z]+')" || true
+		grep -Ex "$(host_name '[a-z]+')(-[0-9]+)?" || true
 }
 
 usage() {

@@ -5,13 +5,14 @@
 declare -A SUITE_STATUS=() SUITE_SECONDS=()
 
 # for_suites FUNCTION SUITE... runs FUNCTION SUITE for each suite, without standard input, in a process group of its own.
-# When this script ends, all of them end. It returns when all have ended, whatever their status.
+# A suite that has several test hosts is named once for each: trixie, trixie-2. When this script ends, all of them end. It
+# returns when all have ended, whatever their status.
 for_suites() {
 	local function=$1 suite pid status began=$SECONDS
 	local -A suites=()
 	shift
 	for suite in "$@"; do
-		[[ $suite =~ ^[a-z]+$ ]] || { echo "$suite is not the name of a Debian suite" >&2 && exit 2; }
+		[[ $suite =~ ^[a-z]+(-[0-9]+)?$ ]] || { echo "$suite is not the name of a Debian suite" >&2 && exit 2; }
 	done
 	set -m
 	trap stop_suites EXIT

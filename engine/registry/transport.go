@@ -1,0 +1,117 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+	"syscall"
+
+	docker "github.com/docker/docker/registry"
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/dockhost/dockhost/engine"
+)
+
+const (
+	// maxAnswer is the longest answer of a registry, in bytes: a manifest, an index or
+	// an image's configuration.
+	maxAnswer = 8 << 20
+	// maxLayer bounds the size of a layer that a registry may claim, so that sums do not
+	// overflow.
+	maxLayer = 1 << 50
+)
+
+// transport connects to an endpoint as the Engine does. A registry cannot send this
+// program to addresses of the host itself, or to its metadata service, unless it is at
+// such an address itself.
+func transport(endpoint docker.APIEndpoint, info engine.Info) *http.Transport {
+	proxy := httpproxy.Config{HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy}
+	proxyFor := proxy.ProxyFunc()
+	plain := &net.Dialer{Timeout: timeout / 3}
+	var isInside atomic.Bool // the registry itself
+	outside := &net.Dialer{Timeout: timeout / 3, Control: func(_, address string, _ syscall.RawConn) error {
+		if isInside.Load() {
+			return nil
+		}
+		return refuseInside(address)
+	}}
+	trusted := map[string]bool{endpoint.URL.Hostname(): true, hostOf(info.HTTPProxy): true, hostOf(info.HTTPSProxy): true}
+	return &http.Transport{
+		TLSClientConfig: endpoint.TLSConfig, DisableKeepAlives: true, TLSHandshakeTimeout: timeout,
+		Proxy: func(r *http.Request) (*url.URL, error) { return proxyFor(r.URL) },
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if host, _, err := net.SplitHostPort(address); err == nil && trusted[host] {
+				conn, err := plain.DialContext(ctx, network, address)
+				if err == nil && host == endpoint.URL.Hostname() && refuseInside(conn.RemoteAddr().String()) != nil {
+					isInside.Store(true)
+				}
+				return conn, err
+			}
+			return outside.DialContext(ctx, network, address)
+		},
+	}
+}
+
+// hostOf returns the host of a proxy, which may be without a scheme.
+func hostOf(proxy string) string {
+	if at, err := url.Parse(proxy); err == nil && at.Hostname() != "" {
+		return at.Hostname()
+	}
+	if at, err := url.Parse("http://" + proxy); err == nil {
+		return at.Hostname()
+	}
+	return ""
+}
+
+// errInside is the error for a redirect to the host itself or its metadata service.
+var errInside = errors.New("the registry leads to an address of this host or of its metadata service, which it must not")
+
+// refuseInside refuses a connection to a loopback or link-local address.
+func refuseInside(address string) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if ip := at.Addr().Unmap(); ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.String() == ec2Metadata {
+		return fmt.Errorf("%w: %s", errInside, ip)
+	}
+	return nil
+}
+
+// ec2Metadata is the metadata service of EC2 by IPv6, which is not link-local.
+const ec2Metadata = "fd00:ec2::254"
+
+// capped limits the length of the answers of a registry.
+type capped struct{ next http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (c capped) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := c.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	response.Body = &cappedBody{ReadCloser: response.Body, left: maxAnswer}
+	return response, nil
+}
+
+// cappedBody fails where the answer is longer than it may be.
+type cappedBody struct {
+	io.ReadCloser
+
+	left int64
+}
+
+func (b *cappedBody) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, fmt.Errorf("the registry's answer is longer than %d bytes", maxAnswer)
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left+1)])
+	b.left -= int64(n)
+	return n, err
+}

@@ -1,0 +1,46 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestContainerCannotDelayItsStop stops a container that says all the time that it
+// stops already and needs more time, and that ignores its stop signal.
+func TestContainerCannotDelayItsStop(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(`command: ["-notify", "-ignore-sigterm"]`, "stop_grace_period: 2s", "x-dockhost: {notify: container, unit: {Service: {TimeoutStopSec: 20s}}}"))
+	h.ready("app")
+	h.run(`docker exec app /app -send 'STOPPING=1\nEXTEND_TIMEOUT_USEC=3600000000\nERRNO=4000000000\nWATCHDOG_USEC=1'`)
+	h.run(`systemd-run --quiet --unit=hostile --property=Type=exec bash -c '
+		while docker exec app /app -send "STOPPING=1\nEXTEND_TIMEOUT_USEC=3600000000"; do :; done'`)
+	h.Cleanup(func() { h.try("systemctl stop hostile; systemctl reset-failed hostile") })
+	if state := h.property("dockhost@app", "ActiveState"); state == "deactivating" {
+		t.Errorf("the container's STOPPING=1 has made its unit %s: systemd would send no stop signal", state)
+	}
+	if out, status := h.try("timeout 19 systemctl stop dockhost@app"); status == 124 {
+		t.Errorf("systemctl stop waits for more than TimeoutStopSec: %s", out)
+	}
+	if state := h.property("dockhost@app", "ActiveState"); state != "failed" && state != "inactive" {
+		t.Errorf("ActiveState = %s after the stop", state)
+	}
+	if left := h.output("docker ps -aq"); left != "" {
+		t.Errorf("containers left: %s", left)
+	}
+}
+
+// TestEmergencyReachesNoTerminal runs a container whose lines have the priority emerg,
+// which journald would write to all terminals of the host.
+func TestEmergencyReachesNoTerminal(t *testing.T) {
+	h := newHost(t)
+	h.login()
+	h.unit("one.service", strings.Replace(service(`/usr/bin/dockhost run --rm --name one localhost:5000/busybox sh -c 'echo "<0>fire"; echo "<3>smoke"'`), "Type=notify", "Type=oneshot", 1))
+	since := h.now()
+	h.start("one")
+	const lines = `journalctl --sync; journalctl -q -o json -u one --since @%s _TRANSPORT=stdout | jq -r 'select(._COMM == "dockhost-superv") | [.PRIORITY, .MESSAGE] | join(" ")' | sort`
+	if out := h.output(strings.Replace(lines, "%s", since, 1)); out != "1 fire\n3 smoke" {
+		t.Errorf("priorities and lines = %q, want alert instead of emerg", out)
+	}
+}
