@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -76,11 +77,15 @@ func defaultLogging(root string) container.LogConfig {
 // daemonArguments returns the command line of dockerd; nil if it does not run on this
 // host.
 func daemonArguments(root string) []string {
-	pid, err := os.ReadFile(filepath.Join(root, daemonPID))
+	text, err := os.ReadFile(filepath.Join(root, daemonPID))
 	if err != nil {
 		return nil
 	}
-	line, err := os.ReadFile(filepath.Join(root, "/proc", strings.TrimSpace(string(pid)), "cmdline"))
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil
+	}
+	line, err := os.ReadFile(filepath.Join(root, "/proc", strconv.Itoa(pid), "cmdline"))
 	if err != nil {
 		return nil
 	}
