@@ -69,12 +69,13 @@ func TestCureEndsTheWait(t *testing.T) {
 // unit would wait for ten minutes; the agent starts it at once.
 func TestRoomEndsTheWait(t *testing.T) {
 	h := newHost(t)
-	h.smallDisk("100m")
+	h.smallDisk("140m")
 	h.keepsHouse("images: off")
 	h.login()
 	h.run("docker pull -q localhost:5000/busybox")
-	h.makes("40m", "filler:1")
-	h.run("docker create --name keeper filler:1 true; dd if=/dev/zero of=/run/dockhost-e2e-disk/full bs=4k 2>/dev/null || true")
+	fillers := []string{"filler:1", "filler:2", "filler:3", "filler:4"}
+	h.makes("20m", fillers...)
+	h.run("dd if=/dev/zero of=/run/dockhost-e2e-disk/full bs=4k 2>/dev/null || true")
 	h.assign("dockhost:\n  containers:\n    app:\n      image: localhost:5000/busybox\n      command: [sleep, '600']\n      stop_grace_period: 1s\n" +
 		"      x-dockhost: {unit: {Service: {RestartSec: 10min}}}\n" + registries)
 	h.eventually("the disk is too full", func() error {
@@ -84,8 +85,18 @@ func TestRoomEndsTheWait(t *testing.T) {
 		}
 		return nil
 	})
-	h.run("docker rm keeper; docker rmi filler:1")
-	h.ready("app")
+	// Room that is made before the agent has looked at the disk is no change for it.
+	h.eventually("the container is ready", func() error {
+		c, err := h.container("app")
+		if err == nil && !c.Ready {
+			err = fmt.Errorf("%+v", c)
+		}
+		if err != nil && len(fillers) > 0 {
+			h.run("docker rmi " + fillers[0])
+			fillers = fillers[1:]
+		}
+		return err
+	})
 }
 
 // failsAgain waits until the unit of a container has failed, and will be restarted.
