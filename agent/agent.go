@@ -72,6 +72,7 @@ type unitManager interface {
 	Version(ctx context.Context) (int, error)
 	Watch(ctx context.Context, name string) (<-chan struct{}, error)
 	Credentials(ctx context.Context, name string) ([]string, error)
+	Refused(ctx context.Context, name string) (bool, error)
 }
 
 // Options are what an agent works with.

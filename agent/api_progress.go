@@ -123,6 +123,8 @@ func (s *server) unitProgress(ctx context.Context, c hashed, since time.Time) (p
 		return api.Progress{Ready: true}, 0
 	case last != nil && last.ConfigHash == c.hash && last.At.After(since):
 		return api.Progress{Error: last.Message + triedAgain(c, unit)}, 0
+	case hasEnded(unit, since) && last != nil && last.At.After(since):
+		return api.Progress{Error: last.Message + triedAgain(c, unit)}, 0
 	case hasEnded(unit, since):
 		return api.Progress{Error: endedText(unit) + triedAgain(c, unit)}, 0
 	case state.Phase == "" || unit.StatusText == "":

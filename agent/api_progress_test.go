@@ -78,6 +78,11 @@ func TestProgressNamesErrorOfEndingSupervisor(t *testing.T) {
 	if !strings.Contains(p.Error, "exited with status 1") {
 		t.Errorf("progress() = %+v, want the error of the supervisor", p)
 	}
+	state.LastError.ConfigHash = "" // Docker took the container along: the declaration is not to blame
+	h.writeState(state)
+	if p, _ := a.server.progress(t.Context(), "web", since); !strings.Contains(p.Error, "exited with status 1") {
+		t.Errorf("progress() = %+v, want the error of the supervisor", p)
+	}
 }
 
 func fails(s *rundir.State) {

@@ -104,6 +104,8 @@ func (h *updateHost) Beside(ctx context.Context, next *spec.Container) error {
 			return nil
 		case o.Failure.Hash == second.Hash() && o.Failure.At.After(begun) && (o.Ended || o.Restarts > 0):
 			return &update.NotWellError{Why: "beside the container that it replaces: " + o.Failure.Message}
+		case o.Ended && o.Hash == second.Hash() && o.Failure.At.After(begun):
+			return errors.New("beside the container that it replaces: " + o.Failure.Message) // the declaration is not to blame
 		case o.Ended && o.Hash == second.Hash():
 			return &update.NotWellError{Why: "beside the container that it replaces: " + endedText(u)}
 		}

@@ -22,6 +22,8 @@ type fakeUnits struct {
 
 	mu     sync.Mutex
 	active map[string]bool
+	// refused are the units whose last start systemd refused.
+	refused map[string]bool
 	// failed are the units that have failed. killed are those whose stop fails.
 	failed, killed map[string]bool
 	starts         map[string]int
@@ -121,6 +123,12 @@ func (f *fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	}
 	container, _ := spec.ContainerName(name)
 	return systemd.Unit{Name: name, ActiveState: state, DropIns: []string{dropin.Path(container)}}, nil
+}
+
+func (f *fakeUnits) Refused(_ context.Context, name string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refused[name], nil
 }
 
 func (f *fakeUnits) Units(context.Context, string) ([]string, error) {

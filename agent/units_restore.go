@@ -25,8 +25,9 @@ func (u *containerUnits) watched() []string {
 }
 
 // restore writes what the units of containers need again, where someone has removed
-// or changed it, such as systemctl revert. It starts and stops nothing. Supervisors
-// restore their own files when they are asked to.
+// or changed it, such as systemctl revert. It stops nothing, and starts only a unit that
+// systemd would not start without its declaration. Supervisors restore their own files
+// when they are asked to.
 func (u *containerUnits) restore(ctx context.Context, inForce *spec.Assignment) error {
 	version, err := u.systemd.Version(ctx)
 	if err != nil {
@@ -47,9 +48,26 @@ func (u *containerUnits) restore(ctx context.Context, inForce *spec.Assignment) 
 			changed = append(changed, spec.UnitName(c.Name))
 		}
 		reload = reload || files.mounts
+		if files.declaration {
+			err = errors.Join(err, u.startRefused(ctx, c))
+		}
 		errs = append(errs, err, u.askRestore(ctx, c))
 	}
 	return errors.Join(append(errs, u.reload(ctx, reload, changed))...)
+}
+
+// startRefused starts a unit that someone wanted to start while its declaration was
+// missing.
+func (u *containerUnits) startRefused(ctx context.Context, c hashed) error {
+	unit, err := u.unit(ctx, c)
+	if err != nil || unit.Active() {
+		return err
+	}
+	if refused, err := u.systemd.Refused(ctx, unit.Name); err != nil || !refused {
+		return err
+	}
+	u.log.Info("starting container, which systemd did not start without its declaration", zap.String("container", c.Name))
+	return u.systemd.Start(ctx, unit.Name)
 }
 
 // askRestore asks the supervisor of a running container to write its files again, if

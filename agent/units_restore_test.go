@@ -95,6 +95,28 @@ func TestDamagedFilesAreRestored(t *testing.T) {
 	}
 }
 
+// A unit that systemd did not start without its declaration starts once that is restored.
+// One that someone has stopped stays so.
+func TestRefusedUnitStartsOnceRestored(t *testing.T) {
+	h := newTestHost(t)
+	h.userData("i-1", containers("web nginx:1", "db postgres:16"))
+	a := h.agent()
+	a.takeOver(t.Context()).wait()
+	h.stop()
+	const refused, stopped = "dockhost@web.service", "dockhost@db.service"
+	h.units.active = map[string]bool{}
+	h.units.refused = map[string]bool{refused: true}
+	if err := os.RemoveAll(filepath.Join(h.root, "/run/dockhost/containers")); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.deployer.restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if starts := h.units.starts; starts[refused] != 2 || starts[stopped] != 1 {
+		t.Errorf("starts = %v, want another one of %s only", starts, refused)
+	}
+}
+
 // An agent that starts after someone has removed all files of this boot restarts no
 // container that runs what it should.
 func TestRemovedFilesRestartNothing(t *testing.T) {

@@ -51,7 +51,7 @@ func (f *follower) answered(ctx context.Context, a answer) *ending {
 	c := f.running
 	switch {
 	case errors.Is(a.err, engine.ErrNotFound):
-		return new(notRun(fmt.Errorf("container was removed: %w", a.err)))
+		return new(notRun(fromOutside(fmt.Errorf("container was removed: %w", a.err))))
 	case a.err == nil && a.container.Running && a.container.Pid != c.process.id() && !c.process.alive():
 		return f.restarted(ctx)
 	case a.err == nil && a.container.Running:
@@ -122,6 +122,6 @@ func (f *follower) codeOverdue() *ending {
 		}
 		return &ending{dockerLost: true}
 	}
-	return &ending{code: ExitNotRun, dockerLost: true, err: fmt.Errorf(
-		"container ended, and Docker at %s did not say how within %s (is docker.service running?)", f.engine.Host(), f.judge.codeTimeout)}
+	return &ending{code: ExitNotRun, dockerLost: true, err: fromOutside(fmt.Errorf(
+		"container ended, and Docker at %s did not say how within %s (is docker.service running?)", f.engine.Host(), f.judge.codeTimeout))}
 }

@@ -80,6 +80,7 @@ func TestEndWhileDockerIsAway(t *testing.T) {
 	l.lines <- ""
 	l.server.Up()
 	l.ends(7, "container ended with exit code 7")
+	l.blames(true)
 }
 
 // Without live-restore Docker stops its containers with itself.
@@ -88,6 +89,7 @@ func TestTakenAlongByDocker(t *testing.T) {
 	l.lines <- ""
 	l.server.Up()
 	l.ends(7, "docker stopped and took the container along")
+	l.blames(false)
 }
 
 // Docker comes back and goes away at once, before the container is followed.
@@ -108,6 +110,7 @@ func TestRemovedWhileDockerIsAway(t *testing.T) {
 	l.server.Forget("app")
 	l.server.Up()
 	l.ends(ExitNotRun, "container was removed")
+	l.blames(false)
 }
 
 // The process ends, and Docker does not come back to say how.
@@ -115,6 +118,7 @@ func TestEndWithoutDocker(t *testing.T) {
 	l := startAway(t, func(r *rig) { r.codeTimeout = 100 * time.Millisecond })
 	_ = l.process.Kill()
 	l.exits(ExitNotRun, "did not say how")
+	l.blames(false)
 	if n := l.notify.count("STATUS container has ended; waiting for Docker to say how"); n != 1 {
 		t.Errorf("systemd was sent %d times that the container has ended, want once:\n%s", n, l.notify)
 	}
@@ -142,6 +146,7 @@ func TestStopWithoutDockerKills(t *testing.T) {
 	})
 	l.stop()
 	l.exits(exitKilled, "did not end on its stop signal and was killed")
+	l.blames(false)
 	l.server.Up()
 }
 

@@ -48,6 +48,7 @@ func TestDockerKill(t *testing.T) {
 	l.ready()
 	r.server.Kill("app", unix.SIGTERM)
 	l.ends(143, "killed by signal 15")
+	l.blames(false)
 }
 
 // A signal that the container survived does not explain its end later.
@@ -64,6 +65,7 @@ func TestSurvivedKill(t *testing.T) {
 	r.server.Kill("app", unix.SIGHUP)
 	close(survived)
 	l.ends(7, "container ended with exit code 7")
+	l.blames(true)
 }
 
 // An end without a signal before it is judged at once, without a wait for the
@@ -90,6 +92,7 @@ func TestDockerRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.ends(exitKilled, "container was removed by docker rm")
+	l.blames(false)
 }
 
 // The supervisor notices the end of the process even if Docker does not.

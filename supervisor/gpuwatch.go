@@ -138,7 +138,7 @@ func (w *gpuWatch) checked(lost string) {
 	case lost == "":
 		w.log.Info("the container's GPUs are well again")
 	case w.gpu.OnLoss == spec.LossRestart:
-		w.inbox.endContainer(fmt.Errorf("container lost a GPU, and was stopped so that systemd starts it again: %s", lost))
+		w.inbox.endContainer(fromOutside(fmt.Errorf("container lost a GPU, and was stopped so that systemd starts it again: %s", lost)))
 	default:
 		w.log.Error("the container has lost a GPU (restart it with: systemctl restart "+w.unit.name+")", zap.String("lost", lost))
 	}

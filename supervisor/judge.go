@@ -53,7 +53,7 @@ func (j *judge) exited(ctx context.Context, c *running, code int) ending {
 // takenAlong is the ending of a container that Docker stopped with itself. It is
 // a failure whatever the exit code, so that Restart=on-failure starts it again.
 func takenAlong(code int) ending {
-	return ending{code: max(code, 1), err: fmt.Errorf("docker stopped and took the container along (exit code %d)", code)}
+	return ending{code: max(code, 1), err: fromOutside(fmt.Errorf("docker stopped and took the container along (exit code %d)", code))}
 }
 
 // outlivesDocker says whether Docker lets its containers run when it stops
@@ -79,7 +79,7 @@ func (j *judge) dockerLeft(ctx context.Context, c *running) bool {
 func (j *judge) explain(ctx context.Context, c *running, code int) error {
 	ended, err := j.engine.Inspect(ctx, c.id)
 	if errors.Is(err, engine.ErrNotFound) || ended.Status == container.StateRemoving {
-		return fmt.Errorf("container was removed by docker rm (exit code %d)", code)
+		return fromOutside(fmt.Errorf("container was removed by docker rm (exit code %d)", code))
 	}
 	limit := ""
 	if err == nil {
@@ -90,8 +90,18 @@ func (j *judge) explain(ctx context.Context, c *running, code int) error {
 		return fmt.Errorf("container was killed: out of memory (exit code %d): %s", code, limit)
 	case limit != "" && code != exitKilled:
 		return fmt.Errorf("container ended with exit code %d, after one of its processes was killed (out of memory): %s", code, limit)
-	case code > 128 && code < 128+65:
-		return fmt.Errorf("container was killed by signal %d (exit code %d)", code-128, code)
+	case code == exitKilled || c.signs.signaled && isSignal(code):
+		// A process in the container cannot send its first process SIGKILL (pid_namespaces(7)).
+		return fromOutside(killedBy(code))
+	case isSignal(code):
+		return killedBy(code)
 	}
 	return fmt.Errorf("container ended with exit code %d", code)
+}
+
+// isSignal reports whether an exit code says that a signal ended the process.
+func isSignal(code int) bool { return code > 128 && code < 128+65 }
+
+func killedBy(code int) error {
+	return fmt.Errorf("container was killed by signal %d (exit code %d)", code-128, code)
 }

@@ -58,12 +58,16 @@ func TestJudgeExplainsAnExit(t *testing.T) {
 		signs  signs
 		atEnd  *systemd.Memory
 		want   string
+		// outside says that the declaration is not to blame.
+		outside bool
 	}{
 		{name: "by itself", code: 3, want: "container ended with exit code 3"},
 		{name: "signal", code: 143, want: "container was killed by signal 15 (exit code 143)"},
+		{name: "docker kill -s TERM", code: 143, signs: signs{signaled: true, died: true}, want: "container was killed by signal 15 (exit code 143)", outside: true},
+		{name: "killed by someone", code: 137, want: "container was killed by signal 9 (exit code 137)", outside: true},
 		{name: "above all signals", code: 200, want: "container ended with exit code 200"},
-		{name: "removed", code: 137, docker: fakeJudgeEngine{inspect: engine.ErrNotFound}, want: "container was removed by docker rm (exit code 137)"},
-		{name: "being removed", code: 137, docker: fakeJudgeEngine{container: engine.Container{Status: container.StateRemoving}}, want: "container was removed by docker rm (exit code 137)"},
+		{name: "removed", code: 137, docker: fakeJudgeEngine{inspect: engine.ErrNotFound}, want: "container was removed by docker rm (exit code 137)", outside: true},
+		{name: "being removed", code: 137, docker: fakeJudgeEngine{container: engine.Container{Status: container.StateRemoving}}, want: "container was removed by docker rm (exit code 137)", outside: true},
 		{
 			name: "out of memory", code: 137, docker: fakeJudgeEngine{container: engine.Container{Memory: 64 << 20}}, atEnd: &killed,
 			want: "container was killed: out of memory (exit code 137): it reached its own limit of 64MiB (mem_limit)",
@@ -74,9 +78,9 @@ func TestJudgeExplainsAnExit(t *testing.T) {
 		},
 		{
 			name: "docker kill after a process was out of memory", code: 137, docker: fakeJudgeEngine{container: engine.Container{Memory: 64 << 20}},
-			atEnd: &killed, signs: signs{killed: true}, want: "container was killed by signal 9 (exit code 137)",
+			atEnd: &killed, signs: signs{killed: true}, want: "container was killed by signal 9 (exit code 137)", outside: true,
 		},
-		{name: "Docker does not answer", code: 137, docker: fakeJudgeEngine{inspect: engine.ErrUnreachable}, atEnd: &killed, want: "container was killed by signal 9 (exit code 137)"},
+		{name: "Docker does not answer", code: 137, docker: fakeJudgeEngine{inspect: engine.ErrUnreachable}, atEnd: &killed, want: "container was killed by signal 9 (exit code 137)", outside: true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,6 +88,9 @@ func TestJudgeExplainsAnExit(t *testing.T) {
 			end := j.exited(t.Context(), &running{id: "app", signs: test.signs, memory: memoryUse{atEnd: test.atEnd}}, test.code)
 			if end.code != test.code || end.err == nil || end.err.Error() != test.want {
 				t.Errorf("exited(%d) = %d, %v, want %q", test.code, end.code, end.err, test.want)
+			}
+			if isFromOutside(end.err) != test.outside {
+				t.Errorf("isFromOutside(%v) = %t, want %t", end.err, !test.outside, test.outside)
 			}
 			if test.docker.inspectedWith != "app" {
 				t.Errorf("Docker was asked for %q, want app", test.docker.inspectedWith)
@@ -149,7 +156,7 @@ func TestJudgeAsksForLiveRestore(t *testing.T) {
 // A container that Docker took along has failed, whatever its exit code.
 func TestTakenAlongIsAFailure(t *testing.T) {
 	for code, want := range map[int]int{0: 1, 7: 7} {
-		if end := takenAlong(code); end.code != want || end.err == nil || !strings.Contains(end.err.Error(), "took the container along") {
+		if end := takenAlong(code); end.code != want || !isFromOutside(end.err) || !strings.Contains(end.err.Error(), "took the container along") {
 			t.Errorf("takenAlong(%d) = %+v, want exit status %d and an error", code, end, want)
 		}
 	}

@@ -245,6 +245,9 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 		f.report.log.Info("someone has paused or unpaused the container", zap.String("action", event.Action))
 		f.attendants.setPaused(ctx, event.Action == "pause")
 	case "kill":
+		if f.loop.mode == modeFollowing {
+			f.restore() // docker restart needs the placement
+		}
 		f.noteKill(syscall.Signal(event.Signal))
 	case "die":
 		c.signs.died = true

@@ -139,7 +139,7 @@ func (r *reloader) ended(ctx context.Context, id string, err error) {
 	if err != nil {
 		err = fmt.Errorf("reload the container: %w", err)
 		r.log.Error("reload failed", zap.Error(err))
-		r.report.recordFailure(err, "")
+		r.report.recordFailure(fromOutside(err))
 	} else {
 		r.log.Info("container reloaded")
 		if r.report.condition.reloadFailed {

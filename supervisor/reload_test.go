@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -179,6 +181,31 @@ func TestSignalRestoresFiles(t *testing.T) {
 	}
 	r.signals <- syscall.SIGCONT
 	l.until("the files", func() bool { return r.dir.CheckRunning(r.spec.Name, 0) == nil })
+	l.stop()
+	l.ends(0, "")
+}
+
+// A placement that someone has removed is there again when docker restart needs it: after
+// the first signal that Docker reports.
+func TestDockerRestartFindsPlacement(t *testing.T) {
+	r := newRig(t)
+	r.spec.Run = newRun()
+	r.program(func(_ context.Context, p *enginetest.Process) int {
+		for <-p.Signals == unix.SIGHUP {
+		}
+		return 0
+	})
+	l := r.start()
+	l.ready()
+	before, _ := os.ReadDir(r.dir.RuntimeDir())
+	if err := os.RemoveAll(r.dir.RuntimeDir()); err != nil {
+		t.Fatal(err)
+	}
+	r.server.Kill("app", unix.SIGHUP)
+	l.until("the placement", func() bool {
+		placed, _ := os.ReadDir(r.dir.RuntimeDir())
+		return len(placed) == len(before) && len(placed) > 0
+	})
 	l.stop()
 	l.ends(0, "")
 }

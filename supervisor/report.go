@@ -205,18 +205,22 @@ func (r *reporter) trouble(message string, err error) {
 	if last := r.state.LastError; last == nil || last.Message != err.Error() {
 		r.log.Warn(message, zap.Error(err))
 	}
-	r.recordFailure(err, r.state.ConfigHash)
+	r.recordFailure(err)
 }
 
 // failed reports the error that ends the supervisor.
 func (r *reporter) failed(err error) {
-	r.recordFailure(err, r.state.ConfigHash)
+	r.recordFailure(err)
 	r.notify.Status(firstLine(err.Error()))
 }
 
-// recordFailure writes an error to the state file. configHash names the
-// configuration that failed, "" where that is not to blame.
-func (r *reporter) recordFailure(err error, configHash string) {
+// recordFailure writes an error to the state file, with the declaration that failed
+// unless that is not to blame.
+func (r *reporter) recordFailure(err error) {
+	configHash := r.state.ConfigHash
+	if isFromOutside(err) {
+		configHash = ""
+	}
 	r.state.LastError = &rundir.Failure{At: time.Now(), Message: err.Error(), ConfigHash: configHash, Cures: cure.Of(err)}
 	r.save()
 }

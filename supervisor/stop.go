@@ -180,7 +180,7 @@ func (f *follower) stopEnding(code int) ending {
 	if code != exitKilled || f.running.stopSignal == unix.SIGKILL {
 		return ending{}
 	}
-	err := errors.New("container did not end on its stop signal and was killed")
+	err := fromOutside(errors.New("container did not end on its stop signal and was killed"))
 	if f.container.Run != nil && f.inbox.stopRequested() {
 		f.report.log.Warn(err.Error())
 		return ending{}

@@ -93,5 +93,5 @@ func (w *watchdog) expired() {
 		cause = fmt.Errorf("it gave no sign of life within %s", w.interval.Round(time.Millisecond))
 	}
 	w.log.Error("systemd's watchdog ends the container", zap.Error(cause))
-	w.report.recordFailure(fmt.Errorf("systemd's watchdog ended the container: %w", cause), "")
+	w.report.recordFailure(fromOutside(fmt.Errorf("systemd's watchdog ended the container: %w", cause)))
 }

@@ -93,6 +93,9 @@ func (m *Machine) candidate(ctx context.Context, current, declared *spec.Contain
 	case c == nil:
 		m.dropAttempt()
 	}
+	if c == nil && declared == nil && r.withdrawn() {
+		m.change(func(r *Record) { r.Last = nil })
+	}
 	m.setBlocked(r, c, declared)
 	return c, false
 }

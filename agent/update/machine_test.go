@@ -201,6 +201,26 @@ func TestBadAssignment(t *testing.T) {
 	})
 }
 
+// Whoever declares what runs again, after a rollback, has acted on it.
+func TestBadAssignmentIsTakenBack(t *testing.T) {
+	inBubble(t, spec.Update{}, func(r *rig) {
+		r.set(func() { r.behaviors["b"+oldOne] = exits })
+		r.host.Declare(declared("b"))
+		r.machine.Wake()
+		time.Sleep(10 * time.Minute)
+		r.want(oldOne, update.OutcomeRolledBack)
+		r.host.Declare(nil)
+		r.machine.Wake()
+		time.Sleep(time.Minute)
+		if view := r.machine.View(); view.State != "" || view.Pending != nil || len(view.Quarantined) != 1 {
+			t.Errorf("view = %+v, want one on which nobody has to act", view.Update)
+		}
+		if c, _ := r.host.Running(); c.Config.Hostname != "" {
+			t.Errorf("runs configuration %q, want the confirmed one", c.Config.Hostname)
+		}
+	})
+}
+
 // A slot is held while the tag names the image that failed.
 func TestSlotStaysHeld(t *testing.T) {
 	inBubble(t, watched(), func(r *rig) {

@@ -187,6 +187,12 @@ func (r *Record) release(config, digest string) {
 	r.Quarantine = slices.DeleteFunc(r.Quarantine, func(q Quarantined) bool { return q.Config == config && q.Digest == digest })
 }
 
+// withdrawn reports whether the last update was rolled back, if nothing else than what
+// runs is declared any more: whoever declared it has taken it back, and nobody has to act.
+func (r *Record) withdrawn() bool {
+	return r.Change == nil && r.Last != nil && r.Last.Outcome == OutcomeRolledBack && r.Last.Cause == api.CauseAssignment
+}
+
 // end moves the change to the history.
 func (r *Record) end(name string, outcome Phase, why string, now time.Time) api.HistoryEntry {
 	c := r.Change

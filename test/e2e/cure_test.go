@@ -65,6 +65,40 @@ func TestCureEndsTheWait(t *testing.T) {
 	}
 }
 
+// TestRoomEndsTheWait makes room on Docker's disk, which was too full for a container. Its
+// unit would wait for ten minutes; the agent starts it at once.
+func TestRoomEndsTheWait(t *testing.T) {
+	h := newHost(t)
+	h.smallDisk("140m")
+	h.keepsHouse("images: off")
+	h.login()
+	h.run("docker pull -q localhost:5000/busybox")
+	fillers := []string{"filler:1", "filler:2", "filler:3", "filler:4"}
+	h.makes("20m", fillers...)
+	h.run("dd if=/dev/zero of=/run/dockhost-e2e-disk/full bs=4k 2>/dev/null || true")
+	h.assign("dockhost:\n  containers:\n    app:\n      image: localhost:5000/busybox\n      command: [sleep, '600']\n      stop_grace_period: 1s\n" +
+		"      x-dockhost: {unit: {Service: {RestartSec: 10min}}}\n" + registries)
+	h.eventually("the disk is too full", func() error {
+		c, err := h.container("app")
+		if err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, "no space left") || c.SubState != "auto-restart" {
+			return fmt.Errorf("%+v, %w", c, err)
+		}
+		return nil
+	})
+	// Room that is made before the agent has looked at the disk is no change for it.
+	h.eventually("the container is ready", func() error {
+		c, err := h.container("app")
+		if err == nil && !c.Ready {
+			err = fmt.Errorf("%+v", c)
+		}
+		if err != nil && len(fillers) > 0 {
+			h.run("docker rmi " + fillers[0])
+			fillers = fillers[1:]
+		}
+		return err
+	})
+}
+
 // failsAgain waits until the unit of a container has failed, and will be restarted.
 func (h *host) failsAgain(name string) {
 	h.Helper()

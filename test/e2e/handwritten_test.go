@@ -113,3 +113,27 @@ func TestHandWrittenUnitHoldsContainer(t *testing.T) {
 		}
 	}
 }
+
+// TestRemovedPlacementIsRestored removes the files below /run/dockhost while the container
+// of a unit runs. The container stays in its unit, also after docker restart, and leaves
+// nothing.
+func TestRemovedPlacementIsRestored(t *testing.T) {
+	h := newHost(t)
+	h.login()
+	h.unit("one.service", service("/usr/bin/dockhost run --rm --name one localhost:5000/app:1"))
+	h.start("one")
+	h.run("rm -rf /run/dockhost/runtime/*")
+	pid := h.pid("one")
+	h.run("docker restart -t 5 one")
+	if h.pid("one") == pid {
+		t.Error("the container was not restarted")
+	}
+	h.inUnit("one", "one.service")
+	h.run("rm -rf /run/dockhost/runtime/*; systemctl restart one")
+	h.inUnit("one", "one.service")
+	h.run("rm -rf /run/dockhost/runtime/*; systemctl stop one")
+	if result := h.property("one", "Result"); result != "success" {
+		t.Errorf("Result = %s, want success", result)
+	}
+	h.nothingLeft("one.service")
+}

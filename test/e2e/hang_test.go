@@ -56,6 +56,30 @@ func TestStopWhileDockerHangs(t *testing.T) {
 	h.stopsClean()
 }
 
+// TestStopWithHookWhileContainerdHangs stops a unit whose pre_stop cannot end, because
+// containerd does not move: the container gets its stop signal, and the unit ends in time.
+func TestStopWithHookWhileContainerdHangs(t *testing.T) {
+	h := newHost(t)
+	h.run("mkdir -p /run/told; rm -f /run/told/app")
+	h.assign(stoppable("post_start: [{command: ['true']}]", "pre_stop: [{command: ['true']}]"))
+	h.ready("app")
+	h.run("systemctl stop dockhost.socket dockhost.service")
+	continued := h.stopped(h.output("pgrep -x containerd"))
+	h.try("systemctl stop dockhost@app")
+	if result := h.property("dockhost@app", "Result"); result != "success" {
+		t.Errorf("Result = %s, want success: the supervisor ends before systemd's timeout", result)
+	}
+	if told := h.output("cat /run/told/app"); told != "told" {
+		t.Errorf("the container says %q, want that it got its stop signal once", told)
+	}
+	continued()
+	h.run("systemctl start dockhost@app")
+	if ids := strings.Fields(h.run("docker ps -aq")); len(ids) != 1 {
+		t.Errorf("containers after the next start = %v, want one", ids)
+	}
+	h.stopsClean()
+}
+
 // TestStopSignalIgnoredWhileDockerHangs stops a container that ignores its stop signal,
 // and kills a supervisor, while dockerd does not move.
 func TestStopSignalIgnoredWhileDockerHangs(t *testing.T) {

@@ -132,4 +132,10 @@ func TestRemovedFilesAreRestored(t *testing.T) {
 	if after := h.ready("app"); after.ID != before.ID {
 		t.Errorf("container after docker restart = %s, want %s", after.ID, before.ID)
 	}
+	// systemd refuses to start a unit whose declaration is not restored yet.
+	continued := h.stopped(h.property("dockhost", "MainPID"))
+	h.try("rm /run/dockhost/containers/app.json; systemctl restart dockhost@app")
+	h.reaches("dockhost@app", "inactive")
+	continued()
+	h.ready("app")
 }

@@ -58,6 +58,13 @@ func TestLinesAreInJournalOnce(t *testing.T) {
 	}
 	check("journald", "--log-driver journald --log-opt tag=x")
 	check("syslog", "--log-driver syslog")
+	const dropIn = "/run/systemd/system/docker.service.d/e2e-log.conf"
+	h.Cleanup(func() { h.run("rm -f " + dropIn + "; systemctl daemon-reload") })
+	h.write(dropIn, "[Service]\nEnvironment=DOCKER_OPTS=--log-driver=journald\n")
+	h.run("systemctl daemon-reload")
+	h.restartDocker()
+	check("journald of Docker, by a flag", "")
+	h.run("rm " + dropIn + "; systemctl daemon-reload")
 	h.configureDocker("log-driver", `"journald"`)
 	check("journald of Docker", "")
 }

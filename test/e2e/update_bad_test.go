@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -98,4 +99,33 @@ func TestImageBeforeSurvivesCleaning(t *testing.T) {
 	if now := h.output("docker inspect -f '{{.Image}}' shop"); now != before {
 		t.Errorf("image = %s, want %s", now, before)
 	}
+}
+
+// TestFaultOfHostRollsNothingBack restarts Docker, and removes and kills the container,
+// while an update soaks. The new image is not to blame, and keeps running.
+func TestFaultOfHostRollsNothingBack(t *testing.T) {
+	h := newShop(t)
+	slow := strings.Replace(shop(""), "monitor: 2s", "monitor: 5m", 1)
+	h.assign(shop(""))
+	h.confirmed()
+	h.assign(slow)
+	h.ready("shop")
+	h.moves("2")
+	h.updates("update shop --no-block", 0)
+	h.showsState(api.StateSoaking, "observed until")
+	for _, fault := range []string{"systemctl restart docker.service", "docker rm -f shop", "docker kill shop"} {
+		before := h.output("docker inspect -f '{{.Id}}' shop")
+		h.run(fault)
+		h.eventually("the container is there again after: "+fault, func() error {
+			c, err := h.container("shop")
+			if err == nil && (!c.Ready || c.ID == before) {
+				err = fmt.Errorf("status = %+v", c)
+			}
+			return err
+		})
+		h.servesVersion("2")
+	}
+	h.showsState(api.StateSoaking, "observed until")
+	h.run("curl -fsS -X POST 'http://localhost:8080/crash?code=9'")
+	h.showsState(api.OutcomeRolledBack, "container ended with exit code 9")
 }

@@ -69,7 +69,7 @@ func (d *driver) step(ctx context.Context, s step) error {
 	struck := time.Now()
 	wrong = append(wrong, d.mend(ctx, s)...)
 	mended := time.Now()
-	settled, err := d.settle(ctx)
+	settled, wentBack, err := d.settle(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,11 @@ func (d *driver) step(ctx context.Context, s step) error {
 			return err
 		}
 		wrong = append(wrong, deep...)
+	}
+	if len(wrong) == 0 && len(wentBack) > 0 {
+		if wrong, err = d.tryAgain(ctx, wentBack); err != nil {
+			return err
+		}
 	}
 	d.report.end(s, durations{struck.Sub(began), mended.Sub(struck), well.Sub(mended), time.Since(well)}, wrong)
 	if len(wrong) == 0 || ctx.Err() != nil {
@@ -180,21 +185,36 @@ func (d *driver) until(ctx context.Context, limit time.Duration, script string) 
 	}
 }
 
-// settle waits until the host is well, and returns what is wrong at the end of the limit.
-func (d *driver) settle(ctx context.Context) ([]string, error) {
+// settle waits until the host is well, and returns what is wrong at the end of the limit, and which containers went back
+// to the revision before.
+func (d *driver) settle(ctx context.Context) (wrong, wentBack []string, err error) {
 	deadline := time.Now().Add(d.options.limit)
 	for {
 		last := time.Now().After(deadline)
-		wrong := d.look(ctx, last)
+		wrong, wentBack = d.look(ctx, last)
 		if len(wrong) == 0 || last || ctx.Err() != nil {
-			return wrong, ctx.Err()
+			return wrong, wentBack, ctx.Err()
 		}
 		pause(ctx, pollEvery)
 	}
 }
 
-// look returns what is wrong now: all of it if full is set, otherwise at least one thing.
-func (d *driver) look(ctx context.Context, full bool) []string {
+// tryAgain does what an operator does after a rollback for which the new revision was not to blame. The host must then be
+// well with the new revision.
+func (d *driver) tryAgain(ctx context.Context, wentBack []string) ([]string, error) {
+	d.report.note("went back, as it should, and tried again: %s", strings.Join(wentBack, ", "))
+	if out, err := d.host.run(ctx, "timeout 30 dockhostctl update --force --no-block "+strings.Join(wentBack, " ")); err != nil {
+		return []string{fmt.Sprintf("dockhostctl update: %v: %s", err, strings.TrimSpace(out))}, ctx.Err()
+	}
+	wrong, again, err := d.settle(ctx)
+	for _, name := range again {
+		wrong = append(wrong, "container "+name+" went back again, although nothing was broken")
+	}
+	return wrong, err
+}
+
+// look returns what is wrong now, all of it if full is set, otherwise at least one thing, and which containers went back.
+func (d *driver) look(ctx context.Context, full bool) (wrong, wentBack []string) {
 	ctx, cancel := context.WithTimeout(ctx, scriptLimit)
 	defer cancel()
 	script := factsScript
@@ -203,9 +223,10 @@ func (d *driver) look(ctx context.Context, full bool) []string {
 	}
 	out, _, err := d.host.try(ctx, script)
 	if err != nil {
-		return []string{fmt.Sprintf("the host does not answer: %v", err)}
+		return []string{fmt.Sprintf("the host does not answer: %v", err)}, nil
 	}
-	return judge(parseFacts(out))
+	f := parseFacts(out)
+	return judge(f), f.wentBack()
 }
 
 // deep makes the checks that are made once after each step.
@@ -218,7 +239,8 @@ func (d *driver) deep(ctx context.Context, s step) ([]string, error) {
 	for _, strike := range s.strikes {
 		loses = loses || strike.fault.loses
 	}
-	return d.watch.judge(parseDeep(out), loses), nil
+	facts := parseDeep(out)
+	return append(d.watch.judge(facts, loses), judgeHistory(facts.history, s)...), nil
 }
 
 // variables returns the beginning of a script of a strike.

@@ -157,6 +157,7 @@ type deepFacts struct {
 	lines           []int
 	sizes           []size
 	born            string
+	history         []api.HistoryEntry
 }
 
 // parseDeep returns what deep.sh has found.
@@ -170,6 +171,14 @@ func parseDeep(out string) deepFacts {
 	}
 	for _, line := range s["lines"] {
 		d.lines = append(d.lines, number(line))
+	}
+	for _, line := range s["history"] {
+		var entry api.HistoryEntry
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			d.broken = append(d.broken, "dockhostctl history: "+line)
+			continue
+		}
+		d.history = append(d.history, entry)
 	}
 	for _, line := range s["sizes"] {
 		var p size

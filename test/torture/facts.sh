@@ -25,7 +25,7 @@ pgrep -x app
 section shims
 pgrep -a containerd-shim
 section files
-find /run/dockhost -mindepth 1 -printf '%y %m %p\n'
+find /run/dockhost /var/lib/dockhost/updates -mindepth 1 -printf '%y %m %p\n'
 section dropins
 ls -d /run/systemd/system/dockhost@*.service.d
 section mounts

@@ -17,6 +17,8 @@ type fault struct {
 	undo string
 	// during must succeed soon while the fault, alone, is in force.
 	during string
+	// blames says that the container seems to have ended by itself, so that an update of it may be rolled back.
+	blames bool
 	// loses says that lines of output may be lost.
 	loses bool
 	// boot is whether the host is rebooted, or loses its power, instead of apply.
@@ -81,6 +83,7 @@ func signals() []fault {
 			if strings.Contains(process.pid, "$NAME") {
 				f.apply += " # $NAME"
 			}
+			f.blames = process.name == "first process" && verb.signal == "TERM"
 			if verb.signal == "STOP" {
 				f.during = process.stopped
 			}

@@ -39,10 +39,11 @@ func (f facts) judgeContainer(name string) []string {
 	if c.Status != "running" || c.Name != name {
 		wrong = append(wrong, fmt.Sprintf("container %s of %s is %s", c.Name, id, c.Status))
 	}
-	if c.Image != images[name] && !strings.HasPrefix(c.Image, "sha256:") {
+	repository, _, _ := strings.Cut(strings.TrimPrefix(images[name], "localhost:5000/"), ":")
+	if c.Image != images[name] && !strings.HasPrefix(c.Image, "sha256:") && !strings.HasPrefix(c.Image, "localhost:5000/"+repository+"@sha256:") {
 		wrong = append(wrong, fmt.Sprintf("container %s runs %s, want %s", name, c.Image, images[name]))
 	}
-	if want, ok := f.wanted[name]; ok && c.revision() != want {
+	if want, ok := f.wanted[name]; ok && c.revision() != want && !wentBack(f.shown(name)) {
 		wrong = append(wrong, fmt.Sprintf("container %s runs revision %s, want %s", name, c.revision(), want))
 	}
 	if want := u.cgroup + "/container"; !slices.ContainsFunc(f.processes, func(p process) bool {
@@ -62,7 +63,10 @@ func (f facts) judgeStatus() []string {
 		if c.Cached {
 			exit = 3 // the registry did not answer at the last start, and the status says so
 		}
-		if !c.Ready || c.Pending != nil || c.Finished {
+		if wentBack(c) {
+			exit = 3 // a person must act, and the status says why
+		}
+		if !c.Ready || c.Pending != nil && !wentBack(c) || c.Finished {
 			exit = 3
 			wrong = append(wrong, fmt.Sprintf("status: container %s is not ready or waits: %s%s", c.Name, c.StatusText, trouble(c)))
 		}
@@ -78,6 +82,49 @@ func (f facts) judgeStatus() []string {
 	if f.exit != exit || f.status.Well != (exit == 0) {
 		wrong = append(wrong, fmt.Sprintf("status exits %d, want %d: problems %q, Docker %q, agent %q, housekeeping %+v",
 			f.exit, exit, f.status.Source.Problems, f.status.Docker.Error, f.status.Agent.Error, f.status.Housekeeping))
+	}
+	return wrong
+}
+
+// shown returns what the status says of a container.
+func (f facts) shown(name string) api.Container {
+	i := slices.IndexFunc(f.status.Containers, func(c api.Container) bool { return c.Name == name })
+	if i < 0 {
+		return api.Container{}
+	}
+	return f.status.Containers[i]
+}
+
+// wentBack reports whether the status says that the last change of a container failed, why it did, and that it is in
+// quarantine. The revision before runs then.
+func wentBack(c api.Container) bool {
+	return c.Update != nil && c.Update.State == api.OutcomeRolledBack && c.Update.Why != "" &&
+		slices.ContainsFunc(c.Update.Quarantined, func(r api.Revision) bool { return r.Why != "" })
+}
+
+// wentBack returns the containers whose last change was rolled back.
+func (f facts) wentBack() []string {
+	var names []string
+	for _, c := range f.status.Containers {
+		if wentBack(c) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// judgeHistory checks that each container that went back since the last step had a reason to: one of the faults ended it
+// in a way that looks like its own failure, or systemd has restarted it again and again.
+func judgeHistory(entries []api.HistoryEntry, s step) []string {
+	var wrong []string
+	for _, entry := range entries {
+		blamed := slices.ContainsFunc(s.strikes, func(strike strike) bool { return strike.fault.blames && strike.target == entry.Name })
+		switch {
+		case entry.Outcome == api.OutcomeFailed:
+			wrong = append(wrong, fmt.Sprintf("the update of %s failed, and was not rolled back: %s", entry.Name, entry.Why))
+		case entry.Outcome == api.OutcomeRolledBack && !blamed && !strings.HasPrefix(entry.Why, "systemd has restarted it"):
+			wrong = append(wrong, fmt.Sprintf("the update of %s was rolled back, and it is not to blame: %s", entry.Name, entry.Why))
+		}
 	}
 	return wrong
 }
@@ -162,6 +209,8 @@ func (f facts) leftovers() []string {
 			bad = !supervisors[pid]
 		case dir == "runtime":
 			bad = !ids[stem]
+		case dir == "updates":
+			bad = !named(stem)
 		case dir == "images":
 			bad = strings.HasPrefix(base, "claim-")
 		case dir == "state" || dir == "containers" || dir == "files":

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dockhost/dockhost/agent/api"
 )
 
 // TestJudge judges what facts.sh printed on a host that was well, and what it would print after something broke.
@@ -51,6 +53,68 @@ func TestJudge(t *testing.T) {
 			wrong := judge(parseFacts(strings.Replace(string(raw), test.old, test.new, 1)))
 			if !slices.ContainsFunc(wrong, func(text string) bool { return strings.Contains(text, test.want) }) {
 				t.Errorf("judge() = %q, want %q", wrong, test.want)
+			}
+		})
+	}
+}
+
+// TestJudgeRollback judges a container of which the status says that a change of it failed.
+func TestJudgeRollback(t *testing.T) {
+	raw, err := os.ReadFile("testdata/well.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := api.Update{State: api.OutcomeRolledBack, Why: "container ended with exit code 3", Quarantined: []api.Revision{{Why: "container ended with exit code 3"}}}
+	tests := []struct {
+		name   string
+		update api.Update
+		exit   int
+		want   string
+	}{
+		{"told", back, 3, ""},
+		{"status says that all is well", back, 0, "status exits 0, want 3"},
+		{"status does not say why", api.Update{State: api.OutcomeRolledBack, Quarantined: back.Quarantined}, 3, "container data runs revision 0, want 1"},
+		{"not in quarantine", api.Update{State: api.OutcomeRolledBack, Why: "it failed"}, 3, "container data runs revision 0, want 1"},
+		{"confirmed", api.Update{State: api.OutcomeConfirmed}, 0, "container data runs revision 0, want 1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := parseFacts(strings.Replace(string(raw), "\ndata 0", "\ndata 1", 1))
+			i := slices.IndexFunc(f.status.Containers, func(c api.Container) bool { return c.Name == "data" })
+			f.status.Containers[i].Update, f.exit, f.status.Well = &test.update, test.exit, test.exit == 0
+			wrong := strings.Join(judge(f), "\n")
+			if (test.want == "") != (wrong == "") || !strings.Contains(wrong, test.want) {
+				t.Errorf("judge() = %q, want %q", wrong, test.want)
+			}
+			if told := test.want == "" || test.exit == 0 && test.update.State == api.OutcomeRolledBack; slices.Contains(f.wentBack(), "data") != told {
+				t.Errorf("wentBack() = %q", f.wentBack())
+			}
+		})
+	}
+}
+
+// TestJudgeHistory judges updates that were rolled back during a step.
+func TestJudgeHistory(t *testing.T) {
+	terminated := strike{fault: &fault{name: "first process is terminated", blames: true}, target: "extra"}
+	restarted := strike{fault: &fault{name: "Docker is restarted"}, target: "extra"}
+	tests := []struct {
+		name   string
+		strike strike
+		entry  api.HistoryEntry
+		want   string
+	}{
+		{"confirmed", restarted, api.HistoryEntry{Name: "extra", Outcome: api.OutcomeConfirmed}, ""},
+		{"ended by itself", terminated, api.HistoryEntry{Name: "extra", Outcome: api.OutcomeRolledBack, Why: "exit code 143"}, ""},
+		{"another container", terminated, api.HistoryEntry{Name: "data", Outcome: api.OutcomeRolledBack, Why: "exit code 143"}, "it is not to blame"},
+		{"Docker ended it", restarted, api.HistoryEntry{Name: "extra", Outcome: api.OutcomeRolledBack, Why: "exit code 1"}, "it is not to blame"},
+		{"restarted often", restarted, api.HistoryEntry{Name: "extra", Outcome: api.OutcomeRolledBack, Why: "systemd has restarted it 4 times"}, ""},
+		{"failed", terminated, api.HistoryEntry{Name: "extra", Outcome: api.OutcomeFailed, Why: "exit code 143"}, "was not rolled back"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			wrong := strings.Join(judgeHistory([]api.HistoryEntry{test.entry}, step{strikes: []strike{test.strike}}), "\n")
+			if (test.want == "") != (wrong == "") || !strings.Contains(wrong, test.want) {
+				t.Errorf("judgeHistory() = %q, want %q", wrong, test.want)
 			}
 		})
 	}

@@ -99,7 +99,7 @@ func (d *driver) tryReset(ctx context.Context) error {
 	if err != nil || status != 0 {
 		return fmt.Errorf("reset exits %d: %w: %s", status, err, out)
 	}
-	wrong, err := d.settle(ctx)
+	wrong, _, err := d.settle(ctx)
 	if err != nil {
 		return fmt.Errorf("after the reset: %w", err)
 	}
