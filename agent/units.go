@@ -89,7 +89,7 @@ type written struct {
 type replaced struct {
 	// changed says that it was another one before, or none.
 	changed bool
-	// why says what differs; "" if there was none.
+	// why says what differs; "" for a first declaration.
 	why string
 }
 

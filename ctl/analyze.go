@@ -140,7 +140,7 @@ func began(s api.Start) float64 {
 	return s.Phases[0].At
 }
 
-// secondsOf returns how long a phase took, "-" if there was none. Failed pulls count as
+// secondsOf returns how long a phase took, "-" for one that was not needed. Failed pulls count as
 // pull.
 func secondsOf(s api.Start, name string) string {
 	sum, found := 0.0, false

@@ -41,7 +41,7 @@ func (h Host) changes(ctx context.Context, names []string, flags eventFlags) err
 	query.Set("changes", "true")
 	changes := []api.Event{}
 	err = h.events(ctx, query, func(e api.Event) error {
-		if isOf(e, names) {
+		if e.IsChange() && isOf(e, names) {
 			changes = append(changes, e)
 		}
 		return nil
