@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
@@ -54,6 +56,7 @@ func (k *eventKeeper) read() {
 	if err != nil {
 		return // the next change of a state tries it again
 	}
+	maps.DeleteFunc(k.latest, func(name string, _ map[journal.Name]api.Event) bool { return !slices.Contains(names, name) })
 	for _, name := range names {
 		state, err := k.dir.State(name)
 		if err != nil {

@@ -32,23 +32,27 @@ const (
 
 // Store keeps the events. Its methods may be called by several goroutines at a time.
 type Store struct {
-	file file
 	log  *zap.Logger
 	wake chan struct{}
 
-	mu sync.Mutex
-	// pending are not in the file yet.
-	pending   []api.Event
-	followers map[chan api.Event]struct{}
-	repeats   repeats
+	// fileMu is held while the file is read or written. It is taken before mu.
+	fileMu sync.Mutex
+	file   file
 	// failed says that the last write failed, and that this was logged.
 	failed bool
+
+	mu sync.Mutex
+	// pending are not in the file yet; excess is how many of them were dropped.
+	pending   []api.Event
+	excess    int
+	followers map[chan api.Event]struct{}
+	repeats   repeats
 }
 
 // New returns a store with the file at a path. It has done nothing yet.
 func New(path string, log *zap.Logger) *Store {
 	return &Store{
-		file: file{path: path}, log: log, wake: make(chan struct{}, 1),
+		log: log, file: file{path: path}, wake: make(chan struct{}, 1),
 		followers: map[chan api.Event]struct{}{}, repeats: repeats{},
 	}
 }
@@ -66,6 +70,7 @@ func (s *Store) Add(e api.Event) {
 	s.pending = append(s.pending, e)
 	if excess := len(s.pending) - maxPending; excess > 0 {
 		s.pending = slices.Delete(s.pending, 0, excess)
+		s.excess += excess
 	}
 	s.send(e)
 	select {
@@ -108,32 +113,41 @@ func (s *Store) Run(ctx context.Context) {
 
 // write writes what is pending.
 func (s *Store) write() {
+	s.fileMu.Lock()
+	defer s.fileMu.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.pending) == 0 {
+	batch, excess := slices.Clone(s.pending), s.excess
+	s.mu.Unlock()
+	if len(batch) == 0 {
 		return
 	}
-	err := s.file.append(s.pending)
-	if err == nil {
-		s.pending, s.failed = nil, false
-		return
-	}
-	if !s.failed {
+	err := s.file.append(batch)
+	if err != nil && !s.failed {
 		s.log.Warn("events not saved; they are kept in memory until they can be", zap.Error(err))
 	}
-	s.failed = true
+	s.failed = err != nil
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Some of the batch may have been dropped meanwhile.
+	s.pending = slices.Delete(s.pending, 0, max(len(batch)-(s.excess-excess), 0))
 }
 
 // Since returns the events since a time, the oldest first.
 func (s *Store) Since(since time.Time) []api.Event {
+	s.fileMu.Lock()
+	defer s.fileMu.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.since(since)
+	pending := slices.Clone(s.pending)
+	s.mu.Unlock()
+	return s.since(since, pending)
 }
 
-// since is Since. The caller holds mu.
-func (s *Store) since(since time.Time) []api.Event {
-	events := append(s.file.read(), s.pending...)
+// since is Since with what is pending. The caller holds fileMu.
+func (s *Store) since(since time.Time, pending []api.Event) []api.Event {
+	events := append(s.file.read(), pending...)
 	events = slices.DeleteFunc(events, func(e api.Event) bool { return e.At.Before(since) })
 	slices.SortStableFunc(events, func(a, b api.Event) int { return a.At.Compare(b.At) })
 	return events
@@ -143,14 +157,20 @@ func (s *Store) since(since time.Time) []api.Event {
 // follow, until stop is called. The channel is closed when its reader is too slow. It is
 // nil when there are too many followers.
 func (s *Store) Follow(since time.Time) (events []api.Event, next <-chan api.Event, stop func()) {
+	s.fileMu.Lock()
+	defer s.fileMu.Unlock()
+	follower := make(chan api.Event, maxUnread)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.followers) >= MaxFollowers {
+	full := len(s.followers) >= MaxFollowers
+	if !full {
+		s.followers[follower] = struct{}{}
+	}
+	pending := slices.Clone(s.pending)
+	s.mu.Unlock()
+	if full {
 		return nil, nil, func() {}
 	}
-	follower := make(chan api.Event, maxUnread)
-	s.followers[follower] = struct{}{}
-	return s.since(since), follower, func() {
+	return s.since(since, pending), follower, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.followers, follower)
