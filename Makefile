@@ -33,7 +33,7 @@ CC_arm64 := aarch64-linux-gnu-gcc
 CC_amd64 := x86_64-linux-gnu-gcc
 NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
 
-.PHONY: help build build-all install packages test-packages check-packages repo release unit sim lint e2e torture test nvidia test-nvidia gpu-test bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages repo release unit sim lint e2e torture test nvidia test-nvidia gpu-test screenshots bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -155,6 +155,9 @@ torture: install ## strike the test hosts with random faults, and check what doc
 	SEED=$(SEED) STEPS=$(STEPS) FROM=$(FROM) TIME=$(TIME) test/torture/run.sh $(if $(filter file,$(origin SUITE)),$(SUITES),$(SUITE))
 
 test: lint unit check-packages test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e on both test hosts
+
+screenshots: lab-up ## draw the output of commands on the test host of SUITE into docs/img
+	test/screenshot/run.sh $(SUITE)
 
 bench: install ## compare times, memory and output with Docker and Podman
 	test/bench/run.sh $(SUITES)

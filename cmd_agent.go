@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
@@ -63,7 +65,14 @@ func runAgent(ctx context.Context) error {
 		Notify:   systemd.Notifier{},
 		Find:     datasource.Find,
 		Reload:   onHangup(ctx),
-		Log:      log,
+		SystemdStart: func() time.Duration {
+			began, err := units.Began(ctx)
+			if err != nil {
+				log.Debug("not known when systemd started", zap.Error(err))
+			}
+			return began
+		},
+		Log: log,
 	}).Run(ctx, socket)
 }
 

@@ -18,11 +18,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dockhost/dockhost/agent/config"
+	"github.com/dockhost/dockhost/agent/events"
 	"github.com/dockhost/dockhost/agent/fleetlock"
 	"github.com/dockhost/dockhost/agent/gate"
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/agent/webhook"
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
@@ -99,6 +101,9 @@ type Options struct {
 	Units  unitManager
 	Status status.Gatherer
 	Notify notifier
+	// SystemdStart returns when systemd started, as the time since the boot; nil if
+	// nobody knows.
+	SystemdStart func() time.Duration
 	// Find finds the user data.
 	Find Finder
 	// Reload requests that the configuration, the files and the user data be read
@@ -135,14 +140,20 @@ type Agent struct {
 	beginSlots sync.Once
 	server     *server
 	reporter   *reporter
+	events     *events.Store
+	keeper     *eventKeeper
+	boot       *boot
+	teller     *assignmentTeller
 }
 
 // New returns an agent that has done nothing yet.
 func New(o Options) *Agent {
 	dir := rundir.Dir(filepath.Join(o.Root, rundir.Path))
 	o.Units = patientUnits{o.Units}
-	a := &Agent{Options: o, config: &configuration{root: o.Root}, beside: newWatched()}
-	a.reporter = &reporter{notify: o.Notify, engine: o.Engine, log: o.Log}
+	kept := events.New(filepath.Join(o.Root, events.Path), o.Log)
+	o.Log = withJournal(o.Log, dir, kept)
+	a := &Agent{Options: o, events: kept, keeper: newEventKeeper(dir, kept), boot: newBoot(dir, o.SystemdStart, o.Log), teller: &assignmentTeller{log: o.Log}, config: &configuration{root: o.Root}, beside: newWatched()}
+	a.reporter = &reporter{notify: o.Notify, engine: o.Engine, boot: a.boot, log: o.Log}
 	report := a.reporter.update
 	a.store = newStore(storeFile{root: o.Root})
 	a.fetcher = newFetcher(o, dir, a.config, func() { report(); a.cures.look() })
@@ -153,7 +164,7 @@ func New(o Options) *Agent {
 		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,
 		besides: &besides{names: map[string]bool{}},
 	}
-	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
+	a.deployer = &deployer{store: a.store, units: a.units, report: report, boot: a.boot, log: o.Log}
 	a.house = newHouse(o, dir, a)
 	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
@@ -167,7 +178,7 @@ func New(o Options) *Agent {
 	a.webhook = webhook.New(webhook.Options{Target: a.config.webhook, Host: a.identity, Log: o.Log})
 	a.updates = newUpdates(o.Root, updateParts{
 		preparer: preparer, deployer: a.deployer, besides: a.units.besides, store: a.store, cures: a.cures, config: a.config, latest: o.Latest,
-		gates: gate.Gates{Docker: o.Engine, Slots: a.slots}, webhook: a.webhook, report: report, log: o.Log,
+		gates: gate.Gates{Docker: o.Engine, Slots: a.slots}, webhook: a.webhook, events: kept, report: report, log: o.Log,
 	}, o.Log)
 	a.server = newServer(o, dir, a)
 	return a
@@ -194,6 +205,8 @@ func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 	group.Go(func() error { a.watchStates(ctx); return nil })
 	group.Go(func() error { a.slots.Run(ctx); return nil })
 	group.Go(func() error { a.webhook.Run(ctx); return nil })
+	group.Go(func() error { a.events.Run(ctx); return nil })
+	group.Go(func() error { a.keeper.run(ctx); return nil })
 	return group.Wait()
 }
 
@@ -207,6 +220,7 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 	a.fetcher.first(ctx)
 	a.reconcile(ctx)
 	a.Notify.Ready(a.reporter.line())
+	a.boot.end(phaseAssignment, "")
 	a.store.file.reserve()
 	a.restore(ctx) // what was damaged while no agent ran is not reported by the watch
 	for {
@@ -258,6 +272,7 @@ func (a *Agent) watchStates(ctx context.Context) {
 			a.verifier.wakeUp()
 			a.cures.look()
 			a.updates.look()
+			a.keeper.look()
 		}
 	}
 }
@@ -286,16 +301,20 @@ func (a *Agent) reconcile(ctx context.Context) {
 	defer a.cures.look()
 	defer a.updates.setBegun()
 	a.updates.stop()
+	if data := a.fetcher.last().data; data != nil {
+		a.boot.end(phaseUserData, data.Datasource)
+	}
 	t := a.targets.read(ctx)
 	a.beside.set(t.beside)
 	p := newPlan(t)
 	a.store.begin(t.source, p)
+	a.teller.tell(t)
 	if p.accepted == nil {
 		return
 	}
 	a.targets.problems.log("declaration not in force", p.accepted.clashes())
 	if err := a.deployer.deploy(ctx, p); err != nil {
-		a.Log.Error("assignment not in force", zap.Error(err))
+		journal.Problem.Error(a.Log, "assignment not in force", zap.Error(err))
 		a.store.addProblem(err)
 	}
 	a.updates.begin(ctx, p)

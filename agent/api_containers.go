@@ -37,7 +37,7 @@ func (s *server) putContainer(w http.ResponseWriter, r *http.Request) {
 	}
 	normalize(c)
 	accepted := api.Accepted{Unit: spec.UnitName(name), At: time.Now()}
-	if err := s.request(r.Context(), change{name: name, container: c, by: peerOf(r.Context())}); err != nil {
+	if err := s.request(r.Context(), change{name: name, container: c, by: userOf(r.Context())}); err != nil {
 		s.refuseChange(w, err)
 		return
 	}
@@ -48,7 +48,7 @@ func (s *server) putContainer(w http.ResponseWriter, r *http.Request) {
 // volumes=true in the query it removes the container's volumes as well.
 func (s *server) deleteContainer(w http.ResponseWriter, r *http.Request) {
 	volumes := r.URL.Query().Get("volumes") == "true"
-	if err := s.request(r.Context(), change{name: r.PathValue("name"), volumes: volumes, by: peerOf(r.Context())}); err != nil {
+	if err := s.request(r.Context(), change{name: r.PathValue("name"), volumes: volumes, by: userOf(r.Context())}); err != nil {
 		s.refuseChange(w, err)
 		return
 	}

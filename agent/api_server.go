@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/events"
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/rundir"
 )
@@ -35,6 +36,8 @@ type server struct {
 	house   *house
 	updates *updates
 	besides *besides
+	events  *events.Store
+	boot    *boot
 	log     *zap.Logger
 
 	// changes are the changes that clients request.
@@ -46,7 +49,7 @@ type server struct {
 
 func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 	return &server{
-		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, besides: a.units.besides, log: o.Log,
+		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, besides: a.units.besides, events: a.events, boot: a.boot, log: o.Log,
 		changes: make(chan change), refetches: make(chan chan struct{}),
 	}
 }
@@ -62,6 +65,8 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	mux.HandleFunc("DELETE /v1/containers/{name}", s.deleteContainer)
 	mux.HandleFunc("GET /v1/containers/{name}/progress", s.getProgress)
 	mux.HandleFunc("GET /v1/history", s.getHistory)
+	mux.HandleFunc("GET /v1/events", s.getEvents)
+	mux.HandleFunc("GET /v1/analysis", s.getAnalysis)
 	mux.HandleFunc("POST /v1/containers/{name}/update", s.postUpdate)
 	mux.HandleFunc("GET /v1/containers/{name}/update", s.getUpdate)
 	mux.HandleFunc("POST /v1/containers/{name}/rollback", s.postRollback)

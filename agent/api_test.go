@@ -6,7 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -164,7 +164,11 @@ func TestDeclareByTheAPI(t *testing.T) {
 	if got := s.progress("web", accepted); len(got) != 1 || !strings.Contains(got[0].Error, "was removed") {
 		t.Errorf("progress = %+v, want that it was removed", got)
 	}
-	if entries := s.logs.FilterMessage("container declared").FilterField(zap.Uint32("by_uid", uint32(os.Getuid()))).Len(); entries != 3 {
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entries := s.logs.FilterMessage("container declared").FilterField(zap.String("by", "dockhostctl by "+me.Username)).Len(); entries != 3 {
 		t.Errorf("the log has %d declarations with their user, want 3", entries)
 	}
 	s.wantNoSecret(raw + accepted)

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -24,20 +25,20 @@ type change struct {
 	// volumes removes the volumes of the container that is forgotten as well.
 	volumes bool
 	// by is the user who requests it.
-	by uint32
+	by string
 	// done receives the outcome. It is buffered.
 	done chan error
 }
 
 // change carries out a change.
 func (a *Agent) change(ctx context.Context, c change) error {
-	log := a.Log.With(zap.String("container", c.name), zap.Uint32("by_uid", c.by))
+	log := a.Log.With(zap.String("container", c.name), zap.String("by", byDockhostctl+" by "+c.by))
 	if c.container == nil {
 		return a.forgetWith(ctx, c, log)
 	}
 	err := a.declare(ctx, c.container)
 	if err == nil {
-		log.Info("container declared", zap.String("image", c.container.Image))
+		journal.Declared.Log(log, zap.String("to", c.container.Image))
 	}
 	return err
 }
@@ -53,7 +54,7 @@ func (a *Agent) forgetWith(ctx context.Context, c change, log *zap.Logger) error
 	err := a.forget(ctx, c.name)
 	switch {
 	case err == nil:
-		log.Info("container forgotten")
+		journal.Forgotten.Log(log)
 	case !c.volumes || !errors.Is(err, errNoContainer):
 		return err
 	default:

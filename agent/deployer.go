@@ -17,6 +17,7 @@ type deployer struct {
 	mu    sync.Mutex
 	store *store
 	units *containerUnits
+	boot  *boot
 	// report is called when the status line changes.
 	report func()
 	// changed is called when other containers are in force, unsaved when they could not
@@ -128,6 +129,7 @@ func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) erro
 func (d *deployer) restore(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.boot.restore()
 	stored := d.store.snapshot()
 	if stored.accepted == nil {
 		return nil

@@ -342,7 +342,7 @@ func (f *fetcher) logResult(result fetched) {
 		f.log.Info(result.err.Error())
 	case result.err == nil && result.data != nil:
 		data := result.data
-		f.log.Info("user data read", zap.String("datasource", data.Datasource), zap.String("found_by", data.How), zap.String("path", data.Path),
+		f.log.Debug("user data read", zap.String("datasource", data.Datasource), zap.String("found_by", data.How), zap.String("path", data.Path),
 			zap.String("instance_id", data.InstanceID), zap.Int("bytes", len(data.Raw)))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/dockhost/dockhost/agent/housekeeping"
 	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -101,20 +102,39 @@ func (p *puller) claim(ctx context.Context, ref string) (*rundir.Claim, error) {
 
 // pullOnce returns the most bytes that the pull needed at any time.
 func (p *puller) pullOnce(ctx context.Context, next *spec.Container, claim *rundir.Claim, step func(update.Step)) (need int64, err error) {
+	log := p.log.With(zap.String("container", next.Name), zap.String("image", next.PullRef()))
+	journal.PullBegun.Log(log)
+	began := time.Now()
 	request := engine.PullRequest{Ref: next.PullRef(), Platform: next.Platform, StallTimeout: next.PullStallTimeout}
 	size := int64(0)
 	err = p.engine.Pull(ctx, request, func(progress engine.Progress) {
 		step(update.Step{Phase: update.PhasePulling, Doing: pulling(next.PullRef(), progress), Done: progress.BytesDone, Total: progress.Bytes})
 		need = max(need, progress.Need())
-		if progress.Bytes == size || p.keeper == nil {
+		if progress.Bytes == size {
 			return
 		}
 		size = progress.Bytes // another layer has begun
+		if p.keeper == nil {
+			return
+		}
 		if claim.Need(progress.Need()); p.keeper.Full(ctx, progress.Need()) {
 			p.keeper.Look()
 		}
 	})
+	if err == nil {
+		journal.PullDone.Log(log, zap.String("digest", p.digest(ctx, next)), zap.Int64("bytes", size),
+			zap.Float64("seconds", time.Since(began).Round(time.Millisecond).Seconds()))
+	}
 	return need, err
+}
+
+// digest returns the digest of the image that was pulled, "" if Docker does not say.
+func (p *puller) digest(ctx context.Context, next *spec.Container) string {
+	image, err := p.engine.Image(ctx, next.PullRef())
+	if err != nil {
+		return ""
+	}
+	return image.Digest
 }
 
 func pulling(image string, p engine.Progress) string {

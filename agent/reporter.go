@@ -14,12 +14,14 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/housekeeping"
 	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/internal/journal"
 )
 
 // reporter makes the line that `systemctl status dockhost` shows.
 type reporter struct {
 	notify  notifier
 	engine  imageSource
+	boot    *boot
 	log     *zap.Logger
 	store   *store
 	fetcher *fetcher
@@ -46,6 +48,9 @@ func (r *reporter) watchDocker(ctx context.Context) {
 	for {
 		err := r.engine.Ping(ctx)
 		r.setDocker(err)
+		if err == nil {
+			r.boot.end(phaseDocker, "")
+		}
 		if err == nil || tries.Wait(ctx) != nil {
 			return
 		}
@@ -65,7 +70,9 @@ func (r *reporter) setDocker(err error) {
 		return
 	}
 	if err != nil {
-		r.log.Warn("waiting for Docker", zap.String("host", r.engine.Host()), zap.Error(err))
+		journal.Problem.Say(r.log, "waiting for Docker", zap.String("host", r.engine.Host()), zap.Error(err))
+	} else {
+		journal.Solved.Log(r.log, zap.String("problem", "Docker did not answer"))
 	}
 	r.update()
 }

@@ -43,7 +43,7 @@ func (r *targetReader) read(ctx context.Context) target {
 	t := r.readUserData(saved)
 	read := readFiles(ctx, r.root, t.old)
 	files, wrong := read.assignments, read.problems
-	r.problems.log("file refused", wrong)
+	r.problems.refused("file refused", wrong)
 	r.warnOnce("file accepted with a warning", read.warnings...)
 	t.beside = read.beside
 	t.source.Note = joinNotes(append([]string{t.source.Note}, read.warnings...)...)
@@ -80,7 +80,7 @@ func (r *targetReader) readUserData(saved *accepted) target {
 		return r.lastKnownGood(source, saved, err)
 	}
 	source.Note = r.notes(result.data, assigned)
-	r.problems.log("user data refused", nil)
+	r.problems.refused("user data refused", nil)
 	next := newAccepted(r.store.file, source)
 	next.UserData = *assigned.Assignment
 	if saved != nil {
@@ -135,7 +135,7 @@ func (r *targetReader) withoutUserData(saved *accepted, err error) target {
 func (r *targetReader) lastKnownGood(source api.Source, saved *accepted, err error) target {
 	source.Problems = problems(err)
 	source.LastKnownGood = saved != nil
-	r.problems.log("user data refused", source.Problems)
+	r.problems.refused("user data refused", source.Problems)
 	return target{source: source, old: saved}
 }
 

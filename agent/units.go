@@ -16,6 +16,7 @@ import (
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
@@ -48,7 +49,7 @@ func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error 
 	if err != nil {
 		return err
 	}
-	rewritten := make([]bool, len(containers))
+	rewritten := make([]replaced, len(containers))
 	reload := false
 	var changed []string // units with another drop-in
 	for i, c := range containers {
@@ -56,7 +57,10 @@ func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error 
 		if err != nil {
 			return err
 		}
-		rewritten[i] = files.declaration
+		rewritten[i].changed = files.declaration
+		if files.before != nil && files.declaration {
+			rewritten[i].why = difference(files.before, c.Container)
+		}
 		reload = reload || files.mounts
 		if files.dropIn || template {
 			changed = append(changed, spec.UnitName(c.Name))
@@ -66,14 +70,54 @@ func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error 
 		return err
 	}
 	var errs []error
+	batch := &batch{log: u.log, alone: len(containers) == 1}
 	for i, c := range containers {
-		errs = append(errs, u.run(ctx, c, rewritten[i]))
+		errs = append(errs, u.run(ctx, c, rewritten[i], batch))
 	}
+	batch.end()
 	return errors.Join(errs...)
 }
 
 // written says which files of a container have changed.
-type written struct{ declaration, mounts, dropIn bool }
+type written struct {
+	declaration, mounts, dropIn bool
+	// before is the declaration that was replaced; nil for none.
+	before *spec.Container
+}
+
+// replaced is what has changed in the declaration on the disk.
+type replaced struct {
+	// changed says that it was another one before, or none.
+	changed bool
+	// why says what differs; "" for a first declaration.
+	why string
+}
+
+// batch tells which units are started: several at once, as at boot, in one line.
+type batch struct {
+	log   *zap.Logger
+	alone bool
+	// started are the names of the containers that are told at the end.
+	started []string
+}
+
+func (b *batch) starting(log *zap.Logger, name string) {
+	if b.alone {
+		journal.Starting.Log(log)
+	} else {
+		b.started = append(b.started, name)
+	}
+}
+
+func (b *batch) end() {
+	switch len(b.started) {
+	case 0:
+	case 1:
+		journal.Starting.Log(b.log, zap.String("container", b.started[0]))
+	default:
+		journal.Starting.Say(b.log, "starting containers", zap.Strings("containers", b.started))
+	}
+}
 
 // write writes the files of a container, for a version of systemd. It calls stop
 // before it changes a unit that may be mounted.
@@ -81,6 +125,9 @@ func (u *containerUnits) write(c hashed, version int, stop func(unit string) err
 	var files written
 	old, err := u.dir.Container(c.Name)
 	files.declaration = err != nil || old.Hash() != c.hash
+	if err == nil {
+		files.before = old
+	}
 	if err := u.dir.WriteContainer(c.Container); err != nil {
 		return files, err
 	}
@@ -108,19 +155,18 @@ func (u *containerUnits) reload(ctx context.Context, must bool, units []string) 
 	return u.systemd.Reload(ctx)
 }
 
-// run starts or restarts the unit of a container, if it has to. rewritten says
-// that the declaration on the disk was another one before.
-func (u *containerUnits) run(ctx context.Context, c hashed, rewritten bool) error {
+// run starts or restarts the unit of a container, if it has to.
+func (u *containerUnits) run(ctx context.Context, c hashed, rewritten replaced, batch *batch) error {
 	name := spec.UnitName(c.Name)
 	unit, err := u.unit(ctx, c)
 	if err != nil {
 		return err
 	}
 	state, stateErr := u.dir.State(c.Name)
-	if stateErr == nil && rewritten && precedes(state, unit) {
+	if stateErr == nil && rewritten.changed && precedes(state, unit) {
 		stateErr = fs.ErrNotExist // the supervisor that starts has not written one
 	}
-	if stateErr != nil && rewritten && unit.Active() {
+	if stateErr != nil && rewritten.changed && unit.Active() {
 		// Both may have been removed by someone.
 		state, stateErr = u.askState(ctx, c.Name)
 	}
@@ -130,15 +176,18 @@ func (u *containerUnits) run(ctx context.Context, c hashed, rewritten bool) erro
 		if current && !c.again && c.endedForGood(state, unit) {
 			return nil
 		}
-		log.Info("starting container")
+		batch.starting(log, c.Name)
 		return u.systemd.Start(ctx, name)
 	}
 	// Without a state the supervisor is just starting. It may have read the
 	// declaration before it was rewritten.
-	if current || stateErr != nil && !rewritten {
+	if current || stateErr != nil && !rewritten.changed {
 		return nil
 	}
-	log.Info("restarting container")
+	if rewritten.why == "" {
+		rewritten.why = "it does not run what is assigned"
+	}
+	journal.Restarting.Log(log, zap.String("why", rewritten.why))
 	err = u.systemd.Restart(ctx, name)
 	if errors.Is(err, systemd.ErrAway) {
 		// It may have been restarted. Unit waits until systemd is back.
@@ -183,7 +232,7 @@ func (u *containerUnits) stopUnassigned(ctx context.Context, assigned *accepted)
 
 // retire stops the unit of a container, and removes its files.
 func (u *containerUnits) retire(ctx context.Context, name string) error {
-	u.log.Info("stopping a container that is not assigned any more", zap.String("container", name))
+	journal.Stopping.Say(u.log, "stopping a container that is not assigned any more", zap.String("container", name))
 	if err := u.stopForGood(ctx, spec.UnitName(name)); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/agent/events"
 	"github.com/dockhost/dockhost/agent/gate"
 	"github.com/dockhost/dockhost/agent/outcome"
 	"github.com/dockhost/dockhost/agent/update"
@@ -39,6 +40,7 @@ type updateParts struct {
 	config   *configuration
 	gates    gate.Gates
 	webhook  *webhook.Sender
+	events   *events.Store
 	// latest is [Options.Latest].
 	latest func(ctx context.Context, ref string) (string, error)
 	// report is called when the status line changes.
@@ -249,6 +251,9 @@ func (h *updateHost) Tell(entry api.HistoryEntry) {
 		return
 	}
 	outcome.Log(h.log, entry)
+	if e, isUpdate := updateEvent(entry); isUpdate {
+		h.events.Announce(e)
+	}
 	h.webhook.Send(entry)
 }
 

@@ -69,7 +69,7 @@ func (h Host) command() *cobra.Command {
 	root.AddCommand(
 		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
-		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
+		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.eventsCommand(), h.changesCommand(), h.analyzeCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)
 	return root

@@ -26,6 +26,9 @@ type PullRequest struct {
 	// StallTimeout ends the pull with [ErrStalled] if the Engine reports no progress
 	// for this time while it downloads layers.
 	StallTimeout time.Duration
+	// LoggedIn is called once the login is known, before the Engine is asked; nil if
+	// the caller need not know.
+	LoggedIn func()
 }
 
 // Progress is the progress of a pull.
@@ -60,6 +63,9 @@ func (c *Client) Pull(ctx context.Context, req PullRequest, progress func(Progre
 	login, err := c.loginFor(ctx, named)
 	if err != nil {
 		return cure.By(fmt.Errorf("pull %q: %w", req.Ref, err), c.cures(named)...)
+	}
+	if req.LoggedIn != nil {
+		req.LoggedIn()
 	}
 	size := int64(0)
 	err = c.pull(ctx, req, login, func(p Progress) {

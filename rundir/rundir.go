@@ -194,6 +194,10 @@ type State struct {
 	LastError *Failure `json:"last_error,omitempty"`
 	// NextTry is when the supervisor tries again what has failed, zero while it tries.
 	NextTry time.Time `json:"next_try,omitzero"`
+	// Phases are the phases of this start, in the order in which they began.
+	Phases []PhaseStart `json:"phases,omitempty"`
+	// Pull is the last pull of this start; nil without one.
+	Pull *Pull `json:"pull,omitempty"`
 }
 
 // Finished says whether the container has done its work: it ended without an

@@ -11,6 +11,7 @@ import (
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/backoff"
 	"github.com/dockhost/dockhost/internal/cure"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -166,6 +167,7 @@ func (i *images) pulledImage(ctx context.Context) (engine.Image, error) {
 	ref := i.container.PullRef()
 	image, err := i.engine.Image(ctx, ref)
 	if err == nil {
+		i.logPull(image)
 		i.claim.Pulled(image.ID)
 		if err := i.dir.SetPulled(ref); err != nil {
 			i.log.Debug("pull not recorded", zap.Error(err))
@@ -174,23 +176,35 @@ func (i *images) pulledImage(ctx context.Context) (engine.Image, error) {
 	return image, err
 }
 
+// logPull tells what was pulled.
+func (i *images) logPull(image engine.Image) {
+	pull := i.report.state.Pull
+	journal.PullDone.Log(i.log, zap.String("image", i.container.PullRef()), zap.String("digest", image.Digest),
+		zap.Int64("bytes", pull.Bytes), zap.Float64("seconds", (pull.Ended-pull.Began).Round(time.Millisecond).Seconds()))
+}
+
 // pull pulls once. While bytes arrive it extends the start timeout, so that a
 // pull may take any time, but must not stall.
 func (i *images) pull(ctx context.Context) error {
 	image := i.container.PullRef()
 	i.report.notify.ExtendTimeout(i.container.PullStallTimeout + timeoutMargin)
 	i.report.notify.Status("pulling " + image)
-	i.log.Info("pulling image", zap.String("image", image))
+	journal.PullBegun.Log(i.log, zap.String("image", image))
+	pull := &rundir.Pull{Began: rundir.Uptime()}
+	i.report.state.Pull = pull
 	follow := pullFollower{
 		progress: progress{image: image}, notify: i.report.notify, claim: i.claim, patience: i.container.PullStallTimeout + timeoutMargin,
 	}
 	err := i.engine.Pull(ctx, engine.PullRequest{
 		Ref: image, Platform: i.container.Platform, StallTimeout: i.container.PullStallTimeout,
+		LoggedIn: func() { pull.LoggedIn = rundir.Uptime() },
 	}, follow.progressed)
 	if err != nil {
 		i.claim.Need(follow.need) // before the next try housekeeping frees as much space
+		return err
 	}
-	return err
+	pull.Ended, pull.At, pull.Bytes = rundir.Uptime(), time.Now(), follow.size
+	return nil
 }
 
 // pullFollower follows the progress of one pull.

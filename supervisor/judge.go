@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -44,7 +45,7 @@ type judgeEngine interface {
 // exited is the ending of a container that nobody stopped.
 func (j *judge) exited(ctx context.Context, c *running, code int) ending {
 	if code == 0 {
-		j.log.Info("container ended", zap.Int("exit_code", 0))
+		journal.Exited.Log(j.log, zap.Int("exit_code", 0))
 		return ending{}
 	}
 	return ending{code: code, err: j.explain(ctx, c, code)}

@@ -234,7 +234,7 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 	c := f.running
 	switch event.Action {
 	case "health_status":
-		f.report.log.Info("health changed", zap.String("health", event.Health))
+		f.report.logHealth(event.Health)
 		wasReady := f.report.life.phase == phaseRunning
 		f.attendants.readiness.health(event.Health)
 		f.report.health(event.Health)

@@ -1,14 +1,17 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/internal/cure"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -39,6 +42,8 @@ type reporter struct {
 	dir       rundir.Dir
 	notify    notifier
 	log       *zap.Logger
+	// subject is what the entries of log say about the container.
+	subject   *journal.Subject
 	life      *lifecycle
 	state     rundir.State
 	condition condition
@@ -66,7 +71,7 @@ type condition struct {
 // newReporter returns a reporter with the lifecycle that it reports about.
 func newReporter(o Options) *reporter {
 	r := &reporter{
-		container: o.Container, dir: o.Dir, notify: o.Notify, log: o.Log,
+		container: o.Container, dir: o.Dir, notify: o.Notify, log: o.Log, subject: cmp.Or(o.Subject, &journal.Subject{}),
 		condition: condition{watchdog: o.Watchdog}, becameReady: make(chan struct{}),
 	}
 	if o.Container.Notify == spec.NotifyOff {
@@ -80,9 +85,10 @@ func newReporter(o Options) *reporter {
 // container is ready.
 func (r *reporter) begin() {
 	r.state = rundir.State{
-		Phase: string(r.life.phase), Since: time.Now(),
 		ConfigHash: r.container.Hash(), Image: r.container.Image, Restart: r.container.Restart,
 	}
+	r.state.Enter(string(r.life.phase), time.Now())
+	r.subject.Set(func(a *journal.About) { a.Phase = r.state.Phase })
 	if before, err := r.dir.State(r.container.Name); err == nil {
 		r.state.LastError = before.LastError
 	}
@@ -93,11 +99,13 @@ func (r *reporter) begin() {
 // file, and sends it to systemd.
 func (r *reporter) phaseChanged(from, to phase) {
 	r.log.Debug("phase changed", zap.String("from", string(from)), zap.String("to", string(to)))
-	r.state.Phase, r.state.Since = string(to), time.Now()
+	r.state.Enter(string(to), time.Now())
+	r.subject.Set(func(a *journal.About) { a.Phase, a.ID = string(to), r.state.ContainerID })
 	r.state.Ready = to == phaseRunning
 	if to == phaseUnready && r.container.Notify.AtOnce() {
 		return // it is ready within microseconds
 	}
+	solved := r.state.LastError
 	if to == phaseRunning && !r.state.Cached {
 		r.state.LastError = nil
 	}
@@ -105,6 +113,9 @@ func (r *reporter) phaseChanged(from, to phase) {
 	switch to {
 	case phaseRunning:
 		r.ready()
+		if solved != nil && r.state.LastError == nil {
+			journal.Solved.Log(r.log, zap.String("problem", firstLine(solved.Message)))
+		}
 	case phaseStopping:
 		r.notify.Stopping("stopping")
 	case phaseUnready:
@@ -129,7 +140,11 @@ func (r *reporter) ready() {
 	} else {
 		r.notify.Ready(r.status())
 	}
-	r.log.Info("container is ready", zap.String("image", r.container.Image), zap.String("container_id", r.state.ContainerID))
+	fields := []zap.Field{zap.String("image", r.container.Image)}
+	if r.state.Digest != "" {
+		fields = append(fields, zap.String("digest", r.state.Digest))
+	}
+	journal.Ready.Log(r.log, append(fields, zap.Duration("took", r.state.Took().Round(time.Millisecond)))...)
 }
 
 // allowReadiness extends the start timeout by the unit's whole start timeout,
@@ -203,7 +218,7 @@ func (r *reporter) showSaid() {
 // error once, however often it comes in a row.
 func (r *reporter) trouble(message string, err error) {
 	if last := r.state.LastError; last == nil || last.Message != err.Error() {
-		r.log.Warn(message, zap.Error(err))
+		journal.Problem.Say(r.log, message, zap.Error(err))
 	}
 	r.recordFailure(err)
 }
@@ -265,4 +280,16 @@ func (r *reporter) save() {
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line
+}
+
+// logHealth tells when Docker's health check begins to fail, and when it passes again.
+func (r *reporter) logHealth(health string) {
+	switch {
+	case health == container.Unhealthy:
+		journal.Unhealthy.Say(r.log, "container is unhealthy: its health check fails")
+	case health == container.Healthy && r.state.Health == container.Unhealthy:
+		journal.Healthy.Log(r.log)
+	default:
+		r.log.Debug("health changed", zap.String("health", health))
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/internal/journal"
 )
 
 // restartLag is how long after a stop Docker may take to begin the start that
@@ -51,7 +53,7 @@ func (f *follower) restarted(ctx context.Context) *ending {
 		return new(notRun(err))
 	}
 	f.followOn()
-	f.report.log.Info("container was restarted by docker restart")
+	journal.Restarted.Log(f.report.log)
 	f.report.life.send(eventRestarted)
 	f.report.pid = f.running.process.id()
 	if f.container.Notify.AtOnce() {

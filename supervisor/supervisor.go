@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor/request"
@@ -58,6 +59,8 @@ type Options struct {
 	// the unit; "" if it has none.
 	Credentials string
 	Log         *zap.Logger
+	// Subject is what the entries of Log say about the container; nil for nothing.
+	Subject *journal.Subject
 }
 
 // Supervisor runs one container once.
@@ -156,6 +159,9 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 		s.report.failed(end.err)
 	case !end.handedOver:
 		s.report.notify.Status("ended")
+		if s.report.life.phase == phaseStopping {
+			journal.Stopped.Log(s.report.log, zap.String("image", s.container.Image))
+		}
 	}
 	s.report.life.send(eventExited)
 	return end.code, end.err

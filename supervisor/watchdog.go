@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/dockhost/dockhost/internal/journal"
 )
 
 // watchdog feeds systemd's watchdog while the container is well. It does so in
@@ -64,9 +66,9 @@ func (w *watchdog) feed(ctx context.Context, check func(context.Context) error) 
 func (w *watchdog) changed(err error) {
 	w.report.condition.ill = err
 	if err == nil {
-		w.log.Info("container is well again")
+		journal.Healthy.Log(w.log)
 	} else {
-		w.log.Warn("container is not well: systemd's watchdog ends it unless it recovers", zap.Error(err), zap.Duration("watchdog", w.interval))
+		journal.Unhealthy.Say(w.log, "container is not well: systemd's watchdog ends it unless it recovers", zap.Error(err), zap.Duration("watchdog", w.interval))
 	}
 	w.report.showRunning()
 }

@@ -81,6 +81,10 @@ func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	vars := map[string]string{}
 	var failure, data strings.Builder
 	for _, field := range append(slices.Clip(c.fields), fields...) {
+		if field.Type == zapcore.InlineMarshalerType {
+			addInline(vars, field)
+			continue
+		}
 		value := fieldText(field)
 		name := strings.ToUpper(field.Key)
 		vars[name] = value
@@ -95,6 +99,15 @@ func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 }
 
 func (c *core) Sync() error { return nil }
+
+// addInline adds the fields of an object. They are fields of the journal alone.
+func addInline(vars map[string]string, field zapcore.Field) {
+	encoder := zapcore.NewMapObjectEncoder()
+	field.AddTo(encoder)
+	for key, value := range encoder.Fields {
+		vars[strings.ToUpper(key)] = fmt.Sprint(value)
+	}
+}
 
 // fieldText renders one field like zap's own encoders.
 func fieldText(field zapcore.Field) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -72,7 +73,7 @@ func (k *Keeper) removeImages(ctx context.Context, plan *api.GC, in Input, polic
 		case why != "":
 			image.Remove, image.Rule, image.Reason = false, ruleClaimed, why
 		default:
-			k.Log.Info("image removed", zap.String("image", image.ID), zap.Strings("names", image.Names), zap.String("rule", image.Rule),
+			journal.ImageRemoved.Log(k.Log, zap.String("by", "housekeeping"), zap.String("image", image.ID), zap.Strings("names", image.Names), zap.String("rule", image.Rule),
 				zap.String("reason", image.Reason), zap.Int64("frees", image.Frees))
 		}
 	}

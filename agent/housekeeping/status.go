@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/internal/journal"
 )
 
 // Status returns what is wrong with the disk.
@@ -48,7 +49,7 @@ func (k *Keeper) setOutcome(ctx context.Context, plan *api.GC, disk Disk, full b
 		s.Problem, s.Holds, s.LastRun, s.Error = problem, plan.Holds, &now, ""
 	})
 	if full && before.Problem == "" {
-		k.Log.Error("disk too full, and no more can be removed", zap.String("problem", problem))
+		journal.Problem.Error(k.Log, "disk too full, and no more can be removed", zap.String("problem", problem))
 		for _, h := range plan.Holds {
 			k.Log.Error("what fills the disk", zap.String("what", h.What), zap.Int64("bytes", h.Bytes), zap.String("cure", h.Cure))
 		}
@@ -79,5 +80,5 @@ func (k *Keeper) noteRoom(policy Policy) {
 	}
 	k.setStuck(false, k.Now())
 	k.setStatus(func(s *api.Housekeeping) { s.Problem, s.Holds = "", nil })
-	k.Log.Info("there is room on the disk again", zap.String("root", root))
+	journal.Solved.Log(k.Log, zap.String("problem", problem), zap.String("root", root))
 }

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/supervisor"
@@ -51,15 +52,16 @@ func run(args []string) int {
 	defer stop()
 	// Otherwise the supervisor would end when a reader of its output goes away.
 	signal.Ignore(syscall.SIGPIPE)
-	log := systemd.NewLogger("dockhost", os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
-	code, err := supervise(ctx, args[1], signals, log)
+	subject := &journal.Subject{}
+	log := systemd.NewLogger("dockhost", os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr).With(subject.Field())
+	code, err := supervise(ctx, args[1], signals, log, subject)
 	if err != nil {
-		log.Error("container failed", zap.Error(err))
+		journal.Failed.Log(log, zap.Error(err))
 	}
 	return code
 }
 
-func supervise(ctx context.Context, what string, signals chan os.Signal, log *zap.Logger) (int, error) {
+func supervise(ctx context.Context, what string, signals chan os.Signal, log *zap.Logger, subject *journal.Subject) (int, error) {
 	const dir = rundir.Dir(rundir.Path)
 	docker, err := engine.New(engine.FromEnvironment(os.Getenv, dir.LoginsDir()))
 	if err != nil {
@@ -75,6 +77,7 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 	notify := &systemd.Paced{}
 	defer notify.Flush()
 	unit, cgroup, _ := systemd.Cgroups{}.OwnUnit() // "" outside a unit; Run reports the error
+	subject.Set(func(a *journal.About) { a.Name, a.Image, a.Unit = declared.Name, declared.Image, unit })
 	ownUnits := units
 	if socket := systemd.UserSocket(cgroup); socket != "" {
 		ownUnits = &systemd.Manager{Socket: socket}
@@ -99,6 +102,7 @@ func supervise(ctx context.Context, what string, signals chan os.Signal, log *za
 		Stderr:      stderr,
 		InJournal:   systemd.InJournal(),
 		Log:         log,
+		Subject:     subject,
 	}).Run(ctx)
 }
 

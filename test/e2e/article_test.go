@@ -137,7 +137,7 @@ func TestArticleSeedDirectoryTakesEffect(t *testing.T) {
 		t.Error("app was restarted without a change")
 	}
 	journal := h.journal("dockhost")
-	for _, want := range []string{"user data read", dir + "/user-data", "restarting container"} {
+	for _, want := range []string{"assignment accepted", dir + "/user-data", "restarting container"} {
 		if !strings.Contains(journal, want) {
 			t.Errorf("the journal of dockhost lacks %q:\n%s", want, journal)
 		}

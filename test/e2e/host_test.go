@@ -102,7 +102,7 @@ func (h *host) reset() {
 		systemctl unmask --quiet docker.service docker.socket
 		systemctl stop dockhost.service dockhost.socket 'dockhost@*.service'
 		systemctl reset-failed
-		rm -rf /var/lib/cloud/seed/* /etc/dockhost/* /var/lib/dockhost/assignment.json /var/lib/dockhost/images.json /var/lib/dockhost/updates /var/lib/dockhost/fleet.json /run/dockhost/containers/* /run/dockhost/state/* /run/dockhost/logins/*
+		rm -rf /var/lib/cloud/seed/* /etc/dockhost/* /var/lib/dockhost/assignment.json /var/lib/dockhost/images.json /var/lib/dockhost/updates /var/lib/dockhost/fleet.json /var/lib/dockhost/events.jsonl /run/dockhost/boot.json /run/dockhost/containers/* /run/dockhost/state/* /run/dockhost/logins/*
 		rm -rf /run/systemd/system/dockhost.service.d /run/systemd/system/dockhost@*.service.d /etc/systemd/system/dockhost@*.service.d
 		systemctl daemon-reload
 		systemctl start docker.service docker-registry.service

@@ -1,0 +1,176 @@
+package ctl
+
+import (
+	"encoding/xml"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/dockhost/dockhost/agent/api"
+)
+
+// The measures of a plot, in pixels.
+const (
+	plotWidth  = 960
+	plotLeft   = 170
+	plotRight  = 90
+	plotTop    = 84
+	rowHeight  = 26
+	barHeight  = 16
+	plotBottom = 34
+)
+
+// plotPhase is a kind of bar, in the order of the legend.
+type plotPhase struct{ name, color, meaning string }
+
+func plotPhases() []plotPhase {
+	return []plotPhase{
+		{"boot", "#9aa5b1", "boot"},
+		{"docker", "#c0ca33", "wait for Docker"},
+		{"login", "#ab47bc", "login"},
+		{"pull", "#1e88e5", "pull"},
+		{"failed pulls", "#e53935", "failed pulls"},
+		{"create", "#fb8c00", "create"},
+		{"start", "#8d6e63", "start"},
+		{"ready", "#43a047", "until ready"},
+	}
+}
+
+// plotRow is a line of bars.
+type plotRow struct {
+	name   string
+	boot   bool
+	phases []api.Phase
+	total  float64
+}
+
+// plotSVG draws the phases over the time since the boot began, in which a line for each
+// container, or for each phase of the boot, has bars.
+func plotSVG(a api.Analysis) string {
+	rows := plotRows(a)
+	from, to := plotRange(rows)
+	height := plotTop + rowHeight*len(rows) + plotBottom
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="system-ui, Helvetica, Arial, sans-serif" font-size="12">`+"\n", plotWidth, height)
+	fmt.Fprintf(&b, `<title>dockhost: boot and starts of containers</title><rect width="100%%" height="100%%" fill="#fff"/>`+"\n")
+	fmt.Fprintf(&b, `<text x="16" y="26" font-size="16" font-weight="600" fill="#1f2933">Boot and starts of containers, in seconds since systemd started</text>`+"\n")
+	drawLegend(&b, rows)
+	scale := float64(plotWidth-plotLeft-plotRight) / (to - from)
+	drawAxis(&b, from, to, scale, height)
+	for i, row := range rows {
+		drawRow(&b, row, plotTop+rowHeight*i, from, scale)
+	}
+	b.WriteString("</svg>\n")
+	return b.String()
+}
+
+func plotRows(a api.Analysis) []plotRow {
+	var rows []plotRow
+	for _, p := range a.Boot {
+		name := p.Name
+		if p.Detail != "" {
+			name += " (" + p.Detail + ")"
+		}
+		rows = append(rows, plotRow{name: name, boot: true, phases: []api.Phase{p}, total: p.Seconds})
+	}
+	for _, s := range a.Containers {
+		rows = append(rows, plotRow{name: s.Name, phases: s.Phases, total: s.Seconds})
+	}
+	return rows
+}
+
+// plotRange returns the time that the plot shows: from the boot, if it shows that. A
+// container that was started long after would make all bars invisible, so without one of
+// the boot's phases the plot begins with the first start.
+func plotRange(rows []plotRow) (from, to float64) {
+	from, to = math.Inf(1), math.Inf(-1)
+	for _, row := range rows {
+		for _, p := range row.phases {
+			from, to = min(from, p.At), max(to, p.At+p.Seconds)
+		}
+	}
+	if from > to {
+		return 0, 1
+	}
+	if from < (to-from)/2 {
+		from = min(from, 0)
+	}
+	return from, max(to, from+0.1)
+}
+
+// drawLegend draws the kinds of bars that there are.
+func drawLegend(b *strings.Builder, rows []plotRow) {
+	x := 16
+	for _, kind := range plotPhases() {
+		isUsed := slices.ContainsFunc(rows, func(row plotRow) bool {
+			return row.boot && kind.name == "boot" || !row.boot && slices.ContainsFunc(row.phases, func(p api.Phase) bool { return p.Name == kind.name })
+		})
+		if !isUsed {
+			continue
+		}
+		fmt.Fprintf(b, `<rect x="%d" y="40" width="12" height="12" rx="2" fill="%s"/><text x="%d" y="50" fill="#3e4c59">%s</text>`+"\n", x, kind.color, x+17, kind.meaning)
+		x += 34 + 7*len(kind.meaning)
+	}
+}
+
+// drawAxis draws the seconds.
+func drawAxis(b *strings.Builder, from, to, scale float64, height int) {
+	step := plotStep(to - from)
+	for at := math.Ceil(from/step) * step; at <= to+step/1000; at += step {
+		x := plotLeft + (at-from)*scale
+		fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%[1]f" y2="%[3]d" stroke="#e4e7eb"/><text x="%[1]f" y="%[4]d" text-anchor="middle" fill="#7b8794">%[5]g s</text>`+"\n",
+			x, plotTop-8, height-plotBottom+4, height-plotBottom+20, math.Round(at*1000)/1000)
+	}
+}
+
+// plotStep returns a round distance between two marks, of which there are at most ten.
+func plotStep(length float64) float64 {
+	for step := 0.01; ; step *= 10 {
+		for _, factor := range []float64{1, 2, 5} {
+			if length/(step*factor) <= 10 {
+				return step * factor
+			}
+		}
+	}
+}
+
+func drawRow(b *strings.Builder, row plotRow, y int, from, scale float64) {
+	middle := y + barHeight/2 + 4
+	weight := "600"
+	if row.boot {
+		weight = "400"
+	}
+	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end" font-weight="%s" fill="#1f2933">%s</text>`+"\n", plotLeft-10, middle, weight, escape(short(row.name)))
+	end := 0.0
+	for _, p := range row.phases {
+		color := colorOf(p.Name, row.boot)
+		x, width := plotLeft+(p.At-from)*scale, max(p.Seconds*scale, 1)
+		end = max(end, x+width)
+		fmt.Fprintf(b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" rx="2" fill="%s"><title>%s %.3f s</title></rect>`+"\n", x, y, width, barHeight, color, escape(p.Name), p.Seconds)
+	}
+	fmt.Fprintf(b, `<text x="%.1f" y="%d" fill="#52606d">%.2f s</text>`+"\n", end+6, middle, row.total)
+}
+
+func colorOf(phase string, boot bool) string {
+	for _, kind := range plotPhases() {
+		if kind.name == phase && !boot || kind.name == "boot" && boot {
+			return kind.color
+		}
+	}
+	return "#cbd2d9"
+}
+
+// short returns the beginning of a long name.
+func short(name string) string {
+	if runes := []rune(name); len(runes) > maxPlotName {
+		return string(runes[:maxPlotName-1]) + "…"
+	}
+	return name
+}
+
+func escape(text string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(text)) // to memory
+	return b.String()
+}
