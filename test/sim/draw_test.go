@@ -24,7 +24,7 @@ type look struct {
 // looks are the bands. The colors are readable on a dark and on a light page.
 func looks() []look {
 	return []look{
-		{quarantined, "old image, the new one in quarantine", "#d1495b"},
+		{quarantined, "new image in quarantine", "#d1495b"},
 		{trying, "being updated", "#e8a33d"},
 		{updated, "new image", "#3a9d6e"},
 		{old, "old image", "#7d8fa8"},

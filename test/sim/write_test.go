@@ -68,7 +68,8 @@ var pageTemplate = template.Must(template.New("").Parse(`# A fleet of {{.Agents}
 
 ` + "`make sim`" + ` runs {{.Agents}} agents, with the code that makes the updates on a host, under a virtual clock: against a model
 of one registry and of one lock manager with {{.Slots}} slots. {{.Canaries}} hosts are canaries (` + "`wariness: 0`" + `), all others have
-` + "`wariness: 1`" + `. They ask the registry every 5 minutes. [Updates](updates.md) describes the settings. Measured on {{.Date}} with commit {{.Commit}}.
+` + "`wariness: 1`" + `. They ask the registry every 5 minutes. [Updates](updates.md) describes the settings.
+Measured on {{.Date}} with commit {{.Commit}}.
 
 | requests a second | mean | largest second | largest window, times the mean |
 | --- | --- | --- | --- |
