@@ -52,6 +52,7 @@ func (f *follower) restarted(ctx context.Context) *ending {
 	}
 	f.followOn()
 	f.report.log.Info("container was restarted by docker restart")
+	f.report.state.OOMKills = 0 // its cgroup is a new one
 	f.report.life.send(eventRestarted)
 	f.report.pid = f.running.process.id()
 	if f.container.Notify.AtOnce() {

@@ -1,11 +1,9 @@
-package backoff_test
+package backoff
 
 import (
 	"net/http"
 	"testing"
 	"time"
-
-	"github.com/dockhost/dockhost/internal/backoff"
 )
 
 func TestRetryAfter(t *testing.T) {
@@ -14,7 +12,7 @@ func TestRetryAfter(t *testing.T) {
 		"": 0, "0": 0, "90": 90 * time.Second, "-1": 0, "1.5": 0, "2000000000": 7 * 24 * time.Hour, "99999999999999999999": 0,
 		"Sun, 01 Mar 2026 02:01:00 GMT": time.Minute, "Sun, 01 Mar 2026 01:00:00 GMT": 0, "Sun, 01 Mar 2099 01:00:00 GMT": 7 * 24 * time.Hour, "tomorrow": 0,
 	} {
-		if got := backoff.RetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
+		if got := RetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
 			t.Errorf("RetryAfter(%q) = %s, want %s", value, got, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -109,7 +110,7 @@ func (h *host) hears(outcomes ...string) {
 			}
 			mac := hmac.New(sha256.New, []byte(webhookSecret))
 			mac.Write([]byte(r.Body))
-			if want := "sha256=" + hex.EncodeToString(mac.Sum(nil)); r.Signature != want || r.Method != "POST" || r.Path != "/updates" {
+			if want := "sha256=" + hex.EncodeToString(mac.Sum(nil)); r.Signature != want || r.Method != http.MethodPost || r.Path != "/updates" {
 				h.Errorf("%s %s with signature %q, want a POST to /updates with %q", r.Method, r.Path, r.Signature, want)
 			}
 			if strings.Contains(r.Body, "hunter2") || strings.Contains(r.Body, webhookSecret) || len(event.Output) > 0 || event.Name != "shop" || event.Hostname == "" {

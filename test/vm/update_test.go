@@ -41,7 +41,7 @@ func TestUpdateSurvivesPowerCut(t *testing.T) {
 	m.updated(first, map[string]string{first: confirmed})
 
 	digests := map[string]string{first: confirmed} // versions by digest
-	lengths := map[bool]time.Duration{} // by isBad
+	lengths := map[bool]time.Duration{}            // by isBad
 	interrupted := 0
 	for i := range *cuts + 2 {
 		to, asked := r.tag("stable", version(i))
