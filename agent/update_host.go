@@ -212,7 +212,7 @@ func (h *updateHost) Observe(ctx context.Context) (update.Observation, error) {
 func observation(unit systemd.Unit, state rundir.State) update.Observation {
 	o := update.Observation{
 		Hash: state.ConfigHash, Ready: state.Ready && unit.ActiveState == "active", Since: state.Since,
-		Finished: state.Finished(), Restarts: unit.Restarts, Health: state.Health,
+		Finished: state.Finished(), Restarts: unit.Restarts, OOMKills: state.OOMKills, Health: state.Health,
 		Ended:   unit.ActiveState == "failed" || strings.HasPrefix(unit.SubState, "auto-restart"),
 		Stopped: unit.ActiveState == "inactive" && state.Phase == "ended" && state.LastError == nil,
 		Image:   update.Image{ID: state.ImageID, Digest: state.Digest},

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -64,7 +65,8 @@ func (u *updates) begin(ctx context.Context, p plan) {
 	u.sweep(ctx, assigned)
 }
 
-// sweep forgets what ran of containers that are not assigned any more.
+// sweep forgets what ran of containers that are not assigned any more, and after a while
+// their history, too.
 func (u *updates) sweep(ctx context.Context, assigned map[string]bool) {
 	u.mu.Lock()
 	names := slices.Collect(maps.Keys(u.machines))
@@ -82,6 +84,13 @@ func (u *updates) sweep(ctx context.Context, assigned map[string]bool) {
 		if !assigned[name] {
 			u.forget(ctx, name)
 		}
+	}
+	expired, err := u.files.Expire(assigned, time.Now())
+	if err != nil {
+		u.log.Warn("old records of updates not removed", zap.Error(err))
+	}
+	if len(expired) > 0 {
+		u.log.Info("history of containers that are not assigned any more removed", zap.Strings("containers", expired))
 	}
 }
 

@@ -181,6 +181,9 @@ type State struct {
 	ImageID string `json:"image_id,omitempty"`
 	// Health is Docker's last word about the container's health check; "" without one.
 	Health string `json:"health,omitempty"`
+	// OOMKills is how many processes of the container the kernel has killed since its
+	// start, because memory was used up. The container itself runs.
+	OOMKills int64 `json:"oom_kills,omitempty"`
 	// Cached says that the registry could not be asked, so that the container
 	// uses the image that the host had.
 	Cached bool `json:"cached,omitempty"`

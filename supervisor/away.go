@@ -80,6 +80,7 @@ func (f *follower) followAgain(ctx context.Context, c engine.Container) bool {
 	f.report.notify.Status(f.report.status())
 	f.attendants.readiness.health(c.Health) // it may have changed in the meantime
 	f.report.health(c.Health)
+	f.noteOOMKills()
 	f.attendants.setPaused(ctx, c.Status == container.StatePaused)
 	return true
 }

@@ -121,7 +121,7 @@ func (f *follower) listen(ctx context.Context, wait func(context.Context, string
 	c.listeningSince = since
 	c.exit = wait(ctx, c.id)
 	if c.events == nil {
-		c.events = f.engine.Events(ctx, c.id, "health_status", "kill", "die", "stop", "start", "pause", "unpause")
+		c.events = f.engine.Events(ctx, c.id, "health_status", "kill", "die", "stop", "start", "pause", "unpause", "oom")
 	}
 	return nil
 }

@@ -244,6 +244,8 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 	case "pause", "unpause":
 		f.report.log.Info("someone has paused or unpaused the container", zap.String("action", event.Action))
 		f.attendants.setPaused(ctx, event.Action == "pause")
+	case "oom":
+		f.noteOOMKills()
 	case "kill":
 		if f.loop.mode == modeFollowing {
 			f.restore() // docker restart needs the placement

@@ -31,6 +31,15 @@ func (u *unit) containerMemory() *systemd.Memory {
 	return nil
 }
 
+// noteOOMKills reports the processes of the container that the kernel has killed. Docker's
+// event says when to look, and no more: on cgroup v1 it also comes when a cgroup above is
+// full, and another program is killed.
+func (f *follower) noteOOMKills() {
+	if memory := f.unit.containerMemory(); memory != nil {
+		f.report.oomKills(memory.Killed)
+	}
+}
+
 // memoryLimit describes the memory limit for which the kernel killed a process of
 // the container; "" when it killed none. If several limits were reached, it is
 // the smallest.

@@ -1,10 +1,13 @@
 package supervisor
 
 import (
+	"context"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
@@ -92,4 +95,42 @@ func TestMemoryLimitIsNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A process of the container that the kernel kills is reported, although the container
+// runs. Docker may report that the kernel has killed another program.
+func TestOOMKillIsNoted(t *testing.T) {
+	r := newRig(t)
+	full := make(chan struct{})
+	r.program(func(ctx context.Context, p *enginetest.Process) int {
+		for {
+			select {
+			case <-full:
+				p.OutOfMemory()
+			case sig := <-p.Signals:
+				return 128 + int(sig.(syscall.Signal))
+			case <-ctx.Done():
+				return 0
+			}
+		}
+	})
+	kills := func(n string) {
+		own := "sys/fs/cgroup" + unitCgroup + "/" + containerLeaf
+		r.write(own+"/memory.max", "max\n")
+		r.write(own+"/memory.events", "oom "+n+"\noom_kill "+n+"\n")
+	}
+	kills("0")
+	l := r.start()
+	l.ready()
+	full <- struct{}{} // another program
+	kills("1")
+	full <- struct{}{}
+	l.until("a process was killed", func() bool { return l.state().OOMKills == 1 })
+	const want = "STATUS running app:1, but out of memory (the kernel has killed 1 of its processes)"
+	l.until(want, func() bool { return r.notify.count(want) == 1 })
+	if state := l.state(); !state.Ready || state.LastError != nil {
+		t.Errorf("state = %+v, want one that is ready", state)
+	}
+	l.stop()
+	l.ends(0, "")
 }

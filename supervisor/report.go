@@ -180,6 +180,9 @@ func (r *reporter) status() string {
 	case r.condition.reloadFailed && r.state.LastError != nil:
 		status += ", but could not " + firstLine(r.state.LastError.Message)
 	}
+	if r.state.OOMKills > 0 {
+		status += fmt.Sprintf(", but out of memory (the kernel has killed %d of its processes)", r.state.OOMKills)
+	}
 	if r.state.GPU != "" {
 		status += ", but it lost a GPU: " + r.state.GPU
 	}
@@ -246,6 +249,17 @@ func (r *reporter) health(status string) {
 		r.state.Health = status
 		r.save()
 	}
+}
+
+// oomKills records how many processes of the container the kernel has killed.
+func (r *reporter) oomKills(killed int64) {
+	if killed <= r.state.OOMKills {
+		return
+	}
+	r.state.OOMKills = killed
+	r.log.Warn("out of memory: the kernel has killed a process in the container", zap.Int64("killed", killed))
+	r.save()
+	r.showRunning()
 }
 
 // nextTry records when the supervisor tries again what has failed; the zero time while

@@ -52,6 +52,7 @@ func TestReporterStatus(t *testing.T) {
 		{"reload failed", phaseRunning, "", func(r *reporter) {
 			r.condition.reloadFailed, r.state.LastError = true, &rundir.Failure{Message: "reload the container: no\nmore"}
 		}, "running app:1, but could not reload the container: no"},
+		{"lost a process", phaseRunning, "", func(r *reporter) { r.state.OOMKills = 2 }, "running app:1, but out of memory (the kernel has killed 2 of its processes)"},
 		{"GPU lost", phaseRunning, "serving", func(r *reporter) { r.state.GPU = "gone" }, "running app:1, but it lost a GPU: gone: serving"},
 	}
 	for _, test := range tests {

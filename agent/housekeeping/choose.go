@@ -20,7 +20,7 @@ func (p *planner) sweep() {
 		switch {
 		case ranked && v.Managed:
 			p.remove(v, ruleSuperseded, fmt.Sprintf("%d newer ones of its repository are here (keep_last)", newer))
-		case len(v.Tags)+len(v.Digests) == 0 || len(v.Tags) == 0 && v.Managed:
+		case len(v.Tags)+len(v.Digests) == 0 || v.Managed && !v.hasTag():
 			p.remove(v, ruleDangling, "it has no tag any more")
 		case p.MaxAge > 0 && unused >= p.MaxAge:
 			p.remove(v, ruleExpired, fmt.Sprintf("not used for %s (max_age %s)", shown(unused), limit(p.MaxAge)))

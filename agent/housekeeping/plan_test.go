@@ -100,6 +100,16 @@ func TestMake(t *testing.T) {
 			in.Images[2].Layers = []string{"base", "top"} // and frees nothing before
 			return in, DefaultPolicy()
 		}},
+		{"tags of dockhost", func() (Input, Policy) { // of a container that is assigned, and of one that was
+			in := host(20, pulled("1", "r.test/app:1", 3*day), pulled("2", "r.test/app:2", 3*day), pulled("3", "r.test/gone:3", 3*day), pulled("4", "r.test/gone:4", 3*day))
+			for i, kept := range []string{"current:app", "previous:app", "current:gone", "previous:gone"} {
+				_, name, _ := strings.Cut(kept, ":")
+				in.Images[i].Digests, in.Images[i].Tags = []string{"r.test/" + name + "@sha256:" + fmt.Sprint(i)}, []string{spec.KeptImages + kept}
+			}
+			in.Images[3].Tags = append(in.Images[3].Tags, "r.test/gone:4")
+			in.Assigned = []string{spec.KeptImages + "current:app", spec.KeptImages + "previous:app"}
+			return in, DefaultPolicy()
+		}},
 		{"a pull does not fit", func() (Input, Policy) {
 			in := host(60, pulled("1", "a:1", 3*day), pulled("2", "b:1", 2*day))
 			in.Need = 450 * mb

@@ -67,7 +67,7 @@ func (p *planner) foreign(image *Image) string {
 	}
 	pulled := normalized(image.Pulled)
 	for _, tag := range image.Tags {
-		if strings.HasPrefix(tag, spec.KeptImages) {
+		if isKept(tag) {
 			continue
 		}
 		if !pulled[normalize(tag)] {

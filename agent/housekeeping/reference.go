@@ -5,18 +5,30 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/dockhost/dockhost/spec"
 )
 
-// repositories returns the names of an image without tags and digests.
+// repositories returns the names of an image without tags and digests. dockhost's own names
+// are those of containers: their images have nothing in common.
 func (i *Image) repositories() []string {
 	var names []string
 	for _, ref := range slices.Concat(i.Tags, i.Digests) {
-		if name := repository(ref); !slices.Contains(names, name) {
+		if name := repository(ref); !isKept(ref) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
+
+// hasTag reports whether an image has a tag that is not dockhost's own. Its own tags protect
+// the images of the containers that are assigned, and no others.
+func (i *Image) hasTag() bool {
+	return slices.ContainsFunc(i.Tags, func(tag string) bool { return !isKept(tag) })
+}
+
+// isKept reports whether a reference is one by which dockhost protects an image.
+func isKept(ref string) bool { return strings.HasPrefix(ref, spec.KeptImages) }
 
 // referenceIn returns the reference of an image that is in a normalized set, or "".
 // A set may also name the image by its ID.

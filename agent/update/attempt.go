@@ -112,7 +112,7 @@ func (m *Machine) joins(r Record) bool {
 func (m *Machine) setBlocked(r Record, c *candidate, declared *spec.Container) {
 	var blocked *Quarantined
 	if declared != nil && (c == nil || c.cause != api.CauseAssignment) {
-		blocked = r.quarantined(declared.Hash(), "")
+		blocked = r.quarantined(declared, "")
 	}
 	m.mu.Lock()
 	changed := m.blocked != blocked && (m.blocked == nil || blocked == nil || *m.blocked != *blocked)
@@ -144,7 +144,7 @@ func (m *Machine) answerNothing(r Record, base *spec.Container, latest string) {
 	m.mu.Lock()
 	err := m.checks.err
 	m.mu.Unlock()
-	q := r.quarantined(base.Unpinned().Hash(), latest)
+	q := r.quarantined(base, latest)
 	to := &Revision{Container: base, Digest: latest}
 	switch {
 	case r.Request.Rollback:
@@ -209,7 +209,7 @@ func (m *Machine) fits(ctx context.Context, c *candidate, current *spec.Containe
 		return fmt.Errorf("the registry sent %s instead of %s", image.Digest, c.digest)
 	}
 	r := m.read()
-	if q := r.tried(c.to.Unpinned().Hash(), image); q != nil && !c.force {
+	if q := r.tried(c.to, image); q != nil && !c.force {
 		if c.digest != "" && q.Digest != c.digest { // another name of the same image
 			m.change(func(r *Record) {
 				r.quarantine(Revision{Container: c.to, ImageID: image.ID, Digest: c.digest}, q.Why, q.At)

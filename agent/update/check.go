@@ -75,7 +75,7 @@ func (m *Machine) check(ctx context.Context, base *spec.Container, settings spec
 func (m *Machine) stayFailed(base *spec.Container, settings spec.Update, latest string) {
 	r := m.read()
 	failed := r.Change == nil && r.Last != nil && r.Last.Outcome == OutcomeRolledBack && r.Last.Cause == api.CauseRegistry
-	if failed && r.activeHold(time.Now()) == nil && r.Last.To.Digest == latest && r.quarantined(base.Unpinned().Hash(), latest) != nil {
+	if failed && r.activeHold(time.Now()) == nil && r.Last.To.Digest == latest && r.quarantined(base, latest) != nil {
 		m.host.Passed(settings, true)
 	}
 }

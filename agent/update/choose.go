@@ -44,7 +44,7 @@ func choose(r Record, current, declared *spec.Container, running Image, latest s
 	if declared != nil {
 		base = declared
 		c := &candidate{to: pinnedAs(declared, current), cause: api.CauseAssignment}
-		q := r.quarantined(declared.Hash(), pinnedDigest(c.to.Pin))
+		q := r.quarantined(declared, pinnedDigest(c.to.Pin))
 		c.forceBy(r.Request)
 		if q == nil || c.force {
 			return c
@@ -57,7 +57,7 @@ func choose(r Record, current, declared *spec.Container, running Image, latest s
 	to.Pin = &spec.Pin{Ref: WithDigest(base.Image, latest)}
 	c := &candidate{to: &to, cause: api.CauseRegistry, digest: latest}
 	c.forceBy(r.Request)
-	if !c.force && (r.quarantined(base.Hash(), latest) != nil || r.Paused != "" && r.Request == nil) {
+	if !c.force && (r.quarantined(base, latest) != nil || r.Paused != "" && r.Request == nil) {
 		return nil
 	}
 	return c

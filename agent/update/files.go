@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/dockhost/dockhost/internal/atomicfile"
 )
@@ -54,12 +57,40 @@ func (f Files) Save(name string, r Record) error {
 	return nil
 }
 
-// Remove removes the record of a container.
-func (f Files) Remove(name string) error {
-	if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the updates of %s: %w", name, err)
+const (
+	// keptFor is how long the record of a container is kept once the container is not
+	// assigned any more, maxUnassigned how many of them are.
+	keptFor       = 30 * 24 * time.Hour
+	maxUnassigned = 100
+)
+
+// Expire removes old records of containers that are not assigned, and returns their names.
+// The history of all others stays.
+func (f Files) Expire(assigned map[string]bool, now time.Time) ([]string, error) {
+	names, err := f.Names()
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	changed := map[string]time.Time{}
+	for _, name := range names {
+		if info, err := os.Stat(f.path(name)); err == nil && !assigned[name] {
+			changed[name] = info.ModTime()
+		}
+	}
+	newest := slices.SortedFunc(maps.Keys(changed), func(a, b string) int { return changed[b].Compare(changed[a]) })
+	var expired []string
+	var errs []error
+	for i, name := range newest {
+		if i < maxUnassigned && now.Sub(changed[name]) < keptFor {
+			continue
+		}
+		if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("remove the updates of %s: %w", name, err))
+			continue
+		}
+		expired = append(expired, name)
+	}
+	return expired, errors.Join(errs...)
 }
 
 // Names returns the names of the containers with a record. It removes what a killed

@@ -52,6 +52,8 @@ type Machine struct {
 	replaced string
 	// same is a digest of the image that runs, which Docker does not list.
 	same string
+	// inForce and confirmed remember the hashes of the last turn.
+	inForce, confirmed hashed
 	// now is when this turn began. What was due by then had its turn.
 	now time.Time
 	// requested is when the request was made that was seen last.
@@ -118,9 +120,9 @@ func (m *Machine) turn(ctx context.Context) {
 // settle compares the change on the disk with what is in force: the machine may have
 // been interrupted between the two.
 func (m *Machine) settle(ctx context.Context, inForce *spec.Container) {
-	hash := inForce.Hash()
+	hash := m.inForce.of(inForce)
 	r := m.read()
-	isConfirmed := r.Confirmed != nil && r.Confirmed.Container.Hash() == hash
+	isConfirmed := r.Confirmed != nil && m.confirmed.of(r.Confirmed.Container) == hash
 	now := time.Now()
 	switch c := r.Change; {
 	case c != nil && c.Phase == PhaseRollingBack:

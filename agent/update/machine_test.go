@@ -132,6 +132,7 @@ func bad() map[string]fakehost.Behavior {
 		"exits":           {Ready: time.Second, Fails: 20 * time.Second, Why: "exited with 1"},
 		"never ready":     {Ready: -1, Fails: 90 * time.Second, Why: "not ready in time"},
 		"unhealthy":       {Ready: time.Second, Unhealthy: 30 * time.Second},
+		"loses a child":   {Ready: time.Second, LosesChild: 30 * time.Second},
 		"out of memory":   {Ready: time.Second, Fails: 5 * time.Second, Why: "killed: out of memory"},
 		"exits at once":   {Ready: -1, Fails: time.Millisecond, Why: "exited with 127"},
 		"exits when well": {Ready: time.Second, Fails: 59 * time.Second, Why: "exited with 1"},

@@ -108,6 +108,9 @@ func (m *Machine) confirm(ctx context.Context, current *spec.Container, o Observ
 			image = whole
 		}
 	}
+	if m.keepCurrent(ctx, image.ID); ctx.Err() != nil {
+		return
+	}
 	confirmed := &Revision{Container: current, ImageID: image.ID, Digest: image.Digest, Ref: image.Ref}
 	now := time.Now()
 	var entry api.HistoryEntry
@@ -120,12 +123,18 @@ func (m *Machine) confirm(ctx context.Context, current *spec.Container, o Observ
 		r.release(current.Unpinned().Hash(), confirmed.Digest)
 		entry = r.end(m.name, OutcomeConfirmed, "", now)
 	})
-	if image.ID != "" {
-		if err := m.host.Keep(ctx, "current", image.ID); err != nil && ctx.Err() == nil {
-			m.log.Warn("image of the container not protected from removal", zap.Error(err))
-		}
-	}
 	m.ended(entry, current, false)
+}
+
+// keepCurrent protects the image of a revision that is about to be the confirmed one. It
+// comes before the record: an agent that is killed between the two confirms again.
+func (m *Machine) keepCurrent(ctx context.Context, id string) {
+	if id == "" {
+		return
+	}
+	if err := m.host.Keep(ctx, "current", id); err != nil && ctx.Err() == nil {
+		m.log.Warn("image of the container not protected from removal", zap.Error(err))
+	}
 }
 
 // ended tells who has to know about an outcome.
@@ -143,7 +152,7 @@ func (m *Machine) fail(ctx context.Context, current *spec.Container, settings sp
 	if r.Confirmed == nil {
 		// Nothing to go back to: systemd tries again.
 		m.explain("not well, and there is no earlier revision to go back to: " + why)
-		m.soak.since, m.soak.restarts = time.Now(), o.Restarts
+		m.soak.since, m.soak.restarts, m.soak.kills = time.Now(), o.Restarts, o.OOMKills
 		m.await(ctx, time.Now().Add(lookAgain))
 		return
 	}
@@ -158,6 +167,9 @@ func (m *Machine) fail(ctx context.Context, current *spec.Container, settings sp
 			r.failed(settings)
 			r.Confirmed = &Revision{Container: r.Confirmed.pinned(), ImageID: r.Confirmed.ImageID, Digest: r.Confirmed.Digest, Ref: r.Confirmed.Ref}
 		})
+		return
+	}
+	if m.keepCurrent(ctx, r.Change.target(o.Image).ImageID); ctx.Err() != nil {
 		return
 	}
 	var entry api.HistoryEntry

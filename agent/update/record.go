@@ -150,23 +150,24 @@ type Request struct {
 	At       time.Time `json:"at"`
 }
 
-// quarantined returns the entry of a declaration, by its hash without a pin. With a
-// digest it must be the digest that failed.
-func (r *Record) quarantined(config, digest string) *Quarantined {
-	for i := range r.Quarantine {
-		q := &r.Quarantine[i]
-		if q.Config == config && (digest == "" || q.Digest == digest) {
-			return q
-		}
-	}
-	return nil
+// quarantined returns the entry of a declaration, whatever it is pinned to. With a digest
+// it must be the digest that failed.
+func (r *Record) quarantined(c *spec.Container, digest string) *Quarantined {
+	return r.findQuarantined(c, func(q *Quarantined) bool { return digest == "" || q.Digest == digest })
 }
 
 // tried returns the entry of a declaration with an image that failed; nil without one.
-func (r *Record) tried(config string, image Image) *Quarantined {
+func (r *Record) tried(c *spec.Container, image Image) *Quarantined {
+	return r.findQuarantined(c, func(q *Quarantined) bool { return q.Digest == image.Digest || q.ImageID != "" && q.ImageID == image.ID })
+}
+
+func (r *Record) findQuarantined(c *spec.Container, matches func(*Quarantined) bool) *Quarantined {
+	if len(r.Quarantine) == 0 {
+		return nil
+	}
+	config := c.Unpinned().Hash()
 	for i := range r.Quarantine {
-		q := &r.Quarantine[i]
-		if q.Config == config && (q.Digest == image.Digest || q.ImageID != "" && q.ImageID == image.ID) {
+		if q := &r.Quarantine[i]; q.Config == config && matches(q) {
 			return q
 		}
 	}

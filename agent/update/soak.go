@@ -25,6 +25,9 @@ type Observation struct {
 	Stopped bool
 	// Restarts is how often systemd has restarted the unit by itself.
 	Restarts int
+	// OOMKills is how many of its processes the kernel has killed since it was started,
+	// because memory was used up. It runs all the same.
+	OOMKills int64
 	// Health is Docker's, "" without a health check.
 	Health string
 	// Failure is the last failure; zero without one.
@@ -65,6 +68,8 @@ type soak struct {
 	// restarts is how often systemd had restarted the unit before. unexplained is how
 	// often it has since, without a failure that is to blame.
 	restarts, unexplained int
+	// kills is [Observation.OOMKills] before.
+	kills int64
 }
 
 // newSoak returns the soak of a container. Its length is what is configured, but at
@@ -123,8 +128,10 @@ func (s *soak) judge(o Observation, now time.Time) (v verdict, why string, at ti
 		if s.unexplained += o.Restarts - s.restarts; s.unexplained > maxUnexplained {
 			return notWell, fmt.Sprintf("systemd has restarted it %d times", s.unexplained), time.Time{}
 		}
-		s.restarts, s.since = o.Restarts, now
+		s.restarts, s.since, s.kills = o.Restarts, now, 0
 		return undecided, "", time.Time{}
+	case o.OOMKills > s.kills:
+		return notWell, "out of memory: the kernel has killed a process in it", time.Time{}
 	case !o.Ready:
 		return undecided, "", time.Time{}
 	}

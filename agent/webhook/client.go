@@ -8,9 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dockhost/dockhost/internal/backoff"
 )
 
 // poster makes one request.
@@ -112,19 +113,7 @@ func judge(where string, response *http.Response) error {
 	case status/100 == 3:
 		return fmt.Errorf("%s answers %s, and redirects are not followed (correct update.webhook.url)", where, text)
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status/100 == 5:
-		return failure{fmt.Errorf("%s answers %s", where, text), true, retryAfter(response.Header.Get("Retry-After"), time.Now())}
+		return failure{fmt.Errorf("%s answers %s", where, text), true, backoff.RetryAfter(response.Header, time.Now())}
 	}
 	return fmt.Errorf("%s answers %s (check the address and the secret on both sides)", where, text)
-}
-
-// retryAfter returns the wait that the header Retry-After demands (RFC 9110, 10.2.3), 0 if
-// it demands none.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
 }

@@ -66,11 +66,13 @@ func (p *Process) HealthStreak(status container.HealthStatus, failures int, outp
 	}
 }
 
-// OutOfMemory marks the container as killed by the kernel for lack of memory.
+// OutOfMemory reports that the kernel has killed a process of the container for lack of
+// memory.
 func (p *Process) OutOfMemory() {
 	p.server.mu.Lock()
 	defer p.server.mu.Unlock()
 	p.box.state.OOMKilled = true
+	p.server.emit(p.box, "oom")
 }
 
 // run starts the program. The caller holds the lock.

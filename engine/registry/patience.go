@@ -2,9 +2,10 @@ package registry
 
 import (
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/dockhost/dockhost/internal/backoff"
 )
 
 // patience is a transport that remembers when a registry that refuses a request, because
@@ -19,7 +20,7 @@ type patience struct {
 func (p *patience) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := p.next.RoundTrip(r)
 	if err == nil && (response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable) {
-		p.after.Store(int64(retryAfter(response.Header.Get("Retry-After"), time.Now())))
+		p.after.Store(int64(backoff.RetryAfter(response.Header, time.Now())))
 	}
 	return response, err
 }
@@ -30,17 +31,6 @@ func (p *patience) explain(err error) error {
 		return &askLaterError{error: err, after: after}
 	}
 	return err
-}
-
-// retryAfter reads a Retry-After header: seconds, or a date (RFC 9110, 10.2.3).
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(header); err == nil {
-		return time.Duration(max(0, min(seconds, 7*24*3600))) * time.Second
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
 }
 
 // askLaterError is an answer of a registry that wants to be asked later.

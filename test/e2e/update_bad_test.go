@@ -34,12 +34,13 @@ func TestBadUpdateComesBack(t *testing.T) {
 		{"never-ready", 5, api.OutcomeRolledBack, []string{"ready"}, ""},
 		{"sick", 5, api.OutcomeRolledBack, []string{"health check fails"}, ""},
 		{"greedy", 5, api.OutcomeRolledBack, []string{"out of memory"}, ""},
+		{"loses-child", 5, api.OutcomeRolledBack, []string{"out of memory"}, ""},
 		{"missing", 5, api.OutcomeRolledBack, []string{"/no/such/program"}, ""},
 		{"foreign", 6, api.OutcomeRefused, []string{"linux/" + runtime.GOARCH, "linux/" + architecture}, ""},
 	}
 	for _, test := range tests {
 		h.subtest(test.image, func(h *host) {
-			if test.image == "greedy" && h.output("docker info -f '{{.MemoryLimit}}'") != "true" {
+			if (test.image == "greedy" || test.image == "loses-child") && h.output("docker info -f '{{.MemoryLimit}}'") != "true" {
 				h.Skip("the host has no memory controller")
 			}
 			pid := h.pid("shop")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
 )
@@ -26,6 +27,7 @@ func TestUpdateSurvivesFaults(t *testing.T) {
 	h.showsCheckError("localhost:5000/shop:stable")
 
 	h.moves("3")
+	h.limitsRequests()
 	config := h.output(registryAPI + "manifests/3 | jq -r .config.digest")
 	blob := storage + "blobs/sha256/" + config[7:9] + "/" + config[7:] + "/data"
 	h.run("cp -a " + blob + " /run/blob && printf 'x%.0s' $(seq $(stat -c %s /run/blob)) >" + blob)
@@ -41,6 +43,35 @@ func TestUpdateSurvivesFaults(t *testing.T) {
 	h.run("cp -a /run/blob " + blob)
 	h.updates("update shop", 0)
 	h.servesVersion("3")
+}
+
+// limitsRequests has the registry refuse all requests for five hours. Nobody but a person
+// asks it again before.
+func (h *host) limitsRequests() {
+	h.Helper()
+	h.Cleanup(func() { h.run("systemctl start docker-registry") })
+	h.run("systemctl stop docker-registry")
+	h.startReceiver("-listen :5000 -refusals 1000 -status 429 -retry-after 18000")
+	h.eventually("the registry refuses requests", func() error {
+		if out, _ := h.try("curl -sk -o /dev/null -w '%{http_code}' https://localhost:5000/v2/"); out != "429" {
+			return fmt.Errorf("it answers %s", out)
+		}
+		return nil
+	})
+	h.updates("update shop", 1, "429")
+	h.showsCheckError("429")
+	c, err := h.container("shop")
+	if err != nil || c.Update.NextCheck == nil || time.Until(*c.Update.NextCheck) < 4*time.Hour {
+		h.Errorf("status = %+v, %v, want the next check in five hours", c.Update, err)
+	}
+	h.stopReceiver()
+	h.run("systemctl start docker-registry")
+	h.eventually("the registry answers", func() error {
+		if out, code := h.try(registryAPI + "tags/list"); code != 0 {
+			return fmt.Errorf("it does not: %s", out)
+		}
+		return nil
+	})
 }
 
 // showsCheckError waits until the status has an answer of the registry with this text.

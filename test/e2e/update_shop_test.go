@@ -23,6 +23,7 @@ ENTRYPOINT ["sh", "-c", "echo cannot read the configuration; exit 3"]`,
 	"never-ready": `ENTRYPOINT ["/app", "-ready-after", "1h"]`,
 	"sick":        `ENTRYPOINT ["sh", "-c", "touch /sick; exec /app"]`,
 	"greedy":      `ENTRYPOINT ["dd", "if=/dev/zero", "of=/dev/null", "bs=209715200"]`,
+	"loses-child": `ENTRYPOINT ["sh", "-c", "dd if=/dev/zero of=/dev/null bs=209715200 & exec /app"]`,
 	"missing":     `ENTRYPOINT ["/no/such/program"]`,
 }
 

@@ -13,7 +13,8 @@ import (
 const startFirst = `services:
   shop:
     image: localhost:5000/shop:stable
-    deploy: {update_config: {monitor: 2s, order: start-first}}
+    deploy: {update_config: {monitor: 5s, order: start-first}, rollback_config: {order: start-first}}
+    healthcheck: {test: ["CMD-SHELL", "! test -e /sick"], interval: 500ms, retries: 2}
     x-dockhost: {notify: "http://:8080/healthz", unit: {Service: {TimeoutStartSec: 10s}}}
   client:
     image: localhost:5000/busybox
@@ -35,7 +36,8 @@ const knocks = `docker exec client sh -c 'cd /dev/shm; while [ ! -e stop ]; do
 done' >/dev/null 2>&1 &`
 
 // TestStartFirst updates a container while a client asks it all the time: the new one
-// runs beside the old one until it is ready. One that is not ready never stops the old.
+// runs beside the old one until it is ready. One that is not ready never stops the old, and
+// the old one starts before one stops that turns out to be bad.
 func TestStartFirst(t *testing.T) {
 	h := newShop(t)
 	h.write("/etc/dockhost/containers/shop.yaml", startFirst)
@@ -55,6 +57,13 @@ func TestStartFirst(t *testing.T) {
 	if now := h.output("docker inspect -f '{{.Id}}' shop"); now != before {
 		t.Error("the old container was stopped for one that is not ready")
 	}
+	h.moves("sick") // it is ready, and serves until its health check fails
+	h.updates("update shop", 5, "health check fails")
+	old := h.output("docker inspect -f '{{.Config.Image}}' shop")
+	beside := h.output("docker events --since 10m --until 0s --filter container=shop.next --filter event=start --format '{{.Actor.Attributes.image}}' | tail -n 2 | xargs")
+	if images := strings.Fields(beside); len(images) != 2 || images[0] == old || images[1] != old {
+		t.Errorf("%s ran beside the container that was replaced, want the new image, and then %s", beside, old)
+	}
 	h.run("docker exec client touch /dev/shm/stop")
 	answers := h.run("docker exec client cat /dev/shm/answers")
 	for _, version := range []string{`"version":"1"`, `"version":"2"`} {
@@ -71,7 +80,7 @@ func TestStartFirst(t *testing.T) {
 	if leftovers := h.output("ls /run/dockhost/containers | xargs"); leftovers != "client.json shop.json" {
 		t.Errorf("declarations = %s", leftovers)
 	}
-	if past := h.past(); past[0].Outcome != api.OutcomeRolledBack || past[1].Outcome != api.OutcomeConfirmed {
+	if past := h.past(); past[0].Outcome != api.OutcomeRolledBack || past[1].Outcome != api.OutcomeRolledBack || past[2].Outcome != api.OutcomeConfirmed {
 		t.Errorf("history = %+v", past)
 	}
 }

@@ -93,4 +93,20 @@ func TestUpdateByAssignment(t *testing.T) {
 		t.Errorf("status exits %d, want 0", code)
 	}
 	h.servesVersion("3")
+
+	h.write("/etc/dockhost/dockhost.yaml", "update: {monitor: 2s}\n")
+	h.assign("dockhost:\n  containers: {}\n" + registries)
+	h.forgotten("shop")
+	run := func(tag string) string {
+		return "run --name shop -p 8080:8080 -e TOKEN=hunter2hunter2 --sdnotify=http://:8080/healthz localhost:5000/shop:" + tag
+	}
+	h.updates(run("1"), 0)
+	h.confirmed()
+	h.servesVersion("1")
+	h.updates(run("2"), 0)
+	h.confirmedBy(api.CauseAssignment)
+	h.servesVersion("2")
+	h.updates(run("exits"), 1)
+	h.showsState(api.OutcomeRolledBack, "")
+	h.servesVersion("2")
 }

@@ -24,11 +24,28 @@ type look struct {
 // looks are the bands. The colors are readable on a dark and on a light page.
 func looks() []look {
 	return []look{
-		{quarantined, "back on the old image, the new one in quarantine", "#d1495b"},
+		{quarantined, "new image in quarantine", "#d1495b"},
 		{trying, "being updated", "#e8a33d"},
 		{updated, "new image", "#3a9d6e"},
 		{old, "old image", "#7d8fa8"},
 	}
+}
+
+// most returns how many hosts were in the band at most.
+func (l look) most(points []point) (most int) {
+	for _, p := range points {
+		most = max(most, p.counts[l.band])
+	}
+	return most
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // draw returns a picture of the hosts in each band over time, as areas on each other.
@@ -37,17 +54,28 @@ func draw(title string, points []point) []byte {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label=%q`+
 		` font-family="sans-serif" font-size="12" fill="#808080">`+"\n", width, height, width, height, title)
 	fmt.Fprintf(&b, `<text x="%d" y="18" font-size="14">%s</text>`+"\n", left, title)
-	x := left
-	for _, l := range looks() {
-		fmt.Fprintf(&b, `<rect x="%d" y="30" width="11" height="11" fill=%q/><text x="%d" y="40">%s</text>`+"\n", x, l.color, x+16, l.name)
-		x += 34 + 6*len(l.name)
-	}
 	total := 0
 	for _, n := range points[0].counts {
 		total += n
 	}
+	x := left
+	for _, l := range looks() {
+		most := l.most(points)
+		if most == 0 {
+			continue
+		}
+		text := l.name
+		if most < total {
+			text += ", at most " + thousands(most)
+		}
+		fmt.Fprintf(&b, `<rect x="%d" y="30" width="11" height="11" fill=%q/><text x="%d" y="40">%s</text>`+"\n", x, l.color, x+16, text)
+		x += 34 + 6*len(text)
+	}
 	below := make([]int, len(points))
 	for _, l := range looks() {
+		if l.most(points) == 0 {
+			continue
+		}
 		fmt.Fprintf(&b, `<path fill=%q d="%s"/>`+"\n", l.color, area(points, below, l.band, total))
 	}
 	axes(&b, points, total)
@@ -76,8 +104,9 @@ func y(hosts, total int) float64 { return top + plotHeight*(1-float64(hosts)/flo
 func axes(b *bytes.Buffer, points []point, total int) {
 	for i := range 5 {
 		hosts := total * i / 4
-		fmt.Fprintf(b, `<text x="%d" y="%.0f" text-anchor="end">%d</text>`+"\n", left-6, y(hosts, total)+4, hosts)
+		fmt.Fprintf(b, `<text x="%d" y="%.0f" text-anchor="end">%s</text>`+"\n", left-6, y(hosts, total)+4, thousands(hosts))
 	}
+	fmt.Fprintf(b, `<text x="%d" y="40" text-anchor="end">hosts</text>`+"\n", left-6)
 	whole := points[len(points)-1].at - points[0].at
 	every := 30 * time.Minute
 	for ; whole/every > 8; every *= 2 {

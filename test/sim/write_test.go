@@ -38,7 +38,7 @@ func (r *results) write(t *testing.T) {
 // values are what the page shows.
 func (r *results) values() map[string]string {
 	return map[string]string{
-		"Agents": fmt.Sprint(*agents), "Slots": fmt.Sprint(slotsOf(*agents)), "Canaries": fmt.Sprint(canariesOf(*agents)),
+		"Agents": thousands(*agents), "Slots": fmt.Sprint(slotsOf(*agents)), "Canaries": fmt.Sprint(canariesOf(*agents)),
 		"Commit": *commit, "Date": realTime.Format(time.DateOnly),
 		"Boot": r.boot.row(), "BootLock": r.bootLock.row(), "Roll": r.roll.row(), "RollLock": r.rollLock.row(),
 		"Pulls": r.pulls.row(), "First": r.first.row(), "Settled": r.settled.row(), "Limit": fmt.Sprint(r.limit), "Refused": fmt.Sprint(r.refused),
@@ -50,6 +50,9 @@ func (r *results) values() map[string]string {
 
 func round(d time.Duration) string {
 	d = d.Round(time.Minute)
+	if d < time.Hour {
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
 	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
@@ -61,11 +64,12 @@ func (l load) row() string {
 // realTime is the time outside of the simulation.
 var realTime = time.Now()
 
-var pageTemplate = template.Must(template.New("").Parse(`## A fleet of {{.Agents}} hosts
+var pageTemplate = template.Must(template.New("").Parse(`# A fleet of {{.Agents}} hosts
 
 ` + "`make sim`" + ` runs {{.Agents}} agents, with the code that makes the updates on a host, under a virtual clock: against a model
 of one registry and of one lock manager with {{.Slots}} slots. {{.Canaries}} hosts are canaries (` + "`wariness: 0`" + `), all others have
-` + "`wariness: 1`" + `. They ask the registry every 5 minutes. Measured on {{.Date}} with commit {{.Commit}}.
+` + "`wariness: 1`" + `. They ask the registry every 5 minutes. [Updates](updates.md) describes the settings.
+Measured on {{.Date}} with commit {{.Commit}}.
 
 | requests a second | mean | largest second | largest window, times the mean |
 | --- | --- | --- | --- |
@@ -87,6 +91,9 @@ A window is a second, or longer in a fleet so small that chance would decide.
 
 No host ran a bad image twice. After a rollback a host keeps its slot while the tag names the image that failed, so a bad
 image reaches no more hosts than there are slots. Once the tag names another image, the fleet continues with that.
+
+The simulation fails if the largest window has more than 3 times the mean, if more hosts are updated at a time than there are
+slots, if a bad image runs on more hosts than there are slots and canaries, or if one of them is not back on the old image.
 
 ![Hosts by image over time: a good image](img/updates-good.svg)
 

@@ -19,6 +19,17 @@ func TestEachLimitIsEnforced(t *testing.T) {
 
 	place := "/sys/fs/cgroup" + m.property("dockhost@app.service", "ControlGroup") + "/container"
 	enter := "echo $BASHPID >" + place + "/cgroup.procs\n"
+	invocation := m.property("dockhost@app.service", "InvocationID")
+	m.try("(" + enter + "exec dd if=/dev/zero of=/dev/null bs=150M count=1)")
+	m.eventually(func() string {
+		if status := m.property("dockhost@app.service", "StatusText"); !strings.Contains(status, "the kernel has killed 1 of its processes") {
+			return "the status after a process of the container was killed is " + status
+		}
+		return ""
+	})
+	if now := m.property("dockhost@app.service", "InvocationID"); now != invocation {
+		t.Error("the container was started again, because another process than its first was killed")
+	}
 	m.run("(" + enter + "exec timeout 10 sh -c 'while :; do :; done') || [ $? = 124 ]")
 	if stat := m.run("cat " + place + "/cpu.stat"); strings.Contains(stat, "nr_throttled 0\n") {
 		t.Errorf("cpu.stat after a busy loop with half a CPU = %s, want throttling", stat)

@@ -23,10 +23,11 @@ var follows = []string{
 // TestUpdateSurvivesPowerCut cuts the power at random moments of updates, in turns to an
 // image whose program exits and to one that works. After each boot the record of the
 // updates is complete, the update ends, and one container serves the image that is
-// confirmed. How long an update takes without a power cut bounds the moments.
+// confirmed. The first update of each kind has no power cut: how long it took bounds the
+// moments of the others.
 func TestUpdateSurvivesPowerCut(t *testing.T) {
 	r, moment := newRegistry(t), moments(t)
-	for i := range *cuts + 1 {
+	for i := range *cuts + 2 {
 		if isBad(i) {
 			r.add(t, version(i), "-exit-after", "1ms", "-exit-code", "3")
 		} else {
@@ -40,8 +41,9 @@ func TestUpdateSurvivesPowerCut(t *testing.T) {
 	m.updated(first, map[string]string{first: confirmed})
 
 	digests := map[string]string{first: confirmed} // versions by digest
-	var longest time.Duration
-	for i := range *cuts + 1 {
+	lengths := map[bool]time.Duration{}            // by isBad
+	interrupted := 0
+	for i := range *cuts + 2 {
 		to, asked := r.tag("stable", version(i))
 		digests[to] = version(i)
 		select {
@@ -49,24 +51,28 @@ func TestUpdateSurvivesPowerCut(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatalf("nobody has asked for the image of version %s", version(i))
 		}
-		if i == 0 {
-			began := time.Now()
+		length, measured := lengths[isBad(i)]
+		if !measured {
 			m.updated(to, digests)
-			longest = time.Since(began)
+			lengths[isBad(i)] = m.lastTook()
 			continue
 		}
-		after := moment(longest)
+		after := moment(length)
 		m.pause(after)
 		m.cutPower()
 		m = boot(t, disk, settings{disc: disc, kernel: alone})
 		phase := m.phase()
+		if phase != noUpdate {
+			interrupted++
+		}
 		last := m.updated(to, digests)
 		t.Logf("cut %d, %s of %s into the update to version %s: %s after the boot, then %s %s",
-			i, after.Round(time.Millisecond), longest.Round(time.Second), version(i), phase, last.Outcome, last.Why)
+			i, after.Round(time.Millisecond), length.Round(time.Millisecond), version(i), phase, last.Outcome, last.Why)
 		if isBad(i) != (last.Outcome == update.OutcomeRolledBack) {
 			t.Errorf("the update to version %s ended %s: %s", version(i), last.Outcome, last.Why)
 		}
 	}
+	t.Logf("%d of %d power cuts came after the old container was stopped, and before the outcome", interrupted, *cuts)
 	m.checkStore("i-update")
 }
 
@@ -74,13 +80,25 @@ func TestUpdateSurvivesPowerCut(t *testing.T) {
 func version(i int) string { return strconv.Itoa(i + 3) }
 func isBad(i int) bool     { return i%2 == 1 }
 
+// noUpdate is the phase when the disk has no update: it had not begun to replace the
+// container, or has ended.
+const noUpdate = "no update"
+
 // phase describes the update that is being made.
 func (m *machine) phase() string {
 	m.Helper()
 	if record, _ := m.record(); record.Change != nil {
 		return string(record.Change.Phase)
 	}
-	return "no update"
+	return noUpdate
+}
+
+// lastTook returns how long the last update took.
+func (m *machine) lastTook() time.Duration {
+	m.Helper()
+	record, _ := m.record()
+	last := record.History[len(record.History)-1]
+	return last.Ended.Sub(last.Began)
 }
 
 // updated waits until the update to a digest has ended, and the container serves the

@@ -28,6 +28,9 @@ type Behavior struct {
 	Why   string
 	// Unhealthy is after which time Docker calls it unhealthy, 0 for never.
 	Unhealthy time.Duration
+	// LosesChild is after which time the kernel kills one of its processes, but not the
+	// first, because memory is used up; 0 for never.
+	LosesChild time.Duration
 }
 
 // World is everything outside of the host.
@@ -62,7 +65,9 @@ type Host struct {
 	// images are the digests of the images on the host, tags those behind their tags.
 	images map[string]bool
 	tags   map[string]string
-	unit   unit
+	// known is the image that was asked for last.
+	known update.Image
+	unit  unit
 	// replacing is the error of the next replacements, nil for none.
 	replacing error
 	// beside is the error of a container that should run beside another, nil for none.
@@ -151,11 +156,15 @@ func (h *Host) Image(ctx context.Context, c *spec.Container) (update.Image, erro
 	if ctx.Err() != nil {
 		return update.Image{}, ctx.Err()
 	}
-	return image(c, h.digest(c)), nil
+	return h.image(c, h.digest(c)), nil
 }
 
-func image(c *spec.Container, digest string) update.Image {
-	return update.Image{ID: "id-" + digest, Digest: digest, Ref: update.WithDigest(c.Image, digest), Digests: []string{digest}}
+// image returns an image by its digest. The caller holds mu, except in New.
+func (h *Host) image(c *spec.Container, digest string) update.Image {
+	if h.known.Digest != digest {
+		h.known = update.Image{ID: "id-" + digest, Digest: digest, Ref: update.WithDigest(c.Image, digest), Digests: []string{digest}}
+	}
+	return h.known
 }
 
 // digest returns the digest of the image of a container, "" if it is not on the host.
@@ -199,7 +208,7 @@ func (h *Host) Prepare(ctx context.Context, next *spec.Container, step func(upda
 	h.hook("after Prepare")
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return image(next, h.digest(next)), nil
+	return h.image(next, h.digest(next)), nil
 }
 
 func (h *Host) pull(next *spec.Container, digest string) error {

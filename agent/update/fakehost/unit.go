@@ -56,13 +56,16 @@ func (h *Host) begin() {
 	h.unit.generation++
 	o := &h.unit.observed
 	digest := h.digest(h.current)
-	o.Hash, o.Image, o.Ended, o.Ready, o.Health = h.current.Hash(), image(h.current, digest), false, false, ""
+	o.Hash, o.Image, o.Ended, o.Ready, o.OOMKills, o.Health = h.current.Hash(), h.image(h.current, digest), false, false, 0, ""
 	b := h.world.Behave(h.current, digest)
 	if b.Ready >= 0 {
 		h.plan(b.Ready, func(o *update.Observation) { o.Ready, o.Since = true, time.Now() })
 	}
 	if b.Unhealthy > 0 {
 		h.plan(b.Unhealthy, func(o *update.Observation) { o.Health = "unhealthy" })
+	}
+	if b.LosesChild > 0 {
+		h.plan(b.LosesChild, func(o *update.Observation) { o.OOMKills++ })
 	}
 	if b.Fails > 0 {
 		h.plan(b.Fails, func(o *update.Observation) { h.fail(o, b.Why) })
