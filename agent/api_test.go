@@ -42,13 +42,17 @@ type apiClient struct {
 	logs   *observer.ObservedLogs
 }
 
-// serve runs an agent until the test ends.
-func (h *testHost) serve() apiClient {
+// serve runs an agent until the test ends. It first calls prepare with the path of the
+// socket.
+func (h *testHost) serve(prepare ...func(path string)) apiClient {
 	h.Helper()
 	socket := filepath.Join(h.root, "agent.sock")
 	listener, err := OpenSocket(h.Context(), h.root, "/agent.sock", nil)
 	if err != nil {
 		h.Fatal(err)
+	}
+	for _, f := range prepare {
+		f(socket)
 	}
 	core, logs := observer.New(zapcore.DebugLevel)
 	a := h.agent(func(o *Options) {
@@ -227,7 +231,16 @@ func TestDeclarationRefused(t *testing.T) {
 		{"no container", func(c *spec.Container) { c.Config = nil }, 400, []string{"holds no container"}},
 		{"a name of the user data", func(c *spec.Container) { c.Name = "db" }, 409, []string{`container "db" is declared elsewhere, in the user data (`}},
 		{"a name that cannot be a unit's", func(c *spec.Container) { c.Name = "w" }, 400, []string{`cannot use "w"`}},
-		{"too much", func(c *spec.Container) { c.Config.Env = []string{"X=" + strings.Repeat("canary", 1<<18)} }, 400, []string{"larger than"}},
+		{"too much", func(c *spec.Container) { c.Config.Env = []string{"X=" + strings.Repeat("canary", 1<<18)} }, 413, []string{"larger than"}},
+		{
+			"what docker run cannot say", func(c *spec.Container) {
+				c.Credentials, c.Mounts = []string{"x\nExecStartPre=/bin/sh"}, []spec.Mount{{What: "/dev/sdb", Where: "/../../etc/systemd/system/evil"}}
+				c.DependsOn, c.EnvFiles = []spec.Dependency{{Name: "db"}}, []spec.EnvFile{{Path: "/etc/shadow"}}
+				c.Files, c.PreStop, c.Pin = []spec.File{{}}, []spec.Hook{{}}, &spec.Pin{}
+			}, 400,
+			[]string{"credentials cannot be declared", "mounts cannot be declared", "depends_on cannot", "env_files cannot", "files cannot", "pre_stop cannot", "pin cannot"},
+		},
+		{"a signal that is none", func(c *spec.Container) { c.Reload = &spec.Reload{Signal: "HUP\nX"} }, 400, []string{"--reload-signal"}},
 		{
 			"what has no effect", func(c *spec.Container) {
 				c.HostConfig.AutoRemove, c.HostConfig.RestartPolicy = true, container.RestartPolicy{Name: "no"}
