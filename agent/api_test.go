@@ -1,13 +1,17 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +95,50 @@ func (s apiClient) ask(method, path, body string) (int, string) {
 	if err != nil {
 		s.Fatal(err)
 	}
+	checkAnswer(s.T, request, response.StatusCode, answer)
 	return response.StatusCode, string(answer)
+}
+
+// checkAnswer compares an answer with what the table of routes says about it, and so
+// docs/openapi.json: its status, and its fields.
+func checkAnswer(t *testing.T, request *http.Request, code int, answer []byte) {
+	t.Helper()
+	mux, routes := http.NewServeMux(), map[string]api.Route{}
+	for _, route := range api.Routes() {
+		mux.HandleFunc(route.Pattern(), http.NotFound)
+		routes[route.Pattern()] = route
+	}
+	_, pattern := mux.Handler(request)
+	route, known := routes[pattern]
+	if !known {
+		return
+	}
+	want := route.Answer
+	if code != http.StatusOK {
+		want = api.Refusal{}
+		if !slices.Contains(route.Refusals(), code) {
+			t.Errorf("%s answers %d, which the table of routes does not have", pattern, code)
+		}
+	}
+	if want == nil {
+		return
+	}
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(reflect.New(reflect.TypeOf(want)).Interface()); err != nil {
+		t.Errorf("%s answers %s, want a %T: %v", pattern, answer, want, err)
+	}
+}
+
+// Each route has a handler, and no handler is without a route.
+func TestEachRouteHasAHandler(t *testing.T) {
+	var routes []string
+	for _, route := range api.Routes() {
+		routes = append(routes, route.Pattern())
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(routes)), slices.Sorted(maps.Keys((&server{}).handlers()))); diff != "" {
+		t.Errorf("handlers (-routes, +handlers):\n%s", diff)
+	}
 }
 
 func (s apiClient) put(c *spec.Container) (int, string) {
