@@ -133,6 +133,7 @@ type Agent struct {
 	// beginSlots tells once which updates need a slot of the fleet.
 	beginSlots sync.Once
 	server     *server
+	outlets    *outlets
 	reporter   *reporter
 }
 
@@ -169,6 +170,9 @@ func New(o Options) *Agent {
 		gates: gate.Gates{Docker: o.Engine, Slots: a.slots}, webhook: a.webhook, report: report, log: o.Log,
 	}, o.Log)
 	a.server = newServer(o, dir, a)
+	a.outlets = newOutlets(a, o.Log)
+	a.server.outlets, a.reporter.also = a.outlets, a.outlets.textfile.wake
+	puller.counter, a.updates.parts.counter = a.outlets.counter, a.outlets.counter
 	return a
 }
 
@@ -183,6 +187,8 @@ func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 	group.Go(func() error { socket.watch(ctx, a.Units, a.Log); return nil })
 	group.Go(func() error { a.reporter.watchDocker(ctx); return nil })
 	a.config.read()
+	a.outlets.apply()
+	group.Go(func() error { return a.outlets.run(ctx) })
 	group.Go(func() error { a.fetcher.run(ctx); return nil })
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
 	group.Go(func() error { a.house.run(ctx); return nil })
@@ -257,6 +263,7 @@ func (a *Agent) watchStates(ctx context.Context) {
 			a.verifier.wakeUp()
 			a.cures.look()
 			a.updates.look()
+			a.outlets.textfile.wake()
 		}
 	}
 }
@@ -284,6 +291,7 @@ func (a *Agent) refetch(ctx context.Context) {
 func (a *Agent) reconcile(ctx context.Context) {
 	defer a.cures.look()
 	defer a.updates.setBegun()
+	a.outlets.apply()
 	a.updates.stop()
 	t := a.targets.read(ctx)
 	a.beside.set(t.beside)

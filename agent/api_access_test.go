@@ -276,7 +276,7 @@ func FuzzRequest(f *testing.F) {
 	handler := s.routes(changers{uid: 1})
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
-		if err != nil || strings.HasPrefix(r.URL.Path, "/v1/status") || strings.HasSuffix(r.URL.Path, "/progress") || r.URL.Path == "/v1/userdata" {
+		if err != nil || r.URL.Path == "/metrics" || strings.HasPrefix(r.URL.Path, "/v1/status") || strings.HasSuffix(r.URL.Path, "/progress") || r.URL.Path == "/v1/userdata" {
 			return
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())

@@ -18,6 +18,7 @@ const readTimeout = 30 * time.Second
 // handlers returns the handler of each route of [api.Routes], by its pattern.
 func (s *server) handlers() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
+		"GET /metrics":                        s.getMetrics,
 		"GET /v1/status":                      s.getStatus,
 		"GET /v1/userdata":                    s.getUserData,
 		"GET /v1/userdata/raw":                s.getRaw,

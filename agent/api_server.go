@@ -38,6 +38,7 @@ type server struct {
 	house   *house
 	updates *updates
 	besides *besides
+	outlets *outlets
 	log     *zap.Logger
 
 	// public is the last status for those who may only read.

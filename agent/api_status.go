@@ -33,6 +33,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 		answer.Source.Problems = append(answer.Source.Problems, err.Error())
 	}
 	answer.Source.Problems = append(answer.Source.Problems, status.SettingsProblems(containers)...)
+	answer.Source.Problems = append(answer.Source.Problems, s.outlets.problems()...)
 	containers = slices.DeleteFunc(containers, func(c api.Container) bool { return s.besides.has(c.Name) })
 	views := s.updates.views()
 	for i := range containers {

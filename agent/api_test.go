@@ -42,6 +42,7 @@ func (infoEngine) Inspect(context.Context, string) (engine.Container, error) {
 // apiClient is a client of the socket of a running agent.
 type apiClient struct {
 	*testHost
+	agent  *Agent
 	client *http.Client
 	logs   *observer.ObservedLogs
 }
@@ -76,7 +77,7 @@ func (h *testHost) serve(prepare ...func(path string)) apiClient {
 			h.Errorf("Run() = %v", err)
 		}
 	})
-	return apiClient{testHost: h, client: &http.Client{Transport: transport}, logs: logs}
+	return apiClient{testHost: h, agent: a, client: &http.Client{Transport: transport}, logs: logs}
 }
 
 // ask returns the status code and the body of the answer.

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/housekeeping"
+	"github.com/dockhost/dockhost/agent/metrics"
 	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
@@ -31,6 +32,8 @@ type puller struct {
 	keeper *housekeeping.Keeper
 	dir    rundir.Dir
 	log    *zap.Logger
+	// counter counts the pulls.
+	counter *metrics.Counter
 }
 
 // pull pulls the image of a successor. Housekeeping makes room before the pull if
@@ -102,10 +105,11 @@ func (p *puller) claim(ctx context.Context, ref string) (*rundir.Claim, error) {
 // pullOnce returns the most bytes that the pull needed at any time.
 func (p *puller) pullOnce(ctx context.Context, next *spec.Container, claim *rundir.Claim, step func(update.Step)) (need int64, err error) {
 	request := engine.PullRequest{Ref: next.PullRef(), Platform: next.Platform, StallTimeout: next.PullStallTimeout}
-	size := int64(0)
+	size, done, began := int64(0), int64(0), time.Now()
+	defer func() { p.counter.Pulled(done, time.Since(began), err != nil) }()
 	err = p.engine.Pull(ctx, request, func(progress engine.Progress) {
 		step(update.Step{Phase: update.PhasePulling, Doing: pulling(next.PullRef(), progress), Done: progress.BytesDone, Total: progress.Bytes})
-		need = max(need, progress.Need())
+		need, done = max(need, progress.Need()), progress.BytesDone
 		if progress.Bytes == size || p.keeper == nil {
 			return
 		}

@@ -79,6 +79,7 @@ func TestRequests(t *testing.T) {
 			_, err := c.Rollback(ctx, "web", api.UpdateRequest{To: "sha256:1"})
 			return err
 		},
+		"GET /metrics":                      func() error { raw, err := c.Metrics(ctx); return errors.Join(err, raw.Close()) },
 		"GET /v1/history":                   func() error { _, err := c.History(ctx, "web"); return err },
 		"PUT /v1/containers/{name}/hold":    func() error { return c.Hold(ctx, "web", api.HoldRequest{}) },
 		"DELETE /v1/containers/{name}/hold": func() error { return c.Unhold(ctx, "web") },

@@ -122,3 +122,8 @@ func container(name string) string { return "/v1/containers/" + url.PathEscape(n
 func sinceQuery(accepted time.Time) string {
 	return "?since=" + url.QueryEscape(accepted.Format(time.RFC3339Nano))
 }
+
+// Metrics returns the metrics, as Prometheus reads them. The caller closes it.
+func (c Client) Metrics(ctx context.Context) (io.ReadCloser, error) {
+	return c.Ask(ctx, http.MethodGet, "/metrics", nil)
+}

@@ -192,6 +192,9 @@ type State struct {
 	// LastError is the last error, also of an earlier run. It is nil once the
 	// container is ready, except for the reason why its image is cached.
 	LastError *Failure `json:"last_error,omitempty"`
+	// OOMKills is how often a process of the container was killed for lack of memory,
+	// since the boot.
+	OOMKills int `json:"oom_kills,omitempty"`
 	// NextTry is when the supervisor tries again what has failed, zero while it tries.
 	NextTry time.Time `json:"next_try,omitzero"`
 }

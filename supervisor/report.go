@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -84,7 +85,7 @@ func (r *reporter) begin() {
 		ConfigHash: r.container.Hash(), Image: r.container.Image, Restart: r.container.Restart,
 	}
 	if before, err := r.dir.State(r.container.Name); err == nil {
-		r.state.LastError = before.LastError
+		r.state.LastError, r.state.OOMKills = before.LastError, before.OOMKills
 	}
 	r.save()
 }
@@ -210,6 +211,9 @@ func (r *reporter) trouble(message string, err error) {
 
 // failed reports the error that ends the supervisor.
 func (r *reporter) failed(err error) {
+	if errors.Is(err, errOutOfMemory) {
+		r.state.OOMKills++
+	}
 	r.recordFailure(err, r.state.ConfigHash)
 	r.notify.Status(firstLine(err.Error()))
 }

@@ -74,6 +74,7 @@ func Routes() []Route {
 	since := Parameter{"since", "When the agent accepted the request that is followed (RFC 3339).", true}
 	const container, progress, update = "/v1/containers/{name}", "/v1/containers/{name}/progress", "/v1/containers/{name}/update"
 	return []Route{
+		{Method: "GET", Path: "/metrics", Access: Reads, Summary: "The metrics, as Prometheus reads them.", MediaType: "text/plain"},
 		{Method: "GET", Path: "/v1/status", Access: Reads, Summary: "The status of the host.", Answer: Status{}},
 		{Method: "GET", Path: "/v1/userdata", Access: Reads, Summary: "Which user data was found, and what was taken from it, without its content.", Answer: UserData{}},
 		{Method: "POST", Path: "/v1/userdata/fetch", Access: Changes, Summary: "Fetches the user data again, and describes it.", Answer: UserData{}},
