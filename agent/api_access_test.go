@@ -117,7 +117,7 @@ const (
 	groupID    = 4712
 )
 
-// Each route refuses those without its access, and says who has it. A member of the
+// Each route refuses those without its access, and says who may use it. A member of the
 // group of the socket may change something, by a supplementary group, too.
 func TestAccessOfEachRoute(t *testing.T) {
 	h := newTestHost(t)
@@ -261,7 +261,7 @@ func TestClientLimits(t *testing.T) {
 	}
 }
 
-// A request of any bytes gets an answer or none, and the agent goes on.
+// A request of any bytes gets an answer or no answer, and does not end the agent.
 func FuzzRequest(f *testing.F) {
 	for _, text := range []string{
 		"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -73,7 +73,7 @@ func readPeer(conn net.Conn) peer {
 }
 
 // peerGroups returns the supplementary groups of a peer. Linux has SO_PEERGROUPS since
-// 4.13; before, and on an error, there are none.
+// 4.13. Without it, and on an error, the list is empty.
 func peerGroups(fd uintptr) []uint32 {
 	for size := 32; ; {
 		gids := make([]uint32, size)

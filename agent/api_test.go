@@ -288,7 +288,7 @@ func TestDeclarationRefused(t *testing.T) {
 			}, 400,
 			[]string{"credentials cannot be declared", "mounts cannot be declared", "depends_on cannot", "env_files cannot", "files cannot", "pre_stop cannot", "pin cannot"},
 		},
-		{"a signal that is none", func(c *spec.Container) { c.Reload = &spec.Reload{Signal: "HUP\nX"} }, 400, []string{"--reload-signal"}},
+		{"a wrong signal", func(c *spec.Container) { c.Reload = &spec.Reload{Signal: "HUP\nX"} }, 400, []string{"--reload-signal"}},
 		{
 			"what has no effect", func(c *spec.Container) {
 				c.HostConfig.AutoRemove, c.HostConfig.RestartPolicy = true, container.RestartPolicy{Name: "no"}

@@ -197,7 +197,7 @@ func meanings() map[int]string {
 	return map[int]string{
 		http.StatusBadRequest:            "the request is wrong.",
 		http.StatusForbidden:             "the user has not the access.",
-		http.StatusNotFound:              "there is none of this name.",
+		http.StatusNotFound:              "nothing has this name.",
 		http.StatusConflict:              "the container is declared elsewhere.",
 		http.StatusRequestEntityTooLarge: "the body is too large.",
 		http.StatusInternalServerError:   "the change failed.",

@@ -1,6 +1,6 @@
 // Package metrics is what the agent tells Prometheus. It keeps a few counters, and makes
-// all metrics of them and of the status only while somebody asks, so that they cost
-// nothing while nobody does. It knows neither the host nor the agent.
+// all metrics of them and of the status for each request, so that they cost nothing
+// between requests. It knows neither the host nor the agent.
 package metrics
 
 import (
