@@ -33,7 +33,7 @@ CC_arm64 := aarch64-linux-gnu-gcc
 CC_amd64 := x86_64-linux-gnu-gcc
 NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
 
-.PHONY: help build build-all install packages test-packages check-packages repo release unit sim lint e2e torture test nvidia test-nvidia gpu-test screenshots bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages check-observability repo release unit sim lint e2e torture test nvidia test-nvidia gpu-test screenshots bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,7 +83,8 @@ install: build $(NATIVE) ## install the files of the package under DESTDIR (defa
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/catalog packaging/catalog/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d packaging/tmpfiles.d/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d packaging/sysusers.d/*
-	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost docs/*.schema.json packaging/examples/policy.yaml.example
+	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost docs/*.schema.json docs/openapi.json packaging/examples/policy.yaml.example
+	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost/observability packaging/observability/*
 	install -D -m 0644 -t $(DESTDIR)/usr/share/dockhost/cloud-init packaging/cloud-init/dockhost.py
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/cloud-init.service.d packaging/cloud-init/50-dockhost.conf
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system/cloud-init-network.service.d packaging/cloud-init/50-dockhost.conf
@@ -126,6 +127,9 @@ check-packages: test-packages ## check the packages with lintian and rpmlint, co
 	test/package/rpm.sh build/test-packages/previous/dockhost-[0-9]*.rpm build/test-packages/current/dockhost-[0-9]*.rpm
 	NFPM=$(NFPM) test/package/release.sh $(NATIVE_ARCH)
 
+check-observability: ## check the metrics, the alerts and the dashboard with promtool (installs Debian's Prometheus)
+	test/observability/check.sh
+
 repo: packages ## build a signed apt repository of the packages in build/repo; SIGN_KEY is the gpg key
 	SIGN_KEY="$(SIGN_KEY)" packaging/repo.sh build/packages build/repo
 
@@ -154,7 +158,7 @@ e2e: test-packages ## run the end-to-end tests on the test hosts of SUITES
 torture: install ## strike the test hosts with random faults, and check what dockhost mends: SUITE, SEED, STEPS, FROM, TIME
 	SEED=$(SEED) STEPS=$(STEPS) FROM=$(FROM) TIME=$(TIME) test/torture/run.sh $(if $(filter file,$(origin SUITE)),$(SUITES),$(SUITE))
 
-test: lint unit check-packages test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e on both test hosts
+test: lint unit check-packages check-observability test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e on both test hosts
 
 screenshots: lab-up ## draw the output of commands on the test host of SUITE into docs/img
 	test/screenshot/run.sh $(SUITE)

@@ -139,6 +139,7 @@ type Agent struct {
 	// beginSlots tells once which updates need a slot of the fleet.
 	beginSlots sync.Once
 	server     *server
+	outlets    *outlets
 	reporter   *reporter
 	events     *events.Store
 	keeper     *eventKeeper
@@ -181,6 +182,9 @@ func New(o Options) *Agent {
 		gates: gate.Gates{Docker: o.Engine, Slots: a.slots}, webhook: a.webhook, events: kept, report: report, log: o.Log,
 	}, o.Log)
 	a.server = newServer(o, dir, a)
+	a.outlets = newOutlets(a, o.Log)
+	a.server.outlets, a.reporter.also = a.outlets, a.outlets.textfile.wake
+	puller.counter, a.updates.parts.counter = a.outlets.counter, a.outlets.counter
 	return a
 }
 
@@ -195,6 +199,8 @@ func (a *Agent) Run(ctx context.Context, socket *Socket) error {
 	group.Go(func() error { socket.watch(ctx, a.Units, a.Log); return nil })
 	group.Go(func() error { a.reporter.watchDocker(ctx); return nil })
 	a.config.read()
+	a.outlets.apply()
+	group.Go(func() error { return a.outlets.run(ctx) })
 	group.Go(func() error { a.fetcher.run(ctx); return nil })
 	group.Go(func() error { a.reconcileOnRequest(ctx); return nil })
 	group.Go(func() error { a.house.run(ctx); return nil })
@@ -273,6 +279,7 @@ func (a *Agent) watchStates(ctx context.Context) {
 			a.cures.look()
 			a.updates.look()
 			a.keeper.look()
+			a.outlets.textfile.wake()
 		}
 	}
 }
@@ -300,6 +307,7 @@ func (a *Agent) refetch(ctx context.Context) {
 func (a *Agent) reconcile(ctx context.Context) {
 	defer a.cures.look()
 	defer a.updates.setBegun()
+	a.outlets.apply()
 	a.updates.stop()
 	if data := a.fetcher.last().data; data != nil {
 		a.boot.end(phaseUserData, data.Datasource)

@@ -15,19 +15,10 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-const (
-	// maxDeclaration bounds a declaration. One that is made of docker run's flags
-	// has some kilobytes.
-	maxDeclaration = 1 << 20
-	// readTimeout bounds the reading of a declaration. The server's own timeout would
-	// end the request while it waits for the change.
-	readTimeout = 30 * time.Second
-)
-
 // putContainer accepts a container that dockhostctl run declares.
 func (s *server) putContainer(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	c, err := readDeclaration(w, r)
+	c, err := readDeclaration(r)
 	if err == nil {
 		err = checkLocal(name, c)
 	}
@@ -57,22 +48,13 @@ func (s *server) deleteContainer(w http.ResponseWriter, r *http.Request) {
 
 // readDeclaration returns the container in the body. An error of the JSON decoder
 // may quote the body, and with it a secret: only the name of a field is passed on.
-func readDeclaration(w http.ResponseWriter, r *http.Request) (*spec.Container, error) {
-	connection := http.NewResponseController(w)
-	if err := connection.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
-		return nil, err
-	}
-	defer connection.SetReadDeadline(time.Time{}) //nolint:errcheck // to set it succeeded just now
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDeclaration))
+func readDeclaration(r *http.Request) (*spec.Container, error) {
+	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
 	var c spec.Container
 	err := decoder.Decode(&c)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case err == nil:
+	if err == nil {
 		return &c, nil
-	case errors.As(err, &tooLarge):
-		return nil, fmt.Errorf("the declaration is larger than %d bytes", maxDeclaration)
 	}
 	if _, field, isUnknown := strings.Cut(err.Error(), "unknown field "); isUnknown {
 		return nil, fmt.Errorf("the agent does not know the field %s: it is older than dockhostctl (restart it with: systemctl restart dockhost)", field)

@@ -3,6 +3,8 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -38,16 +40,39 @@ func checkLocal(name string, c *spec.Container) error {
 	if c.PullStallTimeout <= 0 {
 		errs = append(errs, errors.New("the declaration has no stall timeout for pulls"))
 	}
-	if len(c.DependsOn)+len(c.EnvFiles) > 0 || !spec.IsStartLimit(c.Unit) {
-		errs = append(errs, fmt.Errorf("unit settings, dependencies and files of variables cannot be declared this way "+
-			"(use systemctl edit dockhost@%s for the unit)", name))
+	if !spec.IsStartLimit(c.Unit) {
+		errs = append(errs, fmt.Errorf("unit settings cannot be declared this way (use: systemctl edit dockhost@%s)", name))
+	}
+	if c.Reload != nil && c.Reload.Signal != "" && !spec.IsSignal(c.Reload.Signal) {
+		errs = append(errs, errors.New("--reload-signal: write the name or the number of a signal, such as HUP"))
 	}
 	switch c.Restart {
 	case "", "no", "always", "on-failure":
 	default:
 		errs = append(errs, errors.New("the declaration has an unknown Restart=: use no, always or on-failure"))
 	}
-	return errors.Join(append(errs, checkHost(c), checkRun(c.Run))...)
+	return errors.Join(append(errs, checkFields(c), checkHost(c), checkRun(c.Run))...)
+}
+
+// checkFields refuses what docker run has no flag for, by its name in JSON. Of a field
+// that is not listed, nobody has checked that its value cannot make another file or
+// setting.
+func checkFields(c *spec.Container) error {
+	flags := []string{
+		"Name", "Image", "Platform", "PullPolicy", "PullStallTimeout", "Notify", "Reload", "Runtime", "Restart", "Unit", "GPU", "Run",
+		"Config", "HostConfig", "Networking",
+	}
+	var errs []error
+	value := reflect.ValueOf(*c)
+	for i := range value.NumField() {
+		field := value.Type().Field(i)
+		if slices.Contains(flags, field.Name) || value.Field(i).IsZero() {
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		errs = append(errs, fmt.Errorf("%s cannot be declared this way: docker run has no flag for it (write a Compose file in %s)", name, filesDir))
+	}
+	return errors.Join(errs...)
 }
 
 // checkHost refuses what the supervisor and systemd decide.

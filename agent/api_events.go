@@ -85,7 +85,7 @@ func (s eventStream) send(all ...api.Event) error {
 		if s.changes && !e.IsChange() {
 			continue
 		}
-		if err := encoder.Encode(e); err != nil {
+		if err := encoder.Encode(visible(s.w, e)); err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,7 @@ func (s *server) getProgress(w http.ResponseWriter, r *http.Request) {
 	connection := http.NewResponseController(w)
 	encoder := json.NewEncoder(w)
 	err = s.follow(r.Context(), r.PathValue("name"), since, func(p api.Progress) error {
-		return errors.Join(connection.SetWriteDeadline(time.Now().Add(sendTimeout)), encoder.Encode(p), connection.Flush())
+		return errors.Join(connection.SetWriteDeadline(time.Now().Add(sendTimeout)), encoder.Encode(visible(w, p)), connection.Flush())
 	})
 	if err != nil {
 		s.refuse(w, http.StatusInternalServerError, err)

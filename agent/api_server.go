@@ -20,8 +20,11 @@ import (
 const (
 	// shutdownTimeout bounds the answers that are not finished when the agent ends.
 	shutdownTimeout = 5 * time.Second
-	// sendTimeout bounds the sending of one line to a client that does not read.
+	// sendTimeout bounds the sending of an answer, or of one line of it, to a client that
+	// does not read.
 	sendTimeout = 10 * time.Second
+	// maxHeader bounds the head of a request, in bytes.
+	maxHeader = 16 << 10
 )
 
 // server serves the local API. It reads what the other parts of the agent hold,
@@ -38,8 +41,11 @@ type server struct {
 	besides *besides
 	events  *events.Store
 	boot    *boot
+	outlets *outlets
 	log     *zap.Logger
 
+	// public is the last status for those who may only read.
+	public recent[api.Status]
 	// changes are the changes that clients request.
 	changes chan change
 	// refetches are the requests to fetch the user data again; each is closed when
@@ -56,26 +62,9 @@ func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 
 // serve answers requests until ctx ends.
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", s.getStatus)
-	mux.HandleFunc("GET /v1/userdata", s.getUserData)
-	mux.HandleFunc("GET /v1/userdata/raw", s.getRaw)
-	mux.HandleFunc("POST /v1/userdata/fetch", s.postFetch)
-	mux.HandleFunc("PUT /v1/containers/{name}", s.putContainer)
-	mux.HandleFunc("DELETE /v1/containers/{name}", s.deleteContainer)
-	mux.HandleFunc("GET /v1/containers/{name}/progress", s.getProgress)
-	mux.HandleFunc("GET /v1/history", s.getHistory)
-	mux.HandleFunc("GET /v1/events", s.getEvents)
-	mux.HandleFunc("GET /v1/analysis", s.getAnalysis)
-	mux.HandleFunc("POST /v1/containers/{name}/update", s.postUpdate)
-	mux.HandleFunc("GET /v1/containers/{name}/update", s.getUpdate)
-	mux.HandleFunc("POST /v1/containers/{name}/rollback", s.postRollback)
-	mux.HandleFunc("PUT /v1/containers/{name}/hold", s.putHold)
-	mux.HandleFunc("DELETE /v1/containers/{name}/hold", s.deleteHold)
-	mux.HandleFunc("GET /v1/gc", s.getGC)
-	mux.HandleFunc("POST /v1/gc", s.postGC)
+	changers := changersOf(listener.Addr().String())
 	server := &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ConnContext: withPeer,
+		Handler: s.routes(changers), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader, ConnContext: withPeer,
 		// Requests end with the agent: none is left waiting for a container.
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
@@ -85,7 +74,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		_ = server.Shutdown(drain)
 	})
 	defer stopped()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(newClientListener(listener, changers, clientLimits())); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the local API: %w", err)
 	}
 	return nil
@@ -97,8 +86,9 @@ func (s *server) refuse(w http.ResponseWriter, code int, err error) {
 
 func (s *server) send(w http.ResponseWriter, code int, answer any) {
 	w.Header().Set("Content-Type", "application/json")
+	deadlineErr := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTimeout))
 	w.WriteHeader(code)
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
+	if err := errors.Join(deadlineErr, json.NewEncoder(w).Encode(visible(w, answer))); err != nil {
 		s.log.Debug("answer not sent", zap.Error(err))
 	}
 }

@@ -9,8 +9,13 @@ import (
 	"github.com/dockhost/dockhost/agent/status"
 )
 
-// getStatus answers with the status of the host.
+// getStatus answers with the status of the host. Those who may only read share one, so
+// that they cannot keep systemd and Docker busy.
 func (s *server) getStatus(w http.ResponseWriter, r *http.Request) {
+	if _, isPublic := w.(*publicReply); isPublic {
+		s.send(w, http.StatusOK, s.public.get(func() api.Status { return s.hostStatus(context.WithoutCancel(r.Context())) }))
+		return
+	}
 	s.send(w, http.StatusOK, s.hostStatus(r.Context()))
 }
 
@@ -28,6 +33,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 		answer.Source.Problems = append(answer.Source.Problems, err.Error())
 	}
 	answer.Source.Problems = append(answer.Source.Problems, status.SettingsProblems(containers)...)
+	answer.Source.Problems = append(answer.Source.Problems, s.outlets.problems()...)
 	containers = slices.DeleteFunc(containers, func(c api.Container) bool { return s.besides.has(c.Name) })
 	views := s.updates.views()
 	for i := range containers {

@@ -1,13 +1,17 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os/user"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,17 +42,22 @@ func (infoEngine) Inspect(context.Context, string) (engine.Container, error) {
 // apiClient is a client of the socket of a running agent.
 type apiClient struct {
 	*testHost
+	agent  *Agent
 	client *http.Client
 	logs   *observer.ObservedLogs
 }
 
-// serve runs an agent until the test ends.
-func (h *testHost) serve() apiClient {
+// serve runs an agent until the test ends. It first calls prepare with the path of the
+// socket.
+func (h *testHost) serve(prepare ...func(path string)) apiClient {
 	h.Helper()
 	socket := filepath.Join(h.root, "agent.sock")
 	listener, err := OpenSocket(h.Context(), h.root, "/agent.sock", nil)
 	if err != nil {
 		h.Fatal(err)
+	}
+	for _, f := range prepare {
+		f(socket)
 	}
 	core, logs := observer.New(zapcore.DebugLevel)
 	a := h.agent(func(o *Options) {
@@ -68,7 +77,7 @@ func (h *testHost) serve() apiClient {
 			h.Errorf("Run() = %v", err)
 		}
 	})
-	return apiClient{testHost: h, client: &http.Client{Transport: transport}, logs: logs}
+	return apiClient{testHost: h, agent: a, client: &http.Client{Transport: transport}, logs: logs}
 }
 
 // ask returns the status code and the body of the answer.
@@ -87,7 +96,50 @@ func (s apiClient) ask(method, path, body string) (int, string) {
 	if err != nil {
 		s.Fatal(err)
 	}
+	checkAnswer(s.T, request, response.StatusCode, answer)
 	return response.StatusCode, string(answer)
+}
+
+// checkAnswer compares an answer with what the table of routes says about it, and so
+// docs/openapi.json: its status, and its fields.
+func checkAnswer(t *testing.T, request *http.Request, code int, answer []byte) {
+	t.Helper()
+	mux, routes := http.NewServeMux(), map[string]api.Route{}
+	for _, route := range api.Routes() {
+		mux.HandleFunc(route.Pattern(), http.NotFound)
+		routes[route.Pattern()] = route
+	}
+	_, pattern := mux.Handler(request)
+	route, known := routes[pattern]
+	if !known {
+		return
+	}
+	want := route.Answer
+	if code != http.StatusOK {
+		want = api.Refusal{}
+		if !slices.Contains(route.Refusals(), code) {
+			t.Errorf("%s answers %d, which the table of routes does not have", pattern, code)
+		}
+	}
+	if want == nil {
+		return
+	}
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(reflect.New(reflect.TypeOf(want)).Interface()); err != nil {
+		t.Errorf("%s answers %s, want a %T: %v", pattern, answer, want, err)
+	}
+}
+
+// Each route has a handler, and no handler is without a route.
+func TestEachRouteHasAHandler(t *testing.T) {
+	var routes []string
+	for _, route := range api.Routes() {
+		routes = append(routes, route.Pattern())
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(routes)), slices.Sorted(maps.Keys((&server{}).handlers()))); diff != "" {
+		t.Errorf("handlers (-routes, +handlers):\n%s", diff)
+	}
 }
 
 func (s apiClient) put(c *spec.Container) (int, string) {
@@ -231,7 +283,16 @@ func TestDeclarationRefused(t *testing.T) {
 		{"no container", func(c *spec.Container) { c.Config = nil }, 400, []string{"holds no container"}},
 		{"a name of the user data", func(c *spec.Container) { c.Name = "db" }, 409, []string{`container "db" is declared elsewhere, in the user data (`}},
 		{"a name that cannot be a unit's", func(c *spec.Container) { c.Name = "w" }, 400, []string{`cannot use "w"`}},
-		{"too much", func(c *spec.Container) { c.Config.Env = []string{"X=" + strings.Repeat("canary", 1<<18)} }, 400, []string{"larger than"}},
+		{"too much", func(c *spec.Container) { c.Config.Env = []string{"X=" + strings.Repeat("canary", 1<<18)} }, 413, []string{"larger than"}},
+		{
+			"what docker run cannot say", func(c *spec.Container) {
+				c.Credentials, c.Mounts = []string{"x\nExecStartPre=/bin/sh"}, []spec.Mount{{What: "/dev/sdb", Where: "/../../etc/systemd/system/evil"}}
+				c.DependsOn, c.EnvFiles = []spec.Dependency{{Name: "db"}}, []spec.EnvFile{{Path: "/etc/shadow"}}
+				c.Files, c.PreStop, c.Pin = []spec.File{{}}, []spec.Hook{{}}, &spec.Pin{}
+			}, 400,
+			[]string{"credentials cannot be declared", "mounts cannot be declared", "depends_on cannot", "env_files cannot", "files cannot", "pre_stop cannot", "pin cannot"},
+		},
+		{"a wrong signal", func(c *spec.Container) { c.Reload = &spec.Reload{Signal: "HUP\nX"} }, 400, []string{"--reload-signal"}},
 		{
 			"what has no effect", func(c *spec.Container) {
 				c.HostConfig.AutoRemove, c.HostConfig.RestartPolicy = true, container.RestartPolicy{Name: "no"}

@@ -6,18 +6,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os/user"
 	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/spec"
 )
-
-// maxRequest bounds the body of a request about updates.
-const maxRequest = 64 << 10
 
 // getHistory answers with the updates that have ended.
 func (s *server) getHistory(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +82,7 @@ func (s *server) answerHold(w http.ResponseWriter, err error) {
 // the request was refused.
 func (s *server) updateRequest(w http.ResponseWriter, r *http.Request, body any) (m *update.Machine, ok bool) {
 	if body != nil {
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+		decoder := json.NewDecoder(r.Body)
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(body); err != nil && !errors.Is(err, io.EOF) {
 			s.refuse(w, http.StatusBadRequest, errors.New("not the JSON of such a request (is the agent older than dockhostctl? then run: systemctl restart dockhost)"))
@@ -107,13 +102,7 @@ func (s *server) updateRequest(w http.ResponseWriter, r *http.Request, body any)
 }
 
 // userOf returns the name of the user who made a request, or the uid.
-func userOf(ctx context.Context) string {
-	uid := strconv.FormatUint(uint64(peerOf(ctx)), 10)
-	if u, err := user.LookupId(uid); err == nil {
-		return u.Username
-	}
-	return uid
-}
+func userOf(ctx context.Context) string { return userName(peerOf(ctx)) }
 
 // getUpdate sends each step of an update until its outcome, if that is later than the
 // time in the request. The answer ends early when the agent ends.
@@ -136,7 +125,7 @@ func (s *server) getUpdate(w http.ResponseWriter, r *http.Request) {
 		p := updateProgress(m.View(), since)
 		if sent == nil || !reflect.DeepEqual(*sent, p) {
 			sent = &p
-			if errors.Join(connection.SetWriteDeadline(time.Now().Add(sendTimeout)), encoder.Encode(p), connection.Flush()) != nil || p.Last() {
+			if errors.Join(connection.SetWriteDeadline(time.Now().Add(sendTimeout)), encoder.Encode(visible(w, p)), connection.Flush()) != nil || p.Last() {
 				return
 			}
 		}

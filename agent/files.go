@@ -95,14 +95,17 @@ func isComposeFile(name string) bool {
 	return (extension == ".yaml" || extension == ".yml") && !strings.HasPrefix(name, ".")
 }
 
+// maxFile bounds a Compose file, in bytes.
+const maxFile = 1 << 20
+
 // readFile reads one Compose file. Messages name it by shown. beside is its directory.
 func readFile(ctx context.Context, path, shown string, beside fs.FS) (*assignment.Result, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxDeclaration {
-		return nil, fmt.Errorf("%s: not a file of at most %d KiB", shown, maxDeclaration>>10)
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, fmt.Errorf("%s: not a file of at most %d KiB", shown, maxFile>>10)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/housekeeping"
+	"github.com/dockhost/dockhost/agent/metrics"
 	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/journal"
@@ -32,6 +33,8 @@ type puller struct {
 	keeper *housekeeping.Keeper
 	dir    rundir.Dir
 	log    *zap.Logger
+	// counter counts the pulls.
+	counter *metrics.Counter
 }
 
 // pull pulls the image of a successor. Housekeeping makes room before the pull if
@@ -104,12 +107,12 @@ func (p *puller) claim(ctx context.Context, ref string) (*rundir.Claim, error) {
 func (p *puller) pullOnce(ctx context.Context, next *spec.Container, claim *rundir.Claim, step func(update.Step)) (need int64, err error) {
 	log := p.log.With(zap.String("container", next.Name), zap.String("image", next.PullRef()))
 	journal.PullBegun.Log(log)
-	began := time.Now()
 	request := engine.PullRequest{Ref: next.PullRef(), Platform: next.Platform, StallTimeout: next.PullStallTimeout}
-	size := int64(0)
+	size, done, began := int64(0), int64(0), time.Now()
+	defer func() { p.counter.Pulled(done, time.Since(began), err != nil) }()
 	err = p.engine.Pull(ctx, request, func(progress engine.Progress) {
 		step(update.Step{Phase: update.PhasePulling, Doing: pulling(next.PullRef(), progress), Done: progress.BytesDone, Total: progress.Bytes})
-		need = max(need, progress.Need())
+		need, done = max(need, progress.Need()), progress.BytesDone
 		if progress.Bytes == size {
 			return
 		}

@@ -27,6 +27,8 @@ type reporter struct {
 	fetcher *fetcher
 	// keeper is nil without housekeeping.
 	keeper *housekeeping.Keeper
+	// also is called after each update; nil calls nothing.
+	also func()
 
 	mu sync.Mutex
 	// dockerProblem says that Docker does not answer, "" when it does.
@@ -39,7 +41,12 @@ func (r *reporter) connect(store *store, fetcher *fetcher, keeper *housekeeping.
 }
 
 // update sends the line to systemd.
-func (r *reporter) update() { r.notify.Status(r.line()) }
+func (r *reporter) update() {
+	r.notify.Status(r.line())
+	if r.also != nil {
+		r.also()
+	}
+}
 
 // watchDocker reports that Docker does not answer, and ends once it does: from then
 // on the supervisor of each container reports it.

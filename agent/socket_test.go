@@ -39,8 +39,8 @@ func TestOpenSocket(t *testing.T) {
 	if err != nil {
 		t.Fatalf("OpenSocket() with the socket of a killed agent: %v", err)
 	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("socket: %v, %v, want mode 0600", info, err)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("socket: %v, %v, want mode 0666", info, err)
 	}
 	if err := socket.Close(); err != nil {
 		t.Errorf("Close() = %v", err)

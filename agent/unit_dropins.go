@@ -22,7 +22,10 @@ type dropIns struct {
 
 // write writes the drop-in of a container, and says whether it has changed.
 func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
-	text := dropin.Render(c, systemdVersion, needs.EncryptedCredentials(f.root, c)...)
+	text, err := dropin.Render(c, systemdVersion, needs.EncryptedCredentials(f.root, c)...)
+	if err != nil {
+		return false, err
+	}
 	path := f.path(c.Name)
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return false, nil

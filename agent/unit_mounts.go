@@ -28,7 +28,11 @@ type mountUnits struct {
 func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool, error) {
 	changed := false
 	for _, m := range c.Mounts {
-		for name, text := range dropin.Mount(m) {
+		files, err := dropin.Mount(m)
+		if err != nil {
+			return changed, err
+		}
+		for name, text := range files {
 			path := filepath.Join(u.dir(), name)
 			old, err := os.ReadFile(path)
 			switch {
@@ -73,15 +77,17 @@ func (u mountUnits) link(container string, m spec.Mount) (bool, error) {
 // each before.
 func (u mountUnits) sweep(containers []spec.Container, stop func(unit string) error) error {
 	needed := map[string]bool{}
+	var errs []error
 	for i := range containers {
 		for _, m := range containers[i].Mounts {
-			for name := range dropin.Mount(m) {
+			files, err := dropin.Mount(m)
+			errs = append(errs, err)
+			for name := range files {
 				needed[filepath.Join(u.dir(), name)] = true
 			}
 			needed[u.wants(containers[i].Name, m)] = true
 		}
 	}
-	var errs []error
 	for _, path := range u.written() {
 		if needed[path] {
 			continue

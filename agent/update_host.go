@@ -14,6 +14,7 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/events"
 	"github.com/dockhost/dockhost/agent/gate"
+	"github.com/dockhost/dockhost/agent/metrics"
 	"github.com/dockhost/dockhost/agent/outcome"
 	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/agent/webhook"
@@ -41,6 +42,7 @@ type updateParts struct {
 	gates    gate.Gates
 	webhook  *webhook.Sender
 	events   *events.Store
+	counter  *metrics.Counter
 	// latest is [Options.Latest].
 	latest func(ctx context.Context, ref string) (string, error)
 	// report is called when the status line changes.
@@ -249,6 +251,9 @@ func (h *updateHost) Show(v update.View) {
 func (h *updateHost) Tell(entry api.HistoryEntry) {
 	if entry.Cause == api.CauseStart {
 		return
+	}
+	if entry.Outcome == api.OutcomeRolledBack {
+		h.counter.RolledBack(h.name)
 	}
 	outcome.Log(h.log, entry)
 	if e, isUpdate := updateEvent(entry); isUpdate {

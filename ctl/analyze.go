@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -79,8 +78,8 @@ agent cannot be reached.`,
 func (h Host) askAnalysis(ctx context.Context, names []string) (api.Analysis, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	var a api.Analysis
-	if _, err := newClient(h.Socket).change(ctx, http.MethodGet, "/v1/analysis", nil, &a); err != nil || len(names) == 0 {
+	a, err := newClient(h.Socket).Analysis(ctx)
+	if err != nil || len(names) == 0 {
 		return a, err
 	}
 	for _, name := range names {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	agentclient "github.com/dockhost/dockhost/client"
 )
 
 func (h Host) changesCommand() *cobra.Command {
@@ -34,13 +35,13 @@ the request, 4 when the agent cannot be reached.`,
 }
 
 func (h Host) changes(ctx context.Context, names []string, flags eventFlags) error {
-	query, err := flags.query(time.Now())
+	filter, err := flags.filter(time.Now())
 	if err != nil {
 		return err
 	}
-	query.Set("changes", "true")
+	filter.Changes = true
 	changes := []api.Event{}
-	err = h.events(ctx, query, func(e api.Event) error {
+	err = agentclient.New(h.Socket).Events(ctx, filter, func(e api.Event) error {
 		if e.IsChange() && isOf(e, names) {
 			changes = append(changes, e)
 		}

@@ -1,20 +1,16 @@
 package ctl
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
-	"github.com/dockhost/dockhost/internal/backoff"
+	agentclient "github.com/dockhost/dockhost/client"
 )
 
 // eventFlags are the flags of dockhostctl events and changes.
@@ -37,7 +33,7 @@ Exit status: 0 on success, 1 when the command line is wrong or the agent refuses
 the request, 4 when the agent cannot be reached.`,
 		ValidArgsFunction: h.completeContainers(-1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			query, err := flags.query(time.Now())
+			filter, err := flags.filter(time.Now())
 			if err != nil {
 				return err
 			}
@@ -45,7 +41,7 @@ the request, 4 when the agent cannot be reached.`,
 			if flags.asJSON {
 				print = jsonLine
 			}
-			return h.events(cmd.Context(), query, func(e api.Event) error {
+			return agentclient.New(h.Socket).Events(cmd.Context(), filter, func(e api.Event) error {
 				if !isOf(e, names) {
 					return nil
 				}
@@ -60,65 +56,17 @@ the request, 4 when the agent cannot be reached.`,
 	return cmd
 }
 
-// query returns the query for the events.
-func (f eventFlags) query(now time.Time) (url.Values, error) {
-	query := url.Values{}
-	if f.follow {
-		query.Set("follow", "true")
-	}
+// filter returns which events to ask for.
+func (f eventFlags) filter(now time.Time) (agentclient.EventFilter, error) {
+	filter := agentclient.EventFilter{Follow: f.follow}
 	if f.since != "" {
 		at, err := parseSince(f.since, now)
 		if err != nil {
-			return nil, fmt.Errorf("--since: %w", err)
+			return filter, fmt.Errorf("--since: %w", err)
 		}
-		query.Set("since", at.Format(time.RFC3339Nano))
+		filter.Since = at
 	}
-	return query, nil
-}
-
-// events calls print for each event. When it follows and the agent restarts, it
-// continues after the last event.
-func (h Host) events(ctx context.Context, query url.Values, print func(api.Event) error) error {
-	c := newClient(h.Socket)
-	tries := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 2 * time.Second}
-	for try := 1; ; try++ {
-		err := readEvents(ctx, c, query, func(e api.Event) error {
-			try = 0
-			query.Set("since", e.At.Add(time.Nanosecond).Format(time.RFC3339Nano))
-			return print(e)
-		})
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil && query.Get("follow") == "":
-			return nil
-		case err == nil:
-			err = errConnectionLost
-		}
-		if !isRestart(err) || try >= maxTries || tries.Wait(ctx) != nil {
-			return err
-		}
-	}
-}
-
-func readEvents(ctx context.Context, c client, query url.Values, print func(api.Event) error) error {
-	stream, err := c.ask(ctx, http.MethodGet, "/v1/events?"+query.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	for decoder := json.NewDecoder(stream); ; {
-		var e api.Event
-		switch err := decoder.Decode(&e); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%w: %w", errConnectionLost, err)
-		}
-		if err := print(e); err != nil {
-			return err
-		}
-	}
+	return filter, nil
 }
 
 // isOf reports whether an event is about one of the containers; about any without names.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -50,12 +49,8 @@ not exist, 3 when the disk is still too full, 4 when the agent cannot be reached
 func (h Host) gc(ctx context.Context, flags gcFlags) error {
 	ctx, cancel := context.WithTimeout(ctx, gcTimeout)
 	defer cancel()
-	method := http.MethodPost
-	if flags.dryRun || flags.explain != "" {
-		method = http.MethodGet
-	}
-	var gc api.GC
-	if _, err := newClient(h.Socket).change(ctx, method, "/v1/gc", nil, &gc); err != nil {
+	gc, err := newClient(h.Socket).GC(ctx, !flags.dryRun && flags.explain == "")
+	if err != nil {
 		return err
 	}
 	if flags.explain != "" {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -55,13 +53,7 @@ func (h Host) history(ctx context.Context, name string, asJSON bool) error {
 func askHistory(ctx context.Context, c client, name string) ([]api.HistoryEntry, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	path := "/v1/history"
-	if name != "" {
-		path += "?name=" + url.QueryEscape(name)
-	}
-	entries := []api.HistoryEntry{}
-	_, err := c.change(ctx, http.MethodGet, path, nil, &entries)
-	return entries, err
+	return c.History(ctx, name)
 }
 
 // printHistory prints a table, and what does not fit in its rows: of all entries with

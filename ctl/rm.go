@@ -42,13 +42,9 @@ be reached.`,
 func remove(ctx context.Context, c client, name string, force, volumes bool) error {
 	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
-	path := containerPath(name)
-	if volumes {
-		path += "?volumes=true"
-	}
-	repeated, err := c.change(ctx, http.MethodDelete, path, nil, &struct{}{})
+	repeated, err := c.Remove(ctx, name, volumes)
 	var refused *refusal
-	if errors.As(err, &refused) && refused.code == http.StatusNotFound && (force || repeated) {
+	if errors.As(err, &refused) && refused.Code == http.StatusNotFound && (force || repeated) {
 		return nil
 	}
 	return err

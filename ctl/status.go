@@ -3,10 +3,8 @@ package ctl
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -123,14 +121,5 @@ func containerNames(containers []api.Container) []string {
 func askStatus(ctx context.Context, socket string) (api.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	answer, err := newClient(socket).ask(ctx, http.MethodGet, "/v1/status", nil)
-	if err != nil {
-		return api.Status{}, err
-	}
-	defer answer.Close()
-	var s api.Status
-	if err := json.NewDecoder(answer).Decode(&s); err != nil {
-		return api.Status{}, fmt.Errorf("read the agent's answer: %w", err)
-	}
-	return s, nil
+	return newClient(socket).Status(ctx)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -32,7 +31,7 @@ there yet, 1 when you may not see it, 4 when the agent cannot be reached.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), fetchTimeout)
 			defer cancel()
-			u, err := h.askUserData(ctx, fetch)
+			u, err := newClient(h.Socket).UserData(ctx, fetch)
 			switch {
 			case err != nil:
 				return err
@@ -49,17 +48,8 @@ there yet, 1 when you may not see it, 4 when the agent cannot be reached.`,
 	return cmd
 }
 
-func (h Host) askUserData(ctx context.Context, fetch bool) (u api.UserData, err error) {
-	method, path := http.MethodGet, "/v1/userdata"
-	if fetch {
-		method, path = http.MethodPost, "/v1/userdata/fetch"
-	}
-	_, err = newClient(h.Socket).change(ctx, method, path, nil, &u)
-	return u, err
-}
-
 func (h Host) printRaw(ctx context.Context) error {
-	raw, err := newClient(h.Socket).ask(ctx, http.MethodGet, "/v1/userdata/raw", nil)
+	raw, err := newClient(h.Socket).RawUserData(ctx)
 	if err != nil {
 		return err
 	}

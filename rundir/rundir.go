@@ -184,6 +184,9 @@ type State struct {
 	// OOMKills is how many processes of the container the kernel has killed since its
 	// start, because memory was used up. The container itself runs.
 	OOMKills int64 `json:"oom_kills,omitempty"`
+	// OOMKillsBefore is the same of the containers that ran in the unit before, since the
+	// boot.
+	OOMKillsBefore int64 `json:"oom_kills_before,omitempty"`
 	// Cached says that the registry could not be asked, so that the container
 	// uses the image that the host had.
 	Cached bool `json:"cached,omitempty"`

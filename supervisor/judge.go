@@ -76,6 +76,9 @@ func (j *judge) dockerLeft(ctx context.Context, c *running) bool {
 	return j.engine.Ping(ctx) != nil
 }
 
+// errOutOfMemory means that the kernel killed a process of the container.
+var errOutOfMemory = errors.New("out of memory")
+
 // explain returns why the container ended with a code that is not 0.
 func (j *judge) explain(ctx context.Context, c *running, code int) error {
 	ended, err := j.engine.Inspect(ctx, c.id)
@@ -88,9 +91,9 @@ func (j *judge) explain(ctx context.Context, c *running, code int) error {
 	}
 	switch {
 	case limit != "" && code == exitKilled && !c.signs.killed:
-		return fmt.Errorf("container was killed: out of memory (exit code %d): %s", code, limit)
+		return fmt.Errorf("container was killed: %w (exit code %d): %s", errOutOfMemory, code, limit)
 	case limit != "" && code != exitKilled:
-		return fmt.Errorf("container ended with exit code %d, after one of its processes was killed (out of memory): %s", code, limit)
+		return fmt.Errorf("container ended with exit code %d, after one of its processes was killed (%w): %s", code, errOutOfMemory, limit)
 	case code == exitKilled || c.signs.signaled && isSignal(code):
 		// A process in the container cannot send its first process SIGKILL (pid_namespaces(7)).
 		return fromOutside(killedBy(code))

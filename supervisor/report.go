@@ -3,6 +3,7 @@ package supervisor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func (r *reporter) begin() {
 	r.state.Enter(string(r.life.phase), time.Now())
 	r.subject.Set(func(a *journal.About) { a.Phase = r.state.Phase })
 	if before, err := r.dir.State(r.container.Name); err == nil {
-		r.state.LastError = before.LastError
+		r.state.LastError, r.state.OOMKillsBefore = before.LastError, before.OOMKillsBefore+before.OOMKills
 	}
 	r.save()
 }
@@ -228,6 +229,9 @@ func (r *reporter) trouble(message string, err error) {
 
 // failed reports the error that ends the supervisor.
 func (r *reporter) failed(err error) {
+	if errors.Is(err, errOutOfMemory) {
+		r.state.OOMKills = max(r.state.OOMKills, 1)
+	}
 	r.recordFailure(err)
 	r.notify.Status(firstLine(err.Error()))
 }
@@ -260,6 +264,12 @@ func (r *reporter) oomKills(killed int64) {
 	r.log.Warn("out of memory: the kernel has killed a process in the container", zap.Int64("killed", killed))
 	r.save()
 	r.showRunning()
+}
+
+// newCgroup notes that the container was started in a new cgroup, in which the kernel has
+// killed nothing yet.
+func (r *reporter) newCgroup() {
+	r.state.OOMKillsBefore, r.state.OOMKills = r.state.OOMKillsBefore+r.state.OOMKills, 0
 }
 
 // nextTry records when the supervisor tries again what has failed; the zero time while

@@ -54,7 +54,7 @@ func (f *follower) restarted(ctx context.Context) *ending {
 	}
 	f.followOn()
 	journal.Restarted.Log(f.report.log)
-	f.report.state.OOMKills = 0 // its cgroup is a new one
+	f.report.newCgroup()
 	f.report.life.send(eventRestarted)
 	f.report.pid = f.running.process.id()
 	if f.container.Notify.AtOnce() {

@@ -20,8 +20,8 @@ type Event struct {
 	// Outcome is how a change ended, as in a [HistoryEntry]: "confirmed", "rolled-back",
 	// "refused", or "done".
 	Outcome string `json:"outcome,omitempty"`
-	// Text says more, on one line.
-	Text string `json:"text,omitempty"`
+	// Text says more, on one line, maybe with what a container has printed.
+	Text string `json:"text,omitempty" access:"changes"`
 	// Repeats is how often the same happened since it was recorded last, without a record.
 	Repeats int `json:"repeats,omitempty"`
 }

@@ -130,7 +130,7 @@ type HistoryEntry struct {
 	Outcome string `json:"outcome"`
 	Why     string `json:"why,omitempty"`
 	// Output are the last lines of the container that failed.
-	Output []string `json:"output,omitempty"`
+	Output []string `json:"output,omitempty" access:"changes"`
 }
 
 // PhaseTime is how long one phase of an update took.

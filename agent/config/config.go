@@ -50,12 +50,14 @@ type Config struct {
 	Update *spec.Update
 	// Webhook is where the outcome of each update is reported; nil without one.
 	Webhook *Webhook
+	// Listen are the interfaces for load balancers and Prometheus.
+	Listen Listen
 }
 
 // Equal reports whether two configurations are the same.
 func (c Config) Equal(d Config) bool {
 	return slices.Equal(c.Datasources, d.Datasources) && c.IMDSv1 == d.IMDSv1 && c.Poll == d.Poll && c.Include == d.Include &&
-		reflect.DeepEqual(c.Housekeeping, d.Housekeeping) && reflect.DeepEqual(c.Update, d.Update) && reflect.DeepEqual(c.Webhook, d.Webhook)
+		reflect.DeepEqual(c.Housekeeping, d.Housekeeping) && reflect.DeepEqual(c.Update, d.Update) && reflect.DeepEqual(c.Webhook, d.Webhook) && c.Listen == d.Listen
 }
 
 // Read reads the file below a root, "" on a real host. known are the names of the
@@ -87,13 +89,15 @@ func Parse(file string, text []byte, known []string) (Config, error) {
 		r.Errorf(top, "not a mapping: write lines of KEY: VALUE")
 		return c, r.Err()
 	}
-	top = r.Check(top, document.Only("housekeeping", "update").With("datasource", document.Only("names", "imdsv1", "poll")).With("user_data", document.Only("include")))
+	top = r.Check(top, document.Only("housekeeping", "update").With("datasource", document.Only("names", "imdsv1", "poll")).With("user_data", document.Only("include")).
+		With("health", document.Only("listen")).With("metrics", document.Only("listen", "textfile")))
 	r.datasource(&c, top.Field("datasource"), known)
 	if userData := top.Field("user_data"); r.mapping(userData, "include: true") {
 		c.Include = r.boolean(userData.Field("include"))
 	}
 	c.Housekeeping = housekeeping.Parse(r.Report, top.Field("housekeeping"))
 	c.Update = update.ParseHost(r.Report, top.Field("update"))
+	c.Listen = r.listen(top)
 	c.Webhook = r.webhook(top.Field("update").Field("webhook"))
 	return c, r.Err()
 }

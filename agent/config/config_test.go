@@ -51,6 +51,10 @@ func TestParse(t *testing.T) {
 				Webhook: &Webhook{URL: "https://hooks.example/x?token=y", SecretFile: "/etc/dockhost/webhook.key"},
 			},
 		},
+		{
+			"listeners", "health: {listen: ':8081'}\nmetrics: {listen: '[::1]:9469', textfile: /var/lib/node/dockhost.prom}\n",
+			Config{Poll: defaultPoll, Listen: Listen{Health: ":8081", Metrics: "[::1]:9469", Textfile: "/var/lib/node/dockhost.prom"}},
+		},
 		{"no poll", "datasource: {poll: off}\n", Config{}},
 		{"nulls", "datasource:\nuser_data:\nupdate:\n", Config{Poll: defaultPoll}},
 	}

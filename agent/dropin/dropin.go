@@ -4,8 +4,10 @@
 package dropin
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,34 +60,34 @@ func Template(systemdVersion int) []byte {
 
 // Render returns the drop-in of a container for a version of systemd. The user's
 // settings are last, so they win. encrypted names the credentials that the host has
-// only in encrypted form.
-func Render(c *spec.Container, systemdVersion int, encrypted ...string) []byte {
-	var unit, service strings.Builder
-	fmt.Fprintf(&unit, "Description=container %s (%s)\n", c.Name, escapePercent(c.Image))
+// only in encrypted form. The error names each value that would not stay on its line.
+func Render(c *spec.Container, systemdVersion int, encrypted ...string) ([]byte, error) {
+	var unit, service section
+	unit.set("Description", "container "+c.Name+" ("+escapePercent(c.Image)+")")
 	for _, dependency := range c.DependsOn {
-		unit.WriteString(dependencyLines(&dependency))
+		dependencyLines(&unit, &dependency)
 	}
 	for _, m := range c.Mounts {
-		fmt.Fprintf(&unit, "RequiresMountsFor=%s\n", m.Where)
+		unit.set("RequiresMountsFor", m.Where)
 	}
 	grace := defaultGrace
 	if seconds := c.Config.StopTimeout; seconds != nil {
 		grace = time.Duration(*seconds) * time.Second
 	}
-	fmt.Fprintf(&service, "TimeoutStopSec=%d\n", int((grace + stopMargin).Seconds()))
+	service.set("TimeoutStopSec", strconv.Itoa(int((grace + stopMargin).Seconds())))
 	if c.Restart != "" {
-		fmt.Fprintf(&service, "Restart=%s\n", c.Restart)
+		service.set("Restart", c.Restart)
 	}
-	service.WriteString(serviceType(c, systemdVersion))
+	service.add(serviceType(c, systemdVersion))
 	if c.Completes && systemdVersion >= 254 {
 		// The jobs of the units that wait for it survive a failed try.
-		service.WriteString("RestartMode=direct\n")
+		service.add("RestartMode=direct\n")
 	}
 	if systemdVersion < 258 {
-		service.WriteString(settingsV1)
+		service.add(settingsV1)
 	}
 	if systemdVersion >= 254 {
-		service.WriteString(settings254)
+		service.add(settings254)
 	}
 	for _, name := range c.Credentials {
 		// From 254 on systemd looks for both kinds by itself.
@@ -95,20 +97,23 @@ func Render(c *spec.Container, systemdVersion int, encrypted ...string) []byte {
 		} else if systemdVersion < 254 {
 			setting = "LoadCredential"
 		}
-		fmt.Fprintf(&service, "%s=%s\n", setting, name)
+		service.set(setting, name)
 	}
 	for _, setting := range c.Unit {
-		section := &service
+		target := &service
 		if setting.Section == "Unit" {
-			section = &unit
+			target = &unit
 		}
-		fmt.Fprintf(section, "%s=%s\n", setting.Key, setting.Value)
+		target.set(setting.Key, setting.Value)
 	}
 	if slices.ContainsFunc(c.Unit, makesReadOnly) {
-		service.WriteString("ReadWritePaths=/run/dockhost\n") // for the supervisor's own files
+		service.add("ReadWritePaths=/run/dockhost\n") // for the supervisor's own files
+	}
+	if err := errors.Join(append(unit.errs, service.errs...)...); err != nil {
+		return nil, fmt.Errorf("settings of %s: %w", spec.UnitName(c.Name), err)
 	}
 	return []byte("# Written by dockhost.service. Do not edit: it is replaced when the declaration changes.\n" +
-		"[Unit]\n" + unit.String() + "\n[Service]\n" + service.String())
+		"[Unit]\n" + unit.text.String() + "\n[Service]\n" + service.text.String()), nil
 }
 
 // makesReadOnly says whether a setting makes /run read-only for the supervisor.
@@ -116,21 +121,21 @@ func makesReadOnly(setting spec.UnitSetting) bool {
 	return setting.Section == "Service" && (setting.Key == "ReadOnlyPaths" || setting.Key == "ProtectSystem" && setting.Value == "strict")
 }
 
-// dependencyLines renders a dependency. A container that must not start before the
+// dependencyLines adds a dependency. A container that must not start before the
 // other one has completed gets Requires=: with Wants= it would start after a failure,
 // too. The others get Wants=, so that a failed start of the other one, which systemd
 // repeats, does not end this one.
-func dependencyLines(dependency *spec.Dependency) string {
+func dependencyLines(unit *section, dependency *spec.Dependency) {
 	name := spec.UnitName(dependency.Name)
 	want := "Wants"
 	if dependency.Joined || dependency.Condition == spec.ConditionCompleted && !dependency.Optional {
 		want = "Requires"
 	}
-	lines := "After=" + name + "\n" + want + "=" + name + "\n"
+	unit.set("After", name)
+	unit.set(want, name)
 	if dependency.Restart {
-		lines += "PartOf=" + name + "\n"
+		unit.set("PartOf", name)
 	}
-	return lines
 }
 
 // serviceType renders what differs from the unit's Type=notify. With notify: off

@@ -41,7 +41,7 @@ DelegateSubgroup=supervisor
 MemoryMax=512M
 TimeoutStopSec=5
 `
-	if diff := cmp.Diff(want, string(Render(c, 257))); diff != "" {
+	if diff := cmp.Diff(want, rendered(t, c, 257)); diff != "" {
 		t.Errorf("Render() (-want +got):\n%s", diff)
 	}
 	for version, want := range map[int]string{
@@ -49,7 +49,7 @@ TimeoutStopSec=5
 		258: "[Service]\nTimeoutStopSec=20\nRestartSteps=6\nRestartMaxDelaySec=1min\nDelegateSubgroup=supervisor\n",
 	} {
 		plain := &spec.Container{Name: "web", Image: "web:1", Config: &container.Config{}}
-		if got := string(Render(plain, version)); !strings.HasSuffix(got, want) {
+		if got := rendered(t, plain, version); !strings.HasSuffix(got, want) {
 			t.Errorf("Render() for systemd %d = %s, want it to end in %s", version, got, want)
 		}
 	}
@@ -60,7 +60,7 @@ func TestReadOnlyUnit(t *testing.T) {
 	for setting, want := range map[string]bool{"ProtectSystem=strict": true, "ProtectSystem=full": false, "ReadOnlyPaths=/": true, "PrivateTmp=yes": false} {
 		key, value, _ := strings.Cut(setting, "=")
 		c := &spec.Container{Name: "web", Config: &container.Config{}, Unit: []spec.UnitSetting{{Section: "Service", Key: key, Value: value}}}
-		if got := strings.HasSuffix(string(Render(c, 257)), setting+"\nReadWritePaths=/run/dockhost\n"); got != want {
+		if got := strings.HasSuffix(rendered(t, c, 257), setting+"\nReadWritePaths=/run/dockhost\n"); got != want {
 			t.Errorf("Render() with %s ends in ReadWritePaths=/run/dockhost: %v, want %v", setting, got, want)
 		}
 	}
@@ -87,7 +87,7 @@ func TestServiceType(t *testing.T) {
 		if got := serviceType(c, test.version); got != test.want {
 			t.Errorf("serviceType(notify %s, reload %v, systemd %d) = %q, want %q", test.notify, test.reload, test.version, got, test.want)
 		}
-		if text := string(Render(c, test.version)); !strings.Contains(text, test.want) {
+		if text := rendered(t, c, test.version); !strings.Contains(text, test.want) {
 			t.Errorf("Render() = %q, want %q in it", text, test.want)
 		}
 	}
@@ -99,7 +99,7 @@ func TestCredentials(t *testing.T) {
 	for version, want := range map[int]string{
 		252: "\nLoadCredential=plain\nLoadCredentialEncrypted=sealed\n", 257: "\nImportCredential=plain\nImportCredential=sealed\n",
 	} {
-		if got := string(Render(c, version, "sealed")); !strings.Contains(got, want) {
+		if got := rendered(t, c, version, "sealed"); !strings.Contains(got, want) {
 			t.Errorf("Render() for systemd %d = %s, want %s", version, got, want)
 		}
 	}
@@ -113,7 +113,7 @@ func TestCompletes(t *testing.T) {
 		252: "Restart=on-failure\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=infinity\nDelegate",
 		257: "Restart=on-failure\nType=oneshot\nRemainAfterExit=yes\nTimeoutStartSec=infinity\nRestartMode=direct\nDelegate",
 	} {
-		if got := string(Render(migrate, version)); !strings.Contains(got, want) {
+		if got := rendered(t, migrate, version); !strings.Contains(got, want) {
 			t.Errorf("Render() for systemd %d = %s, want %s", version, got, want)
 		}
 	}
@@ -124,7 +124,7 @@ func TestCompletes(t *testing.T) {
 	}}
 	want := "After=dockhost@migrate.service\nRequires=dockhost@migrate.service\nAfter=dockhost@seed.service\nWants=dockhost@seed.service\n" +
 		"After=dockhost@db.service\nWants=dockhost@db.service\nPartOf=dockhost@db.service\n"
-	if got := string(Render(app, 257)); !strings.Contains(got, want) {
+	if got := rendered(t, app, 257); !strings.Contains(got, want) {
 		t.Errorf("Render() = %s, want %s", got, want)
 	}
 }
@@ -141,4 +141,68 @@ func TestTemplate(t *testing.T) {
 	if filepath.Base(TemplatePath) == filepath.Base(Path("web")) {
 		t.Errorf("TemplatePath = %s has the name of %s", TemplatePath, Path("web"))
 	}
+}
+
+func rendered(t *testing.T, c *spec.Container, version int, encrypted ...string) string {
+	t.Helper()
+	text, err := Render(c, version, encrypted...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// No value of a declaration ends its line: what follows it would be a setting that
+// nobody has allowed.
+func TestRenderRefusesMoreLines(t *testing.T) {
+	injected := "x\nExecStartPre=/bin/evil"
+	for name, change := range map[string]func(c *spec.Container){
+		"an image":      func(c *spec.Container) { c.Image = injected },
+		"a credential":  func(c *spec.Container) { c.Credentials = []string{injected} },
+		"a mount point": func(c *spec.Container) { c.Mounts = []spec.Mount{{What: "/dev/sdb", Where: injected}} },
+		"Restart=":      func(c *spec.Container) { c.Restart = injected },
+		"a dependency":  func(c *spec.Container) { c.DependsOn = []spec.Dependency{{Name: injected}} },
+		"a value": func(c *spec.Container) {
+			c.Unit = []spec.UnitSetting{{Section: "Service", Key: "Nice", Value: injected}}
+		},
+		"a carriage return": func(c *spec.Container) { c.Unit = []spec.UnitSetting{{Section: "Unit", Key: "Nice", Value: "1\r2"}} },
+		"a last backslash":  func(c *spec.Container) { c.Unit = []spec.UnitSetting{{Section: "Service", Key: "Nice", Value: `1\`}} },
+		"a name of a setting": func(c *spec.Container) {
+			c.Unit = []spec.UnitSetting{{Section: "Service", Key: "ExecStartPre=/bin/evil\nNice", Value: "1"}}
+		},
+	} {
+		c := &spec.Container{Name: "web", Image: "nginx", Config: &container.Config{}}
+		if _, err := Render(c, 257); err != nil {
+			t.Fatalf("Render() = %v", err)
+		}
+		change(c)
+		if text, err := Render(c, 257); err == nil {
+			t.Errorf("Render() with more lines in %s = %q, want an error", name, text)
+		}
+	}
+}
+
+func FuzzRender(f *testing.F) {
+	f.Add("nginx", "name", "/srv", "Nice", "1")
+	f.Add("a\nb", "c\x00", "/d\\", "E=", "\u2028")
+	f.Fuzz(func(t *testing.T, image, credential, where, key, value string) {
+		c := &spec.Container{
+			Name: "web", Image: image, Config: &container.Config{}, Credentials: []string{credential},
+			Mounts: []spec.Mount{{What: "/dev/sdb", Where: where}}, Unit: []spec.UnitSetting{{Section: "Service", Key: key, Value: value}},
+		}
+		text, err := Render(c, 257)
+		if err != nil {
+			return
+		}
+		plain, err := Render(&spec.Container{
+			Name: "web", Image: "nginx", Config: &container.Config{}, Credentials: []string{"name"},
+			Mounts: []spec.Mount{{What: "/dev/sdb", Where: "/srv"}}, Unit: []spec.UnitSetting{{Section: "Service", Key: "Nice", Value: "1"}},
+		}, 257)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := strings.Count(string(text), "\n"), strings.Count(string(plain), "\n"); got > want+1 { // ReadWritePaths=
+			t.Errorf("Render() has %d lines, want at most %d: %q", got, want+1, text)
+		}
+	})
 }

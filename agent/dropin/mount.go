@@ -19,8 +19,11 @@ const MountMark = "# Written by dockhost.service for the mounts of containers.\n
 const MakefsTemplate = "dockhost-makefs"
 
 // Mount returns the unit files of a mount, by name: the .mount unit, and with makefs
-// the service that makes the file system.
-func Mount(m spec.Mount) map[string]string {
+// the service that makes the file system. The error says why the mount cannot be one.
+func Mount(m spec.Mount) (map[string]string, error) {
+	if err := checkMount(m); err != nil {
+		return nil, err
+	}
 	var top, mount strings.Builder
 	before := func(name string) { fmt.Fprintf(&top, "Requires=%s\nAfter=%s\n", name, name) }
 	fmt.Fprintf(&top, "Description=%s for containers\n", m.What)
@@ -41,7 +44,7 @@ func Mount(m spec.Mount) map[string]string {
 		fmt.Fprintf(&mount, "Options=%s\n", m.Options)
 	}
 	files[unit.UnitNamePathEscape(m.Where)+".mount"] = MountMark + "[Unit]\n" + top.String() + "\n[Mount]\n" + mount.String()
-	return files
+	return files, nil
 }
 
 // makefs renders the service that makes a file system on a blank device.

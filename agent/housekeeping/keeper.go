@@ -85,6 +85,8 @@ type Keeper struct {
 	// root is Docker's root, "" until Docker was asked.
 	root   string
 	status api.Housekeeping
+	// freed is how many bytes all runs have freed.
+	freed int64
 	// stuck is when a run could not bring the disk below the high mark; zero after
 	// one that did.
 	stuck time.Time

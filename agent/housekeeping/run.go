@@ -86,6 +86,7 @@ func (k *Keeper) collect(ctx context.Context, cause string, need int64) (api.GC,
 		return plan, err
 	}
 	plan.Freed = max(in.Disk.Used-after.Used, 0)
+	k.addFreed(plan.Freed)
 	k.setOutcome(ctx, &plan, after, after.full(policy, in.Need) && !limited(plan), in.Need)
 	k.logRun(plan, cause)
 	return plan, ctx.Err()

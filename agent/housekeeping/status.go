@@ -18,6 +18,19 @@ func (k *Keeper) Status() api.Housekeeping {
 	return k.status
 }
 
+// Freed returns how many bytes all runs have freed since the start.
+func (k *Keeper) Freed() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.freed
+}
+
+func (k *Keeper) addFreed(bytes int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.freed += bytes
+}
+
 // setStatus changes the status, and reports another problem.
 func (k *Keeper) setStatus(change func(s *api.Housekeeping)) {
 	k.mu.Lock()

@@ -18,16 +18,20 @@ import (
 // settings of its declaration; "" if it has them. The agent writes the drop-in again
 // when it is removed, but someone may have masked it.
 func (g Gatherer) settingsProblem(c *spec.Container, unit systemd.Unit, systemdVersion int) string {
+	if systemdVersion == 0 { // systemd does not answer
+		return ""
+	}
 	path := dropin.Path(c.Name)
+	want, renderErr := dropin.Render(c, systemdVersion, needs.EncryptedCredentials(g.Root, c)...)
 	onDisk, err := os.ReadFile(filepath.Join(g.Root, path))
 	switch {
-	case systemdVersion == 0: // systemd does not answer
-		return ""
 	case unit.LoadState == "masked":
 		return fmt.Sprintf("%s is masked, and cannot start (run: systemctl unmask %s)", unit.Name, unit.Name)
+	case renderErr != nil:
+		return renderErr.Error()
 	case err != nil:
 		return fmt.Sprintf("%s lacks the settings of its declaration: %s cannot be read (run: systemctl reload dockhost)", unit.Name, path)
-	case !bytes.Equal(onDisk, dropin.Render(c, systemdVersion, needs.EncryptedCredentials(g.Root, c)...)):
+	case !bytes.Equal(onDisk, want):
 		return fmt.Sprintf("%s lacks the settings of its declaration: someone has changed %s (run: systemctl reload dockhost)", unit.Name, path)
 	case !slices.Contains(unit.DropIns, path):
 		return fmt.Sprintf("%s lacks the settings of its declaration: systemd does not use %s (see: systemctl cat %s; then run: systemctl daemon-reload)", unit.Name, path, unit.Name)

@@ -15,7 +15,7 @@ import (
 
 func TestSettingsProblem(t *testing.T) {
 	c := &spec.Container{Name: "web", Image: "nginx:1", Config: &container.Config{}, Credentials: []string{"sealed"}}
-	path, text := dropin.Path("web"), string(dropin.Render(c, 257))
+	path, text := dropin.Path("web"), rendered(t, c, 257)
 	loaded := systemd.Unit{Name: "dockhost@web.service", LoadState: "loaded", DropIns: []string{path}}
 	tests := []struct {
 		name, onDisk string
@@ -24,7 +24,7 @@ func TestSettingsProblem(t *testing.T) {
 		want         string
 	}{
 		{"well", text, loaded, 257, ""},
-		{"with an encrypted credential", string(dropin.Render(c, 252, "sealed")), loaded, 252, ""},
+		{"with an encrypted credential", rendered(t, c, 252, "sealed"), loaded, 252, ""},
 		{"no answer of systemd", "", systemd.Unit{}, 0, ""},
 		{"removed", "", loaded, 257, "cannot be read (run: systemctl reload dockhost)"},
 		{"changed", text + "MemoryMax=1\n", loaded, 257, "has changed " + path},
@@ -49,4 +49,13 @@ func TestSettingsProblem(t *testing.T) {
 			t.Errorf("%s: settingsProblem() = %q, want %q in it", test.name, got, test.want)
 		}
 	}
+}
+
+func rendered(t *testing.T, c *spec.Container, version int, encrypted ...string) string {
+	t.Helper()
+	text, err := dropin.Render(c, version, encrypted...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -153,13 +153,20 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 	if err != nil {
 		return Rendered{}, err
 	}
+	files, err := unitFiles(c, o.SystemdVersion)
+	if err != nil {
+		return Rendered{}, err
+	}
 	rendered := Rendered{
 		Name: c.Name, Image: c.Image, PullPolicy: string(c.PullPolicy), Update: updates(c.Update), Unit: unit, EnvFiles: []string{},
-		Files:  unitFiles(c, o.SystemdVersion),
+		Files:  files,
 		Create: Create{Path: createPath(create), Body: body},
 	}
 	for _, m := range c.Mounts {
-		files := dropin.Mount(m)
+		files, err := dropin.Mount(m)
+		if err != nil {
+			return Rendered{}, err
+		}
 		for _, name := range slices.Sorted(maps.Keys(files)) {
 			rendered.Files = append(rendered.Files, UnitFile{Path: dropin.UnitDir + name, Text: files[name]})
 		}
@@ -172,12 +179,16 @@ func (o RenderOptions) render(c *spec.Container) (Rendered, error) {
 
 // unitFiles returns the files of a container's unit, in the order in which systemd reads
 // them.
-func unitFiles(c *spec.Container, systemdVersion int) []UnitFile {
+func unitFiles(c *spec.Container, systemdVersion int) ([]UnitFile, error) {
+	text, err := dropin.Render(c, systemdVersion)
+	if err != nil {
+		return nil, err
+	}
 	files := []UnitFile{{Path: units.ContainerPath, Text: units.Container}}
 	if template := dropin.Template(systemdVersion); template != nil {
 		files = append(files, UnitFile{Path: dropin.TemplatePath, Text: string(template)})
 	}
-	return append(files, UnitFile{Path: dropin.Path(c.Name), Text: string(dropin.Render(c, systemdVersion))})
+	return append(files, UnitFile{Path: dropin.Path(c.Name), Text: string(text)}), nil
 }
 
 func createPath(create engine.CreateRequest) string {
