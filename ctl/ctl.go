@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/doctor"
 	"github.com/dockhost/dockhost/gpu"
 )
 
@@ -27,6 +28,9 @@ type Host struct {
 	StatusWithoutAgent func(ctx context.Context) (api.Status, error)
 	// GPUs inspects the GPUs of this host.
 	GPUs func() (gpu.Report, error)
+	// Diagnose makes checks of this host. It gets a function for the status of the
+	// host's containers.
+	Diagnose func(ctx context.Context, status func(context.Context) (api.Status, error), checks []doctor.Check) (doctor.Report, error)
 	// DockerHost is the value of DOCKER_HOST.
 	DockerHost string
 	// DockerConfig is the directory of Docker's config.json.
@@ -69,6 +73,7 @@ func (h Host) command() *cobra.Command {
 	root.AddCommand(
 		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
+		h.doctorCommand(),
 		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)

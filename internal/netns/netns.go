@@ -1,4 +1,6 @@
-package supervisor
+// Package netns connects to addresses from within the network namespaces of other
+// processes. Only the thread that makes a connection enters a namespace.
+package netns
 
 import (
 	"context"
@@ -12,12 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNoEntry means that this process may not enter network namespaces.
-var errNoEntry = errors.New("cannot enter the container's network namespace")
+// ErrNoEntry means that this process may not enter network namespaces.
+var ErrNoEntry = errors.New("cannot enter the container's network namespace")
 
-// dialInside connects to an address from within the network namespace of a
-// process. Only the thread that makes the connection enters the namespace.
-func dialInside(ctx context.Context, pid int, address netip.AddrPort) (net.Conn, error) {
+// Dial connects to an address from within the network namespace of a
+// process. The error is [ErrNoEntry] if this process may not enter it.
+func Dial(ctx context.Context, pid int, address netip.AddrPort) (net.Conn, error) {
 	type result struct {
 		conn net.Conn
 		err  error
@@ -38,7 +40,7 @@ func dialOnThread(ctx context.Context, pid int, address netip.AddrPort) (net.Con
 	runtime.LockOSThread()
 	outside, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoEntry, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoEntry, err)
 	}
 	defer outside.Close()
 	inside, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
@@ -59,11 +61,11 @@ func dialOnThread(ctx context.Context, pid int, address netip.AddrPort) (net.Con
 	return conn, err
 }
 
-// entryError adds errNoEntry to an error that means a lack of permission, and
+// entryError adds ErrNoEntry to an error that means a lack of permission, and
 // not that the process has ended.
 func entryError(err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("%w: %w", errNoEntry, err)
+		return fmt.Errorf("%w: %w", ErrNoEntry, err)
 	}
 	return err
 }
