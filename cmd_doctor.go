@@ -6,10 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/doctor"
+	"github.com/dockhost/dockhost/doctor/bugreport"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/registry"
 	"github.com/dockhost/dockhost/internal/netns"
@@ -24,6 +27,36 @@ func diagnose(ctx context.Context, status func(context.Context) (api.Status, err
 	}
 	defer docker.Close()
 	return doctor.Run(ctx, doctorHost(docker, status), checks), nil
+}
+
+// reportBug gathers a report about this host.
+func reportBug(ctx context.Context, status func(context.Context) (api.Status, error)) (bugreport.Report, error) {
+	docker, err := newEngine()
+	if err != nil {
+		return bugreport.Report{}, err
+	}
+	defer docker.Close()
+	return bugreport.Gather(ctx, bugreport.Options{
+		Host: doctorHost(docker, status), Engine: docker, Version: versionText(), Secrets: knownSecrets(),
+	})
+}
+
+// knownSecrets returns the secrets that root can read: those of declarations, and logins.
+func knownSecrets() []string {
+	var secrets []string
+	paths, _ := filepath.Glob(string(runDir) + "/files/*/*")
+	for _, path := range paths {
+		if raw, err := os.ReadFile(path); err == nil {
+			secrets = append(secrets, string(raw), strings.TrimSpace(string(raw)))
+		}
+	}
+	paths, _ = filepath.Glob(string(runDir) + "/containers/*.json")
+	for _, path := range append(paths, filepath.Join(runDir.LoginsDir(), "config.json"), filepath.Join(engine.ConfigDir(os.Getenv), "config.json")) {
+		if raw, err := os.ReadFile(path); err == nil {
+			secrets = append(secrets, bugreport.SecretsIn(raw)...)
+		}
+	}
+	return secrets
 }
 
 // doctorHost is this host as the checks see it.

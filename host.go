@@ -64,6 +64,7 @@ func ctlHost() ctl.Host {
 		StatusWithoutAgent: statusWithoutAgent,
 		GPUs:               gpuReport,
 		Diagnose:           diagnose,
+		Bugreport:          reportBug,
 		DockerHost:         os.Getenv("DOCKER_HOST"),
 		DockerConfig:       engine.ConfigDir(os.Getenv),
 		Color:              term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/doctor"
+	"github.com/dockhost/dockhost/doctor/bugreport"
 	"github.com/dockhost/dockhost/gpu"
 )
 
@@ -31,6 +32,8 @@ type Host struct {
 	// Diagnose makes checks of this host. It gets a function for the status of the
 	// host's containers.
 	Diagnose func(ctx context.Context, status func(context.Context) (api.Status, error), checks []doctor.Check) (doctor.Report, error)
+	// Bugreport gathers a report about this host, with its secrets masked.
+	Bugreport func(ctx context.Context, status func(context.Context) (api.Status, error)) (bugreport.Report, error)
 	// DockerHost is the value of DOCKER_HOST.
 	DockerHost string
 	// DockerConfig is the directory of Docker's config.json.
@@ -73,7 +76,7 @@ func (h Host) command() *cobra.Command {
 	root.AddCommand(
 		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
-		h.doctorCommand(),
+		h.doctorCommand(), h.bugreportCommand(),
 		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)

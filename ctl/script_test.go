@@ -22,6 +22,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/doctor"
+	"github.com/dockhost/dockhost/doctor/bugreport"
 	"github.com/dockhost/dockhost/gpu"
 	"github.com/dockhost/dockhost/internal/scripttest"
 )
@@ -51,7 +52,8 @@ func TestScripts(t *testing.T) {
 }
 
 // scriptHost returns a host whose state is in files of a script: agent.sock,
-// without-agent.json for what systemd and Docker know, gpu.json and doctor.json.
+// without-agent.json for what systemd and Docker know, gpu.json,
+// doctor.json and bugreport.json.
 func scriptHost(dir string) Host {
 	return Host{
 		Version:            "1.2.3 (commit abc, today)",
@@ -61,10 +63,13 @@ func scriptHost(dir string) Host {
 		Diagnose: func(context.Context, func(context.Context) (api.Status, error), []doctor.Check) (doctor.Report, error) {
 			return load[doctor.Report](dir, "doctor.json")
 		},
-		Interactive:        os.Getenv("INTERACTIVE") != "",
-		In:                 os.Stdin,
-		Out:                os.Stdout,
-		Err:                os.Stderr,
+		Bugreport: func(context.Context, func(context.Context) (api.Status, error)) (bugreport.Report, error) {
+			return load[bugreport.Report](dir, "bugreport.json")
+		},
+		Interactive: os.Getenv("INTERACTIVE") != "",
+		In:          os.Stdin,
+		Out:         os.Stdout,
+		Err:         os.Stderr,
 	}
 }
 
