@@ -212,7 +212,7 @@ func checkNofile(ctx context.Context, h *host) []Finding {
 			return warn(fmt.Sprintf("a container may open %d files only (Docker before 29 allowed 1048576)", soft),
 				`set ulimits: {nofile: 65536} for containers that need more, or "default-ulimits" in /etc/docker/daemon.json`)
 		}
-		return ok("a container may open " + properties["LimitNOFILESoft"] + " files")
+		return ok("a container may open many files: LimitNOFILESoft=" + properties["LimitNOFILESoft"])
 	}
 	return skip("Docker does not run")
 }

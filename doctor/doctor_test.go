@@ -37,8 +37,8 @@ func brokenDockhost() []breakage {
 		{"user-data", "wrong", func(f *fake) { f.status.Source.Problems = []string{"user-data:3:1: no image (write image:)"} }, Fail, "user-data:3:1: no image", "write image:"},
 		{"user-data", "absent", func(f *fake) { f.status.Source.Waiting = "the metadata service" }, Warn, "waits for user data", "doctor metadata"},
 		{"containers", "fails", func(f *fake) {
-			f.status.Containers[0].LastError = &api.Failure{Message: "killed: out of memory (limit 64 MiB) (raise mem_limit)"}
-		}, Fail, "web: killed: out of memory", "raise mem_limit"},
+			f.status.Containers[0].LastError = &api.Failure{Message: "container was killed: out of memory (exit code 137): it reached its own limit of 64MiB (raise mem_limit)"}
+		}, Fail, "web: container was killed: out of memory", "raise mem_limit"},
 		{"containers", "unhealthy", func(f *fake) { f.status.Containers[0].Health = "unhealthy" }, Fail, "web: its health check fails: connection refused", "systemctl restart dockhost@web.service"},
 		{"containers", "lost GPU", func(f *fake) { f.status.Containers[0].GPU = "GPU 0 is gone" }, Fail, "lost a GPU", "systemctl restart"},
 		{"containers", "change refused", func(f *fake) {

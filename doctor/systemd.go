@@ -59,7 +59,7 @@ func checkCgroups(_ context.Context, h *host) []Finding {
 		}
 	}
 	if len(missing) > 0 {
-		return fail("cgroup v2 without the controller "+strings.Join(missing, ", ")+", so its limits have no effect", "remove cgroup_disable= from the kernel's command line, and reboot")
+		return fail("cgroup v2 without the controller "+strings.Join(missing, ", ")+", so its limits have no effect", "remove cgroup_disable= and systemd.unified_cgroup_hierarchy= from the kernel's command line, and reboot")
 	}
 	return ok("cgroup v2")
 }

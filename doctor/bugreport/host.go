@@ -26,7 +26,7 @@ func (g gatherer) commands() []source {
 	}
 	dockhost := []string{"--identifier=dockhost", "--identifier=dockhost-supervise", "--identifier=dockhost-runtime"}
 	units := []string{"--identifier=systemd", "--grep=dockhost|docker|containerd|ordering cycle"}
-	docker := []string{"--unit=docker.service", "--unit=containerd.service", "_SYSTEMD_UNIT=docker.service", "+", "_SYSTEMD_UNIT=containerd.service"}
+	docker := []string{"_SYSTEMD_UNIT=docker.service", "+", "_SYSTEMD_UNIT=containerd.service"}
 	return []source{
 		{"versions.txt", g.versions},
 		{"units/show.txt", run("systemctl", "show", "--no-pager", "--property="+strings.Join(unitProperties(), ","),
@@ -35,8 +35,8 @@ func (g gatherer) commands() []source {
 		{"journal/dockhost.txt", journal("0", dockhost...)},
 		{"journal/dockhost-last-boot.txt", journal("-1", dockhost...)},
 		{"journal/systemd.txt", journal("0", units...)},
-		{"journal/docker.txt", journal("0", docker[2:]...)},
-		{"journal/docker-last-boot.txt", journal("-1", docker[2:]...)},
+		{"journal/docker.txt", journal("0", docker...)},
+		{"journal/docker-last-boot.txt", journal("-1", docker...)},
 		{"disk/space.txt", run("df", "-h", "-x", "tmpfs", "-x", "overlay")},
 		{"disk/inodes.txt", run("df", "-i", "-x", "tmpfs", "-x", "overlay")},
 	}
@@ -74,7 +74,7 @@ func (g gatherer) versions(ctx context.Context) (string, error) {
 // Docker and dockhost.
 func (g gatherer) configuration() []source {
 	var paths []string
-	for _, dir := range []string{"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"} {
+	for _, dir := range []string{"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"} {
 		for _, name := range []string{"docker", "containerd", "dockhost", "dockhost@*"} {
 			for _, kind := range []string{".service", ".socket", ".service.d/*.conf", ".socket.d/*.conf"} {
 				paths = append(paths, g.glob(dir+"/"+name+kind)...)
