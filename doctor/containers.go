@@ -87,6 +87,10 @@ func (h *host) containerProblem(ctx context.Context, c *api.Container) (problem,
 		return "it has lost a GPU: " + c.GPU, "systemctl restart " + c.Unit
 	case c.Health == "unhealthy":
 		return "its health check fails: " + h.healthOutput(ctx, c), "see what it says: " + logs + "; to start it again: systemctl restart " + c.Unit
+	case c.Health == "starting" && strings.Contains(h.healthOutput(ctx, c), "exec failed"):
+		// Docker counts no failure then, so that the container stays "starting" for good
+		// (moby 26.1).
+		return "its health check cannot run: " + h.healthOutput(ctx, c), "use a program that the image has in healthcheck, or notify: tcp:PORT"
 	case c.Pending != nil && c.Pending.Error != "":
 		return split("the change to "+c.Pending.Image+" is not in force: "+c.Pending.Error, logs)
 	case c.LastError != nil:

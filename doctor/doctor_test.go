@@ -40,6 +40,9 @@ func brokenDockhost() []breakage {
 			f.status.Containers[0].LastError = &api.Failure{Message: "container was killed: out of memory (exit code 137): it reached its own limit of 64MiB (raise mem_limit)"}
 		}, Fail, "web: container was killed: out of memory", "raise mem_limit"},
 		{"containers", "unhealthy", func(f *fake) { f.status.Containers[0].Health = "unhealthy" }, Fail, "web: its health check fails: connection refused", "systemctl restart dockhost@web.service"},
+		{"containers", "health check without its program", func(f *fake) {
+			f.status.Containers[0].Health, f.inspected.HealthOutput = "starting", "OCI runtime exec failed: exec: \"curl\": not found"
+		}, Fail, "web: its health check cannot run: OCI runtime exec failed", "a program that the image has"},
 		{"containers", "lost GPU", func(f *fake) { f.status.Containers[0].GPU = "GPU 0 is gone" }, Fail, "lost a GPU", "systemctl restart"},
 		{"containers", "change refused", func(f *fake) {
 			f.status.Containers[0].Pending = &api.Pending{Image: "web:2", Error: "no such device"}
