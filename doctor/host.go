@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
@@ -82,21 +83,26 @@ type host struct {
 const answerTime = 5 * time.Second
 
 func newHost(ctx context.Context, h Host) *host {
-	return &host{Host: h, about: begin(ctx, h.Engine.About), info: begin(ctx, h.Engine.Info), status: begin(ctx, h.Status)}
+	return &host{Host: h, about: once(ctx, h.Engine.About), info: once(ctx, h.Engine.Info), status: once(ctx, h.Status)}
 }
 
-// begin asks for a fact in the background, and returns a function that waits for it.
-func begin[T any](ctx context.Context, ask func(context.Context) (T, error)) func() (T, error) {
+// once returns a function that asks for a fact at its first call, and waits for the
+// answer at each. It asks for nothing that no check wants: Docker logs an error for each
+// request that ends before its answer.
+func once[T any](ctx context.Context, ask func(context.Context) (T, error)) func() (T, error) {
 	var fact T
 	var err error
+	var begin sync.Once
 	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ctx, cancel := context.WithTimeout(ctx, answerTime)
-		defer cancel()
-		fact, err = ask(ctx)
-	}()
 	return func() (T, error) {
+		begin.Do(func() {
+			go func() {
+				defer close(done)
+				ctx, cancel := context.WithTimeout(ctx, answerTime)
+				defer cancel()
+				fact, err = ask(ctx)
+			}()
+		})
 		<-done
 		return fact, err
 	}
