@@ -63,6 +63,8 @@ func ctlHost() ctl.Host {
 		Socket:             runDir.Socket(),
 		StatusWithoutAgent: statusWithoutAgent,
 		GPUs:               gpuReport,
+		Diagnose:           diagnose,
+		Bugreport:          reportBug,
 		DockerHost:         os.Getenv("DOCKER_HOST"),
 		DockerConfig:       engine.ConfigDir(os.Getenv),
 		Color:              term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",

@@ -80,7 +80,7 @@ func checkPorts(ctx context.Context, old, next *spec.Container) error {
 	for _, port := range engine.HostPorts(next.HostConfig.PortBindings) {
 		isOurs := slices.ContainsFunc(published, func(p engine.Port) bool { return p.Proto == port.Proto && p.Number == port.Number })
 		if !isOurs && port.InUse(ctx) {
-			err := fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d')", port, port.Number)
+			err := fmt.Errorf("port %s is already in use on this host (stop what uses it: ss -lnp 'sport = :%d')", port, port.Number)
 			errs = append(errs, cure.By(err, cure.Cure{Kind: cure.Port, Name: port.String()}))
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/doctor"
+	"github.com/dockhost/dockhost/doctor/bugreport"
 	"github.com/dockhost/dockhost/gpu"
 )
 
@@ -27,6 +29,11 @@ type Host struct {
 	StatusWithoutAgent func(ctx context.Context) (api.Status, error)
 	// GPUs inspects the GPUs of this host.
 	GPUs func() (gpu.Report, error)
+	// Diagnose makes checks of this host. It gets a function for the status of the
+	// host's containers.
+	Diagnose func(ctx context.Context, status func(context.Context) (api.Status, error), checks []doctor.Check) (doctor.Report, error)
+	// Bugreport gathers a report about this host, with its secrets masked.
+	Bugreport func(ctx context.Context, status func(context.Context) (api.Status, error)) (bugreport.Report, error)
 	// DockerHost is the value of DOCKER_HOST.
 	DockerHost string
 	// DockerConfig is the directory of Docker's config.json.
@@ -69,7 +76,8 @@ func (h Host) command() *cobra.Command {
 	root.AddCommand(
 		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
-		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.eventsCommand(), h.changesCommand(), h.analyzeCommand(), h.holdCommand(), h.unholdCommand(),
+		h.doctorCommand(), h.bugreportCommand(), h.eventsCommand(), h.changesCommand(), h.analyzeCommand(),
+		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)
 	return root

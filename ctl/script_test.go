@@ -21,6 +21,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/doctor"
+	"github.com/dockhost/dockhost/doctor/bugreport"
 	"github.com/dockhost/dockhost/gpu"
 	"github.com/dockhost/dockhost/internal/scripttest"
 )
@@ -50,17 +52,24 @@ func TestScripts(t *testing.T) {
 }
 
 // scriptHost returns a host whose state is in files of a script: agent.sock,
-// without-agent.json for what systemd and Docker know, and gpu.json.
+// without-agent.json for what systemd and Docker know, gpu.json,
+// doctor.json and bugreport.json.
 func scriptHost(dir string) Host {
 	return Host{
 		Version:            "1.2.3 (commit abc, today)",
 		Socket:             filepath.Join(dir, "agent.sock"),
 		StatusWithoutAgent: func(context.Context) (api.Status, error) { return load[api.Status](dir, "without-agent.json") },
 		GPUs:               func() (gpu.Report, error) { return load[gpu.Report](dir, "gpu.json") },
-		Interactive:        os.Getenv("INTERACTIVE") != "",
-		In:                 os.Stdin,
-		Out:                os.Stdout,
-		Err:                os.Stderr,
+		Diagnose: func(context.Context, func(context.Context) (api.Status, error), []doctor.Check) (doctor.Report, error) {
+			return load[doctor.Report](dir, "doctor.json")
+		},
+		Bugreport: func(context.Context, func(context.Context) (api.Status, error)) (bugreport.Report, error) {
+			return load[bugreport.Report](dir, "bugreport.json")
+		},
+		Interactive: os.Getenv("INTERACTIVE") != "",
+		In:          os.Stdin,
+		Out:         os.Stdout,
+		Err:         os.Stderr,
 	}
 }
 

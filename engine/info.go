@@ -16,6 +16,9 @@ type Info struct {
 	// are in containerd's image store and that Driver is a snapshotter.
 	Driver      string
 	Snapshotter bool
+	// CgroupDriver is "systemd", "cgroupfs" or "none"; LogDriver is the log driver of
+	// containers that name none.
+	CgroupDriver, LogDriver string
 	// LiveRestore says whether containers keep running while the Engine is down.
 	LiveRestore bool
 	// Runtimes maps the name of each registered OCI runtime to its path.
@@ -55,6 +58,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		Mirrors: mirrors, InsecureRegistries: insecure,
 		HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy,
 		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes,
+		CgroupDriver: info.CgroupDriver, LogDriver: info.LoggingDriver,
 		Driver: info.Driver, Snapshotter: slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}),
 	}, nil
 }

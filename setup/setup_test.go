@@ -280,7 +280,7 @@ func TestNewFileIsWorldReadable(t *testing.T) {
 func TestValidateWithDockerd(t *testing.T) {
 	for name, c := range map[string]struct{ script, want string }{
 		"accepted": {`[ "$1 $2 $3" = "--validate --config-file FILE" ] && echo configuration OK`, ""},
-		"refused":  {`echo "unable to configure the Docker daemon with file $3: bad"; exit 1`, "dockerd does not accept the change: unable to configure the Docker daemon with file daemon.json: bad"},
+		"refused":  {`echo "unable to configure the Docker daemon with file $3: bad"; exit 1`, "dockerd does not accept it: unable to configure the Docker daemon with file daemon.json: bad"},
 		// The output of Docker 20.10 of Debian 12.
 		"too old":    {`printf "Status: unknown flag: --validate\nSee 'dockerd --help'., Code: 125\n" >&2; exit 1`, ""},
 		"no dockerd": {"", ""},

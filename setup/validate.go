@@ -33,5 +33,5 @@ func validateWithDockerd(ctx context.Context, file string) error {
 	}
 	// The output names the temporary file.
 	out = bytes.ReplaceAll(bytes.TrimSpace(out), []byte(file), []byte("daemon.json"))
-	return fmt.Errorf("dockerd does not accept the change: %s", out)
+	return fmt.Errorf("dockerd does not accept it: %s", out)
 }

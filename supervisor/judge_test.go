@@ -70,11 +70,11 @@ func TestJudgeExplainsAnExit(t *testing.T) {
 		{name: "being removed", code: 137, docker: fakeJudgeEngine{container: engine.Container{Status: container.StateRemoving}}, want: "container was removed by docker rm (exit code 137)", outside: true},
 		{
 			name: "out of memory", code: 137, docker: fakeJudgeEngine{container: engine.Container{Memory: 64 << 20}}, atEnd: &killed,
-			want: "container was killed: out of memory (exit code 137): it reached its own limit of 64MiB (mem_limit)",
+			want: "container was killed: out of memory (exit code 137): it reached its own limit of 64MiB (raise mem_limit)",
 		},
 		{
 			name: "a process out of memory", code: 1, docker: fakeJudgeEngine{container: engine.Container{Memory: 64 << 20}}, atEnd: &killed,
-			want: "container ended with exit code 1, after one of its processes was killed (out of memory): it reached its own limit of 64MiB (mem_limit)",
+			want: "container ended with exit code 1, after one of its processes was killed (out of memory): it reached its own limit of 64MiB (raise mem_limit)",
 		},
 		{
 			name: "docker kill after a process was out of memory", code: 137, docker: fakeJudgeEngine{container: engine.Container{Memory: 64 << 20}},

@@ -95,13 +95,13 @@ func describeLimit(level systemd.Memory, c *spec.Container) string {
 	size := units.BytesSize(float64(level.Limit))
 	switch {
 	case level.Limit == 0:
-		return "the host's memory of " + units.BytesSize(hostMemory()) + " was used up"
+		return "the host's memory of " + units.BytesSize(hostMemory()) + " was used up (use a larger machine, or set mem_limit for what uses most)"
 	case level.Path != "":
-		return fmt.Sprintf("it reached the limit of %s, %s (MemoryMax=)", path.Base(level.Path), size)
+		return fmt.Sprintf("it reached the limit of %s, %s (raise MemoryMax=)", path.Base(level.Path), size)
 	case c.Run != nil:
-		return fmt.Sprintf("it reached its own limit of %s (--memory)", size)
+		return fmt.Sprintf("it reached its own limit of %s (raise --memory)", size)
 	}
-	return fmt.Sprintf("it reached its own limit of %s (mem_limit)", size)
+	return fmt.Sprintf("it reached its own limit of %s (raise mem_limit)", size)
 }
 
 // since returns the counters of now without what was counted before.

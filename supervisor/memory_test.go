@@ -26,8 +26,8 @@ func TestMemoryLimitIsNamed(t *testing.T) {
 			slice + "/memory.max": sliceLimit, slice + "/memory.events": unitEvents, slice + "/memory.events.local": sliceLocal,
 		}
 	}
-	const none, own, units, above = "9223372036854771712", "its own limit of 64MiB (mem_limit)",
-		"the limit of dockhost@app.service, 100MiB (MemoryMax=)", "the limit of system-dockhost.slice, 32MiB (MemoryMax=)"
+	const none, own, units, above = "9223372036854771712", "its own limit of 64MiB (raise mem_limit)",
+		"the limit of dockhost@app.service, 100MiB (raise MemoryMax=)", "the limit of system-dockhost.slice, 32MiB (raise MemoryMax=)"
 	tests := []struct {
 		name          string
 		before, after map[string]string

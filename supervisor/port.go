@@ -41,7 +41,7 @@ func (l *launcher) explainHolder(ctx context.Context, port engine.Port, byDocker
 	if askErr == nil && holder != "" {
 		err = fmt.Errorf("port %s is already in use on this host, by the container %q (stop that one, or use another port): %w", port, holder, err)
 	} else {
-		err = fmt.Errorf("port %s is already in use on this host (see: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
+		err = fmt.Errorf("port %s is already in use on this host (stop what uses it: ss -lnp 'sport = :%d'): %w", port, port.Number, err)
 	}
 	return cure.By(err, cure.Cure{Kind: cure.Port, Name: port.String()})
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/internal/backoff"
+	"github.com/dockhost/dockhost/internal/netns"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -98,7 +99,7 @@ func (p *byProbe) try(ctx context.Context) error {
 	var problem error
 	if !p.outside.Load() {
 		problem = p.askAll(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback())
-		if errors.Is(problem, errNoEntry) {
+		if errors.Is(problem, netns.ErrNoEntry) {
 			p.with.log.Info("probing the container from outside its network namespace", zap.Error(problem))
 			p.outside.Store(true)
 		}
@@ -152,7 +153,7 @@ func (p *byProbe) addresses(ctx context.Context) ([]netip.Addr, error) {
 	case p.outside.Load() && container.NetworkMode == "host":
 		addresses = append(addresses, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback())
 	case p.outside.Load() && len(addresses) == 0:
-		return nil, fmt.Errorf("%w, and it has no address outside of it (run the unit as root, or use another notify)", errNoEntry)
+		return nil, fmt.Errorf("%w, and it has no address outside of it (run the unit as root, or use another notify)", netns.ErrNoEntry)
 	}
 	p.known.Store(&addresses)
 	return addresses, nil
@@ -162,7 +163,8 @@ func (p *byProbe) dial(ctx context.Context, address netip.AddrPort) (net.Conn, e
 	if p.outside.Load() {
 		return new(net.Dialer).DialContext(ctx, "tcp", address.String())
 	}
-	return dialInside(ctx, p.first.Load(), address)
+	first := p.first.Load()
+	return netns.Dial(ctx, first.id(), first.alive, address)
 }
 
 // ask returns nil for a good answer: an accepted connection for tcp, a status of

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/doctor"
 	"github.com/dockhost/dockhost/gpu"
 )
 
@@ -37,6 +38,11 @@ func TestStatusSchema(t *testing.T) {
 // TestGPUSchema compares the schema of `dockhostctl gpu --json` with the Go types.
 func TestGPUSchema(t *testing.T) {
 	checkSchema(t, "docs/gpu.schema.json", "report", reflect.TypeFor[gpu.Report](), gpu.ReportVersion)
+}
+
+// TestDoctorSchema compares the schema of `dockhostctl doctor --json` with the Go types.
+func TestDoctorSchema(t *testing.T) {
+	checkSchema(t, "docs/doctor.schema.json", "report", reflect.TypeFor[doctor.Report](), doctor.ReportVersion)
 }
 
 func checkSchema(t *testing.T, file, top string, typ reflect.Type, version int) {

@@ -85,8 +85,8 @@ func TestOutOfMemoryNamesTheLimit(t *testing.T) {
 		keys []string
 		why  string
 	}{
-		{"the container's limit", []string{"mem_limit: 50m", "memswap_limit: 50m", "x-dockhost: {unit: {Service: {MemoryMax: 200M}}}"}, "it reached its own limit of 50MiB (mem_limit)"},
-		{"the unit's limit", []string{"mem_limit: 200m", "x-dockhost: {unit: {Service: {MemoryMax: 50M}}}"}, "it reached the limit of dockhost@app.service, 50MiB (MemoryMax=)"},
+		{"the container's limit", []string{"mem_limit: 50m", "memswap_limit: 50m", "x-dockhost: {unit: {Service: {MemoryMax: 200M}}}"}, "it reached its own limit of 50MiB (raise mem_limit)"},
+		{"the unit's limit", []string{"mem_limit: 200m", "x-dockhost: {unit: {Service: {MemoryMax: 50M}}}"}, "it reached the limit of dockhost@app.service, 50MiB (raise MemoryMax=)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -13,9 +13,9 @@ func TestEachLimitIsEnforced(t *testing.T) {
 	m := boot(t, newDisk(t), settings{disc: newDisc(t, "i-limits", app(preloaded, limits...))})
 	m.well("1")
 	m.checkPlace()
-	m.eats("it reached its own limit of 96MiB (mem_limit)")
+	m.eats("it reached its own limit of 96MiB (raise mem_limit)")
 	m.run("systemctl set-property --runtime dockhost@app.service MemoryMax=64M")
-	m.eats("it reached the limit of dockhost@app.service, 64MiB (MemoryMax=)")
+	m.eats("it reached the limit of dockhost@app.service, 64MiB (raise MemoryMax=)")
 
 	place := "/sys/fs/cgroup" + m.property("dockhost@app.service", "ControlGroup") + "/container"
 	enter := "echo $BASHPID >" + place + "/cgroup.procs\n"

@@ -1,4 +1,6 @@
-package supervisor
+// Package netns connects to addresses from within the network namespaces of other
+// processes. Only the thread that makes a connection enters a namespace.
+package netns
 
 import (
 	"context"
@@ -12,19 +14,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNoEntry means that this process may not enter network namespaces.
-var errNoEntry = errors.New("cannot enter the container's network namespace")
+// ErrNoEntry means that this process may not enter network namespaces.
+var ErrNoEntry = errors.New("cannot enter the container's network namespace")
 
-// dialInside connects to an address from within the network namespace of a
-// process. Only the thread that makes the connection enters the namespace.
-func dialInside(ctx context.Context, first *process, address netip.AddrPort) (net.Conn, error) {
+// Dial connects to an address from within the network namespace of a process. alive
+// says whether the process has its pid still: another one may have it by now, and be
+// outside of the container. The error is [ErrNoEntry] if this process may not enter the
+// namespace, and [os.ErrProcessDone] when the process has ended.
+func Dial(ctx context.Context, pid int, alive func() bool, address netip.AddrPort) (net.Conn, error) {
 	type result struct {
 		conn net.Conn
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		conn, err := dialOnThread(ctx, first, address)
+		conn, err := dialOnThread(ctx, pid, alive, address)
 		done <- result{conn, err}
 	}()
 	r := <-done
@@ -34,14 +38,14 @@ func dialInside(ctx context.Context, first *process, address netip.AddrPort) (ne
 // dialOnThread must be called on a new goroutine. If the thread cannot leave the
 // namespace again, it ends with the goroutine, which is locked to it
 // (runtime.LockOSThread).
-func dialOnThread(ctx context.Context, first *process, address netip.AddrPort) (net.Conn, error) {
+func dialOnThread(ctx context.Context, pid int, alive func() bool, address netip.AddrPort) (net.Conn, error) {
 	runtime.LockOSThread()
 	outside, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoEntry, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoEntry, err)
 	}
 	defer outside.Close()
-	inside, err := openNetwork(first)
+	inside, err := open(pid, alive)
 	if err != nil {
 		runtime.UnlockOSThread()
 		return nil, entryError(err)
@@ -59,25 +63,23 @@ func dialOnThread(ctx context.Context, first *process, address netip.AddrPort) (
 	return conn, err
 }
 
-// openNetwork opens the network namespace of a process. The error is
-// [os.ErrProcessDone] when the process has ended: another one may have its pid by now,
-// and be outside of the container.
-func openNetwork(first *process) (*os.File, error) {
-	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", first.id()))
+// open opens the network namespace of a process.
+func open(pid int, alive func() bool) (*os.File, error) {
+	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 	if err != nil {
 		return nil, err
 	}
-	if !first.alive() { // the pid was its own until now
+	if !alive() { // the pid was its own until now
 		return nil, errors.Join(os.ErrProcessDone, namespace.Close())
 	}
 	return namespace, nil
 }
 
-// entryError adds errNoEntry to an error that means a lack of permission, and
+// entryError adds ErrNoEntry to an error that means a lack of permission, and
 // not that the process has ended.
 func entryError(err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("%w: %w", errNoEntry, err)
+		return fmt.Errorf("%w: %w", ErrNoEntry, err)
 	}
 	return err
 }
