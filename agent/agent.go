@@ -63,6 +63,8 @@ type unitManager interface {
 	Restart(ctx context.Context, name string) error
 	Retry(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
+	AskStop(ctx context.Context, name, owner string) (systemd.Stop, error)
+	ReloadUnit(ctx context.Context, name string) error
 	ResetFailed(ctx context.Context, name string) error
 	Signal(ctx context.Context, name string, sig syscall.Signal) error
 	Reload(ctx context.Context) error
@@ -150,9 +152,10 @@ func New(o Options) *Agent {
 	}
 	a.units = &containerUnits{
 		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,
-		besides: &besides{names: map[string]bool{}},
+		besides: &besides{names: map[string]bool{}}, stopped: a.store.stop,
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
+	a.deployer.stops = &stops{dir: dir, store: a.store, systemd: o.Units, begun: map[string]bool{}, log: o.Log}
 	a.house = newHouse(o, dir, a)
 	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
@@ -168,6 +171,7 @@ func New(o Options) *Agent {
 		preparer: preparer, deployer: a.deployer, besides: a.units.besides, store: a.store, cures: a.cures, config: a.config, latest: o.Latest,
 		gates: gate.Gates{Docker: o.Engine, Slots: a.slots}, webhook: a.webhook, report: report, log: o.Log,
 	}, o.Log)
+	a.deployer.stopsChanged = a.updates.wake
 	a.server = newServer(o, dir, a)
 	return a
 }

@@ -35,7 +35,9 @@ type server struct {
 	house   *house
 	updates *updates
 	besides *besides
-	log     *zap.Logger
+	// operator stops and starts containers for people.
+	operator *operator
+	log      *zap.Logger
 
 	// changes are the changes that clients request.
 	changes chan change
@@ -47,7 +49,8 @@ type server struct {
 func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 	return &server{
 		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, besides: a.units.besides, log: o.Log,
-		changes: make(chan change), refetches: make(chan chan struct{}),
+		operator: &operator{deployer: a.deployer, log: o.Log},
+		changes:  make(chan change), refetches: make(chan chan struct{}),
 	}
 }
 
@@ -67,6 +70,10 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	mux.HandleFunc("POST /v1/containers/{name}/rollback", s.postRollback)
 	mux.HandleFunc("PUT /v1/containers/{name}/hold", s.putHold)
 	mux.HandleFunc("DELETE /v1/containers/{name}/hold", s.deleteHold)
+	mux.HandleFunc("POST /v1/containers/{name}/start", s.postStart)
+	mux.HandleFunc("POST /v1/containers/{name}/stop", s.postStop)
+	mux.HandleFunc("POST /v1/containers/{name}/restart", s.postRestart)
+	mux.HandleFunc("POST /v1/containers/{name}/reload", s.postReload)
 	mux.HandleFunc("GET /v1/gc", s.getGC)
 	mux.HandleFunc("POST /v1/gc", s.postGC)
 	server := &http.Server{

@@ -194,6 +194,8 @@ type State struct {
 	LastError *Failure `json:"last_error,omitempty"`
 	// NextTry is when the supervisor tries again what has failed, zero while it tries.
 	NextTry time.Time `json:"next_try,omitzero"`
+	// StopRequested is when systemd asked the supervisor to stop; zero while it has not.
+	StopRequested time.Time `json:"stop_requested,omitzero"`
 }
 
 // Finished says whether the container has done its work: it ended without an

@@ -50,6 +50,8 @@ type reporter struct {
 	pid int
 	// readyBy is when systemd's start timeout ends; zero where it has no limit.
 	readyBy time.Time
+	// stop is closed when systemd asks for a stop; nil before the supervisor runs.
+	stop <-chan struct{}
 }
 
 // condition is what is wrong with a container that runs.
@@ -95,6 +97,7 @@ func (r *reporter) phaseChanged(from, to phase) {
 	r.log.Debug("phase changed", zap.String("from", string(from)), zap.String("to", string(to)))
 	r.state.Phase, r.state.Since = string(to), time.Now()
 	r.state.Ready = to == phaseRunning
+	r.noteStop()
 	if to == phaseUnready && r.container.Notify.AtOnce() {
 		return // it is ready within microseconds
 	}
@@ -112,6 +115,18 @@ func (r *reporter) phaseChanged(from, to phase) {
 	case phaseCreating, phaseStarting:
 		r.notify.Status(string(to) + " " + r.container.Image)
 	case phaseWaiting, phasePulling, phaseEnded:
+	}
+}
+
+// noteStop records when systemd asked for a stop: the agent tells by it a unit that
+// someone has stopped from a container that has ended.
+func (r *reporter) noteStop() {
+	select {
+	case <-r.stop:
+		if r.state.StopRequested.IsZero() {
+			r.state.StopRequested = r.state.Since
+		}
+	default:
 	}
 }
 
