@@ -155,12 +155,13 @@ func New(o Options) *Agent {
 		besides: &besides{names: map[string]bool{}}, stopped: a.store.stop,
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
-	a.deployer.stops = &stops{dir: dir, store: a.store, systemd: o.Units, begun: map[string]bool{}, log: o.Log}
+	a.deployer.stops = &stops{dir: dir, store: a.store, systemd: o.Units, begun: map[string]bool{}, watched: map[string]time.Time{}, log: o.Log}
 	a.house = newHouse(o, dir, a)
 	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
 	a.sweeper, a.verifier = newSweeper(o, dir, a), newVerifier(a)
 	a.saver = &saver{store: a.store, deployer: a.deployer, report: report, wake: make(chan struct{}, 1), log: o.Log}
+	a.deployer.stops.look = a.verifier.wakeUp
 	a.deployer.changed, a.deployer.unsaved = a.sweeper.wakeUp, a.saver.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
 	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, log: o.Log}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -9,6 +10,7 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
 )
 
 // agentUnit is the agent's own unit.
@@ -25,7 +27,11 @@ type stops struct {
 	systemd unitManager
 	// begun are the containers that the agent is stopping for somebody.
 	begun map[string]bool
-	log   *zap.Logger
+	// watched has, by container, when the supervisor ended whose next start systemd delays.
+	// Nobody writes that such a unit is stopped: it is watched, and look is called.
+	watched map[string]time.Time
+	look    func()
+	log     *zap.Logger
 }
 
 // notice returns what is accepted, with the stops and starts since the last call; nil
@@ -44,9 +50,8 @@ func (s *stops) notice(ctx context.Context) *accepted {
 			continue // its supervisor has not run since boot
 		}
 		switch isStopped := current.isStopped(name); {
-		case !isStopped && wasAsked(state) && s.byPerson(ctx, name, state):
-			at := stopTime(state)
-			draft.setStop(name, api.Stopped{At: at, By: bySystemctl})
+		case !isStopped && (wasAsked(state) || s.isDelayed(ctx, name, state)) && s.byPerson(ctx, name, state):
+			draft.setStop(name, api.Stopped{At: stopTime(state), By: bySystemctl})
 			s.log.Info("somebody has stopped the container; it stays so until it is started", zap.String("container", name))
 			changed = true
 		case isStopped && !wasAsked(state) && state.Phase != "ended" && s.isUp(ctx, name):
@@ -67,12 +72,53 @@ func wasAsked(state rundir.State) bool {
 	return !state.StopRequested.IsZero() || state.Phase == "stopping"
 }
 
-// stopTime returns when a supervisor was asked to stop.
+// stopTime returns when a unit was stopped, as far as its supervisor knows.
 func stopTime(state rundir.State) time.Time {
-	if state.StopRequested.IsZero() {
+	switch {
+	case !state.StopRequested.IsZero():
+		return state.StopRequested
+	case state.Phase == "stopping":
 		return state.Since
 	}
-	return state.StopRequested
+	return time.Now()
+}
+
+// isDelayed reports whether a container has failed, so that systemd starts it again later,
+// unless somebody has stopped its unit meanwhile. While systemd waits, the unit is watched.
+func (s *stops) isDelayed(ctx context.Context, name string, state rundir.State) bool {
+	if state.Phase != "ended" || state.EndedForGood() || state.Restart == "no" {
+		return false
+	}
+	if !s.watched[name].Equal(state.Since) {
+		s.watched[name] = state.Since
+		go s.watch(ctx, name)
+	}
+	return true
+}
+
+// watch calls look if somebody stops a unit while systemd delays its next start.
+func (s *stops) watch(ctx context.Context, name string) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes, err := s.systemd.Watch(ctx, spec.UnitName(name))
+	for err == nil {
+		var unit systemd.Unit
+		unit, err = s.systemd.Unit(ctx, spec.UnitName(name))
+		if err != nil || !strings.HasPrefix(unit.SubState, "auto-restart") {
+			if !unit.Active() && ctx.Err() == nil {
+				s.look()
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case _, open := <-changes:
+			if !open {
+				return // the next reconcile notices the stop
+			}
+		}
+	}
 }
 
 // byPerson reports whether somebody has stopped the unit of a container, and not another
@@ -83,7 +129,11 @@ func (s *stops) byPerson(ctx context.Context, name string, state rundir.State) b
 		s.log.Warn("not known who has stopped the container", zap.String("container", name), zap.Error(err))
 		return false
 	}
-	doubt := stop.Doubt(stopTime(state))
+	from := stopTime(state)
+	if !wasAsked(state) {
+		from = state.Since
+	}
+	doubt := stop.Doubt(from, stopTime(state))
 	if doubt != "" {
 		s.log.Debug("the stop of the container does not last", zap.String("container", name), zap.String("why", doubt))
 	}

@@ -137,16 +137,9 @@ func TestStopBySystemDoesNotLast(t *testing.T) {
 	a.takeOver(t.Context()).wait()
 	h.units.system = "maintenance"
 	h.systemctlStop(a)
-	h.units.system = "running"
 	if by := a.store.stop("web"); by != nil {
 		t.Fatalf("stopped by %+v, want nobody", by)
 	}
-	state, err := h.units.run.State("web")
-	if err != nil {
-		t.Fatal(err)
-	}
-	state.StopRequested = time.Time{} // its supervisor has ended by itself
-	h.writeState(state)
 	a.takeOver(t.Context()).wait()
 	h.wantStarts(2, "the stop")
 }
@@ -259,4 +252,31 @@ func (s apiClient) container() api.Container {
 		s.Fatalf("status = %s, %v, want one container", raw, err)
 	}
 	return host.Containers[0]
+}
+
+// A container that fails again and again can be stopped while systemd waits to start it.
+func TestStopWhileStartIsDelayed(t *testing.T) {
+	h := newTestHost(t)
+	h.userData("i-1", containers("web nginx:1"))
+	a := h.agent()
+	a.takeOver(t.Context()).wait()
+	state, err := h.units.run.State("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails(&state)
+	h.writeState(state)
+	a.deployer.lookAtStops(t.Context())
+	if by := a.store.stop("web"); by != nil {
+		t.Fatalf("stopped by %+v while systemd will start it, want nobody", by)
+	}
+	h.units.mu.Lock()
+	delete(h.units.active, webUnit)
+	h.units.mu.Unlock()
+	a = h.agent()
+	a.takeOver(t.Context()).wait()
+	h.wantStarts(1, "the stop")
+	if by := a.store.stop("web"); by == nil || by.By != bySystemctl {
+		t.Errorf("stopped by %+v, want %s", by, bySystemctl)
+	}
 }

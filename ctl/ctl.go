@@ -69,6 +69,7 @@ func (h Host) command() *cobra.Command {
 	root.AddCommand(
 		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
+		h.startCommand(), h.stopCommand(), h.restartCommand(), h.reloadCommand(),
 		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)

@@ -111,9 +111,9 @@ func others(ask func(name string) (Other, error), unit map[string]any, keys ...s
 	return found, nil
 }
 
-// Doubt returns why a unit that was asked to stop at a time was perhaps not stopped by a
+// Doubt returns why a unit that was stopped between two times was perhaps not stopped by a
 // person who meant this unit; "" if it was.
-func (s Stop) Doubt(at time.Time) string {
+func (s Stop) Doubt(from, to time.Time) string {
 	switch s.System {
 	case "starting", "running", "degraded":
 	default:
@@ -129,11 +129,11 @@ func (s Stop) Doubt(at time.Time) string {
 	case s.ActiveState == "deactivating":
 	case s.ActiveState != "inactive" && s.ActiveState != "failed":
 		return "it is " + s.ActiveState
-	case s.Result != "success" && s.Result != "exit-code":
+	case s.ActiveState == "failed" && s.Result != "exit-code":
 		return "its result is " + s.Result
 	}
 	for _, other := range s.Needs {
-		if why := other.stops(at); why != "" {
+		if why := other.stops(from); why != "" {
 			return other.Name + why
 		}
 	}
@@ -142,21 +142,21 @@ func (s Stop) Doubt(at time.Time) string {
 			return other.Name + " conflicts with it"
 		}
 	}
-	if s.Owner.Job == "stop" || !s.Owner.Left.IsZero() && s.Owner.Left.Sub(at).Abs() < together {
+	if s.Owner.Job == "stop" || !s.Owner.Left.IsZero() && s.Owner.Left.After(from.Add(-together)) && s.Owner.Left.Before(to.Add(together)) {
 		return s.Owner.Name + " was stopped together with it"
 	}
 	return ""
 }
 
-// stops returns how the stop of a unit may be the reason for another one at a time, ""
-// if it is not.
-func (o Other) stops(at time.Time) string {
+// stops returns how the stop of a unit may be the reason for another one since a time,
+// "" if it is not.
+func (o Other) stops(since time.Time) string {
 	switch {
 	case !isUp(o.ActiveState):
 		return " does not run"
 	case o.Job == "stop" || o.Job == "restart" || o.Job == "try-restart":
 		return " has a job: " + o.Job
-	case o.Entered.After(at):
+	case o.Entered.After(since):
 		return " was started since"
 	}
 	return ""

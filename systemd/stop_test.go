@@ -36,6 +36,7 @@ func TestStopDoubt(t *testing.T) {
 		{"another unit will conflict", func(s *Stop) { s.Conflicts[0].Job = "start" }, "shutdown.target conflicts"},
 		{"all of dockhost is being stopped", func(s *Stop) { s.Owner.Job = "stop" }, "dockhost.service was stopped together"},
 		{"all of dockhost was stopped", func(s *Stop) { s.Owner.Left = at.Add(time.Second) }, "dockhost.service was stopped together"},
+		{"stopped while it waits for its next start", func(s *Stop) { s.Result = "oom-kill" }, ""},
 		{"dockhost was stopped before", func(s *Stop) { s.Owner.Left = at.Add(-time.Minute) }, ""},
 		{"dockhost is being restarted", func(s *Stop) { s.Owner.Job = "restart" }, ""},
 	}
@@ -48,7 +49,7 @@ func TestStopDoubt(t *testing.T) {
 				Owner:     Other{Name: "dockhost.service", ActiveState: "active"},
 			}
 			test.change(&s)
-			if got := s.Doubt(at); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			if got := s.Doubt(at, at); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 				t.Errorf("Doubt() = %q, want %q", got, test.want)
 			}
 		})
