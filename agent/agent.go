@@ -122,6 +122,7 @@ type Agent struct {
 	units    *containerUnits
 	deployer *deployer
 	updates  *updates
+	puller   *puller
 	slots    *fleetlock.Slots
 	webhook  *webhook.Sender
 	sweeper  *sweeper
@@ -155,7 +156,7 @@ func New(o Options) *Agent {
 		besides: &besides{names: map[string]bool{}}, stopped: a.store.stop,
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, log: o.Log}
-	a.deployer.stops = &stops{dir: dir, store: a.store, systemd: o.Units, begun: map[string]bool{}, watched: map[string]time.Time{}, log: o.Log}
+	a.deployer.stops = &stops{dir: dir, store: a.store, systemd: o.Units, begun: map[string]bool{}, watched: map[string]time.Time{}, explained: map[string]time.Time{}, log: o.Log}
 	a.house = newHouse(o, dir, a)
 	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
@@ -164,8 +165,8 @@ func New(o Options) *Agent {
 	a.deployer.stops.look = a.verifier.wakeUp
 	a.deployer.changed, a.deployer.unsaved = a.sweeper.wakeUp, a.saver.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
-	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, log: o.Log}
-	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: puller, deployer: a.deployer, store: a.store}
+	a.puller = &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, log: o.Log}
+	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: a.puller, deployer: a.deployer, store: a.store}
 	a.slots = fleetlock.NewSlots(filepath.Join(o.Root, slotsPath), a.fleetID, o.Log)
 	a.webhook = webhook.New(webhook.Options{Target: a.config.webhook, Host: a.identity, Log: o.Log})
 	a.updates = newUpdates(o.Root, updateParts{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/update"
+	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
@@ -140,6 +141,9 @@ func (s *server) unitProgress(ctx context.Context, c hashed, container awaited) 
 		if rest := settleTime - time.Since(state.Since); rest > 0 {
 			return api.Progress{Doing: "ready; waiting whether it stays so"}, rest
 		}
+		if s.hasExited(ctx, state.ContainerID) {
+			return api.Progress{Doing: "ended; waiting for what its supervisor says"}, settleTime
+		}
 		return api.Progress{Ready: true}, 0
 	case last != nil && last.ConfigHash == c.hash && last.At.After(since):
 		return api.Progress{Error: last.Message + triedAgain(c, unit)}, 0
@@ -149,6 +153,16 @@ func (s *server) unitProgress(ctx context.Context, c hashed, container awaited) 
 		return api.Progress{Doing: "starting"}, 0
 	}
 	return api.Progress{Doing: unit.StatusText}, 0
+}
+
+// hasExited reports whether Docker knows that a container has ended. On a busy host its
+// supervisor says so only a moment later.
+func (s *server) hasExited(ctx context.Context, id string) bool {
+	if id == "" || s.status.Engine == nil {
+		return false
+	}
+	c, err := s.status.Engine.Inspect(ctx, id)
+	return errors.Is(err, engine.ErrNotFound) || err == nil && (c.Status == "exited" || c.Status == "dead")
 }
 
 // triedAgain says, after an error, what is still being tried.

@@ -35,6 +35,7 @@ type server struct {
 	house   *house
 	updates *updates
 	besides *besides
+	puller  *puller
 	// operator stops and starts containers for people.
 	operator *operator
 	log      *zap.Logger
@@ -49,8 +50,8 @@ type server struct {
 func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 	return &server{
 		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, besides: a.units.besides, log: o.Log,
-		operator: &operator{deployer: a.deployer, log: o.Log},
-		changes:  make(chan change), refetches: make(chan chan struct{}),
+		operator: &operator{deployer: a.deployer, log: o.Log}, puller: a.puller,
+		changes: make(chan change), refetches: make(chan chan struct{}),
 	}
 }
 
@@ -74,6 +75,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	mux.HandleFunc("POST /v1/containers/{name}/stop", s.postStop)
 	mux.HandleFunc("POST /v1/containers/{name}/restart", s.postRestart)
 	mux.HandleFunc("POST /v1/containers/{name}/reload", s.postReload)
+	mux.HandleFunc("POST /v1/containers/{name}/pull", s.postPull)
 	mux.HandleFunc("GET /v1/gc", s.getGC)
 	mux.HandleFunc("POST /v1/gc", s.postGC)
 	server := &http.Server{

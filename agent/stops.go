@@ -31,7 +31,10 @@ type stops struct {
 	// Nobody writes that such a unit is stopped: it is watched, and look is called.
 	watched map[string]time.Time
 	look    func()
-	log     *zap.Logger
+	// explained has, by container, when it was stopped for another reason than a person:
+	// that is not asked again, as systemd may have forgotten it.
+	explained map[string]time.Time
+	log       *zap.Logger
 }
 
 // notice returns what is accepted, with the stops and starts since the last call; nil
@@ -124,16 +127,22 @@ func (s *stops) watch(ctx context.Context, name string) {
 // byPerson reports whether somebody has stopped the unit of a container, and not another
 // unit, the system, or systemd by itself. In doubt nobody has.
 func (s *stops) byPerson(ctx context.Context, name string, state rundir.State) bool {
+	if s.explained[name].Equal(state.StopRequested) && !state.StopRequested.IsZero() {
+		return false
+	}
 	stop, err := s.systemd.AskStop(ctx, spec.UnitName(name), agentUnit)
 	if err != nil {
 		s.log.Warn("not known who has stopped the container", zap.String("container", name), zap.Error(err))
 		return false
 	}
-	from := stopTime(state)
-	if !wasAsked(state) {
-		from = state.Since
+	at := state.StopRequested
+	if at.IsZero() {
+		at = state.Since
 	}
-	doubt := stop.Doubt(from, stopTime(state))
+	doubt := stop.Doubt(at)
+	if doubt != "" && wasAsked(state) {
+		s.explained[name] = at
+	}
 	if doubt != "" {
 		s.log.Debug("the stop of the container does not last", zap.String("container", name), zap.String("why", doubt))
 	}

@@ -22,6 +22,8 @@ var (
 	errUnreachable = errors.New("the agent cannot be reached")
 	// errConnectionLost means that the agent stopped answering halfway.
 	errConnectionLost = fmt.Errorf("%w: lost connection", errUnreachable)
+	// errNoAccess means that this user may not connect to the agent, which may well run.
+	errNoAccess = errors.New("no access to the agent")
 )
 
 // maxTries bounds how often a request is repeated when the agent goes away
@@ -63,6 +65,9 @@ func (c client) ask(ctx context.Context, method, path string, body []byte) (io.R
 		return nil, err
 	}
 	response, err := c.http.Do(request)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w at %s: only root and members of the group docker have it (use sudo, or run: sudo usermod -aG docker \"$USER\", and log in again)", errNoAccess, c.socket)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s (see: systemctl status dockhost): %w", errUnreachable, c.socket, errors.Unwrap(err))
 	}
@@ -108,5 +113,5 @@ func isRestart(err error) bool {
 	if refused := (*refusal)(nil); errors.As(err, &refused) {
 		return refused.code == http.StatusServiceUnavailable
 	}
-	return errors.Is(err, errUnreachable) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist)
+	return errors.Is(err, errUnreachable) && !errors.Is(err, fs.ErrNotExist)
 }

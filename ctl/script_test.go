@@ -57,10 +57,15 @@ func scriptHost(dir string) Host {
 		Socket:             filepath.Join(dir, "agent.sock"),
 		StatusWithoutAgent: func(context.Context) (api.Status, error) { return load[api.Status](dir, "without-agent.json") },
 		GPUs:               func() (gpu.Report, error) { return load[gpu.Report](dir, "gpu.json") },
-		Interactive:        os.Getenv("INTERACTIVE") != "",
-		In:                 os.Stdin,
-		Out:                os.Stdout,
-		Err:                os.Stderr,
+		ContainersDir:      filepath.Join(dir, "containers"),
+		Exec: func(_ context.Context, r ExecRequest) (int, error) {
+			fmt.Println(r.ID, r.Command, r.User)
+			return 7, nil
+		},
+		Interactive: os.Getenv("INTERACTIVE") != "",
+		In:          os.Stdin,
+		Out:         os.Stdout,
+		Err:         os.Stderr,
 	}
 }
 

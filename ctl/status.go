@@ -63,6 +63,9 @@ func (h Host) completeNames(ctx context.Context, named []string) []string {
 // the agent's help.
 func (h Host) status(ctx context.Context, only []string, asJSON bool) error {
 	s, err := askStatus(ctx, h.Socket)
+	if errors.Is(err, errNoAccess) {
+		return err
+	}
 	if err != nil {
 		cause := err
 		if s, err = h.StatusWithoutAgent(ctx); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/coreos/go-systemd/v22/dbus"
 )
 
-// together is how far apart two stops may be that one command has asked for.
+// together is how far apart two jobs may begin that one command has asked for.
 const together = 2 * time.Second
 
 // Stop is what systemd knows about the stop of a unit. It does not keep who has asked
@@ -25,8 +25,10 @@ type Stop struct {
 	// Needs are the units whose stop stops this one, too. Conflicts are those whose start
 	// does.
 	Needs, Conflicts []Other
-	// Owner is the unit whose stop together with this one means both.
+	// Owner is the unit whose stop together with this one, or since then, means both.
 	Owner Other
+	// Modes are the targets that stop most units: rescue and emergency mode.
+	Modes []Other
 }
 
 // Other is a unit that may be the reason for the stop of another one.
@@ -88,6 +90,13 @@ func askStop(ctx context.Context, conn *dbus.Conn, name, owner string) (Stop, er
 	if stop.Conflicts, err = others(other, unit, "Conflicts", "ConflictedBy"); err != nil {
 		return Stop{}, err
 	}
+	for _, mode := range []string{"rescue.target", "emergency.target"} {
+		m, err := other(mode)
+		if err != nil {
+			return Stop{}, err
+		}
+		stop.Modes = append(stop.Modes, m)
+	}
 	stop.Owner, err = other(owner)
 	return stop, err
 }
@@ -111,9 +120,9 @@ func others(ask func(name string) (Other, error), unit map[string]any, keys ...s
 	return found, nil
 }
 
-// Doubt returns why a unit that was stopped between two times was perhaps not stopped by a
-// person who meant this unit; "" if it was.
-func (s Stop) Doubt(from, to time.Time) string {
+// Doubt returns why a unit that was stopped at a time, or later, was perhaps not stopped by
+// a person who meant this unit; "" if it was.
+func (s Stop) Doubt(at time.Time) string {
 	switch s.System {
 	case "starting", "running", "degraded":
 	default:
@@ -133,7 +142,7 @@ func (s Stop) Doubt(from, to time.Time) string {
 		return "its result is " + s.Result
 	}
 	for _, other := range s.Needs {
-		if why := other.stops(from); why != "" {
+		if why := other.stops(at); why != "" {
 			return other.Name + why
 		}
 	}
@@ -142,8 +151,13 @@ func (s Stop) Doubt(from, to time.Time) string {
 			return other.Name + " conflicts with it"
 		}
 	}
-	if s.Owner.Job == "stop" || !s.Owner.Left.IsZero() && s.Owner.Left.After(from.Add(-together)) && s.Owner.Left.Before(to.Add(together)) {
-		return s.Owner.Name + " was stopped together with it"
+	for _, mode := range s.Modes {
+		if !mode.Entered.IsZero() && mode.Entered.After(at.Add(-together)) {
+			return mode.Name + " was reached"
+		}
+	}
+	if s.Owner.Job == "stop" || !s.Owner.Left.IsZero() && s.Owner.Left.After(at.Add(-together)) {
+		return s.Owner.Name + " was stopped, too"
 	}
 	return ""
 }

@@ -34,8 +34,10 @@ func TestStopDoubt(t *testing.T) {
 		{"a needed unit was restarted", func(s *Stop) { s.Needs[0].Entered = at.Add(time.Minute) }, "basic.target was started since"},
 		{"another unit conflicts", func(s *Stop) { s.Conflicts[0].ActiveState = "activating" }, "shutdown.target conflicts"},
 		{"another unit will conflict", func(s *Stop) { s.Conflicts[0].Job = "start" }, "shutdown.target conflicts"},
-		{"all of dockhost is being stopped", func(s *Stop) { s.Owner.Job = "stop" }, "dockhost.service was stopped together"},
-		{"all of dockhost was stopped", func(s *Stop) { s.Owner.Left = at.Add(time.Second) }, "dockhost.service was stopped together"},
+		{"rescue mode was left again", func(s *Stop) { s.Modes[0].Entered = at.Add(time.Second) }, "rescue.target was reached"},
+		{"dockhost was restarted since", func(s *Stop) { s.Owner.Left = at.Add(time.Minute) }, "dockhost.service was stopped, too"},
+		{"all of dockhost is being stopped", func(s *Stop) { s.Owner.Job = "stop" }, "dockhost.service was stopped, too"},
+		{"all of dockhost was stopped", func(s *Stop) { s.Owner.Left = at.Add(time.Second) }, "dockhost.service was stopped, too"},
 		{"stopped while it waits for its next start", func(s *Stop) { s.Result = "oom-kill" }, ""},
 		{"dockhost was stopped before", func(s *Stop) { s.Owner.Left = at.Add(-time.Minute) }, ""},
 		{"dockhost is being restarted", func(s *Stop) { s.Owner.Job = "restart" }, ""},
@@ -46,10 +48,11 @@ func TestStopDoubt(t *testing.T) {
 				ActiveState: "inactive", SubState: "dead", Result: "success", System: "running",
 				Needs:     []Other{{Name: "basic.target", ActiveState: "active", Entered: at.Add(-time.Hour)}},
 				Conflicts: []Other{{Name: "shutdown.target", ActiveState: "inactive"}},
+				Modes:     []Other{{Name: "rescue.target", ActiveState: "inactive", Entered: at.Add(-time.Hour)}},
 				Owner:     Other{Name: "dockhost.service", ActiveState: "active"},
 			}
 			test.change(&s)
-			if got := s.Doubt(at, at); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			if got := s.Doubt(at); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 				t.Errorf("Doubt() = %q, want %q", got, test.want)
 			}
 		})
