@@ -11,7 +11,7 @@ import (
 	"github.com/dockhost/dockhost/ctl"
 )
 
-// dockerExec runs a command in a container, by the docker command where the host has it:
+// dockerExec runs a command in a container, by the docker command of the host:
 // that passes on the terminal, its size and signals. Without it the Engine is asked, which
 // gives the command neither a terminal nor input.
 func dockerExec(ctx context.Context, r ctl.ExecRequest) (int, error) {

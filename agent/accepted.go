@@ -34,7 +34,7 @@ type accepted struct {
 	Files    map[string]spec.Assignment `json:"files,omitempty"`
 	Local    []spec.Container           `json:"local,omitempty"`
 
-	// Stopped are the containers that somebody has stopped, by name.
+	// Stopped are the containers that someone has stopped, by name.
 	Stopped map[string]stopped `json:"stopped,omitempty"`
 }
 

@@ -103,7 +103,7 @@ func (s *server) progress(ctx context.Context, container awaited) (p api.Progres
 	case c == nil:
 		return api.Progress{Error: fmt.Sprintf("container %q was removed", name)}, 0
 	case stored.accepted.isStopped(name):
-		return api.Progress{Error: "somebody has stopped it (to start it: dockhostctl start " + name + ")"}, 0
+		return api.Progress{Error: "someone has stopped it (to start it: dockhostctl start " + name + ")"}, 0
 	case pending.Doing == update.DoingQuarantined:
 		return api.Progress{Error: "rolled back: " + pending.Error}, 0
 	case pending.Error != "":

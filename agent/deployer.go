@@ -23,7 +23,7 @@ type deployer struct {
 	// changed is called when other containers are in force, unsaved when they could not
 	// be saved.
 	changed, unsaved func()
-	// stopsChanged is called when somebody has stopped or started containers.
+	// stopsChanged is called when someone has stopped or started containers.
 	stopsChanged func()
 	log          *zap.Logger
 }

@@ -33,7 +33,7 @@ func (o *operator) stop(ctx context.Context, name string, by api.Stopped) (note 
 		o.deployer.stops.begun[name] = true
 	})
 	defer o.deployer.changeStops(ctx, name, func(*accepted) { delete(o.deployer.stops.begun, name) }) //nolint:errcheck // it saves nothing
-	o.log.Info("stopping the container for somebody", zap.String("container", name), zap.String("user", by.User))
+	o.log.Info("stopping the container for someone", zap.String("container", name), zap.String("user", by.User))
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	if err := o.deployer.units.halt(ctx, spec.UnitName(name)); err != nil {
@@ -104,7 +104,7 @@ func (d *deployer) changeStops(ctx context.Context, name string, change func(*ac
 	return d.setStops(ctx, draft)
 }
 
-// noticeStops puts in force that somebody has stopped or started containers with systemctl.
+// noticeStops puts in force that someone has stopped or started containers with systemctl.
 func (d *deployer) noticeStops(ctx context.Context) {
 	draft := d.stops.notice(ctx)
 	if draft == nil {

@@ -49,7 +49,7 @@ func (a *accepted) stopBut(name string, seen map[string]bool) *api.Stopped {
 	return nil
 }
 
-// isStopped reports whether somebody has stopped the container itself.
+// isStopped reports whether someone has stopped the container itself.
 func (a *accepted) isStopped(name string) bool {
 	if a == nil {
 		return false
@@ -58,7 +58,7 @@ func (a *accepted) isStopped(name string) bool {
 	return is && a.stop(name) != nil
 }
 
-// setStop notes that somebody has stopped a container.
+// setStop notes that someone has stopped a container.
 func (a *accepted) setStop(name string, by api.Stopped) {
 	c := a.container(name)
 	if c == nil {

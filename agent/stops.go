@@ -19,13 +19,13 @@ const agentUnit = "dockhost.service"
 // bySystemctl is how the status names a stop that systemd was asked for.
 const bySystemctl = "systemctl stop"
 
-// stops notices that somebody has stopped the unit of a container, or has started one
+// stops notices that someone has stopped the unit of a container, or has started one
 // that was stopped. Its methods are called while no other containers are put in force.
 type stops struct {
 	dir     rundir.Dir
 	store   *store
 	systemd unitManager
-	// begun are the containers that the agent is stopping for somebody.
+	// begun are the containers that the agent is stopping for someone.
 	begun map[string]bool
 	// watched has, by container, when the supervisor ended whose next start systemd delays.
 	// Nobody writes that such a unit is stopped: it is watched, and look is called.
@@ -55,11 +55,11 @@ func (s *stops) notice(ctx context.Context) *accepted {
 		switch isStopped := current.isStopped(name); {
 		case !isStopped && (wasAsked(state) || s.isDelayed(ctx, name, state)) && s.byPerson(ctx, name, state):
 			draft.setStop(name, api.Stopped{At: stopTime(state), By: bySystemctl})
-			s.log.Info("somebody has stopped the container; it stays so until it is started", zap.String("container", name))
+			s.log.Info("someone has stopped the container; it stays so until it is started", zap.String("container", name))
 			changed = true
 		case isStopped && !wasAsked(state) && state.Phase != "ended" && s.isUp(ctx, name):
 			delete(draft.Stopped, name)
-			s.log.Info("somebody has started the container, which was stopped", zap.String("container", name))
+			s.log.Info("someone has started the container, which was stopped", zap.String("container", name))
 			changed = true
 		}
 	}
@@ -87,7 +87,7 @@ func stopTime(state rundir.State) time.Time {
 }
 
 // isDelayed reports whether a container has failed, so that systemd starts it again later,
-// unless somebody has stopped its unit meanwhile. While systemd waits, the unit is watched.
+// unless someone has stopped its unit meanwhile. While systemd waits, the unit is watched.
 func (s *stops) isDelayed(ctx context.Context, name string, state rundir.State) bool {
 	if state.Phase != "ended" || state.EndedForGood() || state.Restart == "no" {
 		return false
@@ -99,7 +99,7 @@ func (s *stops) isDelayed(ctx context.Context, name string, state rundir.State) 
 	return true
 }
 
-// watch calls look if somebody stops a unit while systemd delays its next start.
+// watch calls look if someone stops a unit while systemd delays its next start.
 func (s *stops) watch(ctx context.Context, name string) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -124,7 +124,7 @@ func (s *stops) watch(ctx context.Context, name string) {
 	}
 }
 
-// byPerson reports whether somebody has stopped the unit of a container, and not another
+// byPerson reports whether someone has stopped the unit of a container, and not another
 // unit, the system, or systemd by itself. In doubt nobody has.
 func (s *stops) byPerson(ctx context.Context, name string, state rundir.State) bool {
 	if s.explained[name].Equal(state.StopRequested) && !state.StopRequested.IsZero() {

@@ -15,7 +15,7 @@ import (
 
 const webUnit = "dockhost@web.service"
 
-// A stop lasts over reconciles, restarts of the agent and reboots, until somebody starts
+// A stop lasts over reconciles, restarts of the agent and reboots, until someone starts
 // the container, or declares another one of its name.
 func TestStopLasts(t *testing.T) {
 	for _, test := range []struct {

@@ -94,7 +94,7 @@ func (u *containerUnits) write(c hashed, version int, stop func(unit string) err
 	return files, err
 }
 
-// withoutStopped returns a container whose start starts no other one that somebody has
+// withoutStopped returns a container whose start starts no other one that someone has
 // stopped.
 func (u *containerUnits) withoutStopped(c *spec.Container) *spec.Container {
 	starts := *c

@@ -10,7 +10,7 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// verifier notices which units somebody has stopped or started, and restarts those that run
+// verifier notices which units someone has stopped or started, and restarts those that run
 // another declaration than the one in force. A
 // supervisor may read its declaration just before the agent replaces it. What it has
 // read is in the state that it writes.

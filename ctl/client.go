@@ -66,7 +66,7 @@ func (c client) ask(ctx context.Context, method, path string, body []byte) (io.R
 	}
 	response, err := c.http.Do(request)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("%w at %s: only root and members of the group docker have it (use sudo, or run: sudo usermod -aG docker \"$USER\", and log in again)", errNoAccess, c.socket)
+		return nil, fmt.Errorf("%w at %s: only root and members of the group docker may use it (use sudo, or run: sudo usermod -aG docker \"$USER\", and log in again)", errNoAccess, c.socket)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s (see: systemctl status dockhost): %w", errUnreachable, c.socket, errors.Unwrap(err))

@@ -81,7 +81,7 @@ func (h Host) exec(ctx context.Context, name string, request ExecRequest) error 
 // whatToDo says how a container that does not run is started.
 func whatToDo(c api.Container) string {
 	if c.Stopped != nil {
-		return ", stopped by " + cmp.Or(c.Stopped.User, "somebody") + " with " + c.Stopped.By + " (to start it: dockhostctl start " + c.Name + ")"
+		return ", stopped by " + cmp.Or(c.Stopped.User, "someone") + " with " + c.Stopped.By + " (to start it: dockhostctl start " + c.Name + ")"
 	}
 	return " (see: dockhostctl status " + c.Name + ")"
 }

@@ -103,8 +103,8 @@ func beginOperation(ctx context.Context, c client, name, verb string) (api.Opera
 	return answer, err
 }
 
-// named returns an error about a container. One after a signal says that the agent goes
-// on.
+// named returns an error about a container. One after a signal says that the agent
+// continues.
 func named(ctx context.Context, name string, err error) error {
 	if ctx.Err() != nil {
 		return &exitError{exitInterrupted, fmt.Errorf("no longer waiting for %s; the agent keeps working on it (see: dockhostctl status)", name)}

@@ -47,7 +47,7 @@ func otherWords() map[string]string {
 	}
 }
 
-// checkWord says which command somebody means who typed a word that is none.
+// checkWord says which command someone means who typed an unknown word.
 func checkWord(root *cobra.Command, args []string) error {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") || strings.HasPrefix(args[0], "_") {
 		return nil

@@ -191,7 +191,7 @@ type Dependency struct {
 	Restart bool `json:"restart,omitempty"`
 	// Optional starts this container also when the other one fails.
 	Optional bool `json:"optional,omitempty"`
-	// Stopped says that somebody has stopped the other one on this host: this container
+	// Stopped says that someone has stopped the other one on this host: this container
 	// starts without it.
 	Stopped bool `json:"-"`
 }

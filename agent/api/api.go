@@ -126,7 +126,7 @@ type Container struct {
 
 // Well reports whether the container is ready, and nobody has to act on it. A container
 // that was rolled back is not well, although it is ready. One that is held, or waits for
-// its time to be replaced, is, and so is one that somebody has stopped.
+// its time to be replaced, is, and so is one that someone has stopped.
 func (c Container) Well() bool {
 	if c.Stopped != nil {
 		return c.SettingsProblem == ""

@@ -3,7 +3,7 @@ package api
 import "time"
 
 // Stopped says that an operator has stopped the container. It stays stopped, over
-// reboots too, until somebody starts it or its assignment changes.
+// reboots too, until someone starts it or its assignment changes.
 type Stopped struct {
 	// At is when it was stopped.
 	At time.Time `json:"at"`

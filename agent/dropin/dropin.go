@@ -119,7 +119,7 @@ func makesReadOnly(setting spec.UnitSetting) bool {
 // dependencyLines renders a dependency. A container that must not start before the
 // other one has completed gets Requires=: with Wants= it would start after a failure,
 // too. The others get Wants=, so that a failed start of the other one, which systemd
-// repeats, does not end this one. One that somebody has stopped is not started.
+// repeats, does not end this one. One that someone has stopped is not started.
 func dependencyLines(dependency *spec.Dependency) string {
 	name := spec.UnitName(dependency.Name)
 	if dependency.Stopped && !dependency.Needed() {

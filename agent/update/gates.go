@@ -20,7 +20,7 @@ const (
 )
 
 // closed returns why an update must wait, and when to ask again; "" if it may continue. Only
-// a changed assignment starts a container that somebody has stopped. The
+// a changed assignment starts a container that someone has stopped. The
 // application and the fleet are asked last: the one has to answer just before the stop,
 // and the other must not be blocked for longer than needed.
 func (m *Machine) closed(ctx context.Context, c *candidate, current *spec.Container) (why string, until time.Time) {

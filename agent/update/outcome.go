@@ -50,7 +50,7 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 	}
 }
 
-// rest waits until somebody starts the container again.
+// rest waits until someone starts the container again.
 func (m *Machine) rest(ctx context.Context) {
 	m.host.EndBeside(ctx)
 	m.explain("stopped; the update continues once the container is started")

@@ -8,8 +8,8 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
-// A newer image does not start a container that somebody has stopped. It waits, also over
-// a restart of the agent, until somebody starts the container.
+// A newer image does not start a container that someone has stopped. It waits, also over
+// a restart of the agent, until someone starts the container.
 func TestStoppedContainerIsNotUpdated(t *testing.T) {
 	inBubble(t, watched(), func(r *rig) {
 		r.host.Stop()
@@ -55,7 +55,7 @@ func TestStopInterruptsSoak(t *testing.T) {
 	})
 }
 
-// A changed assignment starts a container that somebody has stopped.
+// A changed assignment starts a container that someone has stopped.
 func TestAssignmentReplacesStopped(t *testing.T) {
 	inBubble(t, spec.Update{}, func(r *rig) {
 		r.host.Stop()

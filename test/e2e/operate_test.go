@@ -11,7 +11,7 @@ import (
 )
 
 // TestStopLasts stops containers in both ways: they stay stopped over everything that
-// starts containers, a reboot included, until somebody starts them.
+// starts containers, a reboot included, until someone starts them.
 func TestStopLasts(t *testing.T) {
 	h := newHost(t)
 	h.run("systemctl enable --quiet dockhost.socket dockhost.service")
@@ -100,7 +100,7 @@ func (h *host) isStopped(name, by, after string) {
 	}
 }
 
-// TestOtherStopsDoNotLast ends units in ways that are not a stop by somebody: each
+// TestOtherStopsDoNotLast ends units in ways that are not a stop by someone: each
 // container comes back.
 func TestOtherStopsDoNotLast(t *testing.T) {
 	h := newHost(t)
