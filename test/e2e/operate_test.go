@@ -104,6 +104,7 @@ func (h *host) isStopped(name, by, after string) {
 // container comes back.
 func TestOtherStopsDoNotLast(t *testing.T) {
 	h := newHost(t)
+	h.run("systemctl enable --quiet dockhost.socket dockhost.service")
 	h.assign(operated("localhost:5000/app:1"))
 	h.ready("one")
 	for _, test := range []struct{ name, script string }{
