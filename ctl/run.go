@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,11 +40,12 @@ Exit status: 0 when the container is ready, 1 when the agent refuses it, 3 when 
 fails or does not become ready, 4 when the agent cannot be reached.`,
 		// docker/cli parses the command line.
 		DisableFlagParsing: true,
+		ValidArgsFunction:  completeRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := h.parseRun(args, own)
 			switch {
 			case errors.Is(err, dockerrun.ErrHelp):
-				fmt.Fprintf(h.Out, "%s\n\nUsage:\n  dockhostctl %s\n\n%s\nFlags:\n%s", cmd.Long, cmd.Use, dockerrun.Usage(), own.FlagUsages())
+				fmt.Fprintf(h.Out, "%s\n\nUsage:\n  dockhostctl %s\n\n%s\nFlags:\n%s", cmd.Long, cmd.Use, dockerrun.Usage(notDeclared()...), own.FlagUsages())
 				return nil
 			case err != nil:
 				return err
@@ -49,6 +53,24 @@ fails or does not become ready, 4 when the agent cannot be reached.`,
 			return h.run(cmd.Context(), c, noBlock)
 		},
 	}
+}
+
+// notDeclared are the options of docker run that the agent refuses, since it runs the
+// container again at each start.
+func notDeclared() []string { return []string{"attach", "cgroups", "cidfile", "logs", "pid-file"} }
+
+// completeRun completes the options of dockhostctl run.
+func completeRun(_ *cobra.Command, _ []string, part string) ([]string, cobra.ShellCompDirective) {
+	if !strings.HasPrefix(part, "-") {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	options := dockerrun.OptionNames(notDeclared()...)
+	options["--no-block"] = "do not wait until the container is ready"
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		words = append(words, cobra.CompletionWithDesc(name, options[name]))
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
 // parseRun returns the container that the command line describes.
