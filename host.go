@@ -66,6 +66,7 @@ func ctlHost() ctl.Host {
 		DockerHost:         os.Getenv("DOCKER_HOST"),
 		DockerConfig:       engine.ConfigDir(os.Getenv),
 		Color:              term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
+		Settings:           settings,
 		ContainersDir:      "/etc/dockhost/containers",
 		Exec:               dockerExec,
 		Terminal:           isTerminal(),

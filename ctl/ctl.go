@@ -33,6 +33,8 @@ type Host struct {
 	DockerConfig string
 	// Color reports whether Out is a terminal that shows colors.
 	Color bool
+	// Settings returns the settings of the agent on this host, or their defaults.
+	Settings func(defaults bool) ([]Setting, error)
 	// ContainersDir is the directory of Compose files, /etc/dockhost/containers.
 	ContainersDir string
 	// Exec runs a command in a container, and returns its exit status. Terminal reports
@@ -79,7 +81,7 @@ func (h Host) command() *cobra.Command {
 		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
 		h.startCommand(), h.stopCommand(), h.restartCommand(), h.reloadCommand(),
-		h.execCommand(), h.pullCommand(), h.applyCommand(), h.versionCommand(),
+		h.execCommand(), h.pullCommand(), h.applyCommand(), h.versionCommand(), h.configCommand(),
 		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)

@@ -57,6 +57,7 @@ func scriptHost(dir string) Host {
 		Socket:             filepath.Join(dir, "agent.sock"),
 		StatusWithoutAgent: func(context.Context) (api.Status, error) { return load[api.Status](dir, "without-agent.json") },
 		GPUs:               func() (gpu.Report, error) { return load[gpu.Report](dir, "gpu.json") },
+		Settings:           func(bool) ([]Setting, error) { return load[[]Setting](dir, "settings.json") },
 		ContainersDir:      filepath.Join(dir, "containers"),
 		Exec: func(_ context.Context, r ExecRequest) (int, error) {
 			fmt.Println(r.ID, r.Command, r.User)
