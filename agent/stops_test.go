@@ -227,6 +227,9 @@ func TestStatusOfStopped(t *testing.T) {
 	if c.Stopped == nil || c.Stopped.By != byDockhostctl || c.Stopped.User == "" || !c.Well() {
 		t.Errorf("status = %+v, %+v, want it well and stopped", c, c.Stopped)
 	}
+	if code, body := s.ask("POST", "/v1/containers/web/update", "{}"); code != http.StatusConflict || !strings.Contains(body, "dockhostctl start web") {
+		t.Errorf("update of a stopped container: %d %s, want 409 and what to do", code, body)
+	}
 	if code, body := s.ask("POST", "/v1/containers/web/start", ""); code != http.StatusOK {
 		t.Fatalf("start: %d %s", code, body)
 	}
