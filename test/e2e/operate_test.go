@@ -169,3 +169,31 @@ func TestOperate(t *testing.T) {
 	h.run("dockhostctl stop local; dockhostctl rm local; dockhostctl run --name local localhost:5000/app:1")
 	h.run("dockhostctl rm local broken")
 }
+
+// TestCommandsForContainers runs the commands that need a container of a real Docker, and
+// some without access.
+func TestCommandsForContainers(t *testing.T) {
+	h := newHost(t)
+	h.assign(operated("localhost:5000/app:1"))
+	h.ready("one")
+	if out, code := h.try("echo hello | dockhostctl exec one -- /app copy; dockhostctl exec one /app -no-such-flag 2>/dev/null"); code != 2 || !strings.Contains(out, "hello") {
+		t.Errorf("dockhostctl exec exits %d: %q, want the output, and then 2", code, out)
+	}
+	if out := h.run("dockhostctl pull one"); !strings.Contains(out, "which the container runs") {
+		t.Errorf("dockhostctl pull prints %q, want that the container runs it", out)
+	}
+	h.write("/root/shop.yaml", "services:\n  shop: {image: 'localhost:5000/app:1'}\n")
+	h.run("dockhostctl apply /root/shop.yaml")
+	h.ready("shop")
+	h.run("dockhostctl rm shop.yaml")
+	h.reaches("dockhost@shop", "inactive")
+	if out := h.run("dockhostctl config"); !strings.Contains(out, "housekeeping.high") {
+		t.Errorf("dockhostctl config prints %q, want the settings", out)
+	}
+	for _, command := range []string{"dockhostctl stop one", "dockhostctl run --name xy nginx", "dockhost setup"} {
+		out, code := h.try("setpriv --reuid=65534 --regid=65534 --clear-groups " + command)
+		if code != 1 || !strings.Contains(out, "sudo") {
+			t.Errorf("%s without access exits %d: %q, want 1 and sudo", command, code, out)
+		}
+	}
+}
