@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +29,13 @@ other settings in the file stay. Running it again changes nothing.`,
 	return cmd
 }
 
+// errNotRoot says who may run setup.
+var errNotRoot = errors.New("setup changes Docker's configuration, which only root may do (run: sudo dockhost setup)")
+
 func runSetup(cmd *cobra.Command, check, remove bool) error {
+	if os.Geteuid() != 0 && !check {
+		return errNotRoot
+	}
 	docker, err := newEngine()
 	if err != nil {
 		return err

@@ -33,6 +33,9 @@ type accepted struct {
 	UserData spec.Assignment            `json:"user_data"`
 	Files    map[string]spec.Assignment `json:"files,omitempty"`
 	Local    []spec.Container           `json:"local,omitempty"`
+
+	// Stopped are the containers that someone has stopped, by name.
+	Stopped map[string]stopped `json:"stopped,omitempty"`
 }
 
 // newAccepted returns an empty assignment for this machine.
@@ -75,7 +78,7 @@ func (a *accepted) isOf(machine storeFile) bool {
 func (a *accepted) clone() *accepted {
 	c := *a
 	c.Assignment.Containers = slices.Clone(a.Assignment.Containers)
-	c.Local, c.Files = slices.Clone(a.Local), maps.Clone(a.Files)
+	c.Local, c.Files, c.Stopped = slices.Clone(a.Local), maps.Clone(a.Files), maps.Clone(a.Stopped)
 	return &c
 }
 

@@ -65,6 +65,8 @@ type unitManager interface {
 	Restart(ctx context.Context, name string) error
 	Retry(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
+	AskStop(ctx context.Context, name, owner string) (systemd.Stop, error)
+	ReloadUnit(ctx context.Context, name string) error
 	ResetFailed(ctx context.Context, name string) error
 	Signal(ctx context.Context, name string, sig syscall.Signal) error
 	Reload(ctx context.Context) error
@@ -126,6 +128,7 @@ type Agent struct {
 	units    *containerUnits
 	deployer *deployer
 	updates  *updates
+	puller   *puller
 	slots    *fleetlock.Slots
 	webhook  *webhook.Sender
 	sweeper  *sweeper
@@ -163,28 +166,31 @@ func New(o Options) *Agent {
 	}
 	a.units = &containerUnits{
 		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,
-		besides: &besides{names: map[string]bool{}},
+		besides: &besides{names: map[string]bool{}}, stopped: a.store.stop,
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, boot: a.boot, log: o.Log}
+	a.deployer.stops = &stops{dir: dir, store: a.store, systemd: o.Units, begun: map[string]bool{}, watched: map[string]time.Time{}, explained: map[string]time.Time{}, log: o.Log}
 	a.house = newHouse(o, dir, a)
 	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
 	a.sweeper, a.verifier = newSweeper(o, dir, a), newVerifier(a)
 	a.saver = &saver{store: a.store, deployer: a.deployer, report: report, wake: make(chan struct{}, 1), log: o.Log}
+	a.deployer.stops.look = a.verifier.wakeUp
 	a.deployer.changed, a.deployer.unsaved = a.sweeper.wakeUp, a.saver.wakeUp
 	a.reporter.connect(a.store, a.fetcher, a.house.keeper)
-	puller := &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, log: o.Log}
-	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: puller, deployer: a.deployer, store: a.store}
+	a.puller = &puller{engine: o.Engine, pullSize: o.PullSize, keeper: a.house.keeper, dir: dir, log: o.Log}
+	preparer := &preparer{engine: o.Engine, gpus: o.GPUs, root: o.Root, units: o.Units, puller: a.puller, deployer: a.deployer, store: a.store}
 	a.slots = fleetlock.NewSlots(filepath.Join(o.Root, slotsPath), a.fleetID, o.Log)
 	a.webhook = webhook.New(webhook.Options{Target: a.config.webhook, Host: a.identity, Log: o.Log})
 	a.updates = newUpdates(o.Root, updateParts{
 		preparer: preparer, deployer: a.deployer, besides: a.units.besides, store: a.store, cures: a.cures, config: a.config, latest: o.Latest,
 		gates: gate.Gates{Docker: o.Engine, Slots: a.slots}, webhook: a.webhook, events: kept, report: report, log: o.Log,
 	}, o.Log)
+	a.deployer.stopsChanged = a.updates.wake
 	a.server = newServer(o, dir, a)
 	a.outlets = newOutlets(a, o.Log)
 	a.server.outlets, a.reporter.also = a.outlets, a.outlets.textfile.wake
-	puller.counter, a.updates.parts.counter = a.outlets.counter, a.outlets.counter
+	a.puller.counter, a.updates.parts.counter = a.outlets.counter, a.outlets.counter
 	return a
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/update"
+	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
@@ -19,6 +20,15 @@ import (
 // settleTime is how long a container must stay ready. Most programs that cannot run end
 // within it, after systemd was told that they are ready.
 const settleTime = time.Second
+
+// awaited is a container that a client waits for.
+type awaited struct {
+	name string
+	// since is when the agent accepted the request: what failed before does not count.
+	since time.Time
+	// after is the request: "start" or "restart", or "" for what dockhostctl run declared.
+	after string
+}
 
 // getProgress sends each step of a container until it is ready, or has failed since
 // the time in the request. The answer ends early when the agent ends.
@@ -31,7 +41,8 @@ func (s *server) getProgress(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	connection := http.NewResponseController(w)
 	encoder := json.NewEncoder(w)
-	err = s.follow(r.Context(), r.PathValue("name"), since, func(p api.Progress) error {
+	container := awaited{name: r.PathValue("name"), since: since, after: r.URL.Query().Get("after")}
+	err = s.follow(r.Context(), container, func(p api.Progress) error {
 		return errors.Join(connection.SetWriteDeadline(time.Now().Add(sendTimeout)), encoder.Encode(visible(w, p)), connection.Flush())
 	})
 	if err != nil {
@@ -41,17 +52,17 @@ func (s *server) getProgress(w http.ResponseWriter, r *http.Request) {
 
 // follow sends each change of a container's progress, up to the last, or until ctx
 // ends. It returns an error only if nothing was sent.
-func (s *server) follow(ctx context.Context, name string, since time.Time, send func(api.Progress) error) error {
+func (s *server) follow(ctx context.Context, container awaited, send func(api.Progress) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	unit, err := s.systemd.Watch(ctx, spec.UnitName(name))
+	unit, err := s.systemd.Watch(ctx, spec.UnitName(container.name))
 	if err != nil {
 		return err
 	}
 	var sent *api.Progress
 	for {
 		changed := s.store.nextChange()
-		p, settles := s.progress(ctx, name, since)
+		p, settles := s.progress(ctx, container)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -77,16 +88,22 @@ func (s *server) follow(ctx context.Context, name string, since time.Time, send 
 	}
 }
 
-// progress returns the progress of a container that dockhostctl run declared. settles is
-// how long a container that is ready is still watched, 0 for all others.
-func (s *server) progress(ctx context.Context, name string, since time.Time) (p api.Progress, settles time.Duration) {
+// progress returns the progress of a container. settles is how long a container that is
+// ready is still watched, 0 for all others.
+func (s *server) progress(ctx context.Context, container awaited) (p api.Progress, settles time.Duration) {
+	name := container.name
 	stored := s.store.snapshot()
 	c, pending := stored.accepted.local(name), stored.pending[name]
+	if container.after != "" {
+		c, pending = stored.accepted.container(name), api.Pending{}
+	}
 	switch {
 	case !stored.known:
 		return api.Progress{Doing: "the agent is starting"}, 0
 	case c == nil:
 		return api.Progress{Error: fmt.Sprintf("container %q was removed", name)}, 0
+	case stored.accepted.isStopped(name):
+		return api.Progress{Error: "someone has stopped it (to start it: dockhostctl start " + name + ")"}, 0
 	case pending.Doing == update.DoingQuarantined:
 		return api.Progress{Error: "rolled back: " + pending.Error}, 0
 	case pending.Error != "":
@@ -97,11 +114,11 @@ func (s *server) progress(ctx context.Context, name string, since time.Time) (p 
 	if inForce := stored.accepted.container(name); inForce != nil && inForce.Unpinned().Hash() == c.Hash() {
 		c = inForce // which may be pinned to an image
 	}
-	return s.unitProgress(ctx, withHash(c), since)
+	return s.unitProgress(ctx, withHash(c), container)
 }
 
 // unitProgress returns the progress of a container that is in force.
-func (s *server) unitProgress(ctx context.Context, c hashed, since time.Time) (p api.Progress, settles time.Duration) {
+func (s *server) unitProgress(ctx context.Context, c hashed, container awaited) (p api.Progress, settles time.Duration) {
 	unit, err := s.systemd.Unit(ctx, spec.UnitName(c.Name))
 	if err != nil {
 		return api.Progress{Error: err.Error()}, 0
@@ -112,6 +129,10 @@ func (s *server) unitProgress(ctx context.Context, c hashed, since time.Time) (p
 	if stateErr != nil || state.ConfigHash != c.hash {
 		state = rundir.State{} // of another declaration: the supervisor of this one has not begun
 	}
+	since := container.since
+	if container.after == "restart" && state.Since.Before(since) {
+		state = rundir.State{} // of the supervisor before
+	}
 	last := state.LastError
 	switch {
 	case state.Finished():
@@ -119,6 +140,9 @@ func (s *server) unitProgress(ctx context.Context, c hashed, since time.Time) (p
 	case state.Ready && unit.ActiveState == "active":
 		if rest := settleTime - time.Since(state.Since); rest > 0 {
 			return api.Progress{Doing: "ready; waiting whether it stays so"}, rest
+		}
+		if s.hasExited(ctx, state.ContainerID) {
+			return api.Progress{Doing: "ended; waiting for what its supervisor says"}, settleTime
 		}
 		return api.Progress{Ready: true}, 0
 	case last != nil && last.ConfigHash == c.hash && last.At.After(since):
@@ -131,6 +155,16 @@ func (s *server) unitProgress(ctx context.Context, c hashed, since time.Time) (p
 		return api.Progress{Doing: "starting"}, 0
 	}
 	return api.Progress{Doing: unit.StatusText}, 0
+}
+
+// hasExited reports whether Docker knows that a container has ended. On a busy host its
+// supervisor says so only a moment later.
+func (s *server) hasExited(ctx context.Context, id string) bool {
+	if id == "" || s.status.Engine == nil {
+		return false
+	}
+	c, err := s.status.Engine.Inspect(ctx, id)
+	return errors.Is(err, engine.ErrNotFound) || err == nil && (c.Status == "exited" || c.Status == "dead")
 }
 
 // triedAgain says, after an error, what is still being tried.

@@ -45,7 +45,7 @@ func TestProgressWaitsUntilContainerSettles(t *testing.T) {
 					h.units.notify()
 				}()
 				var last api.Progress
-				err := a.server.follow(t.Context(), "web", since, func(p api.Progress) error { last = p; return nil })
+				err := a.server.follow(t.Context(), awaited{name: "web", since: since}, func(p api.Progress) error { last = p; return nil })
 				isRight := last.Ready == (test.problem == "") && strings.Contains(last.Error, test.problem) &&
 					strings.Contains(last.Error, "tries again") == (test.also != "")
 				if err != nil || !isRight {
@@ -74,13 +74,13 @@ func TestProgressNamesErrorOfEndingSupervisor(t *testing.T) {
 		fails(&state)
 		h.writeState(state)
 	}
-	p, _ := a.server.progress(t.Context(), "web", since)
+	p, _ := a.server.progress(t.Context(), awaited{name: "web", since: since})
 	if !strings.Contains(p.Error, "exited with status 1") {
 		t.Errorf("progress() = %+v, want the error of the supervisor", p)
 	}
 	state.LastError.ConfigHash = "" // Docker took the container along: the declaration is not to blame
 	h.writeState(state)
-	if p, _ := a.server.progress(t.Context(), "web", since); !strings.Contains(p.Error, "exited with status 1") {
+	if p, _ := a.server.progress(t.Context(), awaited{name: "web", since: since}); !strings.Contains(p.Error, "exited with status 1") {
 		t.Errorf("progress() = %+v, want the error of the supervisor", p)
 	}
 }

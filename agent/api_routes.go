@@ -34,6 +34,11 @@ func (s *server) handlers() map[string]http.HandlerFunc {
 		"POST /v1/containers/{name}/rollback": s.postRollback,
 		"PUT /v1/containers/{name}/hold":      s.putHold,
 		"DELETE /v1/containers/{name}/hold":   s.deleteHold,
+		"POST /v1/containers/{name}/start":    s.postStart,
+		"POST /v1/containers/{name}/stop":     s.postStop,
+		"POST /v1/containers/{name}/restart":  s.postRestart,
+		"POST /v1/containers/{name}/reload":   s.postReload,
+		"POST /v1/containers/{name}/pull":     s.postPull,
 		"GET /v1/gc":                          s.getGC,
 		"POST /v1/gc":                         s.postGC,
 	}

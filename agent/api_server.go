@@ -42,7 +42,10 @@ type server struct {
 	events  *events.Store
 	boot    *boot
 	outlets *outlets
-	log     *zap.Logger
+	puller  *puller
+	// operator stops and starts containers for people.
+	operator *operator
+	log      *zap.Logger
 
 	// public is the last status for those who may only read.
 	public recent[api.Status]
@@ -56,6 +59,7 @@ type server struct {
 func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 	return &server{
 		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, besides: a.units.besides, events: a.events, boot: a.boot, log: o.Log,
+		operator: &operator{deployer: a.deployer, log: o.Log}, puller: a.puller,
 		changes: make(chan change), refetches: make(chan chan struct{}),
 	}
 }

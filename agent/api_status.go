@@ -41,6 +41,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 			containers[i].Update = &view.Update
 		}
 		containers[i].Origin = stored.accepted.origin(containers[i].Name)
+		containers[i].Stopped = stored.accepted.stop(containers[i].Name)
 		if pending, isPending := stored.pending[containers[i].Name]; isPending {
 			containers[i].Pending = &pending
 		}

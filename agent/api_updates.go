@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -39,6 +40,10 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request, rollback bool) {
 	var request api.UpdateRequest
 	m, ok := s.updateRequest(w, r, &request)
 	if !ok {
+		return
+	}
+	if name := r.PathValue("name"); !request.Check && s.store.stop(name) != nil {
+		s.refuse(w, http.StatusConflict, fmt.Errorf("%s is stopped, so it is not replaced (start it first: dockhostctl start %s)", name, name))
 		return
 	}
 	now := time.Now()

@@ -163,7 +163,7 @@ func (c *cures) refresh() {
 // something may cure.
 func (c *cures) unitFailure(name string) *failure {
 	state, err := c.dir.State(name)
-	if err != nil || state.Ready || state.LastError == nil || len(state.LastError.Cures) == 0 || state.EndedForGood() {
+	if err != nil || c.store.stop(name) != nil || state.Ready || state.LastError == nil || len(state.LastError.Cures) == 0 || state.EndedForGood() {
 		return nil
 	}
 	return &failure{

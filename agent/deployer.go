@@ -18,12 +18,15 @@ type deployer struct {
 	store *store
 	units *containerUnits
 	boot  *boot
+	stops *stops
 	// report is called when the status line changes.
 	report func()
 	// changed is called when other containers are in force, unsaved when they could not
 	// be saved.
 	changed, unsaved func()
-	log              *zap.Logger
+	// stopsChanged is called when someone has stopped or started containers.
+	stopsChanged func()
+	log          *zap.Logger
 }
 
 // deploy saves the accepted assignment of a plan, if it can, stops the units of containers that
@@ -33,14 +36,16 @@ func (d *deployer) deploy(ctx context.Context, p plan) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer d.changed()
-	if err := d.store.save(p.accepted); err != nil {
+	d.noticeStops(ctx)
+	inForce := d.store.snapshot().accepted
+	if err := d.store.save(inForce); err != nil {
 		d.log.Error("the assignment is in force, but not saved for the next boot; trying that again", zap.Error(err))
 		d.unsaved()
 	}
 	return errors.Join(
-		d.units.writeLogins(p.accepted.Assignment.Registries),
-		d.units.stopUnassigned(ctx, p.accepted),
-		d.units.sweepMounts(ctx, p.accepted),
+		d.units.writeLogins(inForce.Assignment.Registries),
+		d.units.stopUnassigned(ctx, inForce),
+		d.units.sweepMounts(ctx, inForce),
 		d.units.apply(ctx, p.current...),
 	)
 }
@@ -81,6 +86,7 @@ func (d *deployer) declare(ctx context.Context, next hashed) (replaces bool, err
 	defer d.mu.Unlock()
 	draft := d.store.draft()
 	draft.Local = put(draft.Local, *next.Container)
+	delete(draft.Stopped, next.Name)
 	old := draft.container(next.Name)
 	replaces = old != nil && old.Unpinned().Hash() != next.hash
 	if old != nil && !replaces && old.Pin != nil {
@@ -112,6 +118,7 @@ func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) erro
 	draft := d.store.draft()
 	shadowed := draft.origin(name) != api.OriginLocal
 	draft.forget(name)
+	draft.dropOldStops()
 	if err := d.store.save(draft); err != nil {
 		return err
 	}

@@ -31,6 +31,8 @@ type fakeUnits struct {
 	reloads, signals int
 	// broken has the errors of containers that fail, by image.
 	broken map[string]string
+	// system is the state of the system, "" for running.
+	system string
 	// err is the error of each start and stop.
 	err      error
 	watchers []chan struct{}
@@ -85,6 +87,37 @@ func (f *fakeUnits) Stop(_ context.Context, name string) error {
 	f.notify()
 	return nil
 }
+
+// AskStop knows a stop by a person, unless the unit is up.
+func (f *fakeUnits) AskStop(_ context.Context, name, _ string) (systemd.Stop, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	stop := systemd.Stop{ActiveState: "inactive", Result: "success", System: "running"}
+	if f.active[name] {
+		stop.ActiveState = "active"
+	}
+	if f.system != "" {
+		stop.System = f.system
+	}
+	return stop, nil
+}
+
+// systemctlStop is a stop by a person: the supervisor is asked to stop, and writes that.
+func (f *fakeUnits) systemctlStop(name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	container, _ := spec.ContainerName(name)
+	state, err := f.run.State(container)
+	if err != nil {
+		return err
+	}
+	delete(f.active, name)
+	state.Phase, state.Ready, state.StopRequested = "ended", false, time.Now()
+	defer f.notify()
+	return f.run.WriteState(container, state)
+}
+
+func (f *fakeUnits) ReloadUnit(context.Context, string) error { return f.err }
 
 // Signal has a supervisor write its state.
 func (f *fakeUnits) Signal(_ context.Context, name string, _ syscall.Signal) error {

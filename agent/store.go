@@ -65,6 +65,16 @@ func (s *store) save(a *accepted) error {
 	return err
 }
 
+// unsavedAssignment returns a copy of what is accepted if it is not on the disk, nil if it is.
+func (s *store) unsavedAssignment() *accepted {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unsaved == nil || s.accepted == nil {
+		return nil
+	}
+	return s.accepted.clone()
+}
+
 // saveAgain saves what is accepted, if that has failed.
 func (s *store) saveAgain() error {
 	s.mu.Lock()
@@ -126,6 +136,7 @@ func (s *store) announce() {
 func (s *store) begin(source api.Source, p plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.accepted.dropOldStops()
 	s.source, s.accepted, s.known = source, p.accepted, true
 	clear(s.pending)
 	for _, next := range p.successors {
@@ -214,6 +225,7 @@ func (s *store) withSuccessor(next *spec.Container) *accepted {
 	if old := draft.container(next.Name); old != nil {
 		*old = *next
 	}
+	draft.dropOldStops()
 	return draft
 }
 

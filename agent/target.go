@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"go.uber.org/zap"
 
@@ -39,6 +40,9 @@ func (r *targetReader) read(ctx context.Context) target {
 	saved, err := r.store.file.load()
 	if err != nil {
 		r.log.Warn("starting without the last known good", zap.Error(err))
+	}
+	if unsaved := r.store.unsavedAssignment(); unsaved != nil {
+		saved = unsaved
 	}
 	t := r.readUserData(saved)
 	read := readFiles(ctx, r.root, t.old)
@@ -84,7 +88,7 @@ func (r *targetReader) readUserData(saved *accepted) target {
 	next := newAccepted(r.store.file, source)
 	next.UserData = *assigned.Assignment
 	if saved != nil {
-		next.Local = saved.Local
+		next.Local, next.Stopped = saved.Local, maps.Clone(saved.Stopped)
 		if saved.Datasource == source.Datasource && equal(saved.UserData, next.UserData) {
 			next.At = saved.At
 		}

@@ -24,8 +24,9 @@ type mountUnits struct {
 }
 
 // write writes the units for a container's mounts, and says whether one has
-// changed. It calls stop before it changes a unit, which may be mounted.
-func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool, error) {
+// changed. It calls stop before it changes a unit, which may be mounted. starts says that
+// the container is started when the device appears.
+func (u mountUnits) write(c *spec.Container, starts bool, stop func(unit string) error) (bool, error) {
 	changed := false
 	for _, m := range c.Mounts {
 		files, err := dropin.Mount(m)
@@ -51,7 +52,7 @@ func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool
 			}
 			changed = true
 		}
-		linked, err := u.link(c.Name, m)
+		linked, err := u.link(c.Name, m, starts)
 		if err != nil {
 			return changed, fmt.Errorf("write mount unit: %w", err)
 		}
@@ -60,9 +61,16 @@ func (u mountUnits) write(c *spec.Container, stop func(unit string) error) (bool
 	return changed, nil
 }
 
-// link has systemd start the container when the device appears.
-func (u mountUnits) link(container string, m spec.Mount) (bool, error) {
+// link has systemd start the container when the device appears, or not.
+func (u mountUnits) link(container string, m spec.Mount, starts bool) (bool, error) {
 	path := u.wants(container, m)
+	if !starts {
+		err := os.Remove(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // everyone may read unit files
 		return false, err
 	}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/internal/journal"
@@ -34,6 +35,8 @@ type containerUnits struct {
 	mounts  mountUnits
 	// besides are the second containers, which are assigned by nobody else.
 	besides *besides
+	// stopped returns who has stopped a container, nil if nobody has.
+	stopped func(name string) *api.Stopped
 	log     *zap.Logger
 }
 
@@ -131,11 +134,22 @@ func (u *containerUnits) write(c hashed, version int, stop func(unit string) err
 	if err := u.dir.WriteContainer(c.Container); err != nil {
 		return files, err
 	}
-	if files.mounts, err = u.mounts.write(c.Container, stop); err != nil {
+	if files.mounts, err = u.mounts.write(c.Container, u.stopped(c.Name) == nil, stop); err != nil {
 		return files, err
 	}
-	files.dropIn, err = u.dropIns.write(c.Container, version)
+	files.dropIn, err = u.dropIns.write(u.withoutStopped(c.Container), version)
 	return files, err
+}
+
+// withoutStopped returns a container whose start starts no other one that someone has
+// stopped.
+func (u *containerUnits) withoutStopped(c *spec.Container) *spec.Container {
+	starts := *c
+	starts.DependsOn = slices.Clone(c.DependsOn)
+	for i := range starts.DependsOn {
+		starts.DependsOn[i].Stopped = u.stopped(starts.DependsOn[i].Name) != nil
+	}
+	return &starts
 }
 
 // reload has systemd read the unit files again if it must, or if one of the units
@@ -173,7 +187,7 @@ func (u *containerUnits) run(ctx context.Context, c hashed, rewritten replaced, 
 	current := stateErr == nil && state.ConfigHash == c.hash
 	log := u.log.With(zap.String("container", c.Name), zap.String("image", c.Image))
 	if !unit.Active() {
-		if current && !c.again && c.endedForGood(state, unit) {
+		if current && !c.again && c.endedForGood(state, unit) || u.stopped(c.Name) != nil {
 			return nil
 		}
 		batch.starting(log, c.Name)

@@ -190,6 +190,9 @@ func (h *updateHost) Ensure(ctx context.Context) error {
 	return h.deployer.ensureRunning(ctx, h.store.container(h.name))
 }
 
+// Stopped implements [update.Host].
+func (h *updateHost) Stopped() bool { return h.store.stop(h.name) != nil }
+
 // Observe implements [update.Host]. A supervisor writes its state before it ends, so the
 // state is read after the unit.
 func (h *updateHost) Observe(ctx context.Context) (update.Observation, error) {
@@ -215,9 +218,8 @@ func observation(unit systemd.Unit, state rundir.State) update.Observation {
 	o := update.Observation{
 		Hash: state.ConfigHash, Ready: state.Ready && unit.ActiveState == "active", Since: state.Since,
 		Finished: state.Finished(), Restarts: unit.Restarts, OOMKills: state.OOMKills, Health: state.Health,
-		Ended:   unit.ActiveState == "failed" || strings.HasPrefix(unit.SubState, "auto-restart"),
-		Stopped: unit.ActiveState == "inactive" && state.Phase == "ended" && state.LastError == nil,
-		Image:   update.Image{ID: state.ImageID, Digest: state.Digest},
+		Ended: unit.ActiveState == "failed" || strings.HasPrefix(unit.SubState, "auto-restart"),
+		Image: update.Image{ID: state.ImageID, Digest: state.Digest},
 	}
 	if last := state.LastError; last != nil && !state.Cached {
 		o.Failure = update.Failure{At: last.At, Message: last.Message, Hash: last.ConfigHash}

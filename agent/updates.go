@@ -160,6 +160,15 @@ func (u *updates) look() {
 	}
 }
 
+// wake has the machines look at everything again: a container was started, for example.
+func (u *updates) wake() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, r := range u.machines {
+		r.machine.Wake()
+	}
+}
+
 // setBegun says that it is known which containers are in force.
 func (u *updates) setBegun() {
 	u.mu.Lock()

@@ -10,7 +10,8 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// verifier restarts the units that run another declaration than the one in force. A
+// verifier notices which units someone has stopped or started, and restarts those that run
+// another declaration than the one in force. A
 // supervisor may read its declaration just before the agent replaces it. What it has
 // read is in the state that it writes.
 type verifier struct {
@@ -43,6 +44,7 @@ func (v *verifier) run(ctx context.Context) {
 			return
 		case <-v.wake:
 		}
+		v.deployer.lookAtStops(ctx)
 		if err := v.verify(ctx); err != nil && ctx.Err() == nil {
 			v.log.Warn("not known whether the containers run what is assigned", zap.Error(err))
 		}

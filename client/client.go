@@ -28,6 +28,8 @@ var (
 	ErrUnreachable = errors.New("the agent cannot be reached")
 	// ErrConnectionLost means that the agent stopped answering halfway.
 	ErrConnectionLost = fmt.Errorf("%w: lost connection", ErrUnreachable)
+	// ErrNoAccess means that this user may not connect to the agent, which may well run.
+	ErrNoAccess = errors.New("no access to the agent")
 )
 
 const (
@@ -75,6 +77,9 @@ func (c Client) Ask(ctx context.Context, method, path string, body []byte) (io.R
 		return nil, err
 	}
 	response, err := c.http.Do(request)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w at %s: only root and members of the group docker may use it (use sudo, or run: sudo usermod -aG docker \"$USER\", and log in again)", ErrNoAccess, c.socket)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s (see: systemctl status dockhost): %w", ErrUnreachable, c.socket, errors.Unwrap(err))
 	}

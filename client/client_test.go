@@ -1,10 +1,13 @@
 package client
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,6 +41,9 @@ func agent(t *testing.T, refuse func(w http.ResponseWriter) bool) (Client, func(
 			switch answer := route.Answer.(type) {
 			case api.Progress:
 				answer.Ready = true
+				_ = json.NewEncoder(w).Encode(answer)
+			case api.PullProgress:
+				answer.Image = &api.Revision{}
 				_ = json.NewEncoder(w).Encode(answer)
 			case api.UpdateProgress:
 				answer.Outcome = api.OutcomeConfirmed
@@ -83,12 +89,17 @@ func TestRequests(t *testing.T) {
 		"GET /v1/events": func() error {
 			return c.Events(ctx, EventFilter{Since: now, Changes: true}, func(api.Event) error { return nil })
 		},
-		"GET /v1/analysis":                  func() error { _, err := c.Analysis(ctx); return err },
-		"GET /v1/history":                   func() error { _, err := c.History(ctx, "web"); return err },
-		"PUT /v1/containers/{name}/hold":    func() error { return c.Hold(ctx, "web", api.HoldRequest{}) },
-		"DELETE /v1/containers/{name}/hold": func() error { return c.Unhold(ctx, "web") },
-		"GET /v1/gc":                        func() error { _, err := c.GC(ctx, false); return err },
-		"POST /v1/gc":                       func() error { _, err := c.GC(ctx, true); return err },
+		"GET /v1/analysis":                   func() error { _, err := c.Analysis(ctx); return err },
+		"POST /v1/containers/{name}/start":   func() error { _, err := c.Operate(ctx, "web", "start"); return err },
+		"POST /v1/containers/{name}/stop":    func() error { _, err := c.Operate(ctx, "web", "stop"); return err },
+		"POST /v1/containers/{name}/restart": func() error { _, err := c.Operate(ctx, "web", "restart"); return err },
+		"POST /v1/containers/{name}/reload":  func() error { _, err := c.Operate(ctx, "web", "reload"); return err },
+		"POST /v1/containers/{name}/pull":    func() error { _, err := c.Pull(ctx, "web", func(api.PullProgress) {}); return err },
+		"GET /v1/history":                    func() error { _, err := c.History(ctx, "web"); return err },
+		"PUT /v1/containers/{name}/hold":     func() error { return c.Hold(ctx, "web", api.HoldRequest{}) },
+		"DELETE /v1/containers/{name}/hold":  func() error { return c.Unhold(ctx, "web") },
+		"GET /v1/gc":                         func() error { _, err := c.GC(ctx, false); return err },
+		"POST /v1/gc":                        func() error { _, err := c.GC(ctx, true); return err },
 	} {
 		if err := request(); err != nil {
 			t.Errorf("%s: %v", want, err)
@@ -119,5 +130,23 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := New(filepath.Join(t.TempDir(), "none")).Status(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "systemctl status dockhost") {
 		t.Errorf("Status() = %v, want what to do", err)
+	}
+}
+
+// A user who may not connect learns that, at once, and not that the agent is down.
+func TestNoAccess(t *testing.T) {
+	tries := 0
+	c := Client{socket: "/run/dockhost/agent.sock", http: &http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			tries++
+			return nil, &net.OpError{Op: "dial", Net: "unix", Err: &os.SyscallError{Syscall: "connect", Err: fs.ErrPermission}}
+		},
+	}}}
+	_, err := c.Change(t.Context(), http.MethodPost, "/v1/containers/web/stop", nil, &struct{}{})
+	if !errors.Is(err, ErrNoAccess) || errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "sudo") || !strings.Contains(err.Error(), "group docker") {
+		t.Errorf("Change() = %v, want ErrNoAccess, sudo and the group", err)
+	}
+	if tries != 1 {
+		t.Errorf("Change() tried %d times, want once", tries)
 	}
 }

@@ -40,6 +40,14 @@ type Host struct {
 	DockerConfig string
 	// Color reports whether Out is a terminal that shows colors.
 	Color bool
+	// Settings returns the settings of the agent on this host, or their defaults.
+	Settings func(defaults bool) ([]Setting, error)
+	// ContainersDir is the directory of Compose files, /etc/dockhost/containers.
+	ContainersDir string
+	// Exec runs a command in a container, and returns its exit status. Terminal reports
+	// whether both In and Out are a terminal.
+	Exec     func(ctx context.Context, request ExecRequest) (int, error)
+	Terminal bool
 	// Interactive reports whether Err is a terminal; it then gets progress.
 	Interactive bool
 
@@ -55,7 +63,10 @@ func Execute(ctx context.Context, args []string, host Host) int {
 	root.SetIn(host.In)
 	root.SetOut(host.Out)
 	root.SetErr(host.Err)
-	err := root.ExecuteContext(ctx)
+	err := checkWord(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if text := problems(err); text != "" {
 		fmt.Fprint(host.Err, text)
 	}
@@ -77,6 +88,8 @@ func (h Host) command() *cobra.Command {
 		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
 		h.doctorCommand(), h.bugreportCommand(), h.eventsCommand(), h.changesCommand(), h.analyzeCommand(),
+		h.startCommand(), h.stopCommand(), h.restartCommand(), h.reloadCommand(),
+		h.execCommand(), h.pullCommand(), h.applyCommand(), h.versionCommand(), h.configCommand(),
 		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)

@@ -31,7 +31,7 @@ func exitTable() []exitMeaning {
 		{exitWell, "All is well, or the command has succeeded."},
 		{exitFailed, "The command has failed, the agent refuses it, or the command line is wrong."},
 		{exitMisuse, "validate, render: the command line is wrong, or a file cannot be read."},
-		{exitNotWell, "The command has succeeded, and shows a problem."},
+		{exitNotWell, "A container is not well: the command shows it, or it did not become ready."},
 		{exitUnreachable, "The agent cannot be reached."},
 		{exitRolledBack, "update, rollback: the new container was not well; the old one runs again."},
 		{exitRefused, "update, rollback: the new container cannot run on this host, or is quarantined."},

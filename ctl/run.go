@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,15 +36,16 @@ and waits until the container is ready or fails. It then prints the name of the
 unit. A container of the same name that an earlier dockhostctl run declared keeps
 running until the new one can start.
 
-Exit status: 0 when the container is ready, 1 when the agent refuses it or it
-fails, 4 when the agent cannot be reached.`,
+Exit status: 0 when the container is ready, 1 when the agent refuses it, 3 when it
+fails or does not become ready, 4 when the agent cannot be reached.`,
 		// docker/cli parses the command line.
 		DisableFlagParsing: true,
+		ValidArgsFunction:  completeRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := h.parseRun(args, own)
 			switch {
 			case errors.Is(err, dockerrun.ErrHelp):
-				fmt.Fprintf(h.Out, "%s\n\nUsage:\n  dockhostctl %s\n\n%s\nFlags:\n%s", cmd.Long, cmd.Use, dockerrun.Usage(), own.FlagUsages())
+				fmt.Fprintf(h.Out, "%s\n\nUsage:\n  dockhostctl %s\n\n%s\nFlags:\n%s", cmd.Long, cmd.Use, dockerrun.Usage(notDeclared()...), own.FlagUsages())
 				return nil
 			case err != nil:
 				return err
@@ -49,6 +53,24 @@ fails, 4 when the agent cannot be reached.`,
 			return h.run(cmd.Context(), c, noBlock)
 		},
 	}
+}
+
+// notDeclared are the options of docker run that the agent refuses, since it runs the
+// container again at each start.
+func notDeclared() []string { return []string{"attach", "cgroups", "cidfile", "logs", "pid-file"} }
+
+// completeRun completes the options of dockhostctl run.
+func completeRun(_ *cobra.Command, _ []string, part string) ([]string, cobra.ShellCompDirective) {
+	if !strings.HasPrefix(part, "-") {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	options := dockerrun.OptionNames(notDeclared()...)
+	options["--no-block"] = "do not wait until the container is ready"
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		words = append(words, cobra.CompletionWithDesc(name, options[name]))
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
 // parseRun returns the container that the command line describes.
@@ -72,10 +94,7 @@ func (h Host) run(ctx context.Context, c *spec.Container, noBlock bool) error {
 	if err != nil {
 		return fmt.Errorf("hand over the container: %w", err)
 	}
-	d := declaration{name: c.Name, text: text, progress: io.Discard}
-	if h.Interactive {
-		d.progress = h.Err
-	}
+	d := declaration{name: c.Name, text: text, progress: h.progress()}
 	unit, err := d.run(ctx, newClient(h.Socket), noBlock)
 	if err == nil {
 		_, err = fmt.Fprintln(h.Out, unit)
@@ -97,7 +116,7 @@ type declaration struct {
 func (d declaration) run(ctx context.Context, c client, noBlock bool) (unit string, err error) {
 	accepted, err := d.declare(ctx, c)
 	if err == nil && !noBlock {
-		err = d.await(ctx, c, accepted.At)
+		err = awaitReady(ctx, c, d.name, accepted.At, "", d.progress)
 	}
 	if err == nil || ctx.Err() == nil {
 		return accepted.Unit, err
@@ -116,20 +135,4 @@ func (d declaration) declare(ctx context.Context, c client) (api.Accepted, error
 	var accepted api.Accepted
 	_, err := c.change(ctx, http.MethodPut, containerPath(d.name), d.text, &accepted)
 	return accepted, err
-}
-
-// await waits until the container is ready, or fails after the time at which
-// the agent accepted it.
-func (d declaration) await(ctx context.Context, c client, accepted time.Time) error {
-	step := ""
-	last, err := await(ctx, c, containerPath(d.name)+"/progress"+since(accepted), func(p api.Progress) {
-		if p.Doing != "" && p.Doing != step {
-			step = p.Doing
-			fmt.Fprintf(d.progress, "%s: %s\n", d.name, step)
-		}
-	})
-	if last.Error != "" {
-		return fmt.Errorf("%s: %s", d.name, last.Error)
-	}
-	return err
 }

@@ -60,7 +60,7 @@ func TestRunDeclaration(t *testing.T) {
 		{
 			name: "fails", puts: []http.HandlerFunc{accept},
 			gets: []http.HandlerFunc{progress(t, pulling, api.Progress{Error: "no such image"})},
-			code: 1, progress: "web: pulling\n", err: "web: no such image",
+			code: 3, progress: "web: pulling\n", err: "web: no such image",
 		},
 		{
 			name: "the agent is killed before it answers, and again while it reports progress",

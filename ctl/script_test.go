@@ -66,6 +66,12 @@ func scriptHost(dir string) Host {
 		Bugreport: func(context.Context, func(context.Context) (api.Status, error)) (bugreport.Report, error) {
 			return load[bugreport.Report](dir, "bugreport.json")
 		},
+		Settings:      func(bool) ([]Setting, error) { return load[[]Setting](dir, "settings.json") },
+		ContainersDir: filepath.Join(dir, "containers"),
+		Exec: func(_ context.Context, r ExecRequest) (int, error) {
+			fmt.Println(r.ID, r.Command, r.User)
+			return 7, nil
+		},
 		Interactive: os.Getenv("INTERACTIVE") != "",
 		In:          os.Stdin,
 		Out:         os.Stdout,

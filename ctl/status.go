@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	agentclient "github.com/dockhost/dockhost/client"
 )
 
 // answerTimeout bounds the agent's answer: the agent asks systemd and Docker
@@ -61,6 +62,9 @@ func (h Host) completeNames(ctx context.Context, named []string) []string {
 // the agent's help.
 func (h Host) status(ctx context.Context, only []string, asJSON bool) error {
 	s, err := askStatus(ctx, h.Socket)
+	if errors.Is(err, agentclient.ErrNoAccess) {
+		return err
+	}
 	if err != nil {
 		cause := err
 		if s, err = h.StatusWithoutAgent(ctx); err != nil {

@@ -70,7 +70,7 @@ func (h Host) update(ctx context.Context, names []string, flags updateFlags) err
 	if flags.check {
 		return h.checkUpdates(ctx, c, names)
 	}
-	names, err := orAll(ctx, c, names)
+	names, err := orAllRunning(ctx, c, names)
 	if err != nil {
 		return err
 	}
@@ -179,6 +179,17 @@ func orAll(ctx context.Context, c client, names []string) ([]string, error) {
 		return unique(names), nil
 	}
 	s, err := awaitStatus(ctx, c)
+	return assigned(s), err
+}
+
+// orAllRunning is orAll, but leaves out the containers that someone has stopped: an update
+// does not start them.
+func orAllRunning(ctx context.Context, c client, names []string) ([]string, error) {
+	if len(names) > 0 {
+		return unique(names), nil
+	}
+	s, err := awaitStatus(ctx, c)
+	s.Containers = slices.DeleteFunc(s.Containers, func(c api.Container) bool { return c.Stopped != nil })
 	return assigned(s), err
 }
 

@@ -204,6 +204,8 @@ type State struct {
 	Phases []PhaseStart `json:"phases,omitempty"`
 	// Pull is the last pull of this start; nil without one.
 	Pull *Pull `json:"pull,omitempty"`
+	// StopRequested is when systemd asked the supervisor to stop; zero while it has not.
+	StopRequested time.Time `json:"stop_requested,omitzero"`
 }
 
 // Finished says whether the container has done its work: it ended without an

@@ -191,6 +191,14 @@ type Dependency struct {
 	Restart bool `json:"restart,omitempty"`
 	// Optional starts this container also when the other one fails.
 	Optional bool `json:"optional,omitempty"`
+	// Stopped says that someone has stopped the other one on this host: this container
+	// starts without it.
+	Stopped bool `json:"-"`
+}
+
+// Needed says that this container cannot run without the other one.
+func (d *Dependency) Needed() bool {
+	return d.Joined || d.Condition == ConditionCompleted && !d.Optional
 }
 
 // Condition is what a container waits for before it starts. The values are

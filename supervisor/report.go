@@ -56,6 +56,8 @@ type reporter struct {
 	pid int
 	// readyBy is when systemd's start timeout ends; zero where it has no limit.
 	readyBy time.Time
+	// stop is closed when systemd asks for a stop; nil before the supervisor runs.
+	stop <-chan struct{}
 }
 
 // condition is what is wrong with a container that runs.
@@ -103,6 +105,7 @@ func (r *reporter) phaseChanged(from, to phase) {
 	r.state.Enter(string(to), time.Now())
 	r.subject.Set(func(a *journal.About) { a.Phase, a.ID = string(to), r.state.ContainerID })
 	r.state.Ready = to == phaseRunning
+	r.noteStop()
 	if to == phaseUnready && r.container.Notify.AtOnce() {
 		return // it is ready within microseconds
 	}
@@ -124,6 +127,18 @@ func (r *reporter) phaseChanged(from, to phase) {
 	case phaseCreating, phaseStarting:
 		r.notify.Status(string(to) + " " + r.container.Image)
 	case phaseWaiting, phasePulling, phaseEnded:
+	}
+}
+
+// noteStop records when systemd asked for a stop: the agent tells by it a unit that
+// someone has stopped from a container that has ended.
+func (r *reporter) noteStop() {
+	select {
+	case <-r.stop:
+		if r.state.StopRequested.IsZero() {
+			r.state.StopRequested = r.state.Since
+		}
+	default:
 	}
 }
 

@@ -51,6 +51,9 @@ func TestStopRequested(t *testing.T) {
 				r.server.Up()
 			}
 			l.ends(0, "")
+			if state, err := r.dir.State("app"); err != nil || state.StopRequested.IsZero() {
+				t.Errorf("state after the stop = %+v, %v, want that systemd asked for it", state, err)
+			}
 			if got := r.notify.count("STOPPING"); got != 1 {
 				t.Errorf("systemd was sent STOPPING=1 %d times, want once:\n%s", got, r.notify)
 			}

@@ -126,8 +126,11 @@ type Container struct {
 
 // Well reports whether the container is ready, and nobody has to act on it. A container
 // that was rolled back is not well, although it is ready. One that is held, or waits for
-// its time to be replaced, is.
+// its time to be replaced, is, and so is one that someone has stopped.
 func (c Container) Well() bool {
+	if c.Stopped != nil {
+		return c.SettingsProblem == ""
+	}
 	return (c.Ready || c.Finished) && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && c.OnTrack() && c.SettingsProblem == "" && !c.Update.needsPerson()
 }
 

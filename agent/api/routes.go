@@ -89,7 +89,8 @@ func Routes() []Route {
 		},
 		{
 			Method: "GET", Path: progress, Access: Reads, Summary: "Follows a container until it is ready or has failed.",
-			Query: []Parameter{since}, Answer: Progress{}, Lines: true, Statuses: []int{failed},
+			Query:  []Parameter{since, {"after", "start or restart follows the container in force; without it, what was declared.", false}},
+			Answer: Progress{}, Lines: true, Statuses: []int{failed},
 		},
 		{
 			Method: "GET", Path: "/v1/history", Access: Reads, Summary: "The updates that have ended, the newest first.",
@@ -122,6 +123,11 @@ func Routes() []Route {
 			Body: HoldRequest{}, MaxBody: maxRequest, Answer: Nothing{}, Statuses: []int{notFound, failed},
 		},
 		{Method: "DELETE", Path: container + "/hold", Access: Changes, Summary: "Ends a hold.", Answer: Nothing{}, Statuses: []int{notFound, failed}},
+		{Method: "POST", Path: container + "/start", Access: Changes, Summary: "Starts a container, and ends a stop.", Answer: Operated{}, Statuses: []int{notFound, conflict, failed}},
+		{Method: "POST", Path: container + "/stop", Access: Changes, Summary: "Stops a container until someone starts it.", Answer: Operated{}, Statuses: []int{notFound, conflict, failed}},
+		{Method: "POST", Path: container + "/restart", Access: Changes, Summary: "Restarts a container.", Answer: Operated{}, Statuses: []int{notFound, conflict, failed}},
+		{Method: "POST", Path: container + "/reload", Access: Changes, Summary: "Has a container read its configuration again.", Answer: Operated{}, Statuses: []int{notFound, conflict, failed}},
+		{Method: "POST", Path: container + "/pull", Access: Changes, Summary: "Pulls what the reference of a container names now.", Answer: PullProgress{}, Lines: true, Statuses: []int{notFound, failed}},
 		// Docker measures its disk for the answer, which takes long on a large host.
 		{Method: "GET", Path: "/v1/gc", Access: Changes, Summary: "What a run of housekeeping would do.", Answer: GC{}, Statuses: []int{failed, unavailable}},
 		{Method: "POST", Path: "/v1/gc", Access: Changes, Summary: "Runs housekeeping.", Answer: GC{}, Statuses: []int{failed, unavailable}},

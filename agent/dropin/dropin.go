@@ -124,11 +124,15 @@ func makesReadOnly(setting spec.UnitSetting) bool {
 // dependencyLines adds a dependency. A container that must not start before the
 // other one has completed gets Requires=: with Wants= it would start after a failure,
 // too. The others get Wants=, so that a failed start of the other one, which systemd
-// repeats, does not end this one.
+// repeats, does not end this one. One that someone has stopped is not started.
 func dependencyLines(unit *section, dependency *spec.Dependency) {
 	name := spec.UnitName(dependency.Name)
+	if dependency.Stopped && !dependency.Needed() {
+		unit.set("After", name)
+		return
+	}
 	want := "Wants"
-	if dependency.Joined || dependency.Condition == spec.ConditionCompleted && !dependency.Optional {
+	if dependency.Needed() {
 		want = "Requires"
 	}
 	unit.set("After", name)

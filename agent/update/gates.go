@@ -19,12 +19,16 @@ const (
 	waryChecks = 12
 )
 
-// closed returns why an update must wait, and when to ask again; "" if it may continue. The
+// closed returns why an update must wait, and when to ask again; "" if it may continue. Only
+// a changed assignment starts a container that someone has stopped. The
 // application and the fleet are asked last: the one has to answer just before the stop,
 // and the other must not be blocked for longer than needed.
 func (m *Machine) closed(ctx context.Context, c *candidate, current *spec.Container) (why string, until time.Time) {
 	now := time.Now()
 	settings := m.host.Settings(c.to)
+	if c.cause != api.CauseAssignment && m.host.Stopped() {
+		return "stopped (to start it: dockhostctl start " + m.name + ")", now.Add(maxCheckPause)
+	}
 	if !c.force {
 		if why, until = m.held(c, settings, now); why != "" {
 			return why, until

@@ -104,12 +104,15 @@ func (m *Machine) turn(ctx context.Context) {
 		return
 	}
 	m.settle(ctx, current)
+	stopped := m.host.Stopped()
 	switch phase := m.phase(); {
-	case phase == PhaseRollingBack:
+	case phase == PhaseRollingBack && !stopped:
 		m.rollBack(ctx, current)
 	case m.try(ctx, current, declared):
 	case m.idle && !m.waits("start"):
 		m.start(ctx)
+	case phase != "" && stopped:
+		m.rest(ctx)
 	case phase == PhaseSoaking:
 		m.observe(ctx, current)
 	default:

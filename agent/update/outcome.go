@@ -50,6 +50,13 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 	}
 }
 
+// rest waits until someone starts the container again.
+func (m *Machine) rest(ctx context.Context) {
+	m.host.EndBeside(ctx)
+	m.explain("stopped; the update continues once the container is started")
+	m.await(ctx, time.Time{})
+}
+
 // look returns how the container in force is.
 func (m *Machine) look(ctx context.Context, current *spec.Container, phase Phase) (o Observation, ok bool) {
 	id := string(phase) + " " + current.Hash()
@@ -87,10 +94,7 @@ func (m *Machine) explain(why string) {
 // showSoak shows what the soak waits for.
 func (m *Machine) showSoak(o Observation, at time.Time) {
 	why := "waiting until it is ready"
-	switch {
-	case o.Stopped:
-		why = "stopped; the soak continues once it is started"
-	case !at.IsZero():
+	if !at.IsZero() {
 		why = "ready, and observed until " + at.Format(time.TimeOnly)
 	}
 	m.explain(why)

@@ -21,8 +21,6 @@ type Observation struct {
 	// Ended says that its supervisor has ended: systemd will start it again, or the unit
 	// has failed.
 	Ended bool
-	// Stopped says that a person has stopped the unit.
-	Stopped bool
 	// Restarts is how often systemd has restarted the unit by itself.
 	Restarts int
 	// OOMKills is how many of its processes the kernel has killed since it was started,

@@ -116,6 +116,8 @@ type unit interface {
 	// there. EndBeside stops it.
 	Beside(ctx context.Context, next *spec.Container) error
 	EndBeside(ctx context.Context)
+	// Stopped reports whether someone has stopped the container in force: it stays so.
+	Stopped() bool
 	// Observe returns how the container in force is. Changes receives when that may have
 	// changed.
 	Observe(ctx context.Context) (Observation, error)

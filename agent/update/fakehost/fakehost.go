@@ -268,8 +268,13 @@ func (h *Host) Replace(ctx context.Context, next *spec.Container) error {
 		h.mu.Unlock()
 		return err
 	}
+	if h.current.Unpinned().Hash() != next.Unpinned().Hash() {
+		h.unit.stopped = false // what is declared now was not stopped
+	}
 	h.current = next
-	h.run()
+	if !h.unit.stopped {
+		h.run()
+	}
 	h.mu.Unlock()
 	h.world.Replaced(next, digest)
 	h.hook("after Replace")

@@ -12,6 +12,8 @@ type unit struct {
 	// generation counts the starts: what was planned for an earlier one is void.
 	generation int
 	observed   update.Observation
+	// stopped says that a person has stopped it.
+	stopped bool
 }
 
 // Observe implements [update.Host].
@@ -24,7 +26,26 @@ func (h *Host) Observe(ctx context.Context) (update.Observation, error) {
 
 // Stop stops the unit, as a person does.
 func (h *Host) Stop() {
-	h.set(func(o *update.Observation) { o.Ready, o.Stopped = false, true })
+	h.set(func(o *update.Observation) {
+		h.unit.stopped = true
+		o.Ready = false
+	})
+}
+
+// Start starts the unit that a person has stopped.
+func (h *Host) Start() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unit.stopped = false
+	h.run()
+	h.changed()
+}
+
+// Stopped implements [update.Host].
+func (h *Host) Stopped() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.unit.stopped
 }
 
 // Finish has the container end its work.
