@@ -26,7 +26,7 @@ import (
 
 // dialAs connects to a socket as a user without groups of the agent. The kernel asks the
 // thread that connects, which ends afterwards. It needs root.
-func dialAs(t *testing.T, path string, uid, gid int, groups ...uint32) net.Conn {
+func dialAs(t *testing.T, path string, uid int, groups ...uint32) net.Conn {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can be another user")
@@ -39,7 +39,7 @@ func dialAs(t *testing.T, path string, uid, gid int, groups ...uint32) net.Conn 
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread has the user for good
 		done <- func() (r result) {
-			if err := become(uid, gid, groups); err != nil {
+			if err := become(uid, strangerID, groups); err != nil {
 				return result{nil, err}
 			}
 			r.conn, r.err = net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
@@ -137,7 +137,7 @@ func TestAccessOfEachRoute(t *testing.T) {
 			"a stranger": {nil, []api.Access{api.Reads}},
 			"a member":   {[]uint32{1, groupID}, []api.Access{api.Reads, api.Changes}},
 		} {
-			conn := dialAs(t, path, strangerID, strangerID, test.groups...)
+			conn := dialAs(t, path, strangerID, test.groups...)
 			code, answer := askOn(t, conn, route.Method, url, "")
 			_ = conn.Close()
 			if want := !slices.Contains(test.may, route.Access); (code == http.StatusForbidden) != want {
@@ -160,7 +160,7 @@ func TestReadersSeeNoSecret(t *testing.T) {
 	path := filepath.Join(h.root, "agent.sock")
 	reachable(t, path)
 	for _, url := range []string{"/v1/status", "/v1/userdata", "/v1/history"} {
-		code, answer := askOn(t, dialAs(t, path, strangerID, strangerID), "GET", url, "")
+		code, answer := askOn(t, dialAs(t, path, strangerID), "GET", url, "")
 		if code != http.StatusOK {
 			t.Errorf("GET %s answers %d: %s", url, code, answer)
 		}
@@ -178,7 +178,7 @@ func TestSilentClientsHarmNobody(t *testing.T) {
 	limits := clientLimits()
 	silent := make([]net.Conn, 0, limits.perReader)
 	for i := range limits.perReader {
-		conn := dialAs(t, path, strangerID, strangerID)
+		conn := dialAs(t, path, strangerID)
 		silent = append(silent, conn)
 		if i%2 == 0 { // says what it sends, and does not send it
 			fmt.Fprint(conn, "PUT /v1/containers/web HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
@@ -186,12 +186,12 @@ func TestSilentClientsHarmNobody(t *testing.T) {
 			fmt.Fprint(conn, strings.Repeat("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n", 100))
 		}
 	}
-	_ = dialAs(t, path, strangerID, strangerID).SetReadDeadline(time.Now())
-	above := dialAs(t, path, strangerID, strangerID)
+	_ = dialAs(t, path, strangerID).SetReadDeadline(time.Now())
+	above := dialAs(t, path, strangerID)
 	if code, answer := readAnswer(t, above, nil); code != http.StatusServiceUnavailable || !strings.Contains(answer, "too many clients") {
 		t.Errorf("one more client gets %d: %s, want %d", code, answer, http.StatusServiceUnavailable)
 	}
-	if code, answer := askOn(t, dialAs(t, path, strangerID+1, strangerID), "GET", "/v1/status", ""); code != http.StatusOK {
+	if code, answer := askOn(t, dialAs(t, path, strangerID+1), "GET", "/v1/status", ""); code != http.StatusOK {
 		t.Errorf("another user gets %d: %s", code, answer)
 	}
 	if code, answer := s.put(local("web", "nginx:1")); code != http.StatusOK {
@@ -201,7 +201,7 @@ func TestSilentClientsHarmNobody(t *testing.T) {
 		_ = conn.Close()
 	}
 	h.eventually("the places of clients that went away are free again", func() error {
-		conn := dialAs(t, path, strangerID, strangerID)
+		conn := dialAs(t, path, strangerID)
 		defer conn.Close()
 		fmt.Fprint(conn, "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
 		head, err := bufio.NewReader(conn).ReadString('\n')

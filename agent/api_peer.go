@@ -77,7 +77,7 @@ func readPeer(conn net.Conn) peer {
 func peerGroups(fd uintptr) []uint32 {
 	for size := 32; ; {
 		gids := make([]uint32, size)
-		length := uint32(size) * 4 //nolint:gosec // the kernel allows 65536 groups
+		length := uint32(size) * 4
 		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
 			uintptr(unsafe.Pointer(&gids[0])), uintptr(unsafe.Pointer(&length)), 0) //nolint:gosec // x/sys has no function for it
 		switch {

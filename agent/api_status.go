@@ -13,7 +13,7 @@ import (
 // that they cannot keep systemd and Docker busy.
 func (s *server) getStatus(w http.ResponseWriter, r *http.Request) {
 	if _, isPublic := w.(*publicReply); isPublic {
-		s.send(w, http.StatusOK, s.public.get(func() api.Status { return s.hostStatus(context.WithoutCancel(r.Context())) }))
+		s.send(w, http.StatusOK, s.public.get(r.Context(), s.hostStatus))
 		return
 	}
 	s.send(w, http.StatusOK, s.hostStatus(r.Context()))

@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/config"
 	"github.com/dockhost/dockhost/agent/listen"
 	"github.com/dockhost/dockhost/agent/metrics"
@@ -77,7 +76,7 @@ func (s *server) getMetrics(w http.ResponseWriter, r *http.Request) {
 // snapshot returns what the metrics are made of. Its status is at most a second old.
 func (o *outlets) snapshot(ctx context.Context) metrics.Snapshot {
 	s := metrics.Snapshot{
-		Status: o.agent.server.public.get(func() api.Status { return o.agent.server.hostStatus(ctx) }),
+		Status: o.agent.server.public.get(ctx, o.agent.server.hostStatus),
 		Counts: o.counter.Counts(), OOMKills: map[string]int64{}, GPUs: countGPUs(o.agent.Root),
 	}
 	for i := range s.Status.Containers {

@@ -37,11 +37,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	missing := r.last.get(func() []string {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(request.Context()), readinessTimeout)
-		defer cancel()
-		return r.missing(ctx)
-	})
+	missing := r.last.get(request.Context(), r.missing)
 	if len(missing) == 0 {
 		_, _ = io.WriteString(w, "ready\n")
 		return
@@ -52,6 +48,8 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 
 // missing returns a line for each assigned container that is not ready.
 func (r *readiness) missing(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, readinessTimeout)
+	defer cancel()
 	stored := r.store.snapshot()
 	switch {
 	case !stored.known:

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -17,11 +18,11 @@ type recent[T any] struct {
 }
 
 // get returns the answer, which make makes if it is older than a second.
-func (r *recent[T]) get(make func() T) T {
+func (r *recent[T]) get(ctx context.Context, make func(context.Context) T) T {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.at.IsZero() || time.Since(r.at) >= recentTime {
-		r.value = make()
+		r.value = make(context.WithoutCancel(ctx)) // others share it
 		r.at = time.Now()
 	}
 	return r.value

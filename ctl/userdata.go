@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -49,7 +50,7 @@ there yet, 1 when you may not see it, 4 when the agent cannot be reached.`,
 }
 
 func (h Host) printRaw(ctx context.Context) error {
-	raw, err := newClient(h.Socket).RawUserData(ctx)
+	raw, err := newClient(h.Socket).ask(ctx, http.MethodGet, "/v1/userdata/raw", nil)
 	if err != nil {
 		return err
 	}

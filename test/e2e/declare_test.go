@@ -310,8 +310,8 @@ func TestDeclareNeedsDockerGroup(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
 	const args = " dockhostctl run --name app localhost:5000/app:1"
-	if out, code := h.try("setpriv --reuid 4711 --regid nogroup --clear-groups" + args); code != 4 || !strings.Contains(out, "permission denied") {
-		t.Errorf("dockhostctl run without the group exits %d and prints %q, want 4", code, out)
+	if out, code := h.try("setpriv --reuid 4711 --regid nogroup --clear-groups" + args); code != 1 || !strings.Contains(out, "only root and members of the group docker") {
+		t.Errorf("dockhostctl run without the group exits %d and prints %q, want 1 and who may", code, out)
 	}
 	h.run("HOME=/nonexistent setpriv --reuid 4711 --regid nogroup --groups docker" + args)
 	h.ready("app")
