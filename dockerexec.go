@@ -5,11 +5,16 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
 	"github.com/dockhost/dockhost/ctl"
 )
+
+// endTime is how long the docker command has to end after a signal.
+const endTime = 10 * time.Second
 
 // dockerExec runs a command in a container, by the docker command of the host:
 // that passes on the terminal, its size and signals. Without it the Engine is asked, which
@@ -27,7 +32,9 @@ func dockerExec(ctx context.Context, r ctl.ExecRequest) (int, error) {
 		args = append(args, "--user", r.User)
 	}
 	args = append(append(args, r.ID), r.Command...)
-	cmd := exec.Command(docker, args...) //nolint:gosec,noctx // the terminal signals the command itself
+	cmd := exec.CommandContext(ctx, docker, args...) //nolint:gosec // the person chooses the command
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = endTime
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()
 	var exit *exec.ExitError
