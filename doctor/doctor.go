@@ -143,4 +143,5 @@ func (c Check) run(ctx context.Context, h *host) []Finding {
 func ok(found string) []Finding         { return []Finding{{State: OK, Found: found}} }
 func skip(found string) []Finding       { return []Finding{{State: Skip, Found: found}} }
 func warn(found, cure string) []Finding { return []Finding{{State: Warn, Found: found, Cure: cure}} }
+
 func fail(found, cure string) []Finding { return []Finding{{State: Fail, Found: found, Cure: cure}} }

@@ -90,7 +90,7 @@ func (m masker) json(text string) string {
 	return string(whole) + "\n"
 }
 
-// value masks a value of JSON. key is the name of the member that has it.
+// value masks a value of JSON. key is the name of the member that contains it.
 func (m masker) value(key string, value any) any {
 	switch value := value.(type) {
 	case map[string]any:

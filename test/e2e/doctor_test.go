@@ -26,6 +26,8 @@ type fault struct {
 func faults() []fault {
 	const daemon, runtime, unit = "/etc/docker/daemon.json", "/usr/libexec/dockhost/dockhost-runtime", "/etc/systemd/system/dockhost@app.service.d/doctor.conf"
 	const cloudInit = `{"v1": {"init": {"recoverable_errors": {"WARNING": ["planted"]}}}}`
+	// Docker 20.10 keeps a setting that is not in the file any more at a reload.
+	const noMirror = "until docker info -f '{{.RegistryConfig.Mirrors}}' | grep -qF '[]'; do sleep 0.1; done; cp /run/daemon.json " + daemon
 	dropIn := func(path, section string) string {
 		return "mkdir -p $(dirname " + path + ") && printf '" + section + "' >" + path + " && systemctl daemon-reload"
 	}
@@ -40,10 +42,10 @@ func faults() []fault {
 		{"delegation", doctor.Fail, "dockhost@doctor.service does not own its cgroup", dropIn("/run/systemd/system/dockhost@doctor.service.d/doctor.conf", "[Service]\\nDelegate=no\\n"), remove("/run/systemd/system/dockhost@doctor.service.d/doctor.conf")},
 		{"changed-units", doctor.Warn, "/run/systemd/system/docker.service", dropIn("/run/systemd/system/docker.service", "[Service]\\nExecStart=/usr/sbin/dockerd -H fd://\\n"), remove("/run/systemd/system/docker.service")},
 		{"changed-units", doctor.OK, unit, dropIn(unit, "[Service]\\nNice=1\\n"), remove(unit)},
-		{"masked-units", doctor.Fail, "docker.socket is masked", "systemctl mask --runtime --quiet docker.socket", "systemctl unmask --runtime --quiet docker.socket"},
+		{"masked-units", doctor.Fail, "containerd.service is masked", "systemctl mask --runtime --quiet containerd.service", "systemctl unmask --runtime --quiet containerd.service"},
 		{"enabled-units", doctor.Fail, "dockhost.service is disabled", "systemctl disable --quiet dockhost.service", "systemctl enable --quiet dockhost.service"},
 		{"cloud-init", doctor.Warn, "exit status 2): planted", "mv /run/cloud-init/status.json /run/cloud-init/status.doctor && echo '" + cloudInit + "' >/run/cloud-init/status.json", "mv /run/cloud-init/status.doctor /run/cloud-init/status.json"},
-		{"mirrors", doctor.Warn, "https://127.0.0.1:9/ of Docker Hub does not answer", "cp " + daemon + " /run/daemon.json && jq '.[\"registry-mirrors\"] = [\"https://127.0.0.1:9\"]' /run/daemon.json >" + daemon + " && systemctl reload docker", "cp /run/daemon.json " + daemon + " && systemctl reload docker"},
+		{"mirrors", doctor.Warn, "https://127.0.0.1:9/ of Docker Hub does not answer", "cp " + daemon + " /run/daemon.json && jq '.[\"registry-mirrors\"] = [\"https://127.0.0.1:9\"]' /run/daemon.json >" + daemon + " && systemctl reload docker", "jq '.[\"registry-mirrors\"] = []' /run/daemon.json >" + daemon + " && systemctl reload docker; " + noMirror},
 		{"unattended-upgrades", doctor.Warn, "stops all containers", "mkdir -p /etc/apt/apt.conf.d && echo 'APT::Periodic::Unattended-Upgrade \"1\";' >/etc/apt/apt.conf.d/99doctor; [ -e /usr/bin/unattended-upgrade ] || ln -s true /usr/bin/unattended-upgrade", "rm /etc/apt/apt.conf.d/99doctor; [ \"$(readlink /usr/bin/unattended-upgrade)\" != true ] || rm /usr/bin/unattended-upgrade"},
 		{"persistent-journal", doctor.Warn, "Storage=volatile", "echo 'Storage=volatile' >/etc/systemd/journald.conf.d/zz-doctor.conf", "rm /etc/systemd/journald.conf.d/zz-doctor.conf"},
 		{"metadata-container", doctor.Warn, "containers in a network of Docker cannot reach the metadata service", "iptables -I INPUT -i docker0 -d 169.254.169.254 -j REJECT", "iptables -D INPUT -i docker0 -d 169.254.169.254 -j REJECT"},
