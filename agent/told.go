@@ -55,12 +55,11 @@ func keep(kept *events.Store, entry journal.Entry) {
 	text := func(key string) string { value, _ := entry.Fields[key].(string); return value }
 	e.Container, e.By, e.From, e.To = text("container"), text("by"), text("from"), text("to")
 	e.Text = detail(entry)
-	switch entry.Name {
-	case journal.AssignmentAccepted, journal.Declared, journal.Forgotten, journal.ImageRemoved:
+	if slices.Contains([]journal.Name{journal.AssignmentAccepted, journal.Declared, journal.Forgotten, journal.ImageRemoved}, entry.Name) {
 		e.Outcome = "done"
-	case journal.AssignmentRefused:
+	}
+	if entry.Name == journal.AssignmentRefused {
 		e.Outcome = api.OutcomeRefused
-	default:
 	}
 	kept.Add(e)
 }

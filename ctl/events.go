@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,13 +88,11 @@ func (h Host) events(ctx context.Context, query url.Values, print func(api.Event
 			query.Set("since", e.At.Add(time.Nanosecond).Format(time.RFC3339Nano))
 			return print(e)
 		})
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil && query.Get("follow") == "":
-			return nil
-		case err == nil:
+		if err == nil && query.Get("follow") != "" {
 			err = errConnectionLost
+		}
+		if err == nil || isInterrupted(ctx) {
+			return nil
 		}
 		if !isRestart(err) || try >= maxTries || tries.Wait(ctx) != nil {
 			return err
@@ -123,13 +122,11 @@ func readEvents(ctx context.Context, c client, query url.Values, print func(api.
 
 // isOf reports whether an event is about one of the containers; about any without names.
 func isOf(e api.Event, names []string) bool {
-	for _, name := range names {
-		if name == e.Container {
-			return true
-		}
-	}
-	return len(names) == 0
+	return len(names) == 0 || slices.Contains(names, e.Container)
 }
+
+// isInterrupted reports whether the user has ended the command.
+func isInterrupted(ctx context.Context) bool { return ctx.Err() != nil }
 
 func jsonLine(e api.Event) string {
 	raw, _ := json.Marshal(e) // it has no type that cannot be marshalled

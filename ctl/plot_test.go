@@ -18,15 +18,21 @@ func analysis() api.Analysis {
 	return api.Analysis{
 		Version: 1,
 		Boot: []api.Phase{
-			{Name: "systemd", Seconds: 1.42}, {Name: "user data", At: 1.42, Seconds: 0.31, Detail: "NoCloud"},
-			{Name: "assignment", At: 1.42, Seconds: 0.4}, {Name: "docker", At: 1.42, Seconds: 1.9},
+			{Name: "systemd", Seconds: 1.42},
+			{Name: "user data", At: 1.42, Seconds: 0.31, Detail: "NoCloud"},
+			{Name: "assignment", At: 1.42, Seconds: 0.4},
+			{Name: "docker", At: 1.42, Seconds: 1.9},
 		},
 		Containers: []api.Start{
 			{
 				Name: "db", Image: "postgres:17", Ready: true, Seconds: 6.31, PulledBytes: 151e6,
 				Phases: []api.Phase{
-					{Name: "docker", At: 1.8, Seconds: 1.55}, {Name: "login", At: 3.35, Seconds: 0.22}, {Name: "pull", At: 3.57, Seconds: 2.9},
-					{Name: "create", At: 6.47, Seconds: 0.14}, {Name: "start", At: 6.61, Seconds: 0.2}, {Name: "ready", At: 6.81, Seconds: 1.3},
+					{Name: "docker", At: 1.8, Seconds: 1.55},
+					{Name: "login", At: 3.35, Seconds: 0.22},
+					{Name: "pull", At: 3.57, Seconds: 2.9},
+					{Name: "create", At: 6.47, Seconds: 0.14},
+					{Name: "start", At: 6.61, Seconds: 0.2},
+					{Name: "ready", At: 6.81, Seconds: 1.3},
 				},
 			},
 			{

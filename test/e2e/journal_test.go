@@ -13,7 +13,7 @@ import (
 	"github.com/dockhost/dockhost/internal/journal"
 )
 
-// threeContainers pull three images. One has a variable that must be told nowhere.
+// threeContainers have three images. One has a variable that must be told nowhere.
 const threeContainers = `dockhost:
   containers:
     app:
@@ -59,7 +59,7 @@ func (h *host) awaitEntry(cursor string, event journal.Name, match string) map[s
 // each line about a container. A change is told by key, and a problem until it is solved.
 func TestJournalTellsABoot(t *testing.T) {
 	h := newHost(t)
-	h.run("docker image rm -f localhost:5000/app:1 localhost:5000/busybox localhost:5000/nginx:1.22 >/dev/null 2>&1 || :")
+	h.run("docker image rm -f localhost:5000/app:1 localhost:5000/busybox >/dev/null 2>&1 || :")
 	h.userData("#cloud-config\n" + fmt.Sprintf(threeContainers, "first"))
 	cursor := h.output("journalctl --sync; journalctl -n 0 --show-cursor | sed -n 's/^-- cursor: //p'")
 	h.run("systemctl start dockhost.socket dockhost.service")
