@@ -39,6 +39,10 @@ func analysis() api.Analysis {
 				Name: "a<b>&\"a-very-long-name-of-a-container", Image: "shop:1", Seconds: 1.5,
 				Phases: []api.Phase{{Name: "docker", At: 1.81, Seconds: 1.5}, {Name: "failed pulls", At: 3.31, Seconds: 2}, {Name: "unheard", At: 5.31, Seconds: 0.1}},
 			},
+			{
+				Name: "web", Image: "nginx:1", Ready: true, Seconds: 0.71,
+				Phases: []api.Phase{{Name: "docker", At: 9000, Seconds: 0.01}, {Name: "create", At: 9000.01, Seconds: 0.3}, {Name: "ready", At: 9000.31, Seconds: 0.4}},
+			},
 		},
 	}
 }
@@ -60,7 +64,8 @@ func TestPlot(t *testing.T) {
 func TestPlotIsXML(t *testing.T) {
 	for name, a := range map[string]api.Analysis{
 		"all": analysis(), "nothing": {}, "one instant": {Boot: []api.Phase{{Name: "systemd"}}},
-		"long after the boot": {Containers: []api.Start{{Name: "web", Phases: []api.Phase{{Name: "ready", At: 1e6, Seconds: 0.2}}}}},
+		"an agent that was installed later": {Boot: []api.Phase{{Name: "systemd", Seconds: 600}, {Name: "docker", At: 600, Seconds: 0.1}}},
+		"long after the boot":               {Containers: []api.Start{{Name: "web", Phases: []api.Phase{{Name: "ready", At: 1e6, Seconds: 0.2}}}}},
 	} {
 		svg := plotSVG(a)
 		decoder := xml.NewDecoder(strings.NewReader(svg))
