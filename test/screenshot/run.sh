@@ -57,7 +57,7 @@ dockhost:
 EOF
 systemctl enable --quiet dockhost.socket dockhost.service'
 docker restart "$host" >/dev/null
-on 'for i in $(seq 60); do dockhostctl status 2>/dev/null | grep -q "unhealthy" && systemctl is-active -q dockhost@web dockhost@shop && break; sleep 1; done'
+on 'for i in $(seq 60); do { dockhostctl status 2>/dev/null || :; } | grep -q "unhealthy" && systemctl is-active -q dockhost@web dockhost@shop && break; sleep 1; done'
 shot status "dockhostctl status"
 shot doctor "dockhostctl doctor"
 shot analyze "dockhostctl analyze"
