@@ -118,7 +118,7 @@ func (h *host) changeIsTold(mark string) {
 // problemIsTold refuses user data until it is mended. A container that fails is told.
 func (h *host) problemIsTold(mark string) {
 	h.Helper()
-	h.assign("dockhost:\n  containers:\n    app: {image: localhost:5000/app:1, commmand: [x]}\n")
+	h.assign("dockhost:\n  containers:\n    app: {image: localhost:5000/app:1, no-such-key: [x]}\n")
 	refused := h.awaitEntry(mark, journal.AssignmentRefused, "")
 	h.assign(fmt.Sprintf(threeContainers, "second"))
 	if solved := h.awaitEntry(mark, journal.Solved, ""); solved["PROBLEM"] != refused["PROBLEM"] {
