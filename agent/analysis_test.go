@@ -30,8 +30,11 @@ func TestStart(t *testing.T) {
 		},
 		{
 			"with failed pulls", rundir.State{Phases: first, Pull: pull}, api.Start{Phases: []api.Phase{
-				{Name: "docker", At: 9, Seconds: 1}, {Name: "failed pulls", At: 10, Seconds: 2}, {Name: "login", At: 12, Seconds: 1},
-				{Name: "pull", At: 13, Seconds: 2}, {Name: "create", At: 15, Seconds: 4},
+				{Name: "docker", At: 9, Seconds: 1},
+				{Name: "failed pulls", At: 10, Seconds: 2},
+				{Name: "login", At: 12, Seconds: 1},
+				{Name: "pull", At: 13, Seconds: 2},
+				{Name: "create", At: 15, Seconds: 4},
 			}, Seconds: 10, PulledBytes: 7},
 		},
 		{

@@ -14,6 +14,9 @@ import (
 // since values may be secrets: "image 1.4 to 1.5, environment changed (PORT)". Keys are
 // those of Compose where the declaration has Docker's.
 func difference(old, next *spec.Container) string {
+	if old.Config == nil || next.Config == nil {
+		return "the file with its declaration was damaged"
+	}
 	var clauses []string
 	if old.Image != next.Image {
 		from, to := shortImages(old.Image, next.Image)

@@ -42,6 +42,7 @@ func TestDifference(t *testing.T) {
 				c.Config.Cmd, c.Config.Labels, c.HostConfig.Memory = []string{secret}, map[string]string{"a": secret}, 1<<20
 			}, "command, labels, mem_limit changed",
 		},
+		{"a damaged declaration", func(c *spec.Container) { *c = spec.Container{Image: c.Image, Files: c.Files, Name: c.Name} }, "the file with its declaration was damaged"},
 		{"ports", func(c *spec.Container) {
 			c.Config.ExposedPorts = nat.PortSet{"80/tcp": {}}
 			c.HostConfig.Binds = []string{"/a:/b"}

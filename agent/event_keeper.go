@@ -2,9 +2,12 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/docker/go-units"
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/events"
@@ -85,7 +88,7 @@ func stateEvents(name string, s rundir.State) []api.Event {
 		found = append(found, api.Event{At: at, Event: string(kind), Container: name, Text: text})
 	}
 	if s.Pull != nil && s.Pull.Ended != 0 {
-		add(s.Pull.At, journal.PullDone, s.Image)
+		add(s.Pull.At, journal.PullDone, fmt.Sprintf("%s, %s in %.1f s", s.Image, units.HumanSize(float64(s.Pull.Bytes)), (s.Pull.Ended-s.Pull.Began).Seconds()))
 	}
 	switch {
 	case s.Phase == "running" && s.Ready:

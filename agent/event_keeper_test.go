@@ -41,7 +41,7 @@ func TestEventsOfStates(t *testing.T) {
 		{"it pulls", func() { enter("pulling"); state.Image = "shop:1" }, ""},
 		{"the pull fails", func() { state.LastError = &rundir.Failure{At: time.Now(), Message: "denied"} }, "problem denied"},
 		{"it waits", func() { state.NextTry = time.Now() }, ""},
-		{"it is pulled", func() { state.Pull = &rundir.Pull{Ended: 1, At: time.Now()}; enter("creating") }, "pull-done shop:1"},
+		{"it is pulled", func() { state.Pull = &rundir.Pull{Ended: time.Second, Bytes: 2e6, At: time.Now()}; enter("creating") }, "pull-done shop:1, 2MB in 1.0 s"},
 		{"it is ready", func() { state.LastError, state.Ready = nil, true; enter("running") }, "ready shop:1"},
 		{"its check fails", func() { state.Health = "unhealthy" }, "unhealthy"},
 		{"it recovers", func() { state.Health = "healthy" }, "healthy"},

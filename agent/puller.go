@@ -126,7 +126,7 @@ func (p *puller) pullOnce(ctx context.Context, next *spec.Container, claim *rund
 	})
 	if err == nil {
 		journal.PullDone.Log(log, zap.String("digest", p.digest(ctx, next)), zap.Int64("bytes", size),
-			zap.Float64("seconds", time.Since(began).Round(time.Millisecond).Seconds()))
+			zap.String("seconds", fmt.Sprintf("%.3f", time.Since(began).Seconds())))
 	}
 	return need, err
 }

@@ -55,31 +55,32 @@ func keep(kept *events.Store, entry journal.Entry) {
 	text := func(key string) string { value, _ := entry.Fields[key].(string); return value }
 	e.Container, e.By, e.From, e.To = text("container"), text("by"), text("from"), text("to")
 	e.Text = detail(entry)
-	switch entry.Name {
-	case journal.AssignmentAccepted, journal.Declared, journal.Forgotten, journal.ImageRemoved:
+	if slices.Contains([]journal.Name{journal.AssignmentAccepted, journal.Declared, journal.Forgotten, journal.ImageRemoved}, entry.Name) {
 		e.Outcome = "done"
-	case journal.AssignmentRefused:
+	}
+	if entry.Name == journal.AssignmentRefused {
 		e.Outcome = api.OutcomeRefused
-	default:
 	}
 	kept.Add(e)
 }
 
 // detail returns the message of an entry, unless it is the one of its event, and the
-// fields that an event has no room for.
+// fields that an event has no room for: first what explains it.
 func detail(entry journal.Entry) string {
 	var words []string
 	if entry.Message != entry.Name.Message() {
 		words = append(words, entry.Message)
 	}
-	for _, key := range slices.Sorted(maps.Keys(entry.Fields)) {
-		value := entry.Fields[key]
-		switch {
-		case key == "container" || key == "by" || key == "from" || key == "to" || strings.ToUpper(key) == key:
-		case key == "error" || key == "problem" || key == "why":
+	shown := []string{"container", "by", "from", "to", "datasource", "instance_id", "path"}
+	for _, key := range []string{"why", "problem", "error"} {
+		if value, has := entry.Fields[key]; has {
 			words = append(words, fmt.Sprint(value))
-		default:
-			words = append(words, fmt.Sprintf("%s=%v", key, value))
+			shown = append(shown, key, "image")
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(entry.Fields)) {
+		if !slices.Contains(shown, key) && strings.ToUpper(key) != key {
+			words = append(words, fmt.Sprintf("%s=%v", key, entry.Fields[key]))
 		}
 	}
 	return strings.Join(words, " ")

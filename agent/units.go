@@ -60,10 +60,7 @@ func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error 
 		if err != nil {
 			return err
 		}
-		rewritten[i].changed = files.declaration
-		if files.before != nil && files.declaration {
-			rewritten[i].why = difference(files.before, c.Container)
-		}
+		rewritten[i] = replaced{files.declaration, files.why}
 		reload = reload || files.mounts
 		if files.dropIn || template {
 			changed = append(changed, spec.UnitName(c.Name))
@@ -84,8 +81,8 @@ func (u *containerUnits) apply(ctx context.Context, containers ...hashed) error 
 // written says which files of a container have changed.
 type written struct {
 	declaration, mounts, dropIn bool
-	// before is the declaration that was replaced; nil for none.
-	before *spec.Container
+	// why says what differs in the declaration; "" if it is the first, or the same.
+	why string
 }
 
 // replaced is what has changed in the declaration on the disk.
@@ -96,7 +93,8 @@ type replaced struct {
 	why string
 }
 
-// batch tells which units are started: several at once, as at boot, in one line.
+// batch tells which units are started. Of several at once, as at boot, systemd and the
+// line about the assignment tell enough.
 type batch struct {
 	log   *zap.Logger
 	alone bool
@@ -118,7 +116,7 @@ func (b *batch) end() {
 	case 1:
 		journal.Starting.Log(b.log, zap.String("container", b.started[0]))
 	default:
-		journal.Starting.Say(b.log, "starting containers", zap.Strings("containers", b.started))
+		b.log.Debug("starting containers", zap.Strings("containers", b.started))
 	}
 }
 
@@ -128,8 +126,8 @@ func (u *containerUnits) write(c hashed, version int, stop func(unit string) err
 	var files written
 	old, err := u.dir.Container(c.Name)
 	files.declaration = err != nil || old.Hash() != c.hash
-	if err == nil {
-		files.before = old
+	if err == nil && files.declaration {
+		files.why = difference(old, c.Container)
 	}
 	if err := u.dir.WriteContainer(c.Container); err != nil {
 		return files, err

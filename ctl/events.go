@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,12 +72,7 @@ func (f eventFlags) filter(now time.Time) (agentclient.EventFilter, error) {
 
 // isOf reports whether an event is about one of the containers; about any without names.
 func isOf(e api.Event, names []string) bool {
-	for _, name := range names {
-		if name == e.Container {
-			return true
-		}
-	}
-	return len(names) == 0
+	return len(names) == 0 || slices.Contains(names, e.Container)
 }
 
 func jsonLine(e api.Event) string {

@@ -12,13 +12,15 @@ import (
 
 // The measures of a plot, in pixels.
 const (
-	plotWidth  = 960
-	plotLeft   = 170
-	plotRight  = 90
-	plotTop    = 84
-	rowHeight  = 26
-	barHeight  = 16
-	plotBottom = 34
+	plotWidth = 960
+	plotLeft  = 170
+	plotRight = 90
+	plotTop   = 48
+	// titleHeight is that of a chart's title, with the space below it.
+	titleHeight = 34
+	rowHeight   = 26
+	barHeight   = 16
+	plotBottom  = 40
 )
 
 // plotPhase is a kind of bar, in the order of the legend.
@@ -45,56 +47,92 @@ type plotRow struct {
 	total  float64
 }
 
-// plotSVG draws the phases over the time since the boot began, in which a line for each
-// container, or for each phase of the boot, has bars.
+// chart is a set of rows with a common axis.
+type chart struct {
+	title string
+	rows  []plotRow
+}
+
+// plotSVG draws the phases over time, with a line for each phase of the boot and for each
+// container.
 func plotSVG(a api.Analysis) string {
-	rows := plotRows(a)
-	from, to := plotRange(rows)
-	height := plotTop + rowHeight*len(rows) + plotBottom
+	charts := plotCharts(a)
+	height, rows := plotTop, []plotRow{}
+	for _, c := range charts {
+		height += chartHeight(c)
+		rows = append(rows, c.rows...)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="system-ui, Helvetica, Arial, sans-serif" font-size="12">`+"\n", plotWidth, height)
-	fmt.Fprintf(&b, `<title>dockhost: boot and starts of containers</title><rect width="100%%" height="100%%" fill="#fff"/>`+"\n")
-	fmt.Fprintf(&b, `<text x="16" y="26" font-size="16" font-weight="600" fill="#1f2933">Boot and starts of containers, in seconds since systemd started</text>`+"\n")
+	b.WriteString(`<title>dockhost: boot and starts of containers</title><rect width="100%" height="100%" fill="#fff"/>` + "\n")
 	drawLegend(&b, rows)
-	scale := float64(plotWidth-plotLeft-plotRight) / (to - from)
-	drawAxis(&b, from, to, scale, height)
-	for i, row := range rows {
-		drawRow(&b, row, plotTop+rowHeight*i, from, scale)
+	y := plotTop
+	for _, c := range charts {
+		drawChart(&b, c, y)
+		y += chartHeight(c)
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
 }
 
-func plotRows(a api.Analysis) []plotRow {
-	var rows []plotRow
+// bootLag is how long after the boot a start begins that counts as a part of it, in
+// seconds.
+const bootLag = 60
+
+// plotCharts returns a chart of the boot, and one of the starts long after it: on the axis
+// of the boot they would make all bars invisible.
+func plotCharts(a api.Analysis) []chart {
+	boot := chart{title: "Boot, in seconds since systemd started"}
+	later := chart{title: "Starts of containers, in seconds since the start of each"}
+	end := math.Inf(-1)
 	for _, p := range a.Boot {
 		name := p.Name
 		if p.Detail != "" {
 			name += " (" + p.Detail + ")"
 		}
-		rows = append(rows, plotRow{name: name, boot: true, phases: []api.Phase{p}, total: p.Seconds})
+		boot.rows = append(boot.rows, plotRow{name: name, boot: true, phases: []api.Phase{p}, total: p.Seconds})
+		end = max(end, p.At+p.Seconds)
 	}
 	for _, s := range a.Containers {
-		rows = append(rows, plotRow{name: s.Name, phases: s.Phases, total: s.Seconds})
+		row := plotRow{name: s.Name, phases: slices.Clone(s.Phases), total: s.Seconds}
+		if began(s) <= end+bootLag {
+			boot.rows = append(boot.rows, row)
+			continue
+		}
+		for i := range row.phases {
+			row.phases[i].At -= began(s)
+		}
+		later.rows = append(later.rows, row)
 	}
-	return rows
+	return slices.DeleteFunc([]chart{boot, later}, func(c chart) bool { return len(c.rows) == 0 })
 }
 
-// plotRange returns the time that the plot shows: from the boot, if it shows that. A
-// container that was started long after would make all bars invisible, so without one of
-// the boot's phases the plot begins with the first start.
+func chartHeight(c chart) int { return titleHeight + rowHeight*len(c.rows) + plotBottom }
+
+// drawChart draws a chart at a height.
+func drawChart(b *strings.Builder, c chart, y int) {
+	fmt.Fprintf(b, `<text x="16" y="%d" font-size="15" font-weight="600" fill="#1f2933">%s</text>`+"\n", y+12, c.title)
+	y += titleHeight
+	from, to := plotRange(c.rows)
+	scale := (plotWidth - plotLeft - plotRight) / (to - from)
+	drawAxis(b, from, to, scale, y, y+rowHeight*len(c.rows))
+	for i, row := range c.rows {
+		drawRow(b, row, y+rowHeight*i, from, scale)
+	}
+}
+
+// plotRange returns the time that a chart shows. If the agent was started long after
+// systemd, the bar until then begins left of the chart.
 func plotRange(rows []plotRow) (from, to float64) {
-	from, to = math.Inf(1), math.Inf(-1)
 	for _, row := range rows {
 		for _, p := range row.phases {
-			from, to = min(from, p.At), max(to, p.At+p.Seconds)
+			to = max(to, p.At+p.Seconds)
 		}
 	}
-	if from > to {
-		return 0, 1
-	}
-	if from < (to-from)/2 {
-		from = min(from, 0)
+	if rows[0].boot {
+		if first := rows[0].phases[0]; first.Seconds > 3*(to-first.Seconds) {
+			from = first.Seconds - (to-first.Seconds)/4
+		}
 	}
 	return from, max(to, from+0.1)
 }
@@ -109,18 +147,18 @@ func drawLegend(b *strings.Builder, rows []plotRow) {
 		if !isUsed {
 			continue
 		}
-		fmt.Fprintf(b, `<rect x="%d" y="40" width="12" height="12" rx="2" fill="%s"/><text x="%d" y="50" fill="#3e4c59">%s</text>`+"\n", x, kind.color, x+17, kind.meaning)
+		fmt.Fprintf(b, `<rect x="%d" y="16" width="12" height="12" rx="2" fill="%s"/><text x="%d" y="26" fill="#3e4c59">%s</text>`+"\n", x, kind.color, x+17, kind.meaning)
 		x += 34 + 7*len(kind.meaning)
 	}
 }
 
 // drawAxis draws the seconds.
-func drawAxis(b *strings.Builder, from, to, scale float64, height int) {
+func drawAxis(b *strings.Builder, from, to, scale float64, top, bottom int) {
 	step := plotStep(to - from)
 	for at := math.Ceil(from/step) * step; at <= to+step/1000; at += step {
 		x := plotLeft + (at-from)*scale
 		fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%[1]f" y2="%[3]d" stroke="#e4e7eb"/><text x="%[1]f" y="%[4]d" text-anchor="middle" fill="#7b8794">%[5]g s</text>`+"\n",
-			x, plotTop-8, height-plotBottom+4, height-plotBottom+20, math.Round(at*1000)/1000)
+			x, top-6, bottom, bottom+16, math.Round(at*1000)/1000)
 	}
 }
 
@@ -145,7 +183,8 @@ func drawRow(b *strings.Builder, row plotRow, y int, from, scale float64) {
 	end := 0.0
 	for _, p := range row.phases {
 		color := colorOf(p.Name, row.boot)
-		x, width := plotLeft+(p.At-from)*scale, max(p.Seconds*scale, 1)
+		x := max(plotLeft+(p.At-from)*scale, plotLeft)
+		width := max(plotLeft+(p.At+p.Seconds-from)*scale-x, 1)
 		end = max(end, x+width)
 		fmt.Fprintf(b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" rx="2" fill="%s"><title>%s %.3f s</title></rect>`+"\n", x, y, width, barHeight, color, escape(p.Name), p.Seconds)
 	}

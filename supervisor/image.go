@@ -180,7 +180,7 @@ func (i *images) pulledImage(ctx context.Context) (engine.Image, error) {
 func (i *images) logPull(image engine.Image) {
 	pull := i.report.state.Pull
 	journal.PullDone.Log(i.log, zap.String("image", i.container.PullRef()), zap.String("digest", image.Digest),
-		zap.Int64("bytes", pull.Bytes), zap.Float64("seconds", (pull.Ended-pull.Began).Round(time.Millisecond).Seconds()))
+		zap.Int64("bytes", pull.Bytes), zap.String("seconds", fmt.Sprintf("%.3f", (pull.Ended-pull.Began).Seconds())))
 }
 
 // pull pulls once. While bytes arrive it extends the start timeout, so that a

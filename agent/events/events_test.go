@@ -160,7 +160,7 @@ func TestFollow(t *testing.T) {
 		for i := range maxUnread + 1 {
 			s.Add(event(i, fmt.Sprintf("event-%d", i)))
 		}
-		for range sleeping { //nolint:revive // until it is closed
+		for range sleeping {
 		}
 		for range MaxFollowers {
 			s.Follow(time.Time{})

@@ -26,9 +26,13 @@ type About struct {
 // MarshalLogObject implements [zapcore.ObjectMarshaler].
 func (a About) MarshalLogObject(encoder zapcore.ObjectEncoder) error {
 	for _, field := range [][2]string{
-		{"CONTAINER_NAME", a.Name}, {"CONTAINER_TAG", a.Name},
-		{"CONTAINER_ID", a.ID[:min(shortID, len(a.ID))]}, {"CONTAINER_ID_FULL", a.ID},
-		{"IMAGE_NAME", a.Image}, {"OBJECT_SYSTEMD_UNIT", a.Unit}, {"DOCKHOST_PHASE", a.Phase},
+		{"CONTAINER_NAME", a.Name},
+		{"CONTAINER_TAG", a.Name},
+		{"CONTAINER_ID", a.ID[:min(shortID, len(a.ID))]},
+		{"CONTAINER_ID_FULL", a.ID},
+		{"IMAGE_NAME", a.Image},
+		{"OBJECT_SYSTEMD_UNIT", a.Unit},
+		{"DOCKHOST_PHASE", a.Phase},
 	} {
 		if field[1] != "" {
 			encoder.AddString(field[0], field[1])

@@ -49,7 +49,7 @@ func draw(typed string, lines [][]cell) string {
 	return b.String()
 }
 
-// drawLine draws each part of a line that has one style where the grid has it, so that
+// drawLine draws each part of a line that has one style at its place in the grid, so that
 // columns stay aligned in every font.
 func drawLine(b *strings.Builder, line []cell, y int) {
 	for begin := 0; begin < len(line); {

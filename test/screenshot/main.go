@@ -12,7 +12,7 @@ import (
 func main() {
 	if err := run(os.Stdin, os.Stdout, strings.Join(os.Args[1:], " ")); err != nil {
 		fmt.Fprintf(os.Stderr, "screenshot: %v\n", err)
-		os.Exit(1) //nolint:forbidigo // this is main
+		os.Exit(1)
 	}
 }
 

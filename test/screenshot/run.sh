@@ -11,7 +11,7 @@ go build -o build/screenshot ./test/screenshot
 # shot NAME COMMAND runs the command in a terminal of 110 columns. A command that this version does not have is left out.
 shot() {
 	local name=$1 command=$2
-	if ! docker exec "$host" bash -c "dockhostctl help ${command#dockhostctl } 2>&1 | grep -q '^Usage:'"; then
+	if ! docker exec "$host" bash -c "set -- $command; dockhostctl help \$2 2>&1 | grep -q \"^  dockhostctl \$2\""; then
 		echo "left out: $command" >&2
 		return
 	fi
@@ -31,7 +31,7 @@ fi
 # Three containers: one that is ready, one with a tag that moves, and one whose health check fails.
 on 'seed=/var/lib/cloud/seed/nocloud
 docker login -u deploy -p s3cret localhost:5000 >/dev/null 2>&1
-docker pull -q localhost:5000/app:1 >/dev/null && docker tag localhost:5000/app:1 localhost:5000/shop:stable && docker push -q localhost:5000/shop:stable >/dev/null
+docker pull -q localhost:5000/nginx:1.22 >/dev/null && docker tag localhost:5000/nginx:1.22 localhost:5000/shop:stable && docker push -q localhost:5000/shop:stable >/dev/null
 systemctl stop dockhost.service dockhost.socket "dockhost@*.service"
 rm -rf /var/lib/dockhost/updates /var/lib/dockhost/assignment.json /var/lib/dockhost/events.jsonl /run/dockhost/boot.json /run/dockhost/state/* /run/dockhost/containers/*
 docker image rm -f localhost:5000/shop:stable localhost:5000/nginx:1.22 >/dev/null 2>&1 || :
@@ -41,7 +41,8 @@ cat >$seed/user-data <<EOF
 dockhost:
   containers:
     mailer:
-      image: localhost:5000/app:1
+      image: localhost:5000/busybox
+      command: [sleep, infinity]
       healthcheck: {test: ["CMD", "false"], interval: 1s, retries: 2}
     shop:
       image: localhost:5000/shop:stable
@@ -54,12 +55,13 @@ dockhost:
   registries:
     localhost:5000: {username: deploy, password: s3cret}
 EOF
-systemctl start dockhost.socket dockhost.service
-for i in $(seq 60); do dockhostctl status 2>/dev/null | grep -q "unhealthy" && systemctl is-active -q dockhost@web dockhost@shop && break; sleep 1; done'
+systemctl enable --quiet dockhost.socket dockhost.service'
+docker restart "$host" >/dev/null
+on 'for i in $(seq 60); do { dockhostctl status 2>/dev/null || :; } | grep -q "unhealthy" && systemctl is-active -q dockhost@web dockhost@shop && break; sleep 1; done'
 shot status "dockhostctl status"
 shot doctor "dockhostctl doctor"
 shot analyze "dockhostctl analyze"
-on 'docker pull -q localhost:5000/app:2 >/dev/null && docker tag localhost:5000/app:2 localhost:5000/shop:stable && docker push -q localhost:5000/shop:stable >/dev/null
+on 'docker pull -q localhost:5000/nginx:1.22-2 >/dev/null && docker tag localhost:5000/nginx:1.22-2 localhost:5000/shop:stable && docker push -q localhost:5000/shop:stable >/dev/null
 docker tag "$(docker inspect -f "{{.Image}}" shop)" localhost:5000/shop:stable; docker logout localhost:5000 >/dev/null'
 shot update "dockhostctl update shop"
 shot events "dockhostctl events"
