@@ -34,7 +34,9 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 		if view, hasMachine := views[containers[i].Name]; hasMachine {
 			containers[i].Update = &view.Update
 		}
-		containers[i].Origin = stored.accepted.origin(containers[i].Name)
+		if containers[i].Origin == "" {
+			containers[i].Origin = stored.accepted.origin(containers[i].Name)
+		}
 		if pending, isPending := stored.pending[containers[i].Name]; isPending {
 			containers[i].Pending = &pending
 		}
@@ -44,7 +46,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 		house := s.house.keeper.Status()
 		answer.Housekeeping = &house
 	}
-	answer.Well = status.Well(answer)
+	status.Judge(&answer)
 	return answer
 }
 

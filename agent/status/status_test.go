@@ -40,6 +40,8 @@ func (f fakeUnits) Units(context.Context, string) ([]string, error) {
 	return names, nil
 }
 
+func (f fakeUnits) Failing(context.Context, func([]string) bool) ([]string, error) { return nil, nil }
+
 func (f fakeUnits) Version(context.Context) (int, error) { return 0, nil }
 
 func TestContainers(t *testing.T) {
@@ -63,7 +65,7 @@ func TestContainers(t *testing.T) {
 	want := []api.Container{
 		{Name: "stray", Unit: "dockhost@stray.service", ActiveState: "failed", SubState: "sub"},
 		{
-			Name: "web", Unit: "dockhost@web.service", ActiveState: "active", SubState: "sub", Since: &state.Since,
+			Name: "web", Unit: "dockhost@web.service", ActiveState: "active", SubState: "sub", Phase: "running", Since: &state.Since,
 			Image: "nginx:1", Digest: "sha256:aa", ID: "0123", Ready: true, Health: "healthy", LastError: &api.Failure{Message: "it broke"},
 		},
 	}
