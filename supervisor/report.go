@@ -6,12 +6,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
+
+// unhealthy is Docker's word for a container whose health check fails.
+const unhealthy = container.Unhealthy
 
 // timeoutLag is how much earlier systemd's start timeout may end than readyBy:
 // systemd began to count earlier.
@@ -61,6 +65,8 @@ type condition struct {
 	watchdog time.Duration
 	// reloadFailed says that the last reload failed.
 	reloadFailed bool
+	// check is how the last health check failed; nil if it passed, or nothing failed yet.
+	check *checkup
 }
 
 // newReporter returns a reporter with the lifecycle that it reports about.
@@ -106,7 +112,7 @@ func (r *reporter) phaseChanged(from, to phase) {
 	case phaseRunning:
 		r.ready()
 	case phaseStopping:
-		r.notify.Stopping("stopping")
+		r.notify.Stopping("stopping " + r.container.Image)
 	case phaseUnready:
 		r.notify.Status(r.status())
 	case phaseCreating, phaseStarting:
@@ -171,6 +177,9 @@ func (r *reporter) status() string {
 	if text := r.readiness.says(); text != "" {
 		status += ": " + text
 	}
+	if r.state.Health == unhealthy && r.condition.check != nil {
+		status += ", unhealthy: " + r.condition.check.String()
+	}
 	return status
 }
 
@@ -194,7 +203,7 @@ func (r *reporter) showSaid() {
 	case phaseUnready, phaseRunning:
 		r.notify.Status(r.status())
 	case phaseStopping:
-		r.notify.Status("stopping: " + r.readiness.says())
+		r.notify.Status("stopping " + r.container.Image + ": " + r.readiness.says())
 	case phaseWaiting, phasePulling, phaseCreating, phaseStarting, phaseEnded:
 	}
 }
@@ -223,6 +232,9 @@ func (r *reporter) recordFailure(err error, configHash string) {
 
 // health records what Docker says of the container's health check.
 func (r *reporter) health(status string) {
+	if status == container.Healthy {
+		r.checkPassed()
+	}
 	if r.state.Health != status {
 		r.state.Health = status
 		r.save()

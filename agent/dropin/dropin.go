@@ -61,7 +61,6 @@ func Template(systemdVersion int) []byte {
 // only in encrypted form.
 func Render(c *spec.Container, systemdVersion int, encrypted ...string) []byte {
 	var unit, service strings.Builder
-	fmt.Fprintf(&unit, "Description=container %s (%s)\n", c.Name, escapePercent(c.Image))
 	for _, dependency := range c.DependsOn {
 		unit.WriteString(dependencyLines(&dependency))
 	}
@@ -155,5 +154,3 @@ func serviceType(c *spec.Container, systemdVersion int) string {
 	return ""
 }
 
-// escapePercent prevents that systemd expands specifiers in a text.
-func escapePercent(text string) string { return strings.ReplaceAll(text, "%", "%%") }

@@ -24,7 +24,6 @@ func TestRender(t *testing.T) {
 	}
 	want := `# Written by dockhost.service. Do not edit: it is replaced when the declaration changes.
 [Unit]
-Description=container web (registry/100%%:1)
 After=dockhost@db.service
 Requires=dockhost@db.service
 After=dockhost@cache.service
