@@ -42,12 +42,14 @@ type server struct {
 	// refetches are the requests to fetch the user data again; each is closed when
 	// that was done.
 	refetches chan chan struct{}
+	// watchers has an element for each client that watches the status.
+	watchers chan struct{}
 }
 
 func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 	return &server{
 		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, besides: a.units.besides, log: o.Log,
-		changes: make(chan change), refetches: make(chan chan struct{}),
+		changes: make(chan change), refetches: make(chan chan struct{}), watchers: make(chan struct{}, maxWatchers),
 	}
 }
 
@@ -55,6 +57,7 @@ func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", s.getStatus)
+	mux.HandleFunc("GET /v1/watch", s.getWatch)
 	mux.HandleFunc("GET /v1/userdata", s.getUserData)
 	mux.HandleFunc("GET /v1/userdata/raw", s.getRaw)
 	mux.HandleFunc("POST /v1/userdata/fetch", s.postFetch)

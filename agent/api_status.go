@@ -23,6 +23,9 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 	stored, containers, err := s.storedAndRunning(ctx)
 	answer.Source = stored.source
 	answer.Source.Waiting = s.fetcher.waiting()
+	if !stored.known && answer.Source.Waiting == "" {
+		answer.Source.Waiting = "the agent is starting"
+	}
 	answer.Source.Problems = append(answer.Source.Problems, stored.accepted.clashes()...)
 	if err != nil {
 		answer.Source.Problems = append(answer.Source.Problems, err.Error())

@@ -25,6 +25,12 @@ type Host struct {
 	// StatusWithoutAgent gathers what systemd and Docker know. The command
 	// status calls it when the agent does not answer.
 	StatusWithoutAgent func(ctx context.Context) (api.Status, error)
+	// Details returns what a container's cgroup uses, and the last lines of its output.
+	Details func(ctx context.Context, c api.Container) api.Details
+	// Exec replaces this process by another program, and returns only if that fails.
+	Exec func(command ...string) error
+	// Width returns the width of the terminal that Out is, 0 if it is none.
+	Width func() int
 	// GPUs inspects the GPUs of this host.
 	GPUs func() (gpu.Report, error)
 	// DockerHost is the value of DOCKER_HOST.
@@ -67,7 +73,7 @@ func (h Host) command() *cobra.Command {
 	root.SetVersionTemplate("dockhostctl {{.Version}}\n")
 	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}" + exitHelp() + "{{end}}")
 	root.AddCommand(
-		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
+		h.statusCommand(), h.logsCommand(), h.topCommand(), h.waitCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
 		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),

@@ -100,9 +100,9 @@ func (c *Container) judgeReady() (state State, reason, cure string) {
 	case c.GPU != "":
 		return ContainerUnhealthy, "it lost a GPU: " + c.GPU, "systemctl restart " + c.Unit
 	case c.Cached && c.LastError != nil:
-		return ContainerReady, "with the image that the host had: " + firstLine(c.LastError.Message), ""
+		return ContainerReady, "it runs a cached image: " + firstLine(c.LastError.Message), ""
 	case c.Cached:
-		return ContainerReady, "with the image that the host had", ""
+		return ContainerReady, "it runs a cached image: the registry did not answer", ""
 	}
 	return ContainerReady, "", ""
 }

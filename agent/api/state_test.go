@@ -19,7 +19,7 @@ func TestJudge(t *testing.T) {
 		cure   string
 	}{
 		{"ready", func(c *Container) { c.Ready = true }, ContainerReady, "", ""},
-		{"cached", func(c *Container) { c.Ready, c.Cached, c.LastError = true, true, failure }, ContainerReady, "with the image that the host had: manifest unknown", ""},
+		{"cached", func(c *Container) { c.Ready, c.Cached, c.LastError = true, true, failure }, ContainerReady, "it runs a cached image: manifest unknown", ""},
 		{"unhealthy", func(c *Container) { c.Ready, c.Health, c.HealthCheck = true, "unhealthy", check }, ContainerUnhealthy, "its health check fails: exit status 1: connection refused", "dockhostctl logs web"},
 		{"unhealthy, not ready", func(c *Container) { activating(c); c.Phase, c.Health = "unready", "unhealthy" }, ContainerUnhealthy, "its health check fails", "dockhostctl logs web"},
 		{"GPU", func(c *Container) { c.Ready, c.GPU = true, "GPU 0: gone" }, ContainerUnhealthy, "it lost a GPU: GPU 0: gone", "systemctl restart dockhost@web.service"},

@@ -153,4 +153,3 @@ func serviceType(c *spec.Container, systemdVersion int) string {
 	}
 	return ""
 }
-

@@ -23,6 +23,7 @@ import (
 type engineClient interface {
 	Info(ctx context.Context) (engine.Info, error)
 	Inspect(ctx context.Context, id string) (engine.Container, error)
+	Activity(ctx context.Context) <-chan struct{}
 }
 
 // units is what a gatherer needs from systemd.
