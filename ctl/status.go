@@ -153,12 +153,17 @@ func (h Host) gatherStatus(ctx context.Context) (api.Status, error) {
 		}
 		s.Agent, s.Well = api.Agent{Error: cause.Error()}, false
 	}
+	judge(&s)
+	return s, nil
+}
+
+// judge sets the state of containers that an older agent has sent.
+func judge(s *api.Status) {
 	for i := range s.Containers {
-		if s.Containers[i].State == "" { // of an agent that is older
+		if s.Containers[i].State == "" {
 			s.Containers[i].Judge()
 		}
 	}
-	return s, nil
 }
 
 // pick leaves only the named containers in the status, in the order of the names.
@@ -208,5 +213,6 @@ func askStatus(ctx context.Context, socket string) (api.Status, error) {
 	if err := json.NewDecoder(answer).Decode(&s); err != nil {
 		return api.Status{}, fmt.Errorf("read the agent's answer: %w", err)
 	}
+	judge(&s)
 	return s, nil
 }
