@@ -58,7 +58,7 @@ func runsContainer(command []string) bool {
 		return false
 	}
 	program := command[0][strings.LastIndexByte(command[0], '/')+1:]
-	return program == "systemd-docker" || program == "dockhost" && slices.Contains(command[1:], "run")
+	return program == "systemd-docker" || program == "dockhost-supervise" || program == "dockhost" && slices.Contains(command[1:], "run")
 }
 
 // unitContainer returns the status of the container of a unit. It does not exist when its
