@@ -107,8 +107,7 @@ func execCommand(command ...string) error {
 	return fmt.Errorf("run %s: %w", command[0], unix.Exec(path, command, os.Environ()))
 }
 
-// terminalWidth returns the width of the terminal that standard output is, 0 if it is
-// none.
+// terminalWidth returns the width of the terminal, 0 if standard output is not one.
 func terminalWidth() int {
 	width, _, err := term.GetSize(int(os.Stdout.Fd()))
 	if err != nil {

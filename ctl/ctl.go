@@ -29,7 +29,7 @@ type Host struct {
 	Details func(ctx context.Context, c api.Container) api.Details
 	// Exec replaces this process by another program, and returns only if that fails.
 	Exec func(command ...string) error
-	// Width returns the width of the terminal that Out is, 0 if it is none.
+	// Width returns the width of the terminal that Out is, 0 if Out is not a terminal.
 	Width func() int
 	// GPUs inspects the GPUs of this host.
 	GPUs func() (gpu.Report, error)
