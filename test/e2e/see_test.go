@@ -31,8 +31,8 @@ func (h *host) shows(name string, state api.State, reason string) {
 func TestStatusShowsState(t *testing.T) {
 	h := newHost(t)
 	h.loggedIn()
-	h.Cleanup(func() { h.try("systemctl unmask dockhost@sick; rm -f /run/watched /run/well") })
-	h.declares(`--name sick --health-cmd 'test -e /tmp/well || { echo no luck; exit 3; }' --health-interval 1s --health-retries 2 localhost:5000/busybox sleep 1000`)
+	h.Cleanup(func() { h.try("systemctl unmask dockhost@sick; rm -f /run/watched") })
+	h.declares(`--name sick --health-cmd 'test -e /well || { echo no luck; exit 3; }' --health-interval 1s --health-retries 2 localhost:5000/busybox sleep 1000`)
 	h.run("systemd-run --quiet --unit=watcher sh -c 'exec dockhostctl status --watch --json >/run/watched'")
 	h.Cleanup(func() { h.try("systemctl stop watcher; systemctl reset-failed watcher") })
 
@@ -49,7 +49,7 @@ func TestStatusShowsState(t *testing.T) {
 	if out, code := h.try("dockhostctl wait sick --for healthy --timeout 1s"); code != 7 || !strings.Contains(out, "no luck") {
 		t.Errorf("wait exits %d and prints %q, want 7 and the reason", code, out)
 	}
-	h.run("docker exec sick touch /tmp/well && dockhostctl wait sick --for healthy --timeout 1m")
+	h.run("docker exec sick touch /well && dockhostctl wait sick --for healthy --timeout 1m")
 	if whole := h.run("dockhostctl status sick"); !strings.Contains(whole, "memory:") || !strings.Contains(whole, "tasks:") || !strings.Contains(whole, "checked") {
 		t.Errorf("status sick prints %s, want memory, tasks and the check", whole)
 	}
