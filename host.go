@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/dockhost/dockhost/agent/api"
@@ -62,6 +65,9 @@ func ctlHost() ctl.Host {
 		Version:            versionText(),
 		Socket:             runDir.Socket(),
 		StatusWithoutAgent: statusWithoutAgent,
+		Details:            containerDetails,
+		Become:             execCommand,
+		Width:              terminalWidth,
 		GPUs:               gpuReport,
 		Diagnose:           diagnose,
 		Bugreport:          reportBug,
@@ -89,6 +95,31 @@ func statusWithoutAgent(ctx context.Context) (api.Status, error) {
 	units := &systemd.Manager{}
 	defer units.Close()
 	return status.WithoutAgent(ctx, newGatherer(docker, units)), nil
+}
+
+// containerDetails returns what systemd knows about the unit of a container.
+func containerDetails(ctx context.Context, c api.Container) api.Details {
+	units := &systemd.Manager{}
+	defer units.Close()
+	return newGatherer(nil, units).Details(ctx, c)
+}
+
+// execCommand replaces this process by another program.
+func execCommand(command ...string) error {
+	path, err := exec.LookPath(command[0])
+	if err != nil {
+		return fmt.Errorf("run %s: %w", command[0], err)
+	}
+	return fmt.Errorf("run %s: %w", command[0], unix.Exec(path, command, os.Environ()))
+}
+
+// terminalWidth returns the width of the terminal, 0 if standard output is not one.
+func terminalWidth() int {
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // gpuReport inspects the GPUs of this host.

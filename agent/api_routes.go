@@ -20,6 +20,7 @@ func (s *server) handlers() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /metrics":                        s.getMetrics,
 		"GET /v1/status":                      s.getStatus,
+		"GET /v1/watch":                       s.getWatch,
 		"GET /v1/userdata":                    s.getUserData,
 		"GET /v1/userdata/raw":                s.getRaw,
 		"POST /v1/userdata/fetch":             s.postFetch,

@@ -54,13 +54,15 @@ type server struct {
 	// refetches are the requests to fetch the user data again; each is closed when
 	// that was done.
 	refetches chan chan struct{}
+	// watchers has an element for each client that watches the status.
+	watchers chan struct{}
 }
 
 func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 	return &server{
 		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, besides: a.units.besides, events: a.events, boot: a.boot, log: o.Log,
 		operator: &operator{deployer: a.deployer, log: o.Log}, puller: a.puller,
-		changes: make(chan change), refetches: make(chan chan struct{}),
+		changes: make(chan change), refetches: make(chan chan struct{}), watchers: make(chan struct{}, maxWatchers),
 	}
 }
 

@@ -28,6 +28,9 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 	stored, containers, err := s.storedAndRunning(ctx)
 	answer.Source = stored.source
 	answer.Source.Waiting = s.fetcher.waiting()
+	if !stored.known && answer.Source.Waiting == "" {
+		answer.Source.Waiting = "the agent is starting"
+	}
 	answer.Source.Problems = append(answer.Source.Problems, stored.accepted.clashes()...)
 	if err != nil {
 		answer.Source.Problems = append(answer.Source.Problems, err.Error())
@@ -40,7 +43,9 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 		if view, hasMachine := views[containers[i].Name]; hasMachine {
 			containers[i].Update = &view.Update
 		}
-		containers[i].Origin = stored.accepted.origin(containers[i].Name)
+		if containers[i].Origin == "" {
+			containers[i].Origin = stored.accepted.origin(containers[i].Name)
+		}
 		containers[i].Stopped = stored.accepted.stop(containers[i].Name)
 		if pending, isPending := stored.pending[containers[i].Name]; isPending {
 			containers[i].Pending = &pending
@@ -51,7 +56,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 		house := s.house.keeper.Status()
 		answer.Housekeeping = &house
 	}
-	answer.Well = status.Well(answer)
+	status.Judge(&answer)
 	return answer
 }
 

@@ -31,6 +31,8 @@ import (
 // infoEngine is the part of Docker that a status needs.
 type infoEngine struct{}
 
+func (infoEngine) Activity(context.Context) <-chan struct{} { return nil }
+
 func (infoEngine) Info(context.Context) (engine.Info, error) {
 	return engine.Info{Version: "26", Runtimes: map[string]string{"dockhost": "/x"}}, nil
 }

@@ -208,6 +208,8 @@ func (f *fakeUnits) notify() {
 	}
 }
 
+func (f *fakeUnits) Failing(context.Context, func([]string) bool) ([]string, error) { return nil, nil }
+
 func (f *fakeUnits) Version(context.Context) (int, error) { return 257, nil }
 
 // running returns the containers whose units are up, with the number of their starts.

@@ -167,6 +167,13 @@ func (s *store) showPending(name string, pending *api.Pending) {
 	}
 }
 
+// showChange wakes those who wait for a change, after one that the store does not hold.
+func (s *store) showChange() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.announce()
+}
+
 // setInForce says that an assignment is accepted, and leaves what is pending.
 func (s *store) setInForce(next *accepted) {
 	s.mu.Lock()

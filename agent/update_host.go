@@ -246,6 +246,7 @@ func (h *updateHost) Cured(err error) (<-chan struct{}, func()) { return h.cures
 // Show implements [update.Host].
 func (h *updateHost) Show(v update.View) {
 	h.store.showPending(h.name, v.Pending)
+	h.store.showChange()
 	h.report()
 }
 

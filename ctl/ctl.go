@@ -27,6 +27,12 @@ type Host struct {
 	// StatusWithoutAgent gathers what systemd and Docker know. The command
 	// status calls it when the agent does not answer.
 	StatusWithoutAgent func(ctx context.Context) (api.Status, error)
+	// Details returns what a container's cgroup uses, and the last lines of its output.
+	Details func(ctx context.Context, c api.Container) api.Details
+	// Become replaces this process by another program, and returns only if that fails.
+	Become func(command ...string) error
+	// Width returns the width of the terminal that Out is, 0 if Out is not a terminal.
+	Width func() int
 	// GPUs inspects the GPUs of this host.
 	GPUs func() (gpu.Report, error)
 	// Diagnose makes checks of this host. It gets a function for the status of the
@@ -85,7 +91,7 @@ func (h Host) command() *cobra.Command {
 	root.SetVersionTemplate("dockhostctl {{.Version}}\n")
 	root.SetUsageTemplate(root.UsageTemplate() + "{{if not .HasParent}}" + exitHelp() + "{{end}}")
 	root.AddCommand(
-		h.statusCommand(), h.gpuCommand(), h.userDataCommand(),
+		h.statusCommand(), h.logsCommand(), h.topCommand(), h.waitCommand(), h.gpuCommand(), h.userDataCommand(),
 		h.runCommand(), h.removeCommand(), h.gcCommand(),
 		h.doctorCommand(), h.bugreportCommand(), h.eventsCommand(), h.changesCommand(), h.analyzeCommand(),
 		h.startCommand(), h.stopCommand(), h.restartCommand(), h.reloadCommand(),

@@ -33,9 +33,9 @@ func exitTable() []exitMeaning {
 		{exitMisuse, "validate, render: the command line is wrong, or a file cannot be read."},
 		{exitNotWell, "A container is not well: the command shows it, or it did not become ready."},
 		{exitUnreachable, "The agent cannot be reached."},
-		{exitRolledBack, "update, rollback: the new container was not well; the old one runs again."},
-		{exitRefused, "update, rollback: the new container cannot run on this host, or is quarantined."},
-		{exitWaiting, "update, rollback: --timeout has ended; the agent keeps working on it."},
+		{exitRolledBack, "update, rollback, wait: the new container was not well; the old one runs again."},
+		{exitRefused, "update, rollback, wait: the new container cannot run on this host, or is quarantined."},
+		{exitWaiting, "update, rollback, wait: --timeout has ended; the agent keeps working on it."},
 		// What a shell reports for SIGINT.
 		{exitInterrupted, "The wait was interrupted. The agent completes what it has begun."},
 	}

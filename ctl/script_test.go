@@ -59,6 +59,9 @@ func scriptHost(dir string) Host {
 		Version:            "1.2.3 (commit abc, today)",
 		Socket:             filepath.Join(dir, "agent.sock"),
 		StatusWithoutAgent: func(context.Context) (api.Status, error) { return load[api.Status](dir, "without-agent.json") },
+		Details:            func(context.Context, api.Container) api.Details { return detailsOf(dir) },
+		Become:             func(command ...string) error { return execIn(dir, command) },
+		Width:              func() int { width, _ := strconv.Atoi(os.Getenv("WIDTH")); return width },
 		GPUs:               func() (gpu.Report, error) { return load[gpu.Report](dir, "gpu.json") },
 		Diagnose: func(context.Context, func(context.Context) (api.Status, error), []doctor.Check) (doctor.Report, error) {
 			return load[doctor.Report](dir, "doctor.json")
@@ -85,6 +88,21 @@ func load[T any](dir, name string) (v T, err error) {
 		return v, fmt.Errorf("no %s in this script", name)
 	}
 	return v, json.Unmarshal(text, &v)
+}
+
+// detailsOf returns the details that a script has, without any error.
+func detailsOf(dir string) api.Details {
+	details, _ := load[api.Details](dir, "details.json")
+	return details
+}
+
+// execIn prints the command that would replace the program.
+func execIn(dir string, command []string) error {
+	if _, err := os.Stat(filepath.Join(dir, "no-programs")); err == nil {
+		return fmt.Errorf("run %s: not found", command[0])
+	}
+	fmt.Println("exec:", strings.Join(command, " "))
+	return nil
 }
 
 func startAgent(ts *testscript.TestScript, neg bool, args []string) {

@@ -3,9 +3,7 @@ package ctl
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
@@ -15,18 +13,23 @@ import (
 const shortDigest = len("sha256:") + 12
 
 // printTable prints the status for people.
-func printTable(w io.Writer, s api.Status, c colors, now time.Time) error {
+func printTable(w io.Writer, s api.Status, v view) error {
 	var b strings.Builder
-	printHost(&b, s, c)
+	color := v.colors.bad
+	if s.Well {
+		color = v.colors.good
+	}
+	fmt.Fprintf(&b, "%s%s%s\n\n", color, verdict(s), v.colors.off)
 	if len(s.Containers) > 0 {
-		b.WriteString("\n")
-		if err := printContainers(&b, s.Containers, c, now); err != nil {
-			return err
-		}
+		writeColumns(&b, containerColumns(s.Containers, v), v.width, v.colors.off)
 	}
 	for _, container := range s.Containers {
-		printNotes(&b, container, c, now)
+		printNotes(&b, container, v.colors, v.now)
 	}
+	if len(s.Containers) > 0 {
+		b.WriteString("\n")
+	}
+	printHost(&b, s, v.colors)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -72,72 +75,23 @@ func source(s api.Source) string {
 	return "none"
 }
 
-func printContainers(b *strings.Builder, containers []api.Container, c colors, now time.Time) error {
-	// tabwriter counts escapes, which have no width on a terminal. So only the
-	// last column may be colored.
-	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CONTAINER\tIMAGE\tDIGEST\tUNIT\tHEALTH\tSINCE\tRESTARTS\tREADY")
-	for _, container := range containers {
-		ready := c.good + "yes" + c.off
-		switch {
-		case container.Finished:
-			ready = "finished"
-		case !container.Ready:
-			ready = c.bad + "no" + c.off
-		}
-		if container.Cached {
-			ready += " (cached image)"
-		}
-		name := container.Name
-		switch container.Origin {
-		case api.OriginFile:
-			name += " (file)"
-		case api.OriginLocal:
-			name += " (local)"
-		case api.OriginUserData:
-		}
-		fmt.Fprintln(table, strings.Join([]string{
-			name,
-			orDash(container.Image),
-			orDash(container.Digest[:min(shortDigest, len(container.Digest))]),
-			orDash(strings.Trim(container.ActiveState+"/"+container.SubState, "/")),
-			orDash(container.Health),
-			ago(container.Since, now),
-			strconv.Itoa(container.Restarts),
-			ready,
-		}, "\t"))
-	}
-	return table.Flush()
-}
-
-// printVolumes prints where the data of containers is that have no volume of their own
-// for it.
-func printVolumes(w io.Writer, containers []api.Container) error {
-	var b strings.Builder
-	for _, container := range containers {
-		for _, volume := range container.Volumes {
-			fmt.Fprintf(&b, "\n%s: %s is in the volume %s\n", container.Name, volume.Path, volume.Name)
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
+// view is how the status is shown.
+type view struct {
+	colors colors
+	// width is that of the terminal, 0 for no limit.
+	width int
+	// wide adds columns.
+	wide bool
+	now  time.Time
 }
 
 // printNotes prints what does not fit in a row.
 func printNotes(b *strings.Builder, container api.Container, c colors, now time.Time) {
-	if !container.Ready && container.StatusText != "" {
-		fmt.Fprintf(b, "\n%s: %s\n", container.Name, container.StatusText)
+	if container.Reason != "" && container.State != api.ContainerFinished {
+		fmt.Fprintf(b, "\n%s: %s%s%s: %s%s\n", container.Name, c.of(container.State), container.State, c.off, indent(container.Reason), advice(container.Cure))
 	}
-	if container.Outdated {
-		fmt.Fprintf(b, "\n%s: runs %san older revision%s than the assigned one, until the agent has restarted it\n", container.Name, c.bad, c.off)
-	}
-	if container.GPU != "" {
-		fmt.Fprintf(b, "\n%s: %slost a GPU%s: %s (to restart it: systemctl restart %s)\n", container.Name, c.bad, c.off, container.GPU, container.Unit)
-	}
-	// The status text may contain the error already, with the time of the next
-	// try.
-	if e := container.LastError; e != nil && (container.Ready || !strings.Contains(container.StatusText, e.Message)) {
-		fmt.Fprintf(b, "\n%s: %slast error%s, %s: %s\n", container.Name, c.bad, c.off, ago(&e.At, now), e.Message)
+	if e := container.LastError; e != nil && !strings.Contains(container.Reason, e.Message) {
+		fmt.Fprintf(b, "\n%s: %slast error%s, %s: %s\n", container.Name, c.bad, c.off, ago(&e.At, now), indent(e.Message))
 	}
 	if p := container.Pending; p != nil && !container.OnTrack() && !wasRolledBack(container) {
 		fmt.Fprintf(b, "\n%s: %snot replaced yet%s by %s: %s\n", container.Name, c.bad, c.off, p.Image, p.Doing)
@@ -146,4 +100,15 @@ func printNotes(b *strings.Builder, container api.Container, c colors, now time.
 		}
 	}
 	printUpdate(b, container, c, now)
+}
+
+// advice returns a command as the end of a sentence.
+func advice(command string) string {
+	switch {
+	case command == "":
+		return ""
+	case strings.HasPrefix(command, "dockhostctl logs "), strings.HasPrefix(command, "systemctl status "), strings.HasPrefix(command, "systemctl list-jobs"):
+		return " (see: " + command + ")"
+	}
+	return " (run: " + command + ")"
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,23 +54,38 @@ func TestPrintTable(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := printTable(&out, test.s, palette(test.color), now); err != nil {
+			for i := range test.s.Containers {
+				test.s.Containers[i].Judge()
+			}
+			test.s.Well = allWell(test.s)
+			if err := printTable(&out, test.s, view{colors: palette(test.color), now: now}); err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", strings.ReplaceAll(test.name, " ", "-")+".txt")
-			if *update {
-				if err := os.WriteFile(golden, out.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), out.String()); diff != "" {
-				t.Errorf("printTable() (-want +got):\n%s", diff)
-			}
+			compareGolden(t, test.name, out.String())
 		})
+	}
+}
+
+// allWell returns whether all is well in a status of these tests.
+func allWell(s api.Status) bool {
+	return s.Agent.Reachable && s.Docker.Error == "" && len(s.Source.Problems) == 0 && !slices.ContainsFunc(s.Containers, func(c api.Container) bool { return !c.Well() })
+}
+
+// compareGolden compares a text with a file in testdata.
+func compareGolden(t *testing.T, name, got string) {
+	t.Helper()
+	golden := filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".txt")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", golden, diff)
 	}
 }
 

@@ -39,14 +39,19 @@ type Container struct {
 	// Status is the Engine's status: created, running, exited, removing, ...
 	Status  string
 	Running bool
+	// Paused says that someone has frozen its processes (docker pause).
+	Paused bool
 	// Pid is the process ID of its first process, 0 if it does not run.
 	Pid       int
 	ExitCode  int
 	OOMKilled bool
 	// Health is "healthy", "unhealthy", "starting", or "" without a health check.
 	Health string
-	// HealthOutput is the output of the last health check.
+	// HealthOutput is the output of the last health check, HealthExit its exit status, and
+	// HealthAt when it ended; zero before the first one.
 	HealthOutput string
+	HealthExit   int
+	HealthAt     time.Time
 	// HealthFailures is the number of consecutive failed checks, HealthRetries the
 	// number that makes the container unhealthy.
 	HealthFailures, HealthRetries int
@@ -56,7 +61,11 @@ type Container struct {
 	// CgroupParent is the parent cgroup that it was created with.
 	CgroupParent string
 	Addresses    []netip.Addr
-	StartedAt    time.Time
+	// Ports are the ports that it publishes: "0.0.0.0:8080->80/tcp".
+	Ports     []string
+	StartedAt time.Time
+	// Env are its variables, which may be secret.
+	Env []string
 	// Error says why the Engine could not start it. ExitCode is then 127 if the
 	// command does not exist, 126 if it cannot be executed, and otherwise 128.
 	Error string
@@ -206,11 +215,12 @@ func (c *Client) Inspect(ctx context.Context, id string) (Container, error) {
 func containerFrom(response container.InspectResponse) Container {
 	out := Container{
 		ID: response.ID, Name: trimName(response.Name), ImageID: response.Image,
-		Status: response.State.Status, Running: response.State.Running, Pid: response.State.Pid,
+		Status: response.State.Status, Running: response.State.Running, Paused: response.State.Paused, Pid: response.State.Pid,
 		ExitCode: response.State.ExitCode, OOMKilled: response.State.OOMKilled, Error: response.State.Error,
 	}
 	if response.Config != nil {
 		out.Image, out.Labels, out.StopSignal = response.Config.Image, response.Config.Labels, response.Config.StopSignal
+		out.Env = response.Config.Env
 		if check := response.Config.Healthcheck; check != nil {
 			out.HealthRetries = check.Retries
 		}
@@ -220,6 +230,7 @@ func containerFrom(response container.InspectResponse) Container {
 		out.CgroupParent = response.HostConfig.CgroupParent
 	}
 	out.Addresses, out.Volumes = addresses(response.NetworkSettings), anonymousVolumes(response.Mounts)
+	out.Ports = publishedPorts(response.NetworkSettings)
 	for _, m := range response.Mounts {
 		out.Mounts = append(out.Mounts, m.Destination)
 	}
@@ -232,7 +243,8 @@ func containerFrom(response container.InspectResponse) Container {
 			out.HealthRetries = defaultRetries
 		}
 		if n := len(health.Log); n > 0 {
-			out.HealthOutput = health.Log[n-1].Output
+			last := health.Log[n-1]
+			out.HealthOutput, out.HealthExit, out.HealthAt = last.Output, last.ExitCode, last.End
 		}
 	}
 	return out

@@ -78,7 +78,9 @@ func (h *byHealth) countFailures(ctx context.Context, id string) {
 			continue
 		}
 		h.with.inbox.do(ctx, func() {
-			h.failures = fmt.Sprintf(": %d of %d tries failed", min(c.HealthFailures, c.HealthRetries), c.HealthRetries)
+			check := checkupOf(c)
+			h.failures = fmt.Sprintf(": %d of %d tries failed: %s", min(c.HealthFailures, c.HealthRetries), c.HealthRetries, check)
+			h.with.report.checkFailed(check)
 			h.with.report.showUnready()
 		})
 	}

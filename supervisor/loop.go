@@ -238,8 +238,11 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 		wasReady := f.report.life.phase == phaseRunning
 		f.attendants.readiness.health(event.Health)
 		f.report.health(event.Health)
+		if event.Health == unhealthy {
+			f.explainHealth(ctx, c.id)
+		}
 		if wasReady {
-			f.report.notify.Status(f.report.status() + ", " + event.Health)
+			f.report.showHealth(event.Health)
 		}
 	case "pause", "unpause":
 		f.report.log.Info("someone has paused or unpaused the container", zap.String("action", event.Action))

@@ -24,6 +24,7 @@ func TestHealthFailures(t *testing.T) {
 	r := newRig(t)
 	r.spec.Notify = spec.NotifyHealthy
 	r.spec.Config.Healthcheck = &container.HealthConfig{Test: []string{"CMD", "check"}, Retries: 5}
+	r.spec.Config.Env = []string{"PASSWORD=s3cret-word"}
 	results := make(chan int)
 	r.program(func(ctx context.Context, p *enginetest.Process) int {
 		for failures := range results {
@@ -31,14 +32,14 @@ func TestHealthFailures(t *testing.T) {
 			if failures == 0 {
 				status = container.Healthy
 			}
-			p.HealthStreak(status, failures, "")
+			p.HealthStreak(status, failures, "trying\nconnection refused for s3cret-word\n")
 		}
 		return untilSIGTERM(0)(ctx, p)
 	})
 	l := r.start()
 	l.until("unready", func() bool { return r.notify.count("STATUS running, waiting for its health check to pass") > 0 })
 	for failures := 1; failures <= 2; failures++ {
-		want := fmt.Sprintf("STATUS running, waiting for its health check to pass: %d of 5 tries failed", failures)
+		want := fmt.Sprintf("STATUS running, waiting for its health check to pass: %d of 5 tries failed: exit status 1: connection refused for ***", failures)
 		l.until(want, func() bool {
 			select {
 			case results <- failures: // repeated: the listener may have started later
@@ -269,7 +270,7 @@ func TestHealthy(t *testing.T) {
 	health <- container.Healthy
 	l.ready()
 	health <- container.Unhealthy
-	l.until("unhealthy", func() bool { return r.notify.count("STATUS running app:1, unhealthy") == 1 })
+	l.until("unhealthy, and why", func() bool { return r.notify.count("STATUS running app:1, unhealthy: exit status 1") == 1 })
 	health <- container.Healthy
 	l.until("healthy", func() bool { return r.notify.count("STATUS running app:1, healthy") == 1 })
 	if got := r.notify.count("READY"); got != 1 {

@@ -17,6 +17,9 @@ import (
 	"github.com/dockhost/dockhost/spec"
 )
 
+// unhealthy is Docker's word for a container whose health check fails.
+const unhealthy = container.Unhealthy
+
 // timeoutLag is how much earlier systemd's start timeout may end than readyBy:
 // systemd began to count earlier.
 const timeoutLag = time.Second
@@ -69,6 +72,8 @@ type condition struct {
 	watchdog time.Duration
 	// reloadFailed says that the last reload failed.
 	reloadFailed bool
+	// check is how the last health check failed; nil if it passed, or nothing failed yet.
+	check *checkup
 }
 
 // newReporter returns a reporter with the lifecycle that it reports about.
@@ -121,7 +126,7 @@ func (r *reporter) phaseChanged(from, to phase) {
 			journal.Solved.Log(r.log, zap.String("problem", firstLine(solved.Message)))
 		}
 	case phaseStopping:
-		r.notify.Stopping("stopping")
+		r.notify.Stopping("stopping " + r.container.Image)
 	case phaseUnready:
 		r.notify.Status(r.status())
 	case phaseCreating, phaseStarting:
@@ -205,6 +210,9 @@ func (r *reporter) status() string {
 	if text := r.readiness.says(); text != "" {
 		status += ": " + text
 	}
+	if r.state.Health == unhealthy && r.condition.check != nil {
+		status += ", unhealthy: " + r.condition.check.String()
+	}
 	return status
 }
 
@@ -228,7 +236,7 @@ func (r *reporter) showSaid() {
 	case phaseUnready, phaseRunning:
 		r.notify.Status(r.status())
 	case phaseStopping:
-		r.notify.Status("stopping: " + r.readiness.says())
+		r.notify.Status("stopping " + r.container.Image + ": " + r.readiness.says())
 	case phaseWaiting, phasePulling, phaseCreating, phaseStarting, phaseEnded:
 	}
 }
@@ -264,6 +272,9 @@ func (r *reporter) recordFailure(err error) {
 
 // health records what Docker says of the container's health check.
 func (r *reporter) health(status string) {
+	if status == container.Healthy {
+		r.checkPassed()
+	}
 	if r.state.Health != status {
 		r.state.Health = status
 		r.save()

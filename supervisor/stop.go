@@ -50,7 +50,7 @@ func (f *follower) stop(ctx context.Context) *ending {
 	f.report.life.send(eventStopRequested)
 	grace := f.stopper.grace(ctx)
 	if grace >= 0 {
-		f.report.notify.Status(fmt.Sprintf("stopping, the container has %s to end", grace))
+		f.report.notify.Status(fmt.Sprintf("stopping %s, the container has %s to end", f.container.Image, grace))
 	}
 	f.loop.enter(modeStopping, noLimit)
 	f.loop.stopping = stopping{grace: grace}

@@ -1,8 +1,6 @@
 package supervisor
 
 import (
-	"strings"
-
 	"github.com/dockhost/dockhost/internal/oneline"
 )
 
@@ -37,14 +35,5 @@ func (l *lastLine) String(env []string) string {
 	if len(l.next) > 0 {
 		line = string(l.next)
 	}
-	for _, variable := range env {
-		if _, value, _ := strings.Cut(variable, "="); len(value) >= minSecret {
-			line = strings.ReplaceAll(line, value, "***")
-		}
-	}
-	return clean(line)
+	return clean(oneline.Mask(line, env))
 }
-
-// minSecret is the shortest value that is replaced; a shorter one is a word that
-// may occur anywhere.
-const minSecret = 4

@@ -23,8 +23,13 @@ type Unit struct {
 	LeftActive time.Time
 	// Restarts is the number of automatic restarts (NRestarts).
 	Restarts int
-	// ExitStatus is the last exit status of the main process.
+	// ExitStatus is the last exit status of the main process, ExitedAt when it ended; zero
+	// if it never did.
 	ExitStatus int
+	ExitedAt   time.Time
+	// ControlGroup is the path of the unit's cgroup ("/system.slice/web.service"), "" while
+	// it has none.
+	ControlGroup string
 	// TimeoutStart and TimeoutStop are TimeoutStartUSec and TimeoutStopUSec, 0 for no
 	// limit.
 	TimeoutStart, TimeoutStop time.Duration
@@ -95,6 +100,7 @@ func unitFrom(name string, properties map[string]any) Unit {
 	if status, ok := properties["ExecMainStatus"].(int32); ok {
 		u.ExitStatus = int(status)
 	}
+	u.ExitedAt, u.ControlGroup = moment(properties, "ExecMainExitTimestamp"), text(properties, "ControlGroup")
 	u.TimeoutStart, u.TimeoutStop = span(properties, "TimeoutStartUSec"), span(properties, "TimeoutStopUSec")
 	u.Delegate, _ = properties["Delegate"].(bool)
 	u.KillMode, u.DevicePolicy = text(properties, "KillMode"), text(properties, "DevicePolicy")

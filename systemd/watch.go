@@ -3,6 +3,7 @@ package systemd
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
@@ -15,7 +16,8 @@ const (
 )
 
 // Watch returns a channel that receives a value when a property of a unit changes, such
-// as its state or its STATUS=. Changes that were not received yet are merged into one
+// as its state or its STATUS=. A name with "*" before its suffix stands for all units that
+// begin so ("dockhost@*.service"). Changes that were not received yet are merged into one
 // value. The channel is closed when ctx ends or the connection to the bus is lost.
 // Changes before Watch returns are not reported.
 func (m *Manager) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
@@ -39,9 +41,12 @@ func (m *Manager) Watch(ctx context.Context, name string) (<-chan struct{}, erro
 			select {
 			case <-ctx.Done():
 				return
-			case _, open := <-signals:
+			case signal, open := <-signals:
 				if !open {
 					return
+				}
+				if !concerns(signal, name) {
+					continue
 				}
 			}
 			select {
@@ -53,13 +58,27 @@ func (m *Manager) Watch(ctx context.Context, name string) (<-chan struct{}, erro
 	return changes, nil
 }
 
-// subscribe requests the signals of one unit. systemd sends signals only while it has
+// unitPath returns the path of a unit on the bus.
+func unitPath(unit string) godbus.ObjectPath {
+	return busPath + "/unit/" + godbus.ObjectPath(dbus.PathBusEscape(unit))
+}
+
+// concerns says whether a signal is about a unit, or about one that a pattern stands for.
+func concerns(signal *godbus.Signal, pattern string) bool {
+	prefix, _, isPattern := strings.Cut(pattern, "*")
+	return !isPattern || strings.HasPrefix(string(signal.Path), string(unitPath(prefix)))
+}
+
+// subscribe requests the signals of units. systemd sends signals only while it has
 // subscribers.
 func subscribe(ctx context.Context, bus *godbus.Conn, unit string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	path := busPath + "/unit/" + godbus.ObjectPath(dbus.PathBusEscape(unit))
-	err := bus.AddMatchSignalContext(ctx, godbus.WithMatchSender(busName), godbus.WithMatchObjectPath(path),
+	path := godbus.WithMatchObjectPath(unitPath(unit))
+	if _, _, isPattern := strings.Cut(unit, "*"); isPattern {
+		path = godbus.WithMatchPathNamespace(busPath + "/unit")
+	}
+	err := bus.AddMatchSignalContext(ctx, godbus.WithMatchSender(busName), path,
 		godbus.WithMatchInterface(properties), godbus.WithMatchMember("PropertiesChanged"))
 	if err != nil {
 		return err

@@ -73,7 +73,13 @@ type Docker struct {
 
 // Container is one assigned container.
 type Container struct {
+	// Name is the container's name, or the name of the unit that calls dockhost run.
 	Name string `json:"name"`
+	// State is the state in one word, Reason says why it is so, and Cure is the command
+	// that helps; "" where nothing needs to be said or done.
+	State  State  `json:"state"`
+	Reason string `json:"reason,omitempty"`
+	Cure   string `json:"cure,omitempty"`
 	// Origin is where the container is declared; "" when the agent, which alone knows
 	// it, did not answer, and for a container that is not assigned any more.
 	Origin Origin `json:"origin,omitempty"`
@@ -88,6 +94,18 @@ type Container struct {
 	Unit        string `json:"unit"`
 	ActiveState string `json:"active_state"`
 	SubState    string `json:"sub_state"`
+	// Phase is the supervisor's: waiting, pulling, creating, starting, unready, running,
+	// stopping or ended; "" when it is not known.
+	Phase string `json:"phase,omitempty"`
+	// Masked says that systemd must not start the unit, Queued that systemd has a job for
+	// it that has not ended.
+	Masked bool `json:"masked,omitempty"`
+	Queued bool `json:"queued,omitempty"`
+	// Result is systemd's word for how the unit ended last ("success", "exit-code"),
+	// ExitStatus the exit status of its process, ExitedAt when that ended.
+	Result     string     `json:"result,omitempty"`
+	ExitStatus int        `json:"exit_status,omitempty"`
+	ExitedAt   *time.Time `json:"exited_at,omitempty"`
 	// Since is when the unit entered this state.
 	Since *time.Time `json:"since,omitempty"`
 	// StatusText says what the supervisor is doing, in a sentence.
@@ -101,6 +119,14 @@ type Container struct {
 	Outdated bool `json:"outdated,omitempty"`
 	// Health is Docker's: healthy, unhealthy, starting, or "" without a check.
 	Health string `json:"health,omitempty"`
+	// HealthCheck is the last health check; absent before the first.
+	HealthCheck *HealthCheck `json:"health_check,omitempty"`
+	// Paused says that someone has frozen the container (docker pause).
+	Paused bool `json:"paused,omitempty"`
+	// StartedAt is when Docker started the container.
+	StartedAt *time.Time `json:"started_at,omitempty"`
+	// Ports are the ports that the container publishes: "8080->80/tcp".
+	Ports []string `json:"ports,omitempty"`
 	// GPU says which of its GPUs the container has lost, and why; "" when it has lost
 	// none, or its GPUs are not checked.
 	GPU string `json:"gpu,omitempty"`
@@ -122,16 +148,18 @@ type Container struct {
 	// Update is what the agent does about changes of the container; absent when the
 	// agent, which alone knows it, did not answer.
 	Update *Update `json:"update,omitempty"`
+	// Details are what dockhostctl status adds for a container that is named.
+	Details *Details `json:"details,omitempty"`
 }
 
 // Well reports whether the container is ready, and nobody has to act on it. A container
 // that was rolled back is not well, although it is ready. One that is held, or waits for
 // its time to be replaced, is, and so is one that someone has stopped.
 func (c Container) Well() bool {
-	if c.Stopped != nil {
+	if c.Stopped != nil && !c.active() {
 		return c.SettingsProblem == ""
 	}
-	return (c.Ready || c.Finished) && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && c.OnTrack() && c.SettingsProblem == "" && !c.Update.needsPerson()
+	return (c.Ready || c.Finished) && !c.Paused && c.Health != "unhealthy" && c.GPU == "" && !c.Cached && c.OnTrack() && c.SettingsProblem == "" && !c.Update.needsPerson()
 }
 
 // OnTrack reports whether the container runs what it should: nothing is pending, or what
@@ -167,6 +195,8 @@ const (
 	OriginFile Origin = "file"
 	// OriginLocal is dockhostctl run on this host.
 	OriginLocal Origin = "local"
+	// OriginUnit is a unit of this host that calls dockhost run.
+	OriginUnit Origin = "unit"
 )
 
 // Failure is an error, and when it occurred.

@@ -76,6 +76,10 @@ func Routes() []Route {
 	return []Route{
 		{Method: "GET", Path: "/metrics", Access: Reads, Summary: "The metrics, as Prometheus reads them.", MediaType: "text/plain"},
 		{Method: "GET", Path: "/v1/status", Access: Reads, Summary: "The status of the host.", Answer: Status{}},
+		{
+			Method: "GET", Path: "/v1/watch", Access: Reads, Summary: "Sends a line whenever the status may have changed.",
+			Answer: Changed{}, Lines: true, Statuses: []int{http.StatusTooManyRequests},
+		},
 		{Method: "GET", Path: "/v1/userdata", Access: Reads, Summary: "Which user data was found, and what was taken from it, without its content.", Answer: UserData{}},
 		{Method: "POST", Path: "/v1/userdata/fetch", Access: Changes, Summary: "Fetches the user data again, and describes it.", Answer: UserData{}},
 		{Method: "GET", Path: "/v1/userdata/raw", Access: RootOnly, Summary: "The user data itself, which contains secrets.", MediaType: "application/octet-stream", Statuses: []int{notFound}},

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/dockhost/dockhost/spec"
@@ -63,7 +62,6 @@ func Template(systemdVersion int) []byte {
 // only in encrypted form. The error names each value that would not stay on its line.
 func Render(c *spec.Container, systemdVersion int, encrypted ...string) ([]byte, error) {
 	var unit, service section
-	unit.set("Description", "container "+c.Name+" ("+escapePercent(c.Image)+")")
 	for _, dependency := range c.DependsOn {
 		dependencyLines(&unit, &dependency)
 	}
@@ -163,6 +161,3 @@ func serviceType(c *spec.Container, systemdVersion int) string {
 	}
 	return ""
 }
-
-// escapePercent prevents that systemd expands specifiers in a text.
-func escapePercent(text string) string { return strings.ReplaceAll(text, "%", "%%") }

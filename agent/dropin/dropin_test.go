@@ -24,7 +24,6 @@ func TestRender(t *testing.T) {
 	}
 	want := `# Written by dockhost.service. Do not edit: it is replaced when the declaration changes.
 [Unit]
-Description=container web (registry/100%%:1)
 After=dockhost@db.service
 Requires=dockhost@db.service
 After=dockhost@cache.service
@@ -157,7 +156,6 @@ func rendered(t *testing.T, c *spec.Container, version int, encrypted ...string)
 func TestRenderRefusesMoreLines(t *testing.T) {
 	injected := "x\nExecStartPre=/bin/evil"
 	for name, change := range map[string]func(c *spec.Container){
-		"an image":      func(c *spec.Container) { c.Image = injected },
 		"a credential":  func(c *spec.Container) { c.Credentials = []string{injected} },
 		"a mount point": func(c *spec.Container) { c.Mounts = []spec.Mount{{What: "/dev/sdb", Where: injected}} },
 		"Restart=":      func(c *spec.Container) { c.Restart = injected },

@@ -4,11 +4,9 @@
 package status
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
-	"maps"
 	"slices"
 	"time"
 
@@ -18,7 +16,6 @@ import (
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
-	"github.com/dockhost/dockhost/supervisor/request"
 	"github.com/dockhost/dockhost/systemd"
 )
 
@@ -26,12 +23,14 @@ import (
 type engineClient interface {
 	Info(ctx context.Context) (engine.Info, error)
 	Inspect(ctx context.Context, id string) (engine.Container, error)
+	Activity(ctx context.Context) <-chan struct{}
 }
 
 // units is what a gatherer needs from systemd.
 type units interface {
 	Unit(ctx context.Context, name string) (systemd.Unit, error)
 	Units(ctx context.Context, pattern string) ([]string, error)
+	Failing(ctx context.Context, wanted func(command []string) bool) ([]string, error)
 	Version(ctx context.Context) (int, error)
 }
 
@@ -65,7 +64,8 @@ func (g Gatherer) Docker(ctx context.Context) api.Docker {
 }
 
 // Containers returns the status of each container that is assigned, or whose unit is
-// up, sorted by name. Fields that cannot be determined are left empty.
+// up, sorted by name, and after them those of units that call dockhost run. Fields that
+// cannot be determined are left empty.
 func (g Gatherer) Containers(ctx context.Context) ([]api.Container, error) {
 	names, err := g.names(ctx)
 	if err != nil {
@@ -84,7 +84,9 @@ func (g Gatherer) Containers(ctx context.Context) ([]api.Container, error) {
 			return nil
 		})
 	}
-	return out, group.Wait()
+	others := g.unitContainers(ctx)
+	err = group.Wait()
+	return append(out, others...), err
 }
 
 // names returns the containers that are assigned or that systemd runs. Without the
@@ -107,71 +109,6 @@ func (g Gatherer) names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-func (g Gatherer) container(ctx context.Context, name string, systemdVersion int) api.Container {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	c := api.Container{Name: name, Unit: spec.UnitName(name)}
-	assigned, assignedErr := g.Dir.Container(name)
-	if assignedErr == nil {
-		c.Image = assigned.Image
-	}
-	if unit, err := g.Units.Unit(ctx, c.Unit); err == nil {
-		c.ActiveState, c.SubState = unit.ActiveState, unit.SubState
-		c.StatusText, c.Restarts = unit.StatusText, unit.Restarts
-		if !unit.Since.IsZero() {
-			c.Since = &unit.Since
-		}
-		if assignedErr == nil {
-			c.SettingsProblem = g.settingsProblem(assigned, unit, systemdVersion)
-		}
-	}
-	state, err := g.Dir.State(name)
-	if err != nil {
-		// Without the permission to read the state, a unit that is active counts as
-		// ready: systemd makes it active once its container is ready.
-		c.Ready = errors.Is(err, fs.ErrPermission) && c.ActiveState == "active"
-		return c
-	}
-	addState(&c, state)
-	running := state.ConfigHash
-	if c.ID != "" && c.ActiveState != "inactive" {
-		inspected, err := g.Engine.Inspect(ctx, c.ID)
-		switch {
-		case err == nil:
-			c.Health, running = inspected.Health, cmp.Or(inspected.Labels[request.LabelConfigHash], running)
-		case errors.Is(err, engine.ErrNotFound):
-			c.Ready = false
-		}
-	}
-	if assignedErr == nil && running != assigned.Hash() {
-		// The unit is about to restart: what is ready is the container's predecessor.
-		c.Ready, c.Finished = false, false
-		c.Outdated = state.Phase != "ended" && c.ActiveState != "inactive" && c.ActiveState != "failed"
-	}
-	return c
-}
-
-// addState adds what the supervisor wrote about its container.
-func addState(c *api.Container, state rundir.State) {
-	c.Image, c.Digest, c.Cached, c.ID = state.Image, state.Digest, state.Cached, state.ContainerID
-	for _, path := range slices.Sorted(maps.Keys(state.Volumes)) {
-		c.Volumes = append(c.Volumes, api.Volume{Path: path, Name: state.Volumes[path]})
-	}
-	if c.Since == nil {
-		// systemd forgets a unit that ended without an error.
-		c.Since = &state.Since
-	}
-	// A supervisor that was killed leaves a state that says ready.
-	c.Ready = state.Ready && c.ActiveState == "active"
-	c.Finished = state.Finished() && !c.Ready
-	if c.Ready {
-		c.GPU = state.GPU
-	}
-	if state.LastError != nil {
-		c.LastError = &api.Failure{At: state.LastError.At, Message: state.LastError.Message}
-	}
-}
-
 // Well reports whether every container is ready and nobody has to act.
 func Well(s api.Status) bool {
 	if s.Source.LastKnownGood || s.Source.Waiting != "" || len(s.Source.Problems) > 0 || s.Docker.Error != "" {
@@ -183,6 +120,14 @@ func Well(s api.Status) bool {
 	return !slices.ContainsFunc(s.Containers, func(c api.Container) bool { return !c.Well() })
 }
 
+// Judge sets the state of each container, and whether all is well.
+func Judge(s *api.Status) {
+	for i := range s.Containers {
+		s.Containers[i].Judge()
+	}
+	s.Well = s.Agent.Reachable && Well(*s)
+}
+
 // WithoutAgent returns the status as far as it is known without the agent.
 func WithoutAgent(ctx context.Context, g Gatherer) api.Status {
 	s := api.Status{Version: api.Version, Docker: g.Docker(ctx)}
@@ -192,5 +137,6 @@ func WithoutAgent(ctx context.Context, g Gatherer) api.Status {
 	}
 	s.Containers = append([]api.Container{}, containers...)
 	s.Source.Problems = append(s.Source.Problems, SettingsProblems(containers)...)
+	Judge(&s)
 	return s
 }

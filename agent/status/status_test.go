@@ -20,6 +20,8 @@ type fakeEngine struct {
 	health string
 }
 
+func (fakeEngine) Activity(context.Context) <-chan struct{} { return nil }
+
 func (f fakeEngine) Info(context.Context) (engine.Info, error) { return f.info, f.err }
 func (f fakeEngine) Inspect(_ context.Context, id string) (engine.Container, error) {
 	return engine.Container{ID: id, Health: f.health}, f.err
@@ -39,6 +41,8 @@ func (f fakeUnits) Units(context.Context, string) ([]string, error) {
 	}
 	return names, nil
 }
+
+func (f fakeUnits) Failing(context.Context, func([]string) bool) ([]string, error) { return nil, nil }
 
 func (f fakeUnits) Version(context.Context) (int, error) { return 0, nil }
 
@@ -63,7 +67,7 @@ func TestContainers(t *testing.T) {
 	want := []api.Container{
 		{Name: "stray", Unit: "dockhost@stray.service", ActiveState: "failed", SubState: "sub"},
 		{
-			Name: "web", Unit: "dockhost@web.service", ActiveState: "active", SubState: "sub", Since: &state.Since,
+			Name: "web", Unit: "dockhost@web.service", ActiveState: "active", SubState: "sub", Phase: "running", Since: &state.Since,
 			Image: "nginx:1", Digest: "sha256:aa", ID: "0123", Ready: true, Health: "healthy", LastError: &api.Failure{Message: "it broke"},
 		},
 	}

@@ -57,7 +57,11 @@ func (p *Process) HealthStreak(status container.HealthStatus, failures int, outp
 	if !p.box.state.Running {
 		return
 	}
-	health := &container.Health{Status: status, FailingStreak: failures, Log: []*container.HealthcheckResult{{Output: output}}}
+	result := &container.HealthcheckResult{End: time.Now(), Output: output}
+	if failures > 0 || status == container.Unhealthy {
+		result.ExitCode = 1
+	}
+	health := &container.Health{Status: status, FailingStreak: failures, Log: []*container.HealthcheckResult{result}}
 	before := p.box.state.Health
 	p.box.state.Health = health
 	s.emit(p.box, events.ActionExecDie)

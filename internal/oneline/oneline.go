@@ -22,3 +22,27 @@ func Of(text string, limit int) string {
 	}
 	return text
 }
+
+// Last returns the last line of a text that is not blank, as [Of] does.
+func Last(text string, limit int) string {
+	text = strings.TrimRightFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) })
+	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
+		text = text[i+1:]
+	}
+	return Of(text, limit)
+}
+
+// minSecret is the length of the shortest value that [Mask] replaces. A shorter one is a
+// word that may stand anywhere.
+const minSecret = 4
+
+// Mask returns a text with the values of variables ("NAME=VALUE") replaced by ***: a
+// command may print its environment.
+func Mask(text string, env []string) string {
+	for _, variable := range env {
+		if _, value, _ := strings.Cut(variable, "="); len(value) >= minSecret {
+			text = strings.ReplaceAll(text, value, "***")
+		}
+	}
+	return text
+}

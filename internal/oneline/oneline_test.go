@@ -16,3 +16,23 @@ func TestOf(t *testing.T) {
 		}
 	}
 }
+
+func TestLast(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                  "",
+		"one":               "one",
+		"one\ntwo\r\n\n \t": "two",
+		"one\n\x1b[0m two ": "[0m two",
+	} {
+		if got := Last(text, 10); got != want {
+			t.Errorf("Last(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestMask(t *testing.T) {
+	env := []string{"PASSWORD=hunter2", "SHORT=ok", "EMPTY=", "NONE"}
+	if got, want := Mask("ok: hunter2, hunter2!", env), "ok: ***, ***!"; got != want {
+		t.Errorf("Mask() = %q, want %q", got, want)
+	}
+}

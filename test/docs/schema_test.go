@@ -129,6 +129,8 @@ func typeOf(typ reflect.Type) string {
 		return "boolean"
 	case typ.Kind() == reflect.Int, typ.Kind() == reflect.Int64:
 		return "integer"
+	case typ.Kind() == reflect.Float64:
+		return "number"
 	case typ.Kind() == reflect.Slice:
 		return "array"
 	case typ.Kind() == reflect.Struct:
