@@ -123,7 +123,7 @@ func checkAnswer(t *testing.T, request *http.Request, code int, answer []byte) {
 			t.Errorf("%s answers %d, which the table of routes does not have", pattern, code)
 		}
 	}
-	if want == nil {
+	if want == nil || len(answer) == 0 && route.Lines {
 		return
 	}
 	decoder := json.NewDecoder(bytes.NewReader(answer))

@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 	want := []string{
 		"STATUS pulling app:2", "STATUS pulling app:2", "STATUS pulling app:2: 0 of 1 layers", "STATUS pulling app:2: 1 of 2 layers",
 		"STATUS pulling app:2: 1 of 2 layers, 10B of 100B", "STATUS pulling app:2: 1 of 2 layers, 100B of 100B, unpacking",
-		"STATUS pulling app:2: 2 of 2 layers", "STATUS pulling app:2: 2 of 2 layers",
+		"STATUS pulling app:2: 2 of 2 layers",
 		"STATUS creating app:2", "STATUS starting app:2", "READY running app:2", "STATUS ended",
 	}
 	if diff := cmp.Diff(want, r.notify.without("EXTEND")); diff != "" {

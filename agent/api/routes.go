@@ -112,7 +112,7 @@ func Routes() []Route {
 		{Method: "GET", Path: "/v1/analysis", Access: Reads, Summary: "How long the phases of the boot and of each start took.", Answer: Analysis{}, Statuses: []int{failed}},
 		{
 			Method: "POST", Path: update, Access: Changes, Summary: "Asks for an update of a container.",
-			Body: UpdateRequest{}, MaxBody: maxRequest, Answer: UpdateStarted{}, Statuses: []int{notFound, failed},
+			Body: UpdateRequest{}, MaxBody: maxRequest, Answer: UpdateStarted{}, Statuses: []int{notFound, conflict, failed},
 		},
 		{
 			Method: "GET", Path: update, Access: Reads, Summary: "Follows an update until its outcome.",
@@ -120,7 +120,7 @@ func Routes() []Route {
 		},
 		{
 			Method: "POST", Path: container + "/rollback", Access: Changes, Summary: "Asks for the revision before the one that runs.",
-			Body: UpdateRequest{}, MaxBody: maxRequest, Answer: UpdateStarted{}, Statuses: []int{notFound, failed},
+			Body: UpdateRequest{}, MaxBody: maxRequest, Answer: UpdateStarted{}, Statuses: []int{notFound, conflict, failed},
 		},
 		{
 			Method: "PUT", Path: container + "/hold", Access: Changes, Summary: "Holds a container as it is.",

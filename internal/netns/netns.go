@@ -18,7 +18,7 @@ import (
 var ErrNoEntry = errors.New("cannot enter the container's network namespace")
 
 // Dial connects to an address from within the network namespace of a process. alive
-// says whether the process has its pid still: another one may have it by now, and be
+// says whether the process runs still: its pid may by now be that of another one, which is
 // outside of the container. The error is [ErrNoEntry] if this process may not enter the
 // namespace, and [os.ErrProcessDone] when the process has ended.
 func Dial(ctx context.Context, pid int, alive func() bool, address netip.AddrPort) (net.Conn, error) {
