@@ -190,6 +190,7 @@ func New(o Options) *Agent {
 	a.server = newServer(o, dir, a)
 	a.outlets = newOutlets(a, o.Log)
 	a.server.outlets, a.reporter.also = a.outlets, a.outlets.textfile.wake
+	a.keeper.pulled = func(bytes int64, took time.Duration) { a.outlets.counter.Pulled(bytes, took, false) }
 	a.puller.counter, a.updates.parts.counter = a.outlets.counter, a.outlets.counter
 	return a
 }

@@ -22,12 +22,14 @@ type eventKeeper struct {
 	dir    rundir.Dir
 	events *events.Store
 	wake   chan struct{}
+	// pulled is called for each pull of a supervisor.
+	pulled func(bytes int64, took time.Duration)
 	// latest has the last event of each kind, by container.
 	latest map[string]map[journal.Name]api.Event
 }
 
 func newEventKeeper(dir rundir.Dir, kept *events.Store) *eventKeeper {
-	return &eventKeeper{dir: dir, events: kept, wake: make(chan struct{}, 1), latest: map[string]map[journal.Name]api.Event{}}
+	return &eventKeeper{dir: dir, events: kept, wake: make(chan struct{}, 1), pulled: func(int64, time.Duration) {}, latest: map[string]map[journal.Name]api.Event{}}
 }
 
 // look has the states read again at the states.
@@ -69,6 +71,9 @@ func (k *eventKeeper) read() {
 			if last, known := k.latest[name][journal.Name(e.Event)]; !known || e.At.After(last.At) {
 				k.note(e)
 				k.events.Add(e)
+				if e.Event == string(journal.PullDone) {
+					k.pulled(state.Pull.Bytes, state.Pull.Ended-state.Pull.Began)
+				}
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
 )
@@ -19,6 +20,9 @@ type operator struct {
 	deployer *deployer
 	log      *zap.Logger
 }
+
+// byPerson names what someone did by the local API as the cause of an event.
+func byPerson(user string) string { return byDockhostctl + " by " + user }
 
 // errNoReload means that a container has nothing to reload.
 var errNoReload = errors.New("it has no x-dockhost.reload, so there is nothing to reload (restart it with: dockhostctl restart)")
@@ -33,7 +37,7 @@ func (o *operator) stop(ctx context.Context, name string, by api.Stopped) (note 
 		o.deployer.stops.begun[name] = true
 	})
 	defer o.deployer.changeStops(ctx, name, func(*accepted) { delete(o.deployer.stops.begun, name) }) //nolint:errcheck // it saves nothing
-	o.log.Info("stopping the container for someone", zap.String("container", name), zap.String("user", by.User))
+	journal.Stopping.Say(o.log, "stopping the container; it stays so until it is started", zap.String("container", name), zap.String("by", byPerson(by.User)))
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	if err := o.deployer.units.halt(ctx, spec.UnitName(name)); err != nil {
@@ -66,6 +70,11 @@ func noteUnsaved(unsaved error, state string) string {
 
 // start has systemd start a container, or restart it. It does not wait until it is ready.
 func (o *operator) start(ctx context.Context, name string, restart bool) (note string, err error) {
+	message := "starting the container"
+	if restart {
+		message = "restarting the container"
+	}
+	journal.Starting.Say(o.log, message, zap.String("container", name), zap.String("by", byPerson(userOf(ctx))))
 	unsaved := o.deployer.changeStops(ctx, name, func(a *accepted) { delete(a.Stopped, name) })
 	if restart {
 		err = o.deployer.restart(ctx, name)

@@ -21,8 +21,6 @@ type outlets struct {
 	health, metrics *listen.Server
 	textfile        *textfile
 	counter         *metrics.Counter
-	// bootPhases returns the phases of this boot; nil measures none.
-	bootPhases func() []metrics.Phase
 }
 
 func newOutlets(a *Agent, log *zap.Logger) *outlets {
@@ -88,8 +86,8 @@ func (o *outlets) snapshot(ctx context.Context) metrics.Snapshot {
 	if keeper := o.agent.house.keeper; keeper != nil {
 		s.FreedBytes = keeper.Freed()
 	}
-	if o.bootPhases != nil {
-		s.Boot = o.bootPhases()
+	for _, phase := range o.agent.boot.Phases() {
+		s.Boot = append(s.Boot, metrics.Phase{Name: phase.Name, Duration: time.Duration(phase.Seconds * float64(time.Second))})
 	}
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd"
@@ -55,11 +56,11 @@ func (s *stops) notice(ctx context.Context) *accepted {
 		switch isStopped := current.isStopped(name); {
 		case !isStopped && (wasAsked(state) || s.isDelayed(ctx, name, state)) && s.byPerson(ctx, name, state):
 			draft.setStop(name, api.Stopped{At: stopTime(state), By: bySystemctl})
-			s.log.Info("someone has stopped the container; it stays so until it is started", zap.String("container", name))
+			journal.Stopping.Say(s.log, "someone has stopped the container; it stays so until it is started", zap.String("container", name), zap.String("by", bySystemctl))
 			changed = true
 		case isStopped && !wasAsked(state) && state.Phase != "ended" && s.isUp(ctx, name):
 			delete(draft.Stopped, name)
-			s.log.Info("someone has started the container, which was stopped", zap.String("container", name))
+			journal.Starting.Say(s.log, "someone has started the container, which was stopped", zap.String("container", name), zap.String("by", "systemctl start"))
 			changed = true
 		}
 	}

@@ -58,6 +58,9 @@ func keep(kept *events.Store, entry journal.Entry) {
 	if slices.Contains([]journal.Name{journal.AssignmentAccepted, journal.Declared, journal.Forgotten, journal.ImageRemoved}, entry.Name) {
 		e.Outcome = "done"
 	}
+	if byPerson := slices.Contains([]journal.Name{journal.Starting, journal.Stopping}, entry.Name) && e.By != ""; byPerson {
+		e.Outcome = "done"
+	}
 	if entry.Name == journal.AssignmentRefused {
 		e.Outcome = api.OutcomeRefused
 	}
