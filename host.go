@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/dockhost/dockhost/agent/api"
@@ -66,7 +63,7 @@ func ctlHost() ctl.Host {
 		Socket:             runDir.Socket(),
 		StatusWithoutAgent: statusWithoutAgent,
 		Details:            containerDetails,
-		Become:             execCommand,
+		Become:             replaceProcess,
 		Width:              terminalWidth,
 		GPUs:               gpuReport,
 		Diagnose:           diagnose,
@@ -102,15 +99,6 @@ func containerDetails(ctx context.Context, c api.Container) api.Details {
 	units := &systemd.Manager{}
 	defer units.Close()
 	return newGatherer(nil, units).Details(ctx, c)
-}
-
-// execCommand replaces this process by another program.
-func execCommand(command ...string) error {
-	path, err := exec.LookPath(command[0])
-	if err != nil {
-		return fmt.Errorf("run %s: %w", command[0], err)
-	}
-	return fmt.Errorf("run %s: %w", command[0], unix.Exec(path, command, os.Environ()))
 }
 
 // terminalWidth returns the width of the terminal, 0 if standard output is not one.

@@ -145,7 +145,7 @@ func (d declaration) by() string {
 		return filepath.Join(filesDir, d.file)
 	case api.OriginLocal:
 		return "dockhostctl run"
-	case api.OriginUserData:
+	case api.OriginUserData, api.OriginUnit:
 	}
 	return "the user data"
 }
@@ -157,7 +157,7 @@ func (d declaration) cure(container string) string {
 		return "take it out of the file"
 	case api.OriginLocal:
 		return "forget the other with: dockhostctl rm " + container
-	case api.OriginUserData:
+	case api.OriginUserData, api.OriginUnit:
 	}
 	return "take it out there"
 }

@@ -48,7 +48,7 @@ func (c Client) Events(ctx context.Context, filter EventFilter, report func(api.
 		})
 		switch {
 		case filter.Follow && ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the caller has ended it
 		case err == nil && !filter.Follow:
 			return nil
 		case err == nil:

@@ -71,7 +71,8 @@ func countClauses(containers []api.Container) []string {
 		case api.ContainerReady:
 			ready++
 			should++
-		default:
+		case api.ContainerStarting, api.ContainerPulling, api.ContainerWaiting, api.ContainerUnhealthy, api.ContainerPaused, api.ContainerStopping,
+			api.ContainerMasked, api.ContainerFailed, api.ContainerRestarting, api.ContainerUnknown:
 			should++
 		}
 	}

@@ -115,12 +115,11 @@ func (h Host) waitFor(ctx context.Context, w waiting) error {
 // condition. The error is [errEnough] when all do, nil while one does not, and otherwise
 // why one cannot.
 func (w waiting) look(s *api.Status) (open, met []string, outcome error) {
-	containers := s.Containers
+	var containers []api.Container
 	if w.all {
 		if s.Source.Waiting != "" {
 			return []string{s.Source.Waiting}, nil, nil
 		}
-		containers = nil
 		for _, c := range s.Containers {
 			if c.Origin != api.OriginUnit {
 				containers = append(containers, c)

@@ -28,7 +28,7 @@ func (h Host) watchStatus(ctx context.Context, names []string, f statusFlags) er
 			return err
 		}
 		if ctx.Err() != nil || bytes.Equal(screen.Bytes(), before) {
-			return nil
+			return nil //nolint:nilerr // the screen tells it
 		}
 		switch {
 		case h.width() > 0:
@@ -45,7 +45,7 @@ func (h Host) watchStatus(ctx context.Context, names []string, f statusFlags) er
 		err := newClient(h.Socket).WatchOnce(ctx, show)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the caller has ended it
 		case !agentclient.IsRestart(err):
 			return err
 		}
@@ -53,7 +53,7 @@ func (h Host) watchStatus(ctx context.Context, names []string, f statusFlags) er
 			return err
 		}
 		if pauses.Wait(ctx) != nil {
-			return nil
+			return nil //nolint:nilerr // the caller has ended it
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 	case notWell:
 		m.fail(ctx, current, settings, o, why)
 	case undecided:
-		m.showSoak(o, at)
+		m.showSoak(at)
 		m.await(ctx, nearest(at, time.Now().Add(lookAgain)))
 	}
 }
@@ -92,7 +92,7 @@ func (m *Machine) explain(why string) {
 }
 
 // showSoak shows what the soak waits for.
-func (m *Machine) showSoak(o Observation, at time.Time) {
+func (m *Machine) showSoak(at time.Time) {
 	why := "waiting until it is ready"
 	if !at.IsZero() {
 		why = "ready, and observed until " + at.Format(time.TimeOnly)

@@ -15,7 +15,7 @@ import (
 func TestStopLasts(t *testing.T) {
 	h := newHost(t)
 	h.run("systemctl enable --quiet dockhost.socket dockhost.service")
-	h.assign(operated("localhost:5000/app:1"))
+	h.assign(operated())
 	for _, name := range []string{"one", "two", "three", "stubborn", "failing"} {
 		if name != "failing" {
 			h.ready(name)
@@ -63,16 +63,17 @@ func TestStopLasts(t *testing.T) {
 			t.Errorf("%s is stopped by %+v after its start", name, c.Stopped)
 		}
 	}
-	h.assign(strings.Replace(operated("localhost:5000/app:1"), "-ignore-sigterm", "-ignore-sigterm, -log-rate, '1'", 1))
+	h.assign(strings.Replace(operated(), "-ignore-sigterm", "-ignore-sigterm, -log-rate, '1'", 1))
 	if c := h.ready("stubborn"); c.Stopped != nil {
 		t.Errorf("stubborn is stopped by %+v after a change of its assignment", c.Stopped)
 	}
 	h.isStopped("failing", "systemctl stop", "a change of another container")
 }
 
-// operated assigns containers of an image: one that ignores its stop signal, and one that
+// operated assigns containers of the test application: one that ignores its stop signal, and one that
 // fails, too.
-func operated(image string) string {
+func operated() string {
+	const image = "localhost:5000/app:1"
 	section := "dockhost:\n  containers:\n"
 	for _, name := range []string{"one", "two", "three"} {
 		section += "    " + name + ": {image: '" + image + "'}\n"
@@ -105,7 +106,7 @@ func (h *host) isStopped(name, by, after string) {
 func TestOtherStopsDoNotLast(t *testing.T) {
 	h := newHost(t)
 	h.run("systemctl enable --quiet dockhost.socket dockhost.service")
-	h.assign(operated("localhost:5000/app:1"))
+	h.assign(operated())
 	h.ready("one")
 	for _, test := range []struct{ name, script string }{
 		{"systemctl restart", "systemctl restart dockhost@one"},
@@ -141,7 +142,7 @@ func TestOtherStopsDoNotLast(t *testing.T) {
 // scripts.
 func TestOperate(t *testing.T) {
 	h := newHost(t)
-	h.assign(operated("localhost:5000/app:1"))
+	h.assign(operated())
 	h.ready("one")
 	pid := h.pid("one")
 	if out := h.run("dockhostctl restart one"); !strings.Contains(out, "one: ready") || h.pid("one") == pid {
@@ -174,7 +175,7 @@ func TestOperate(t *testing.T) {
 // some without access.
 func TestCommandsForContainers(t *testing.T) {
 	h := newHost(t)
-	h.assign(operated("localhost:5000/app:1"))
+	h.assign(operated())
 	h.ready("one")
 	if out, code := h.try("echo hello | dockhostctl exec one -- /app copy; dockhostctl exec one /app -no-such-flag 2>/dev/null"); code != 2 || !strings.Contains(out, "hello") {
 		t.Errorf("dockhostctl exec exits %d: %q, want the output, and then 2", code, out)
