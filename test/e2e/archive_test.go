@@ -65,7 +65,7 @@ func TestTarballInstallsOnReadOnlyUsr(t *testing.T) {
 	h.run("umount -l /usr")
 	kept := []string{
 		"/etc/sysusers.d", "/opt/bin", "/opt/libexec", "/opt/share", "/var/lib/dockhost", "/var/lib/dockhost/assignment.json",
-		"/var/lib/dockhost/images.json", "/var/lib/dockhost/updates", "/var/lib/dockhost/updates/app.json",
+		"/var/lib/dockhost/events.jsonl", "/var/lib/dockhost/images.json", "/var/lib/dockhost/updates", "/var/lib/dockhost/updates/app.json",
 	}
 	for _, path := range h.tree() {
 		if !slices.Contains(before, path) && !slices.Contains(kept, path) {

@@ -120,7 +120,7 @@ func TestDeclareSurvivesKilledAgent(t *testing.T) {
 	if ids := strings.Fields(h.run("docker ps -aq")); len(ids) != 1 {
 		t.Errorf("containers = %v, want one", ids)
 	}
-	if files := h.output("cd /var/lib/dockhost; find -type f ! -name images.json ! -name reserve | sort | xargs"); files != "./assignment.json ./updates/app.json" {
+	if files := h.output("cd /var/lib/dockhost; find -type f ! -name images.json ! -name reserve ! -name events.jsonl | sort | xargs"); files != "./assignment.json ./updates/app.json" {
 		t.Errorf("files in /var/lib/dockhost = %q, want assignment.json and updates/app.json", files)
 	}
 	if out, code := h.try("{ systemctl kill -s KILL dockhost; } & dockhostctl rm app; code=$?; wait; exit $code"); code != 0 {

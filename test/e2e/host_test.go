@@ -220,11 +220,18 @@ func (h *host) eventually(what string, check func() error) {
 	h.within(time.Minute, what, check)
 }
 
+// The pauses between two checks, at first and at most. Checks take the processor from what
+// they wait for.
+const (
+	firstPause   = 50 * time.Millisecond
+	longestPause = 400 * time.Millisecond
+)
+
 // within waits up to a limit until check returns nil.
 func (h *host) within(limit time.Duration, what string, check func() error) {
 	h.Helper()
 	deadline := time.Now().Add(limit)
-	for {
+	for pause := firstPause; ; pause = min(pause*3/2, longestPause) {
 		err := check()
 		if err == nil {
 			return
@@ -232,7 +239,7 @@ func (h *host) within(limit time.Duration, what string, check func() error) {
 		if time.Now().After(deadline) {
 			h.Fatalf("waited %s until %s: %v", limit, what, err)
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(pause)
 	}
 }
 
