@@ -9,7 +9,7 @@ readonly TOP METRICS=$TOP/agent/metrics/testdata/metrics.txt
 command -v promtool >/dev/null || {
 	echo "observability: installing prometheus" >&2
 	apt-get -q update >/dev/null
-	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends prometheus >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends -o DPkg::Lock::Timeout=300 prometheus >/dev/null
 }
 promtool check metrics <"$METRICS"
 promtool check rules "$TOP/packaging/observability/dockhost.rules.yaml"
