@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -145,6 +146,18 @@ func (h *host) health(code int, line string) {
 	})
 }
 
+// freeAddress returns an address of this machine at which nothing listens. Tests of other
+// hosts run at the same time.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
 // prometheusSees has Debian's Prometheus scrape the host, with the alerts of the package,
 // until it has a metric. test/observability/check.sh installs it.
 func (h *host) prometheusSees(query string) {
@@ -168,7 +181,7 @@ func (h *host) prometheusSees(query string) {
 	if err := os.WriteFile(dir+"/prometheus.yml", []byte(config), 0o600); err != nil {
 		h.Fatal(err)
 	}
-	const listen = "127.0.0.1:19090"
+	listen := freeAddress(h.T)
 	server := exec.CommandContext(h.Context(), program, "--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+listen)
 	log, err := os.Create(dir + "/log")
 	if err != nil {
