@@ -58,6 +58,6 @@ func (s *server) postPull(w http.ResponseWriter, r *http.Request) {
 	if state, err := s.dir.State(name); err == nil && state.Image != "" {
 		last.From = &api.Revision{Image: state.Image, Digest: state.Digest}
 	}
-	s.log.Info("image pulled for someone", zap.String("container", name), zap.String("image", next.Image), zap.String("digest", image.Digest), zap.Uint32("by_uid", peerOf(r.Context())))
+	s.log.Info("image pulled for someone", zap.String("container", name), zap.String("image", next.Image), zap.String("digest", image.Digest), zap.String("by", byPerson(userOf(r.Context()))))
 	send(last)
 }

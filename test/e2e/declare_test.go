@@ -150,8 +150,8 @@ func TestDeclareReportsFailure(t *testing.T) {
 		t.Run(test.name+", a new container", func(t *testing.T) {
 			h := &host{t}
 			out, code := h.try("dockhostctl run --name app " + test.args)
-			if code != 1 || !strings.Contains(out, test.problem) {
-				t.Errorf("dockhostctl run exits %d and prints %q, want 1 and %q", code, out, test.problem)
+			if code != 3 || !strings.Contains(out, test.problem) {
+				t.Errorf("dockhostctl run exits %d and prints %q, want 3 and %q", code, out, test.problem)
 			}
 			h.run("dockhostctl rm app")
 			h.forgotten("app")
@@ -166,8 +166,8 @@ func TestDeclareReportsFailure(t *testing.T) {
 		t.Run(test.name+", a change", func(t *testing.T) {
 			h := &host{t}
 			out, code := h.try("dockhostctl run --name app " + test.args)
-			if code != 1 || !strings.Contains(out, "not replaced yet") || !strings.Contains(out, test.problem) {
-				t.Errorf("dockhostctl run exits %d and prints %q, want 1, not replaced yet and %q", code, out, test.problem)
+			if code != 3 || !strings.Contains(out, "not replaced yet") || !strings.Contains(out, test.problem) {
+				t.Errorf("dockhostctl run exits %d and prints %q, want 3, not replaced yet and %q", code, out, test.problem)
 			}
 			h.runsStill(pid)
 		})
@@ -315,7 +315,7 @@ func TestDeclareNeedsDockerGroup(t *testing.T) {
 	}
 	h.run("HOME=/nonexistent setpriv --reuid 4711 --regid nogroup --groups docker" + args)
 	h.ready("app")
-	if log := h.output("journalctl --no-pager -b -o json -u dockhost | jq -r 'select(.BY_UID == \"4711\").MESSAGE'"); !strings.HasPrefix(log, "container declared") {
+	if log := h.output("journalctl --no-pager -b -o json -u dockhost | jq -r 'select(.BY == \"dockhostctl by 4711\").MESSAGE'"); !strings.HasPrefix(log, "container declared") {
 		t.Errorf("journal entry with the user = %q, want a declaration", log)
 	}
 }
