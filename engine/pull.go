@@ -52,6 +52,9 @@ const unpackedFactor = 2
 // layers whose download has begun.
 func (p Progress) Need() int64 { return max(p.Bytes-p.BytesDone, 0) * (1 + unpackedFactor) }
 
+// Download returns the part of [Progress.Need] that is certain: what is downloaded.
+func Download(need int64) int64 { return need / (1 + unpackedFactor) }
+
 // Pull pulls an image and calls progress for each message of the Engine's stream, in
 // the caller's goroutine. It returns an error inside the stream as its own. Errors
 // name the login that was used.

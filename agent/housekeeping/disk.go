@@ -10,6 +10,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 )
 
@@ -41,9 +42,10 @@ func percent(part, whole int64) int {
 	return int((100*part + whole - 1) / whole)
 }
 
-// holds reports whether the file system could hold as many bytes if it was empty. Nothing
-// is removed for a need that no removal can meet: a registry may claim any size.
-func (d Disk) holds(need int64) bool { return need <= d.Used+d.Free }
+// holds reports whether the file system could hold the download of a pull that needs as
+// many bytes, if it was empty. Nothing is removed for a need that no removal can meet: a
+// registry may claim any size.
+func (d Disk) holds(need int64) bool { return engine.Download(need) <= d.Used+d.Free }
 
 // need returns how many bytes the pulls will still bring that this file system could hold.
 func (d Disk) need(claimed []rundir.Claimed) (sum int64) {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -95,9 +96,12 @@ func TestLoadBalancerAndPrometheusSee(t *testing.T) {
 	h.health(200, "ready")
 
 	h.portIsTakenAndFreed()
-	if _, code := h.try("test -e /run/node/dockhost.prom"); code == 0 {
-		t.Error("the file of before is still there")
-	}
+	h.eventually("the file of before is removed", func() error {
+		if out, code := h.try("ls -l /run/node/dockhost.prom"); code == 0 {
+			return errors.New(out)
+		}
+		return nil
+	})
 }
 
 // portIsTakenAndFreed moves the health listener to a port that another process uses: that
