@@ -15,8 +15,9 @@ promtool check metrics <"$METRICS"
 promtool check rules "$TOP/packaging/observability/dockhost.rules.yaml"
 promtool test rules "$TOP/test/observability/rules_test.yaml"
 python3 -m json.tool "$TOP/packaging/observability/dockhost.dashboard.json" >/dev/null
+mapfile -t names < <(grep -hoE '\bdockhost_[a-z_]+' "$TOP"/packaging/observability/* | grep -v age_seconds | sort -u)
 status=0
-for name in $(grep -hoE '\bdockhost_[a-z_]+' "$TOP"/packaging/observability/* | grep -v age_seconds | sort -u); do
+for name in "${names[@]}"; do
 	grep -qE "^${name%_sum}(_sum|_count)?[{ ]" "$METRICS" || {
 		echo "observability: no metric $name" >&2
 		status=1
