@@ -36,7 +36,7 @@ type entry struct {
 // entries returns the container's entries since a time, without the supervisor's.
 func (h *host) entries(since string) []entry {
 	h.Helper()
-	out := h.run("journalctl --sync; journalctl --no-pager -a -o json -u dockhost@app --since @" + since + " SYSLOG_IDENTIFIER=app _TRANSPORT=stdout || true")
+	out := h.run("journalctl --sync || true; journalctl --no-pager -a -o json -u dockhost@app --since @" + since + " SYSLOG_IDENTIFIER=app _TRANSPORT=stdout || true")
 	var entries []entry
 	lines := bufio.NewScanner(strings.NewReader(out))
 	lines.Buffer(nil, 1<<24)
