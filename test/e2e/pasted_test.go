@@ -19,7 +19,7 @@ func TestDeclareKeepsRestartPolicy(t *testing.T) {
 		return h.output("journalctl --no-pager -o cat --since @" + since + " -t " + name + " | grep -cx ran || true")
 	}
 	h.subtest("no ends for good", func(h *host) {
-		h.declares("--name once --restart no localhost:5000/busybox sh -c 'echo ran; sleep 1; exit 3'")
+		h.declares("--name once --restart no localhost:5000/busybox sh -c 'echo ran; sleep 3; exit 3'")
 		h.reaches("dockhost@once", "failed")
 		h.run("systemctl reload dockhost; systemctl restart dockhost; sleep 3")
 		if state, restarts := h.property("dockhost@once", "ActiveState"), h.property("dockhost@once", "NRestarts"); state != "failed" || restarts != "0" {
@@ -31,7 +31,7 @@ func TestDeclareKeepsRestartPolicy(t *testing.T) {
 		h.run("dockhostctl rm once")
 	})
 	h.subtest("on-failure counts", func(h *host) {
-		h.declares("--name few --restart on-failure:2 localhost:5000/busybox sh -c 'echo ran; sleep 1; exit 3'")
+		h.declares("--name few --restart on-failure:2 localhost:5000/busybox sh -c 'echo ran; sleep 3; exit 3'")
 		h.eventually("it ran three times, and systemd gave up", func() error {
 			if ran, state := runs(h, "few"), h.property("dockhost@few", "SubState"); ran != "3" || state != "failed" {
 				return fmt.Errorf("it ran %s times, and is in the state %s", ran, state)
@@ -45,7 +45,7 @@ func TestDeclareKeepsRestartPolicy(t *testing.T) {
 		h.run("dockhostctl rm few")
 	})
 	h.subtest("unless-stopped restarts after success", func(h *host) {
-		h.declares("--name often --restart unless-stopped localhost:5000/busybox sh -c 'sleep 1'")
+		h.declares("--name often --restart unless-stopped localhost:5000/busybox sh -c 'sleep 3'")
 		h.eventually("it runs again", func() error {
 			if h.property("dockhost@often", "NRestarts") == "0" {
 				return errors.New("no restart yet")
