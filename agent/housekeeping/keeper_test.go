@@ -270,7 +270,7 @@ func TestImpossibleNeedRemovesNothing(t *testing.T) {
 	r.pulled("a:1", "b:1")
 	r.collect(k)
 	r.later(2 * time.Hour)
-	if freed, err := k.MakeRoom(t.Context(), 1<<50); freed != 0 || err == nil || !strings.Contains(err.Error(), "nothing was removed") {
+	if freed, err := k.MakeRoom(t.Context(), 1<<50); freed != 0 || err == nil || !strings.Contains(err.Error(), "so nothing was removed (use a larger disk") {
 		t.Errorf("MakeRoom() = %d, %v, want nothing removed", freed, err)
 	}
 	if len(r.server.Images()) != 2 {

@@ -45,7 +45,7 @@ func (k *Keeper) MakeRoom(ctx context.Context, need int64) (freed int64, err err
 		return 0, errors.New("housekeeping is off (housekeeping in dockhost.yaml)")
 	}
 	if disk, err := k.disk(ctx); err == nil && !disk.holds(need) {
-		return 0, fmt.Errorf("about %s are needed, and %s has %s in all: nothing was removed for it",
+		return 0, fmt.Errorf("about %s are needed, and %s has %s in all, so nothing was removed (use a larger disk or a smaller image; see: dockhostctl gc --dry-run)",
 			units.HumanSize(float64(need)), disk.Root, units.HumanSize(float64(disk.Used+disk.Free)))
 	}
 	done, err := k.collect(ctx, "a pull does not fit", need)
