@@ -64,7 +64,8 @@ func TestStatusShowsState(t *testing.T) {
 	})
 	h.run("docker unpause sick && systemctl mask --runtime --quiet dockhost@sick")
 	h.shows("sick", api.ContainerMasked, "masked")
-	h.run("systemctl unmask --runtime --quiet dockhost@sick && systemctl daemon-reload")
+	// On cgroup v1 systemd takes cgroups away from a masked unit.
+	h.run("systemctl unmask --runtime --quiet dockhost@sick && systemctl daemon-reload && systemctl restart dockhost@sick && docker exec sick touch /well")
 	h.shows("sick", api.ContainerReady, "")
 
 	// Without the agent, too.
