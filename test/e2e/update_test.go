@@ -106,7 +106,7 @@ func TestUpdateByAssignment(t *testing.T) {
 	h.updates(run("2"), 0)
 	h.confirmedBy(api.CauseAssignment)
 	h.servesVersion("2")
-	h.updates(run("exits"), 1)
+	h.updates(run("exits"), 3)
 	h.showsState(api.OutcomeRolledBack, "")
 	h.servesVersion("2")
 }
