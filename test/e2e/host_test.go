@@ -100,7 +100,8 @@ func (h *host) reset() {
 	h.Helper()
 	h.run(`
 		systemctl unmask --quiet docker.service docker.socket
-		systemctl stop dockhost.service dockhost.socket 'dockhost@*.service'
+		systemctl stop dockhost.service dockhost.socket # first: it may be starting a container
+		systemctl stop 'dockhost@*.service'
 		systemctl reset-failed
 		rm -rf /var/lib/cloud/seed/* /etc/dockhost/* /var/lib/dockhost/assignment.json /var/lib/dockhost/images.json /var/lib/dockhost/updates /var/lib/dockhost/fleet.json /var/lib/dockhost/events.jsonl /run/dockhost/boot.json /run/dockhost/containers/* /run/dockhost/state/* /run/dockhost/logins/*
 		rm -rf /run/systemd/system/dockhost.service.d /run/systemd/system/dockhost@*.service.d /etc/systemd/system/dockhost@*.service.d
