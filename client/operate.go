@@ -20,9 +20,14 @@ func (c Client) Operate(ctx context.Context, name, verb string) (answer api.Oper
 }
 
 // Operation follows a container that was started or restarted by [Client.Operate], until
-// it is ready or has failed since the agent accepted the request.
+// it is ready or has failed since the agent accepted the request. With the verb "" it is
+// [Client.Progress].
 func (c Client) Operation(ctx context.Context, name, verb string, accepted time.Time, report func(api.Progress)) (api.Progress, error) {
-	return Follow(ctx, c, container(name)+"/progress"+sinceQuery(accepted)+"&after="+verb, report)
+	path := container(name) + "/progress" + sinceQuery(accepted)
+	if verb != "" {
+		path += "&after=" + verb
+	}
+	return Follow(ctx, c, path, report)
 }
 
 // Pull has the agent pull what the reference of a container names now. It calls report

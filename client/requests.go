@@ -13,7 +13,14 @@ import (
 
 // Status returns the status of the host.
 func (c Client) Status(ctx context.Context) (s api.Status, err error) {
-	return s, c.Once(ctx, http.MethodGet, "/v1/status", nil, &s)
+	err = c.Once(ctx, http.MethodGet, "/v1/status", nil, &s)
+	return s, err
+}
+
+// AwaitStatus is [Client.Status], which asks again while the agent restarts.
+func (c Client) AwaitStatus(ctx context.Context) (s api.Status, err error) {
+	_, err = c.Change(ctx, http.MethodGet, "/v1/status", nil, &s)
+	return s, err
 }
 
 // UserData describes the user data; with fetch, after the agent has fetched it again.
@@ -50,7 +57,7 @@ func (c Client) Remove(ctx context.Context, name string, volumes bool) (repeated
 // Progress calls report for each step of a container since it was accepted, except for
 // the last one, which it returns.
 func (c Client) Progress(ctx context.Context, name string, since time.Time, report func(api.Progress)) (api.Progress, error) {
-	return Follow(ctx, c, container(name)+"/progress"+sinceQuery(since), report)
+	return c.Operation(ctx, name, "", since, report)
 }
 
 // Update asks for an update of a container.

@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/dockhost/dockhost/client"
 )
 
 // scriptedAgent starts an agent that answers each request ("GET /v1/status")
 // with the next of its answers. At the end of the test all must be used up.
-func scriptedAgent(t *testing.T, answers map[string][]http.HandlerFunc) client {
+func scriptedAgent(t *testing.T, answers map[string][]http.HandlerFunc) client.Client {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", socket)
@@ -42,7 +44,7 @@ func scriptedAgent(t *testing.T, answers map[string][]http.HandlerFunc) client {
 			}
 		}
 	})
-	return newClient(socket)
+	return client.New(socket)
 }
 
 // answer returns a handler that sends a status and a body.

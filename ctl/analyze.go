@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 // maxPlotName is how much of a name the plot shows.
@@ -78,7 +79,7 @@ agent cannot be reached.`,
 func (h Host) askAnalysis(ctx context.Context, names []string) (api.Analysis, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	a, err := newClient(h.Socket).Analysis(ctx)
+	a, err := client.New(h.Socket).Analysis(ctx)
 	if err != nil || len(names) == 0 {
 		return a, err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
-	agentclient "github.com/dockhost/dockhost/client"
+	"github.com/dockhost/dockhost/client"
 )
 
 func (h Host) changesCommand() *cobra.Command {
@@ -41,7 +41,7 @@ func (h Host) changes(ctx context.Context, names []string, flags eventFlags) err
 	}
 	filter.Changes = true
 	changes := []api.Event{}
-	err = agentclient.New(h.Socket).Events(ctx, filter, func(e api.Event) error {
+	err = client.New(h.Socket).Events(ctx, filter, func(e api.Event) error {
 		if e.IsChange() && isOf(e, names) {
 			changes = append(changes, e)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
-	agentclient "github.com/dockhost/dockhost/client"
+	"github.com/dockhost/dockhost/client"
 )
 
 // eventFlags are the flags of dockhostctl events and changes.
@@ -42,7 +42,7 @@ the request, 4 when the agent cannot be reached.`,
 			if flags.asJSON {
 				print = jsonLine
 			}
-			return agentclient.New(h.Socket).Events(cmd.Context(), filter, func(e api.Event) error {
+			return client.New(h.Socket).Events(cmd.Context(), filter, func(e api.Event) error {
 				if !isOf(e, names) {
 					return nil
 				}
@@ -58,8 +58,8 @@ the request, 4 when the agent cannot be reached.`,
 }
 
 // filter returns which events to ask for.
-func (f eventFlags) filter(now time.Time) (agentclient.EventFilter, error) {
-	filter := agentclient.EventFilter{Follow: f.follow}
+func (f eventFlags) filter(now time.Time) (client.EventFilter, error) {
+	filter := client.EventFilter{Follow: f.follow}
 	if f.since != "" {
 		at, err := parseSince(f.since, now)
 		if err != nil {

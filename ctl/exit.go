@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/dockhost/dockhost/client"
 )
 
 // The exit statuses of dockhostctl. [exitTable] says what each means.
@@ -75,7 +77,7 @@ func exitStatus(err error) int {
 		return exitWell
 	case errors.As(err, &exit):
 		return exit.status
-	case errors.Is(err, errUnreachable):
+	case errors.Is(err, client.ErrUnreachable):
 		return exitUnreachable
 	}
 	return exitFailed

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 // gcTimeout bounds one run of housekeeping: a slow disk takes long to remove
@@ -49,7 +50,7 @@ not exist, 3 when the disk is still too full, 4 when the agent cannot be reached
 func (h Host) gc(ctx context.Context, flags gcFlags) error {
 	ctx, cancel := context.WithTimeout(ctx, gcTimeout)
 	defer cancel()
-	gc, err := newClient(h.Socket).GC(ctx, !flags.dryRun && flags.explain == "")
+	gc, err := client.New(h.Socket).GC(ctx, !flags.dryRun && flags.explain == "")
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 func (h Host) historyCommand() *cobra.Command {
@@ -37,7 +38,7 @@ agent cannot be reached.`,
 }
 
 func (h Host) history(ctx context.Context, name string, asJSON bool) error {
-	entries, err := askHistory(ctx, newClient(h.Socket), name)
+	entries, err := askHistory(ctx, client.New(h.Socket), name)
 	switch {
 	case err != nil:
 		return err
@@ -50,7 +51,7 @@ func (h Host) history(ctx context.Context, name string, asJSON bool) error {
 }
 
 // askHistory returns the history of a container, or of all for "".
-func askHistory(ctx context.Context, c client, name string) ([]api.HistoryEntry, error) {
+func askHistory(ctx context.Context, c client.Client, name string) ([]api.HistoryEntry, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	return c.History(ctx, name)

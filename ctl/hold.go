@@ -2,15 +2,14 @@ package ctl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 func (h Host) holdCommand() *cobra.Command {
@@ -52,11 +51,8 @@ the agent cannot be reached.`,
 }
 
 func (h Host) hold(ctx context.Context, names []string, all bool, request api.HoldRequest) error {
-	text, err := json.Marshal(request)
-	if err != nil {
-		return fmt.Errorf("hand over the request: %w", err)
-	}
-	return h.changeHolds(ctx, http.MethodPut, names, all, text, func(name string) {
+	change := func(ctx context.Context, c client.Client, name string) error { return c.Hold(ctx, name, request) }
+	return h.changeHolds(ctx, change, names, all, func(name string) {
 		if request.Until == nil {
 			fmt.Fprintf(h.Out, "%s: held (to end it: dockhostctl unhold %s)\n", name, name)
 			return
@@ -78,27 +74,28 @@ Exit status: 0 on success, 1 when a container does not exist, 4 when the agent
 cannot be reached.`,
 		ValidArgsFunction: h.completeContainers(-1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			return h.changeHolds(cmd.Context(), http.MethodDelete, names, all, nil, func(string) {})
+			change := func(ctx context.Context, c client.Client, name string) error { return c.Unhold(ctx, name) }
+			return h.changeHolds(cmd.Context(), change, names, all, func(string) {})
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "end the hold of all containers")
 	return cmd
 }
 
-// changeHolds sends a request about the hold of each container, and calls report for
-// each that the agent has carried out.
-func (h Host) changeHolds(ctx context.Context, method string, names []string, all bool, body []byte, report func(name string)) error {
+// changeHolds changes the hold of each container, and calls report for each that the
+// agent has carried out.
+func (h Host) changeHolds(ctx context.Context, change func(context.Context, client.Client, string) error, names []string, all bool, report func(name string)) error {
 	if all == (len(names) > 0) {
 		return errors.New("name containers, or use --all")
 	}
-	c := newClient(h.Socket)
+	c := client.New(h.Socket)
 	names, err := orAll(ctx, c, names)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, name := range names {
-		err := changeHold(ctx, c, method, name, body)
+		err := changeHold(ctx, c, name, change)
 		if err == nil {
 			report(name)
 		}
@@ -107,9 +104,8 @@ func (h Host) changeHolds(ctx context.Context, method string, names []string, al
 	return worst(errs)
 }
 
-func changeHold(ctx context.Context, c client, method, name string, body []byte) error {
+func changeHold(ctx context.Context, c client.Client, name string, change func(context.Context, client.Client, string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
-	_, err := c.change(ctx, method, containerPath(name)+"/hold", body, &struct{}{})
-	return err
+	return change(ctx, c, name)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 // operation is something that the agent does with containers.
@@ -57,7 +58,7 @@ func (h Host) operateCommand(o operation, short, long string) *cobra.Command {
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: h.completeContainers(-1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			c := newClient(h.Socket)
+			c := client.New(h.Socket)
 			return forEach(unique(names), func(_ int, name string) error {
 				return h.operate(cmd.Context(), c, name, o, noBlock)
 			})
@@ -70,7 +71,7 @@ func (h Host) operateCommand(o operation, short, long string) *cobra.Command {
 }
 
 // operate has the agent do something with a container, and says what was done.
-func (h Host) operate(ctx context.Context, c client, name string, o operation, noBlock bool) error {
+func (h Host) operate(ctx context.Context, c client.Client, name string, o operation, noBlock bool) error {
 	answer, err := beginOperation(ctx, c, name, o.verb)
 	if err != nil {
 		return named(ctx, name, err)
@@ -94,7 +95,7 @@ func (h Host) operate(ctx context.Context, c client, name string, o operation, n
 	return nil
 }
 
-func beginOperation(ctx context.Context, c client, name, verb string) (api.Operated, error) {
+func beginOperation(ctx context.Context, c client.Client, name, verb string) (api.Operated, error) {
 	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
 	return c.Operate(ctx, name, verb)
@@ -119,13 +120,9 @@ func (h Host) progress() io.Writer {
 
 // awaitReady waits until a container is ready, or has failed since the agent accepted a
 // request: "start", "restart", or "" for a declaration.
-func awaitReady(ctx context.Context, c client, name string, accepted time.Time, request string, progress io.Writer) error {
-	query := since(accepted)
-	if request != "" {
-		query += "&after=" + request
-	}
+func awaitReady(ctx context.Context, c client.Client, name string, accepted time.Time, request string, progress io.Writer) error {
 	step := ""
-	last, err := await(ctx, c, containerPath(name)+"/progress"+query, func(p api.Progress) {
+	last, err := c.Operation(ctx, name, request, accepted, func(p api.Progress) {
 		if p.Doing != "" && p.Doing != step {
 			step = p.Doing
 			fmt.Fprintf(progress, "%s: %s\n", name, step)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 func (h Host) pullCommand() *cobra.Command {
@@ -24,7 +25,7 @@ agent cannot be reached.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: h.completeContainers(-1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			c := newClient(h.Socket)
+			c := client.New(h.Socket)
 			t := h.transcript(h.Out)
 			return forEach(unique(names), func(_ int, name string) error {
 				last, err := pull(cmd.Context(), c, name, t)
@@ -43,11 +44,11 @@ agent cannot be reached.`,
 }
 
 // pull has the agent pull the image of a container.
-func pull(ctx context.Context, c client, name string, t *transcript) (api.PullProgress, error) {
+func pull(ctx context.Context, c client.Client, name string, t *transcript) (api.PullProgress, error) {
 	last, err := c.Pull(ctx, name, func(p api.PullProgress) {
 		t.progress(name, api.UpdateProgress{Phase: "pulling", Doing: p.Doing, Done: p.Done, Total: p.Total})
 	})
-	if refused := (*refusal)(nil); err != nil && !errors.As(err, &refused) {
+	if refused := (*client.Refusal)(nil); err != nil && !errors.As(err, &refused) {
 		err = fmt.Errorf("%s: %w", name, err)
 	}
 	return last, err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 func (h Host) removeCommand() *cobra.Command {
@@ -30,7 +31,7 @@ be reached.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: h.completeRemovable,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			c := newClient(h.Socket)
+			c := client.New(h.Socket)
 			var errs []error
 			for _, name := range names {
 				if isFileName(name) {
@@ -71,11 +72,11 @@ func (h Host) completeRemovable(cmd *cobra.Command, named []string, _ string) ([
 // remove has the agent stop, remove and forget a container. With force, a
 // container that does not exist is no error. With volumes, the data of the container's
 // own volumes is removed.
-func remove(ctx context.Context, c client, name string, force, volumes bool) error {
+func remove(ctx context.Context, c client.Client, name string, force, volumes bool) error {
 	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
 	repeated, err := c.Remove(ctx, name, volumes)
-	var refused *refusal
+	var refused *client.Refusal
 	if errors.As(err, &refused) && refused.Code == http.StatusNotFound && (force || repeated) {
 		return nil
 	}

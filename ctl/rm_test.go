@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 func TestRemove(t *testing.T) {
@@ -31,7 +32,7 @@ func TestRemove(t *testing.T) {
 			}
 		})
 	}
-	if err := remove(t.Context(), newClient(filepath.Join(t.TempDir(), "none")), "web", true, true); exitStatus(err) != 4 {
+	if err := remove(t.Context(), client.New(filepath.Join(t.TempDir(), "none")), "web", true, true); exitStatus(err) != 4 {
 		t.Errorf("remove() = %v, want exit status 4 without an agent", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 // fullDigest is the length of a digest of sha256.
@@ -52,18 +53,18 @@ before or it cannot run on this host, 7 when --timeout ends before the rollback 
 func (h Host) rollback(ctx context.Context, name, to string, flags updateFlags) error {
 	ctx, cancel := withTimeout(ctx, flags.timeout)
 	defer cancel()
-	c := newClient(h.Socket)
+	c := client.New(h.Socket)
 	to, err := findDigest(ctx, c, name, to)
 	if err != nil {
 		return err
 	}
-	r := rollout{name: name, action: "rollback", request: api.UpdateRequest{To: to}}
+	r := rollout{name: name, back: true, request: api.UpdateRequest{To: to}}
 	return r.run(ctx, c, h.transcript(h.Out), flags.noBlock)
 }
 
 // findDigest returns the digest that a person means by its beginning, with or without
 // "sha256:". It asks the history of the container only if the digest is not complete.
-func findDigest(ctx context.Context, c client, name, prefix string) (string, error) {
+func findDigest(ctx context.Context, c client.Client, name, prefix string) (string, error) {
 	if prefix == "" || len(prefix) == fullDigest {
 		return prefix, nil
 	}
@@ -102,7 +103,7 @@ func (h Host) completeDigests(ctx context.Context, args []string) []string {
 	if len(args) != 1 {
 		return nil
 	}
-	entries, err := askHistory(ctx, newClient(h.Socket), args[0])
+	entries, err := askHistory(ctx, client.New(h.Socket), args[0])
 	if err != nil {
 		return nil
 	}

@@ -2,16 +2,15 @@ package ctl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 // errTimeout is the cause of a context that --timeout has ended.
@@ -20,21 +19,20 @@ var errTimeout = errors.New("--timeout has ended")
 // rollout is an update or a rollback that the agent is asked for.
 type rollout struct {
 	name string
-	// action is the last part of the path: update or rollback.
-	action  string
+	// back says that it is a rollback.
+	back    bool
 	request api.UpdateRequest
 }
 
 // begin has the agent accept the rollout, and returns when that was.
-func (r rollout) begin(ctx context.Context, c client) (time.Time, error) {
-	text, err := json.Marshal(r.request)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("hand over the request: %w", err)
+func (r rollout) begin(ctx context.Context, c client.Client) (time.Time, error) {
+	ask := c.Update
+	if r.back {
+		ask = c.Rollback
 	}
 	accept, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
-	var started api.UpdateStarted
-	_, err = c.change(accept, http.MethodPost, containerPath(r.name)+"/"+r.action, text, &started)
+	started, err := ask(accept, r.name, r.request)
 	if err != nil && interrupted(ctx) {
 		err = &exitError{exitInterrupted, fmt.Errorf("%s: interrupted before the agent answered: it may still begin (see: dockhostctl status %s)", r.name, r.name)}
 	}
@@ -43,9 +41,9 @@ func (r rollout) begin(ctx context.Context, c client) (time.Time, error) {
 
 // finish follows the rollout up to its outcome. The error is nil when that is a good
 // one, and has the exit status for it otherwise.
-func (r rollout) finish(ctx context.Context, c client, accepted time.Time, t *transcript) (api.UpdateProgress, error) {
+func (r rollout) finish(ctx context.Context, c client.Client, accepted time.Time, t *transcript) (api.UpdateProgress, error) {
 	var latest api.UpdateProgress
-	last, err := await(ctx, c, containerPath(r.name)+"/update"+since(accepted), func(p api.UpdateProgress) {
+	last, err := c.UpdateProgress(ctx, r.name, accepted, func(p api.UpdateProgress) {
 		latest = p
 		t.progress(r.name, p)
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 const (
@@ -41,7 +42,7 @@ func TestInterruptedUpdateIsLeftToTheAgent(t *testing.T) {
 				cancel()
 				<-r.Context().Done()
 			}}
-			r := rollout{name: "web", action: "update"}
+			r := rollout{name: "web"}
 			err := r.run(ctx, scriptedAgent(t, answers), newTranscript(io.Discard, nil), false)
 			if exitStatus(err) != 130 || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("run() = %v, want exit status 130 and %q", err, test.want)
@@ -54,7 +55,7 @@ func TestUpdateEndsWithoutAgent(t *testing.T) {
 	t.Parallel()
 	dies := []http.HandlerFunc{die, die, die, die, die, die}
 	c := scriptedAgent(t, map[string][]http.HandlerFunc{postUpdate: {answer(200, api.UpdateStarted{At: acceptedAt})}, getUpdate: dies})
-	err := rollout{name: "web", action: "update"}.run(t.Context(), c, newTranscript(io.Discard, nil), false)
+	err := rollout{name: "web"}.run(t.Context(), c, newTranscript(io.Discard, nil), false)
 	if exitStatus(err) != 4 {
 		t.Errorf("run() = %v, want exit status 4", err)
 	}
@@ -74,8 +75,8 @@ func TestWorst(t *testing.T) {
 		{[]error{refused, waiting}, 6},
 		{[]error{refused, rolledBack, waiting}, 5},
 		{[]error{errors.New("failed"), rolledBack}, 1},
-		{[]error{errors.New("failed"), fmt.Errorf("%w: gone", errUnreachable), nil}, 4},
-		{[]error{errUnreachable, interrupted}, 130},
+		{[]error{errors.New("failed"), fmt.Errorf("%w: gone", client.ErrUnreachable), nil}, 4},
+		{[]error{client.ErrUnreachable, interrupted}, 130},
 	}
 	for _, test := range tests {
 		if got := worst(test.errs); exitStatus(got) != test.want {

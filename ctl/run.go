@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/dockerrun"
 )
@@ -95,7 +95,7 @@ func (h Host) run(ctx context.Context, c *spec.Container, noBlock bool) error {
 		return fmt.Errorf("hand over the container: %w", err)
 	}
 	d := declaration{name: c.Name, text: text, progress: h.progress()}
-	unit, err := d.run(ctx, newClient(h.Socket), noBlock)
+	unit, err := d.run(ctx, client.New(h.Socket), noBlock)
 	if err == nil {
 		_, err = fmt.Fprintln(h.Out, unit)
 	}
@@ -113,7 +113,7 @@ type declaration struct {
 
 // run has the agent run the container and, unless noBlock is set, waits until
 // it is ready or fails. It returns the name of the unit.
-func (d declaration) run(ctx context.Context, c client, noBlock bool) (unit string, err error) {
+func (d declaration) run(ctx context.Context, c client.Client, noBlock bool) (unit string, err error) {
 	accepted, err := d.declare(ctx, c)
 	if err == nil && !noBlock {
 		err = awaitReady(ctx, c, d.name, accepted.At, "", d.progress)
@@ -129,10 +129,8 @@ func (d declaration) run(ctx context.Context, c client, noBlock bool) (unit stri
 	return accepted.Unit, &exitError{exitInterrupted, err}
 }
 
-func (d declaration) declare(ctx context.Context, c client) (api.Accepted, error) {
+func (d declaration) declare(ctx context.Context, c client.Client) (api.Accepted, error) {
 	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
-	var accepted api.Accepted
-	_, err := c.change(ctx, http.MethodPut, containerPath(d.name), d.text, &accepted)
-	return accepted, err
+	return c.Declare(ctx, d.name, d.text)
 }

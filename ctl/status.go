@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
-	agentclient "github.com/dockhost/dockhost/client"
+	"github.com/dockhost/dockhost/client"
 )
 
 // answerTimeout bounds the agent's answer: the agent asks systemd and Docker
@@ -145,7 +145,7 @@ func (h Host) status(ctx context.Context, out io.Writer, only []string, f status
 // gatherStatus returns the status of the host, by the agent or without it.
 func (h Host) gatherStatus(ctx context.Context) (api.Status, error) {
 	s, err := askStatus(ctx, h.Socket)
-	if errors.Is(err, agentclient.ErrNoAccess) {
+	if errors.Is(err, client.ErrNoAccess) {
 		return s, err
 	}
 	if err != nil {
@@ -206,7 +206,7 @@ func containerNames(containers []api.Container) []string {
 func askStatus(ctx context.Context, socket string) (api.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	s, err := newClient(socket).Status(ctx)
+	s, err := client.New(socket).Status(ctx)
 	if err != nil {
 		return s, err
 	}

@@ -2,15 +2,13 @@ package ctl
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 // maxHistory is how many past updates status NAME shows.
@@ -30,15 +28,8 @@ func (h Host) addDetails(ctx context.Context, s *api.Status) {
 
 // pastUpdates returns the last updates of a container, none if the agent does not say.
 func (h Host) pastUpdates(ctx context.Context, name string) []api.HistoryEntry {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	answer, err := newClient(h.Socket).ask(ctx, http.MethodGet, "/v1/history?name="+url.QueryEscape(name), nil)
+	entries, err := askHistory(ctx, client.New(h.Socket), name)
 	if err != nil {
-		return nil
-	}
-	defer answer.Close()
-	var entries []api.HistoryEntry
-	if err := json.NewDecoder(answer).Decode(&entries); err != nil {
 		return nil
 	}
 	return entries[:min(maxHistory, len(entries))]

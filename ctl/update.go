@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 // updateFlags are the flags of dockhostctl update and rollback.
@@ -66,7 +66,7 @@ func (f *updateFlags) addWait(cmd *cobra.Command) {
 func (h Host) update(ctx context.Context, names []string, flags updateFlags) error {
 	ctx, cancel := withTimeout(ctx, flags.timeout)
 	defer cancel()
-	c := newClient(h.Socket)
+	c := client.New(h.Socket)
 	if flags.check {
 		return h.checkUpdates(ctx, c, names)
 	}
@@ -76,13 +76,13 @@ func (h Host) update(ctx context.Context, names []string, flags updateFlags) err
 	}
 	t := h.transcript(h.Out)
 	return forEach(names, func(_ int, name string) error {
-		r := rollout{name: name, action: "update", request: api.UpdateRequest{Force: flags.force}}
+		r := rollout{name: name, request: api.UpdateRequest{Force: flags.force}}
 		return r.run(ctx, c, t, flags.noBlock)
 	})
 }
 
 // run has the agent begin the rollout, and follows it unless noBlock is set.
-func (r rollout) run(ctx context.Context, c client, t *transcript, noBlock bool) error {
+func (r rollout) run(ctx context.Context, c client.Client, t *transcript, noBlock bool) error {
 	accepted, err := r.begin(ctx, c)
 	if err != nil || noBlock {
 		return err
@@ -113,7 +113,7 @@ func success(last api.UpdateProgress) string {
 
 // checkUpdates prints a table of the containers that have a newer image. An image that
 // was refused is in the table, too, with the reason.
-func (h Host) checkUpdates(ctx context.Context, c client, names []string) error {
+func (h Host) checkUpdates(ctx context.Context, c client.Client, names []string) error {
 	s, err := awaitStatus(ctx, c)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (h Host) checkUpdates(ctx context.Context, c client, names []string) error 
 	t := h.transcript(io.Discard)
 	checks := make([]api.UpdateProgress, len(names))
 	err = forEach(names, func(i int, name string) error {
-		r := rollout{name: name, action: "update", request: api.UpdateRequest{Check: true}}
+		r := rollout{name: name, request: api.UpdateRequest{Check: true}}
 		accepted, err := r.begin(ctx, c)
 		if err != nil {
 			return err
@@ -174,7 +174,7 @@ func printChecks(out io.Writer, names []string, checks []api.UpdateProgress, con
 
 // orAll returns the names without doubles, or without names those of all assigned
 // containers.
-func orAll(ctx context.Context, c client, names []string) ([]string, error) {
+func orAll(ctx context.Context, c client.Client, names []string) ([]string, error) {
 	if len(names) > 0 {
 		return unique(names), nil
 	}
@@ -184,7 +184,7 @@ func orAll(ctx context.Context, c client, names []string) ([]string, error) {
 
 // orAllRunning is orAll, but leaves out the containers that someone has stopped: an update
 // does not start them.
-func orAllRunning(ctx context.Context, c client, names []string) ([]string, error) {
+func orAllRunning(ctx context.Context, c client.Client, names []string) ([]string, error) {
 	if len(names) > 0 {
 		return unique(names), nil
 	}
@@ -207,9 +207,8 @@ func assigned(s api.Status) []string {
 }
 
 // awaitStatus returns the status of the host. It asks again while the agent restarts.
-func awaitStatus(ctx context.Context, c client) (s api.Status, err error) {
+func awaitStatus(ctx context.Context, c client.Client) (s api.Status, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	_, err = c.change(ctx, http.MethodGet, "/v1/status", nil, &s)
-	return s, err
+	return c.AwaitStatus(ctx)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/client"
 )
 
 // fetchTimeout bounds the answer of an agent that reads the user data again.
@@ -32,7 +32,7 @@ there yet, 1 when you may not see it, 4 when the agent cannot be reached.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), fetchTimeout)
 			defer cancel()
-			u, err := newClient(h.Socket).UserData(ctx, fetch)
+			u, err := client.New(h.Socket).UserData(ctx, fetch)
 			switch {
 			case err != nil:
 				return err
@@ -50,7 +50,7 @@ there yet, 1 when you may not see it, 4 when the agent cannot be reached.`,
 }
 
 func (h Host) printRaw(ctx context.Context) error {
-	raw, err := newClient(h.Socket).ask(ctx, http.MethodGet, "/v1/userdata/raw", nil)
+	raw, err := client.New(h.Socket).RawUserData(ctx)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	agentclient "github.com/dockhost/dockhost/client"
+	"github.com/dockhost/dockhost/client"
 	"github.com/dockhost/dockhost/internal/backoff"
 )
 
@@ -42,11 +42,11 @@ func (h Host) watchStatus(ctx context.Context, names []string, f statusFlags) er
 	}
 	pauses := backoff.Backoff{Next: 200 * time.Millisecond, Cap: 10 * time.Second}
 	for {
-		err := newClient(h.Socket).WatchOnce(ctx, show)
+		err := client.New(h.Socket).WatchOnce(ctx, show)
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the caller has ended it
-		case !agentclient.IsRestart(err):
+		case !client.IsRestart(err):
 			return err
 		}
 		if err := show(); err != nil {
@@ -70,7 +70,7 @@ func (h Host) width() int {
 // returns [errEnough], which is no error, or another one. It connects again while the
 // agent restarts.
 func (h Host) until(ctx context.Context, done func() error) error {
-	if err := newClient(h.Socket).Watch(ctx, done); !errors.Is(err, errEnough) {
+	if err := client.New(h.Socket).Watch(ctx, done); !errors.Is(err, errEnough) {
 		return err
 	}
 	return nil
