@@ -6,7 +6,8 @@ import (
 )
 
 // Public returns a copy of an answer for those who may only read: without the fields that
-// have the tag `access:"changes"`, such as what a container has printed.
+// have the tag `access:"changes"`, such as the last lines that a container has printed.
+// What systemd shows everyone as the status of a unit stays.
 func Public(answer any) any {
 	if answer == nil {
 		return nil

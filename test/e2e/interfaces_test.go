@@ -61,6 +61,15 @@ time.sleep(50)' >/tmp/silent 2>&1 & timeout 30 sh -c 'until grep -q connected /t
 	if _, code := h.status(); code != 0 {
 		t.Errorf("status beside 100 silent clients exits %d", code)
 	}
+
+	// An administrator may close the socket. Then nothing is shown without the agent either.
+	const dropIn = "/run/systemd/system/dockhost.socket.d"
+	h.Cleanup(func() { h.run("rm -rf " + dropIn + "; systemctl daemon-reload") })
+	h.write(dropIn+"/closed.conf", "[Socket]\nSocketMode=0660\n")
+	h.run("systemctl daemon-reload; systemctl restart dockhost.socket")
+	if out, code := h.try(stranger + "dockhostctl status"); code != 1 || !strings.Contains(out, "no access to the agent") || !strings.Contains(out, "sudo") || strings.Contains(out, "app") {
+		t.Errorf("status by nobody with a closed socket exits %d: %s, want 1 and sudo alone", code, out)
+	}
 }
 
 // TestLoadBalancerAndPrometheusSee has an agent answer a load balancer and Prometheus, and
