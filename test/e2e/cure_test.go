@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestCureEndsTheWait mends what containers fail for. Their units would wait for ten
@@ -140,11 +141,12 @@ func TestCuredPullIsTriedAgain(t *testing.T) {
 // another cause must be behind an earlier one.
 func (h *host) waitsLong(name string) {
 	h.Helper()
-	const long = 12
+	const long = 12 * time.Second
 	h.eventually(name+" waits long for its next try", func() error {
-		text, pause := h.property("dockhost@"+name, "StatusText"), 0
-		if _, err := fmt.Sscanf(text, "next try in %ds", &pause); err != nil || pause < long {
-			return fmt.Errorf("StatusText = %q, %w", text, err)
+		text, _ := h.try("jq -r .next_try /run/dockhost/state/" + name + "*")
+		next, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(text))
+		if left := time.Until(next); err != nil || left < long {
+			return fmt.Errorf("the next try is %q, %w, want it at least %s away", text, err, long)
 		}
 		return nil
 	})

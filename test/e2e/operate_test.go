@@ -117,11 +117,16 @@ func TestOtherStopsDoNotLast(t *testing.T) {
 		{"rescue mode", "systemctl --no-block isolate rescue.target; while systemctl is-active dockhost@one dockhost.service; do sleep 0.1; done; timeout 60 systemctl isolate multi-user.target"},
 	} {
 		h.subtest(test.name, func(h *host) {
+			pid := h.pid("one")
 			h.run(test.script)
 			h.eventually("the container is back", func() error {
 				c, err := h.container("one")
 				if err != nil || !c.Ready || c.Stopped != nil {
 					return fmt.Errorf("status = %+v, %w", c, err)
+				}
+				now, code := h.try("docker inspect -f '{{.State.Pid}}' one")
+				if now = strings.TrimSpace(now); code != 0 || now == "0" || now == pid {
+					return fmt.Errorf("the container's PID is %s, %s before the stop", now, pid)
 				}
 				return nil
 			})
