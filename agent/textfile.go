@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -98,6 +99,10 @@ func (t *textfile) write(ctx context.Context, path, wrote string) error {
 		return err
 	}
 	err = atomicfile.WriteChanged(filepath.Join(t.root, path), text, 0o644)
+	if errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w (dockhost.service may write below /run and /var/lib: name a file there, or run: systemctl edit dockhost, "+
+			"and write ReadWritePaths=%s in its [Service] section)", err, filepath.Dir(path))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w (install node_exporter, or run: mkdir -p %s)", err, filepath.Dir(path))
 	}

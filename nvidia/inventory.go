@@ -75,6 +75,10 @@ type GPU struct {
 // Usable says whether the driver lets programs use the GPU.
 func (g GPU) Usable() bool { return g.Minor >= 0 && !g.Excluded }
 
+// Pending says whether the driver is bound to the GPU but does not list it yet. A GPU
+// that it refused is not bound to it.
+func (g GPU) Pending() bool { return g.Bound == "nvidia" && g.Minor < 0 }
+
 // MIGInstance is a compute instance of a partitioned GPU. Only NVML knows its
 // UUID.
 type MIGInstance struct {

@@ -105,7 +105,7 @@ func (h host) settle(ctx context.Context, o Options) (*Inventory, error) {
 	defer end.Stop()
 	for {
 		i, err := Discover(o.Root)
-		if err != nil || !i.Driver.Loaded || !slices.ContainsFunc(i.GPUs, pending) {
+		if err != nil || !i.Driver.Loaded || !slices.ContainsFunc(i.GPUs, GPU.Pending) {
 			return i, err
 		}
 		o.tell("gpu: waiting for the driver to initialize its GPUs")
@@ -118,10 +118,6 @@ func (h host) settle(ctx context.Context, o Options) (*Inventory, error) {
 		}
 	}
 }
-
-// pending says whether the driver is bound to the GPU but does not list it yet. A GPU
-// that it refused is not bound to it.
-func pending(g GPU) bool { return g.Bound == "nvidia" && g.Minor < 0 }
 
 func (o Options) tell(status string) {
 	if o.Progress != nil {

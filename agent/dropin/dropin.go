@@ -33,6 +33,10 @@ const (
 	// unit or its slice needs one of them, systemd moves the container's processes out
 	// of their cgroup, and docker exec fails.
 	settingsV1 = "Delegate=cpuacct blkio devices\n"
+	// settingsGPU add to the sandbox of dockhost@.service what the preparation of GPUs
+	// needs: it loads modules, makes device nodes and reads the kernel's log. NVIDIA's
+	// programs choose the processors that are next to a GPU.
+	settingsGPU = "CapabilityBoundingSet=CAP_MKNOD CAP_SYSLOG CAP_SYS_MODULE CAP_SYS_NICE\nSystemCallFilter=@module @resources\n"
 )
 
 // UnitDir is where the agent writes unit files.
@@ -86,6 +90,9 @@ func Render(c *spec.Container, systemdVersion int, encrypted ...string) ([]byte,
 	}
 	if systemdVersion >= 254 {
 		service.add(settings254)
+	}
+	if c.GPU != nil {
+		service.add(settingsGPU)
 	}
 	for _, name := range c.Credentials {
 		// From 254 on systemd looks for both kinds by itself.

@@ -65,6 +65,20 @@ func TestReadOnlyUnit(t *testing.T) {
 	}
 }
 
+// Only the supervisor of a container with GPUs may prepare them, and the user's settings
+// still win.
+func TestGPUPrivileges(t *testing.T) {
+	c := &spec.Container{Name: "web", Config: &container.Config{}, Unit: []spec.UnitSetting{{Section: "Service", Key: "SystemCallFilter", Value: "~@module"}}}
+	if got := rendered(t, c, 257); strings.Contains(got, settingsGPU) {
+		t.Errorf("Render() without GPUs = %s, want no privileges for them", got)
+	}
+	c.GPU = &spec.GPUNeeds{}
+	got := rendered(t, c, 257)
+	if at := strings.Index(got, settingsGPU); at < 0 || at > strings.Index(got, "~@module") {
+		t.Errorf("Render() with GPUs = %s, want %s before the user's settings", got, settingsGPU)
+	}
+}
+
 // Notify modes and reloads decide the type of the unit.
 func TestServiceType(t *testing.T) {
 	reload := &spec.Reload{Signal: "HUP"}

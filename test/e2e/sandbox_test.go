@@ -91,3 +91,25 @@ func TestSandboxOfAssignedUnit(t *testing.T) {
 		t.Errorf("the supervisor can write to /run: %s", out)
 	}
 }
+
+// TestLeastPrivilege holds the units to the figures of docs/security.md. The sandbox is
+// that of the agent and the supervisor: the container has what Docker gives each one.
+func TestLeastPrivilege(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(""))
+	h.ready("app")
+	const confined = "NoNewPrivs:\t1\nSeccomp:\t2"
+	for unit, most := range map[string]string{"dockhost.service": "35", "dockhost@app.service": "50"} {
+		if out, code := h.try("systemd-analyze security --no-pager --threshold=" + most + " " + unit); code != 0 {
+			t.Errorf("the exposure of %s is over %s (in tenths): %s", unit, most, out)
+		}
+		if got := h.output("grep -E '^(NoNewPrivs|Seccomp):' /proc/" + h.property(unit, "MainPID") + "/status"); got != confined {
+			t.Errorf("the main process of %s has %q, want %q", unit, got, confined)
+		}
+	}
+	const limits = "grep -E '^(CapBnd|NoNewPrivs|Seccomp|Seccomp_filters):' "
+	want := h.output("docker run --rm localhost:5000/busybox " + limits + "/proc/1/status")
+	if got := h.output(limits + "/proc/" + h.pid("app") + "/status"); got != want {
+		t.Errorf("the container has the limits %q, want those of docker run, %q", got, want)
+	}
+}
