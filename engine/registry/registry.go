@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/distribution/reference"
-	docker "github.com/docker/docker/registry"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -99,17 +98,21 @@ func ask[T any](ctx context.Context, r Registries, ref string, question func(nam
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	endpoints, login, err := r.endpoints(ctx, named, info)
+	endpoints, err := endpoints(ctx, reference.Domain(named), info, certsDir)
+	if err != nil {
+		return answer, err
+	}
+	login, err := r.login(ctx, named)
 	if err != nil {
 		return answer, err
 	}
 	var errs []error
 	for _, endpoint := range endpoints {
 		auth := login
-		if endpoint.Mirror {
+		if endpoint.mirror {
 			auth = authn.Anonymous // the login is for another host
 		}
-		at, err := referenceAt(endpoint.URL, named)
+		at, err := referenceAt(endpoint.url, named)
 		if err == nil {
 			patience := &patience{next: capped{transport(endpoint, info)}}
 			options := []remote.Option{
@@ -125,21 +128,13 @@ func ask[T any](ctx context.Context, r Registries, ref string, question func(nam
 	return answer, errors.Join(errs...)
 }
 
-// endpoints returns the mirrors and the registry of an image, and the login for it.
-func (r Registries) endpoints(ctx context.Context, named reference.Named, info engine.Info) ([]docker.APIEndpoint, authn.Authenticator, error) {
-	service, err := docker.NewService(docker.ServiceOptions{Mirrors: info.Mirrors, InsecureRegistries: info.InsecureRegistries})
-	if err != nil {
-		return nil, nil, err
-	}
-	endpoints, err := service.LookupPullEndpoints(reference.Domain(named))
-	if err != nil {
-		return nil, nil, err
-	}
+// login returns the login for an image's registry.
+func (r Registries) login(ctx context.Context, named reference.Named) (authn.Authenticator, error) {
 	login, err := r.Engine.Login(ctx, named)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return endpoints, authn.FromConfig(authn.AuthConfig{
+	return authn.FromConfig(authn.AuthConfig{
 		Username: login.Username, Password: login.Password, Auth: login.Auth,
 		IdentityToken: login.IdentityToken, RegistryToken: login.RegistryToken,
 	}), nil

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	docker "github.com/docker/docker/registry"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	fake "github.com/google/go-containerregistry/pkg/registry"
@@ -189,13 +188,13 @@ func TestRedirectsStayOutside(t *testing.T) {
 	inside := httptest.NewServer(http.NotFoundHandler())
 	defer inside.Close()
 	at := func(registry string) error {
-		endpoint, err := url.Parse(registry)
+		address, err := url.Parse(registry)
 		if err != nil {
 			t.Fatal(err)
 		}
-		transport := transport(docker.APIEndpoint{URL: endpoint}, engine.Info{})
-		if endpoint.Port() != "" { // the first request is to the registry
-			conn, err := transport.DialContext(t.Context(), "tcp", endpoint.Host)
+		transport := transport(endpoint{url: address}, engine.Info{})
+		if address.Port() != "" { // the first request is to the registry
+			conn, err := transport.DialContext(t.Context(), "tcp", address.Host)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	docker "github.com/docker/docker/registry"
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/dockhost/dockhost/engine"
@@ -30,7 +29,7 @@ const (
 // transport connects to an endpoint as the Engine does. A registry cannot send this
 // program to addresses of the host itself, or to its metadata service, unless it is at
 // such an address itself.
-func transport(endpoint docker.APIEndpoint, info engine.Info) *http.Transport {
+func transport(endpoint endpoint, info engine.Info) *http.Transport {
 	proxy := httpproxy.Config{HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy}
 	proxyFor := proxy.ProxyFunc()
 	plain := &net.Dialer{Timeout: timeout / 3}
@@ -41,14 +40,14 @@ func transport(endpoint docker.APIEndpoint, info engine.Info) *http.Transport {
 		}
 		return refuseInside(address)
 	}}
-	trusted := map[string]bool{endpoint.URL.Hostname(): true, hostOf(info.HTTPProxy): true, hostOf(info.HTTPSProxy): true}
+	trusted := map[string]bool{endpoint.url.Hostname(): true, hostOf(info.HTTPProxy): true, hostOf(info.HTTPSProxy): true}
 	return &http.Transport{
-		TLSClientConfig: endpoint.TLSConfig, DisableKeepAlives: true, TLSHandshakeTimeout: timeout,
+		TLSClientConfig: endpoint.tls, DisableKeepAlives: true, TLSHandshakeTimeout: timeout,
 		Proxy: func(r *http.Request) (*url.URL, error) { return proxyFor(r.URL) },
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			if host, _, err := net.SplitHostPort(address); err == nil && trusted[host] {
 				conn, err := plain.DialContext(ctx, network, address)
-				if err == nil && host == endpoint.URL.Hostname() && refuseInside(conn.RemoteAddr().String()) != nil {
+				if err == nil && host == endpoint.url.Hostname() && refuseInside(conn.RemoteAddr().String()) != nil {
 					isInside.Store(true)
 				}
 				return conn, err
