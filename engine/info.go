@@ -21,8 +21,10 @@ type Info struct {
 	CgroupDriver, LogDriver string
 	// LiveRestore says whether containers keep running while the Engine is down.
 	LiveRestore bool
-	// Runtimes maps the name of each registered OCI runtime to its path.
-	Runtimes map[string]string
+	// Runtimes maps the name of each registered OCI runtime to its path, which is "" for a
+	// shim of containerd. DefaultRuntime is the name of the one for containers that name none.
+	Runtimes       map[string]string
+	DefaultRuntime string
 	// Mirrors are the mirrors of Docker Hub. InsecureRegistries are hosts and networks
 	// whose registries need no certificate. The others are the Engine's proxy
 	// settings; passwords in them are masked.
@@ -57,15 +59,18 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	return Info{
 		Mirrors: mirrors, InsecureRegistries: insecure,
 		HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy,
-		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes,
+		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes, DefaultRuntime: info.DefaultRuntime,
 		CgroupDriver: info.CgroupDriver, LogDriver: info.LoggingDriver,
 		Driver: info.Driver, Snapshotter: slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}),
 	}, nil
 }
 
 // Runtimes maps the name of each OCI runtime that is registered with the Engine to
-// its path.
+// its path. The error is a [PodmanError] if Podman answers.
 func (c *Client) Runtimes(ctx context.Context) (map[string]string, error) {
 	info, err := c.Info(ctx)
-	return info.Runtimes, err
+	if err != nil {
+		return nil, err
+	}
+	return info.Runtimes, c.checkDocker(ctx)
 }
