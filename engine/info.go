@@ -10,8 +10,10 @@ import (
 type Info struct {
 	// Version is the Engine's version ("26.1.5+dfsg1").
 	Version string
-	// Root is the directory of its images and containers, usually "/var/lib/docker".
-	Root string
+	// Root is the directory of its containers and volumes, usually "/var/lib/docker".
+	// ImageRoot is the directory of its images and of what containers write into their
+	// file systems: Root, or with containerd's image store usually "/var/lib/containerd".
+	Root, ImageRoot string
 	// Driver is the storage driver, such as overlay2. Snapshotter says that images
 	// are in containerd's image store and that Driver is a snapshotter.
 	Driver      string
@@ -56,12 +58,13 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 			}
 		}
 	}
+	snapshotter := slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
 	return Info{
 		Mirrors: mirrors, InsecureRegistries: insecure,
 		HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy,
 		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes, DefaultRuntime: info.DefaultRuntime,
 		CgroupDriver: info.CgroupDriver, LogDriver: info.LoggingDriver,
-		Driver: info.Driver, Snapshotter: slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}),
+		Driver: info.Driver, Snapshotter: snapshotter, ImageRoot: imageRoot("", info, snapshotter),
 	}, nil
 }
 

@@ -17,6 +17,13 @@ func (s *Server) SetDefaultRuntime(name string) {
 	s.defaultRuntime = name
 }
 
+// UseContainerdStore has the server say that containerd's image store has the images.
+func (s *Server) UseContainerdStore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.snapshotter = true
+}
+
 // BecomePodman has the server say that it is Podman.
 func (s *Server) BecomePodman() {
 	s.mu.Lock()
