@@ -111,7 +111,13 @@ func printGC(out io.Writer, gc api.GC, flags gcFlags) error {
 
 func printDisk(b *strings.Builder, gc api.GC) {
 	d := gc.Disk
-	fmt.Fprintf(b, "disk:    %s, %s, %d%% used (inodes: %d%%), %s free\n", d.Root, bytesOf(d.Size), d.Used, d.InodesUsed, bytesOf(d.Free))
+	disks := []api.GCDisk{d}
+	if gc.DockerDisk != nil {
+		disks = append(disks, *gc.DockerDisk)
+	}
+	for _, d := range disks {
+		fmt.Fprintf(b, "disk:    %s, %s, %d%% used (inodes: %d%%), %s free\n", d.Root, bytesOf(d.Size), d.Used, d.InodesUsed, bytesOf(d.Free))
+	}
 	fmt.Fprintf(b, "marks:   high %d%%, low %d%%", d.High, d.Low)
 	if d.Wanted > 0 {
 		fmt.Fprintf(b, ": must free %s", bytesOf(d.Wanted))

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,9 +36,7 @@ func (h *host) places() ([]place, error) {
 	paths := []string{"/var/lib/docker", "/var/lib/dockhost", "/run/dockhost"}
 	if info, err := h.info(); err == nil {
 		paths[0] = info.Root
-		if info.Snapshotter {
-			paths = append(paths, "/var/lib/containerd")
-		}
+		paths = append(paths, cmp.Or(info.ImageRoot, info.Root))
 	}
 	var places []place
 	seen := map[uint64]bool{}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/docker/docker/api"
 )
@@ -29,11 +28,10 @@ func (c *Client) About(ctx context.Context) (About, error) {
 	if err != nil {
 		return About{}, fmt.Errorf("ask Docker for its version: %w", translate(err))
 	}
-	about := About{Version: version.Version, API: version.APIVersion, MinAPI: version.MinAPIVersion, ClientMaxAPI: api.DefaultVersion}
-	for _, component := range version.Components {
-		about.Podman = about.Podman || strings.Contains(component.Name, "Podman")
-	}
-	return about, nil
+	return About{
+		Podman: isPodman(version), Version: version.Version,
+		API: version.APIVersion, MinAPI: version.MinAPIVersion, ClientMaxAPI: api.DefaultVersion,
+	}, nil
 }
 
 // InfoJSON returns everything that the Engine says about itself, as JSON. It may

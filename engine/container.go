@@ -116,6 +116,9 @@ func (c *Client) explainCreate(ctx context.Context, req CreateRequest, err error
 		return err
 	}
 	runtimes, infoErr := c.Runtimes(ctx)
+	if podman, isPodman := errors.AsType[*PodmanError](infoErr); isPodman {
+		return podman
+	}
 	if _, registered := runtimes[runtime]; infoErr == nil && !registered {
 		return missingRuntime(runtime)
 	}

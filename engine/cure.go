@@ -39,7 +39,7 @@ func (c *Client) pullCure(ctx context.Context, err error, size int64) string {
 	}
 	info, infoErr := c.Info(ctx)
 	var fs unix.Statfs_t
-	if infoErr == nil && unix.Statfs(info.Root, &fs) == nil {
+	if infoErr == nil && unix.Statfs(info.ImageRoot, &fs) == nil {
 		if free := fs.Bavail * uint64(fs.Bsize); free < lowSpace || errors.Is(err, ErrNoSpace) { //nolint:gosec // a block size is positive
 			image := ""
 			if size > 0 && errors.Is(err, ErrNoSpace) {
@@ -47,7 +47,7 @@ func (c *Client) pullCure(ctx context.Context, err error, size int64) string {
 					units.HumanSize(float64(size)), units.HumanSize(float64(Progress{Bytes: size}.Need())))
 			}
 			return fmt.Sprintf(" (%s%s has %s left of %s; to see what uses the space and what can be removed, run: dockhostctl gc --dry-run)",
-				image, info.Root, units.HumanSize(float64(free)), units.HumanSize(float64(fs.Blocks*uint64(fs.Bsize)))) //nolint:gosec // as above
+				image, info.ImageRoot, units.HumanSize(float64(free)), units.HumanSize(float64(fs.Blocks*uint64(fs.Bsize)))) //nolint:gosec // as above
 		}
 	}
 	if infoErr != nil || errors.Is(err, ErrNoSpace) {

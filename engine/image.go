@@ -32,6 +32,8 @@ type Image struct {
 	Health      *container.HealthConfig
 	// Volumes are the paths of the image's VOLUME, sorted.
 	Volumes []string
+	// Layers are the digests of the contents of its layers, from the lowest.
+	Layers []string
 }
 
 // Image returns the image with a reference. The error is [ErrNotFound] if the host
@@ -53,7 +55,7 @@ func (c *Client) ImageOf(ctx context.Context, name, ref string) (Image, error) {
 }
 
 func imageFrom(ref string, response image.InspectResponse) Image {
-	img := Image{ID: response.ID, Digest: response.ID, Digests: repoDigests(ref, response.RepoDigests), Volumes: imageVolumes(response)}
+	img := Image{ID: response.ID, Digest: response.ID, Digests: repoDigests(ref, response.RepoDigests), Volumes: imageVolumes(response), Layers: response.RootFS.Layers}
 	if len(img.Digests) > 0 {
 		img.Digest = img.Digests[0]
 	}

@@ -10,8 +10,10 @@ import (
 type Info struct {
 	// Version is the Engine's version ("26.1.5+dfsg1").
 	Version string
-	// Root is the directory of its images and containers, usually "/var/lib/docker".
-	Root string
+	// Root is the directory of its containers and volumes, usually "/var/lib/docker".
+	// ImageRoot is the directory of its images and of what containers write into their
+	// file systems: Root, or with containerd's image store usually "/var/lib/containerd".
+	Root, ImageRoot string
 	// Driver is the storage driver, such as overlay2. Snapshotter says that images
 	// are in containerd's image store and that Driver is a snapshotter.
 	Driver      string
@@ -21,8 +23,10 @@ type Info struct {
 	CgroupDriver, LogDriver string
 	// LiveRestore says whether containers keep running while the Engine is down.
 	LiveRestore bool
-	// Runtimes maps the name of each registered OCI runtime to its path.
-	Runtimes map[string]string
+	// Runtimes maps the name of each registered OCI runtime to its path, which is "" for a
+	// shim of containerd. DefaultRuntime is the name of the one for containers that name none.
+	Runtimes       map[string]string
+	DefaultRuntime string
 	// Mirrors are the mirrors of Docker Hub. InsecureRegistries are hosts and networks
 	// whose registries need no certificate. The others are the Engine's proxy
 	// settings; passwords in them are masked.
@@ -54,18 +58,22 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 			}
 		}
 	}
+	snapshotter := slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
 	return Info{
 		Mirrors: mirrors, InsecureRegistries: insecure,
 		HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy,
-		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes,
+		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes, DefaultRuntime: info.DefaultRuntime,
 		CgroupDriver: info.CgroupDriver, LogDriver: info.LoggingDriver,
-		Driver: info.Driver, Snapshotter: slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}),
+		Driver: info.Driver, Snapshotter: snapshotter, ImageRoot: imageRoot("", info, snapshotter),
 	}, nil
 }
 
 // Runtimes maps the name of each OCI runtime that is registered with the Engine to
-// its path.
+// its path. The error is a [PodmanError] if Podman answers.
 func (c *Client) Runtimes(ctx context.Context) (map[string]string, error) {
 	info, err := c.Info(ctx)
-	return info.Runtimes, err
+	if err != nil {
+		return nil, err
+	}
+	return info.Runtimes, c.checkDocker(ctx)
 }

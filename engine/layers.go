@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +22,43 @@ import (
 type LayerFiles struct {
 	images, layers string
 	sizes          map[string]int64
+}
+
+// maxAsked bounds how many images [Client.HasLayers] asks for.
+const maxAsked = 50
+
+// HasLayers returns how many of an image's layers the Engine has in its newest images,
+// counted from the lowest. It asks for one image after the other, and so serves an Engine
+// without [LayerFiles]. diffIDs are the digests of the layers' contents.
+func (c *Client) HasLayers(ctx context.Context, diffIDs []string) (int, error) {
+	stored, err := c.Images(ctx, false)
+	if err != nil {
+		return 0, err
+	}
+	slices.SortFunc(stored, func(a, b StoredImage) int { return b.Created.Compare(a.Created) })
+	present := 0
+	for _, s := range stored[:min(len(stored), maxAsked)] {
+		if present == len(diffIDs) {
+			break
+		}
+		image, err := c.Image(ctx, s.ID)
+		if errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
+			return 0, err
+		}
+		if err == nil { // an image may be gone by now, or have no content
+			present = max(present, commonStart(image.Layers, diffIDs))
+		}
+	}
+	return present, nil
+}
+
+// commonStart returns how many elements two lists have in common at their start.
+func commonStart(a, b []string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // NewLayerFiles returns the layer files of an Engine, or nil if they cannot be read

@@ -109,6 +109,8 @@ type fakeDocker struct {
 	reloading time.Duration
 	due       time.Time
 	reloadErr error
+	// refusal is the answer to each question; nil for none.
+	refusal error
 	// diesOfReload says that dockerd exits at a reload and is not restarted.
 	diesOfReload bool
 }
@@ -137,6 +139,9 @@ func (d *fakeDocker) load() error {
 }
 
 func (d *fakeDocker) Runtimes(ctx context.Context) (map[string]string, error) {
+	if d.refusal != nil {
+		return nil, d.refusal
+	}
 	if !d.running {
 		return nil, errDown
 	}

@@ -88,6 +88,8 @@ func (s *Setup) Check(ctx context.Context) ([]string, error) {
 	}
 	runtimes, err := s.docker.Runtimes(ctx)
 	switch {
+	case isForeign(err):
+		missing = append(missing, err.Error())
 	case err != nil:
 		missing = append(missing, fmt.Sprintf("cannot list Docker's runtimes: %v (run: systemctl start %s)", err, dockerUnit))
 	case runtimes[runtimeName] != s.RuntimePath:
@@ -190,8 +192,8 @@ func (s *Setup) forget(ctx context.Context) error {
 }
 
 // loaded returns the path of the runtime that Docker has loaded, or "". answers is false
-// if Docker does not run; it then reads daemon.json when it starts. The only error is
-// that of ctx.
+// if Docker does not run; it then reads daemon.json when it starts. The error is that of
+// ctx, or says that another program answers instead of Docker.
 func (s *Setup) loaded(ctx context.Context) (path string, answers bool, err error) {
 	if !s.booted() {
 		s.Log.Info("docker will load the configuration at its next start: systemd does not run here")
@@ -201,11 +203,23 @@ func (s *Setup) loaded(ctx context.Context) (path string, answers bool, err erro
 	if ctx.Err() != nil {
 		return "", false, ctx.Err()
 	}
+	if isForeign(err) {
+		return "", false, err
+	}
 	if err != nil {
 		s.Log.Warn("docker will load the configuration at its next start: it does not answer", zap.Error(err))
 		return "", false, nil
 	}
 	return runtimes[runtimeName], true, nil
+}
+
+// isForeign says whether an error means that another program answers at Docker's socket.
+func isForeign(err error) bool {
+	foreign, ok := errors.AsType[interface {
+		error
+		NotDocker() bool
+	}](err)
+	return ok && foreign.NotDocker()
 }
 
 // prove waits until Docker has loaded the runtime.

@@ -152,6 +152,25 @@ func TestApplyWithoutDocker(t *testing.T) {
 	h.wantMissing("cannot list Docker's runtimes: no such socket")
 }
 
+// notDocker is the error of a program that answers at Docker's socket.
+type notDocker struct{}
+
+func (notDocker) Error() string   { return "Podman answers" }
+func (notDocker) NotDocker() bool { return true }
+
+// A start of docker.service is no cure for Podman at Docker's socket.
+func TestPodmanIsReported(t *testing.T) {
+	h := newHost(t, []byte(whole))
+	h.docker.refusal = notDocker{}
+	missing, err := h.setup.Check(t.Context())
+	if want := []string{"Podman answers"}; err != nil || !cmp.Equal(missing, want) {
+		t.Errorf("Check() = %q, %v, want %q", missing, err, want)
+	}
+	if err := h.setup.Apply(t.Context()); !errors.Is(err, notDocker{}) {
+		t.Errorf("Apply() = %v, want that Podman answers", err)
+	}
+}
+
 func TestApplyInImageBuild(t *testing.T) {
 	h := newHost(t, nil)
 	if err := os.RemoveAll(h.path("/run")); err != nil {

@@ -27,7 +27,7 @@ type containerMaker interface {
 	Remove(ctx context.Context, id string) error
 	RemoveWithVolumes(ctx context.Context, id string) error
 	ListByLabel(ctx context.Context, label, value string) ([]engine.Container, error)
-	Runtimes(ctx context.Context) (map[string]string, error)
+	Info(ctx context.Context) (engine.Info, error)
 	supplier
 }
 
@@ -207,24 +207,6 @@ func (m *maker) place(ctx context.Context, id string, c creation) error {
 		Sockets:     c.sockets,
 	}
 	return placement.Write(m.dir.RuntimeDir(), id, m.placed)
-}
-
-// runtimeProgram returns the OCI runtime that dockhost-runtime executes: the
-// program that Docker has registered under the declared name, or that name,
-// which is then searched in PATH. "" means the default.
-func (m *maker) runtimeProgram(ctx context.Context) (string, error) {
-	name := m.container.Runtime
-	if name == "" {
-		return "", nil
-	}
-	runtimes, err := m.engine.Runtimes(ctx)
-	if err != nil {
-		return "", err
-	}
-	if path := runtimes[name]; path != "" {
-		return path, nil
-	}
-	return name, nil
 }
 
 // remove removes a container of this unit. Only `dockhost run --rm` removes its

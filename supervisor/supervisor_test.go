@@ -118,6 +118,7 @@ func TestNotRun(t *testing.T) {
 		}, "has a healthcheck"},
 		{"no env file", func(r *rig) { r.spec.EnvFiles = []spec.EnvFile{{Path: "/nonexistent/env", Required: true}} }, "/nonexistent/env"},
 		{"no runtime", func(r *rig) { r.server.RemoveRuntime(spec.RuntimeName) }, "run: dockhost setup"},
+		{"Podman", func(r *rig) { r.server.BecomePodman() }, "Podman 5.4.2 answers at unix:///"},
 		{"port taken", func(r *rig) {
 			image := r.app()
 			image.StartError = "driver failed programming external connectivity"

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,9 @@ type Cgroups struct {
 
 // cgroupMount is the directory where all distributions mount the cgroup trees.
 const cgroupMount = "/sys/fs/cgroup"
+
+// trackingController names the v1 tree in which systemd tracks processes.
+const trackingController = "name=systemd"
 
 // ErrNoService means that a process is not in a systemd service.
 var ErrNoService = errors.New("not a systemd service")
@@ -99,7 +103,8 @@ func (c Cgroups) Mounted(controllers string) bool {
 
 // Holds says whether a process is below the unit's cgroup, and if not, in which cgroup
 // it is. It looks into the v1 trees with these controllers, or, without controllers,
-// into the tree in which systemd tracks processes.
+// into the tree in which systemd tracks processes. On a hybrid host that are two: systemd
+// follows the v2 tree, and runc before 1.0 enters only the other.
 func (c Cgroups) Holds(unitPath string, pid int, controllers ...string) (bool, string, error) {
 	trees, err := c.trees(strconv.Itoa(pid))
 	if err != nil {
@@ -112,6 +117,9 @@ func (c Cgroups) Holds(unitPath string, pid int, controllers ...string) (bool, s
 	for _, controller := range controllers {
 		paths = append(paths, trees[c.mount(controller)])
 	}
+	if unified := c.mount(""); c.isHybrid(unitPath) && (len(controllers) == 0 || slices.Contains(controllers, trackingController)) {
+		paths = append(paths, trees[unified])
+	}
 	for _, path := range paths {
 		if !strings.HasPrefix(path, unitPath+"/") {
 			return false, path, nil
@@ -120,10 +128,21 @@ func (c Cgroups) Holds(unitPath string, pid int, controllers ...string) (bool, s
 	return true, "", nil
 }
 
+// isHybrid says whether systemd has created the unit's cgroup in a v2 tree beside the v1
+// trees. It then follows the v2 tree.
+func (c Cgroups) isHybrid(unitPath string) bool {
+	mount := c.mount("")
+	if mount == "" || c.Unified() {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(mount, unitPath))
+	return err == nil
+}
+
 // Exists says whether the unit's cgroup exists in the tree in which systemd tracks
 // processes. It does for as long as the unit runs.
 func (c Cgroups) Exists(unitPath string) bool {
-	for _, controllers := range []string{"name=systemd", ""} {
+	for _, controllers := range []string{trackingController, ""} {
 		if mount := c.mount(controllers); mount != "" {
 			_, err := os.Stat(filepath.Join(mount, unitPath))
 			return err == nil

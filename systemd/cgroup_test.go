@@ -47,7 +47,7 @@ const v2AmongV1 = `4:memory:/
 // mountsOf returns the mounts of a host with these cgroups of a process.
 func mountsOf(cgroup string) []string {
 	if strings.Contains(cgroup, "pids:") {
-		return []string{"systemd/x", "unified/x", "memory/x", "pids/x"}
+		return []string{"systemd/x", "unified/system.slice/web.service/x", "memory/x", "pids/x"}
 	}
 	return []string{"cgroup.controllers"}
 }
@@ -117,6 +117,9 @@ func TestHolds(t *testing.T) {
 		{"next to the unit", "0::/system.slice/web.service-other/container\n", false},
 		{"docker's scope", "0::/system.slice/docker-0123.scope\n", false},
 		{"hybrid", strings.ReplaceAll(hybrid, "web.service", "web.service/container"), true},
+		// runc before 1.0 leaves the process in the v2 cgroup of its caller.
+		{"hybrid, not in the v2 tree", strings.Replace(strings.ReplaceAll(hybrid, "web.service", "web.service/container"), "0::/system.slice/web.service/container", "0::/system.slice/containerd.service", 1), false},
+		{"hybrid, in the v2 tree alone", strings.Replace(hybrid, "0::/system.slice/web.service", "0::/system.slice/web.service/container", 1), false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -134,6 +137,16 @@ func TestHoldsInSomeTrees(t *testing.T) {
 	for controllers, want := range map[string]bool{"memory": true, "pids": false, "name=systemd": false, "memory pids": false, "none": false} {
 		if got, _, err := c.Holds("/system.slice/web.service", 42, strings.Fields(controllers)...); got != want || err != nil {
 			t.Errorf("Holds(%s) = %v, %v, want %v", controllers, got, err, want)
+		}
+	}
+}
+
+// A v2 tree that systemd does not use says nothing.
+func TestHoldsBesideUnusedTree(t *testing.T) {
+	const cgroup = "1:name=systemd:/system.slice/web.service/container\n0::/\n"
+	for _, controllers := range [][]string{nil, {"name=systemd"}} {
+		if got, at, err := host(t, cgroup, "systemd/x", "unified/x").Holds("/system.slice/web.service", 42, controllers...); !got || err != nil {
+			t.Errorf("Holds(%q) = %v (at %q), %v, want true", controllers, got, at, err)
 		}
 	}
 }

@@ -10,8 +10,10 @@ import (
 type GC struct {
 	// Off says that housekeeping is turned off: only a request removes anything.
 	Off bool `json:"off,omitempty"`
-	// Disk is the file system that holds Docker's root, before the run.
-	Disk GCDisk `json:"disk"`
+	// Disk is the file system that holds the images, before the run. DockerDisk is that of
+	// Docker's root, with the volumes and logs, if it is another one.
+	Disk       GCDisk  `json:"disk"`
+	DockerDisk *GCDisk `json:"docker_disk,omitempty"`
 	// Images are all images of the host. Those to be removed are first, in order.
 	Images []GCImage `json:"images"`
 	// Containers are those to be removed.
@@ -35,7 +37,7 @@ type GC struct {
 
 // GCDisk is the state of a file system.
 type GCDisk struct {
-	// Root is Docker's root, which is on it.
+	// Root is the directory of the images, or Docker's root, which is on it.
 	Root string `json:"root"`
 	// Size and Free are in bytes, as df prints them.
 	Size int64 `json:"size"`

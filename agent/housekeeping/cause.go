@@ -13,11 +13,12 @@ func (k *Keeper) cause(policy Policy, due, requested bool) string {
 		return "a container was replaced"
 	}
 	k.mu.Lock()
-	root, stuck := k.root, k.stuck
+	root, stuck := k.roots.images, k.stuck
 	k.mu.Unlock()
 	if root != "" {
-		disk, err := k.Statfs(root)
-		if need := k.need(disk); err == nil && disk.full(policy, need) && (k.Now().Sub(stuck) >= stuckInterval || requested && need > disk.Free) {
+		images, err := k.Statfs(root)
+		disk, need, full := k.crowded(policy, images, k.need(images))
+		if err == nil && full && (k.Now().Sub(stuck) >= stuckInterval || requested && need > disk.Free) {
 			return "the disk is too full"
 		}
 	}

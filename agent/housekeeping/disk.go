@@ -1,6 +1,7 @@
 package housekeeping
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,12 +18,13 @@ import (
 // statfs returns how full the file system of a directory is.
 func statfs(root string) (Disk, error) {
 	var fs unix.Statfs_t
-	if err := unix.Statfs(root, &fs); err != nil {
+	var dir unix.Stat_t
+	if err := errors.Join(unix.Statfs(root, &fs), unix.Stat(root, &dir)); err != nil {
 		return Disk{}, fmt.Errorf("ask how full %s is: %w", root, err)
 	}
 	block := int64(fs.Bsize) //nolint:unconvert // narrower on other processors
 	return Disk{
-		Root: root,
+		Root: root, Device: dir.Dev,
 		Used: int64(fs.Blocks-fs.Bfree) * block, Free: int64(fs.Bavail) * block, //nolint:gosec // far below 2^63
 		Files: int64(fs.Files), FilesFree: int64(fs.Ffree), //nolint:gosec // far below 2^63
 	}, nil

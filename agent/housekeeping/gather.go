@@ -45,7 +45,7 @@ func (k *Keeper) askEngine(ctx context.Context) (s engineState, err error) {
 	if s.containers, err = k.Docker.Containers(ctx); err != nil {
 		return s, err
 	}
-	s.disk, err = k.Statfs(s.info.Root)
+	s.disk, err = k.Statfs(s.info.ImageRoot)
 	return s, err
 }
 
@@ -60,7 +60,7 @@ func (k *Keeper) gather(ctx context.Context) (Input, error) {
 	if err != nil {
 		return Input{}, err
 	}
-	k.setRoot(state.info.Root)
+	k.setRoots(rootsOf(state.info))
 	assigned := k.Assigned()
 	in := Input{Now: k.Now(), Assigned: assigned.Images, Preloaded: k.preloaded(), Disk: state.disk}
 	in.Need = in.Disk.need(claimed)
@@ -214,33 +214,38 @@ func (k *Keeper) preloaded() map[string]bool {
 	return ids
 }
 
-// holdsOf returns the five largest things on the disk.
+// holdsOf returns the five largest things on the file system of a root.
 func (k *Keeper) holdsOf(ctx context.Context, root string) []api.GCHold {
+	known := k.knownRoots()
+	hasImages, hasData := k.sameDisk(root, known.images), k.sameDisk(root, known.data)
 	usage, err := k.Docker.Usage(ctx)
 	if err != nil {
 		k.Log.Warn("what fills the disk is known in part", zap.Error(err))
 	}
 	var holds []api.GCHold
-	var known int64
-	add := func(what string, bytes int64, cure string) {
-		known += bytes
+	var sum int64
+	add := func(isHere bool, what string, bytes int64, cure string) {
+		if !isHere {
+			return
+		}
+		sum += bytes
 		if bytes > 0 {
 			holds = append(holds, api.GCHold{What: what, Bytes: bytes, Cure: cure})
 		}
 	}
-	add("images", usage.Layers, "see: dockhostctl gc --dry-run")
-	add("build cache", usage.Cache, "run: docker builder prune")
+	add(hasImages, "images", usage.Layers, "see: dockhostctl gc --dry-run")
+	add(hasImages, "build cache", usage.Cache, "run: docker builder prune")
 	for name, size := range usage.Containers {
-		add("what container "+name+" wrote into its own file system", size, "see: docker diff "+name+"; mount a volume there, or create it again")
+		add(hasImages, "what container "+name+" wrote into its own file system", size, "see: docker diff "+name+"; mount a volume there, or create it again")
 	}
 	for name, size := range usage.Volumes {
-		add("volume "+name, size, "see: docker volume inspect "+name)
+		add(hasData, "volume "+name, size, "see: docker volume inspect "+name)
 	}
-	for name, size := range k.logs(ctx, root) {
-		add("the log of container "+name, size, "set max-size in its logging.options, or log-opts in /etc/docker/daemon.json")
+	for name, size := range k.logs(ctx, known.data) {
+		add(hasData, "the log of container "+name, size, "set max-size in its logging.options, or log-opts in /etc/docker/daemon.json")
 	}
 	if disk, err := k.Statfs(root); err == nil {
-		add("other files on the file system of "+root, max(disk.Used-known, 0), "see: du -xh --max-depth=2 "+root+" (and the whole file system)")
+		add(true, "other files on the file system of "+root, max(disk.Used-sum, 0), "see: du -xh --max-depth=2 "+root+" (and the whole file system)")
 	}
 	slices.SortFunc(holds, func(a, b api.GCHold) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.What, b.What))

@@ -82,8 +82,8 @@ type Keeper struct {
 	memory *memory
 	// uses are the uses that Docker reported since the last run, by reference.
 	uses map[string]time.Time
-	// root is Docker's root, "" until Docker was asked.
-	root   string
+	// roots are empty until Docker was asked.
+	roots  roots
 	status api.Housekeeping
 	// freed is how many bytes all runs have freed.
 	freed int64
@@ -167,27 +167,6 @@ func (k *Keeper) Free(ctx context.Context) int64 {
 		return math.MaxInt64
 	}
 	return disk.Free
-}
-
-func (k *Keeper) disk(ctx context.Context) (Disk, error) {
-	k.mu.Lock()
-	root := k.root
-	k.mu.Unlock()
-	if root == "" {
-		info, err := k.Docker.Info(ctx)
-		if err != nil {
-			return Disk{}, err
-		}
-		root = info.Root
-		k.setRoot(root)
-	}
-	return k.Statfs(root)
-}
-
-func (k *Keeper) setRoot(root string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.root = root
 }
 
 // lock prevents programs from claiming images until unlock is called.

@@ -44,8 +44,10 @@ type Container struct {
 
 // Disk is the state of a file system, as statfs(2) reports it.
 type Disk struct {
-	// Root is Docker's root, which is on it.
+	// Root is the root of the images, or Docker's root, which is on it.
 	Root string
+	// Device is the number of the file system.
+	Device uint64
 	// Used and Free are in bytes. Free is what an unprivileged program can use. Files
 	// and FilesFree are inodes; both are 0 on a file system that does not count them.
 	Used, Free       int64

@@ -21,8 +21,11 @@ func (k *Keeper) Plan(ctx context.Context) (api.GC, error) {
 		return api.GC{}, err
 	}
 	plan := Make(in, k.Policy())
+	plan.DockerDisk = k.dataAnswer(in.Disk, k.Policy())
 	if plan.Frees < plan.Disk.Wanted && !limited(plan) {
 		plan.Holds = k.holdsOf(ctx, in.Disk.Root)
+	} else if data, separate := k.dataDisk(in.Disk); separate && data.full(k.Policy(), 0) {
+		plan.Holds = k.holdsOf(ctx, data.Root)
 	}
 	return plan, nil
 }
@@ -77,7 +80,7 @@ func (k *Keeper) collect(ctx context.Context, cause string, need int64) (api.GC,
 		in.Need = max(in.Need, need)
 	}
 	plan := Make(in, policy)
-	plan.Done = true
+	plan.Done, plan.DockerDisk = true, k.dataAnswer(in.Disk, policy)
 	k.removeContainers(ctx, &plan)
 	k.removeImages(ctx, &plan, in, policy)
 	k.removeRest(ctx, &plan, policy)
@@ -87,7 +90,8 @@ func (k *Keeper) collect(ctx context.Context, cause string, need int64) (api.GC,
 	}
 	plan.Freed = max(in.Disk.Used-after.Used, 0)
 	k.addFreed(plan.Freed)
-	k.setOutcome(ctx, &plan, after, after.full(policy, in.Need) && !limited(plan), in.Need)
+	disk, need, full := k.crowded(policy, after, in.Need)
+	k.setOutcome(ctx, &plan, disk, full && !limited(plan), need)
 	k.logRun(plan, cause)
 	return plan, ctx.Err()
 }

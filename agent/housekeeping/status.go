@@ -83,12 +83,16 @@ func (k *Keeper) setStuck(full bool, now time.Time) api.Housekeeping {
 // noteRoom takes the problem back once there is room, however it was made.
 func (k *Keeper) noteRoom(policy Policy) {
 	k.mu.Lock()
-	root, problem := k.root, k.status.Problem
+	root, problem := k.roots.images, k.status.Problem
 	k.mu.Unlock()
 	if problem == "" || root == "" {
 		return
 	}
-	if disk, err := k.Statfs(root); err != nil || disk.full(policy, k.need(disk)) {
+	disk, err := k.Statfs(root)
+	if err != nil {
+		return
+	}
+	if _, _, full := k.crowded(policy, disk, k.need(disk)); full {
 		return
 	}
 	k.setStuck(false, k.Now())

@@ -32,6 +32,8 @@ type Image struct {
 	Volumes []string
 	// Platform is "OS/ARCHITECTURE", or "".
 	Platform string
+	// Layers are the digests of the layers' contents that inspect returns.
+	Layers []string
 	// Pid is the process ID that inspect returns, 1 if it is 0.
 	Pid int
 	// Networks are the container's networks that inspect returns.
@@ -72,6 +74,11 @@ func (s *Server) serveImage(w http.ResponseWriter, r *http.Request) {
 	ref := strings.TrimSuffix(r.PathValue("ref"), "/json")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for known := range s.images {
+		if imageID(known) == ref {
+			ref = known
+		}
+	}
 	image, found := s.images[normal(ref)]
 	if !found {
 		refuse(w, http.StatusNotFound, "No such image: %s", ref)
@@ -89,6 +96,7 @@ func (s *Server) serveImage(w http.ResponseWriter, r *http.Request) {
 	system, architecture, _ := strings.Cut(image.Platform, "/")
 	answer(w, http.StatusOK, map[string]any{
 		"Id": imageID(ref), "Config": config, "RepoDigests": []string{repoDigest(ref)}, "Os": system, "Architecture": architecture,
+		"RootFS": map[string]any{"Type": "layers", "Layers": image.Layers},
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -19,13 +18,17 @@ import (
 
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/registry"
-	"github.com/docker/docker/api/types/system"
 	"golang.org/x/sys/unix"
 )
 
 // apiVersion is the API version of the fake.
 const apiVersion = "1.45"
+
+// serverVersion is the version of the fake, and runc its first runtime.
+const (
+	serverVersion = "26.1.5-fake"
+	runc          = "runc"
+)
 
 // Server is an Engine on a unix socket. Its containers are functions, which keep
 // running while it is down, as with live-restore.
@@ -54,6 +57,8 @@ type Server struct {
 	trusted                 []string // registries without a certificate
 	restores                bool
 	runtimes                map[string]string
+	defaultRuntime          string
+	podman, snapshotter     bool
 	boxes                   map[string]*box
 	execs                   map[string]*exec
 	created                 int
@@ -73,7 +78,7 @@ func NewServer(tb testing.TB) *Server {
 		volumes:  map[string]map[string]string{},
 		networks: map[string]network.Inspect{},
 		restores: true,
-		runtimes: map[string]string{"runc": "runc"},
+		runtimes: map[string]string{runc: runc}, defaultRuntime: runc,
 		boxes:    map[string]*box{},
 		execs:    map[string]*exec{},
 		hijacked: map[net.Conn]bool{},
@@ -274,6 +279,7 @@ func (s *Server) routes() http.Handler {
 		w.Header().Set("Api-Version", apiVersion)
 	})
 	mux.HandleFunc("GET /info", s.serveInfo)
+	mux.HandleFunc("GET /version", s.serveVersion)
 	mux.HandleFunc("GET /images/{ref...}", s.serveImage)
 	s.routesOfStore(mux)
 	mux.HandleFunc("POST /images/create", s.servePull)
@@ -305,20 +311,6 @@ func (s *Server) routes() http.Handler {
 		s.hold(r)
 		mux.ServeHTTP(w, r)
 	})
-}
-
-func (s *Server) serveInfo(w http.ResponseWriter, _ *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	info := system.Info{ServerVersion: "26.1.5-fake", DockerRootDir: filepath.Dir(s.socket), LiveRestoreEnabled: s.restores, Runtimes: map[string]system.RuntimeWithStatus{}}
-	info.RegistryConfig = &registry.ServiceConfig{IndexConfigs: map[string]*registry.IndexInfo{}}
-	for _, host := range s.trusted {
-		info.RegistryConfig.IndexConfigs[host] = &registry.IndexInfo{Name: host}
-	}
-	for name, path := range maps.All(s.runtimes) {
-		info.Runtimes[name] = system.RuntimeWithStatus{Runtime: system.Runtime{Path: path}}
-	}
-	answer(w, http.StatusOK, info)
 }
 
 // answer writes a response with a JSON body.

@@ -48,7 +48,11 @@ func (r Registries) PullSize(ctx context.Context, ref, platform string) (int64, 
 	if err != nil {
 		return 0, fmt.Errorf("ask the registry for the size of %q: %w", ref, err)
 	}
-	return image.missing(engine.NewLayerFiles(info)), nil
+	present, err := r.present(ctx, info, image)
+	if err != nil {
+		return 0, fmt.Errorf("find the layers of %q that Docker has: %w", ref, err)
+	}
+	return image.size(present), nil
 }
 
 // Digest returns the digest that an image's tag has in its registry now. An error has a
@@ -73,16 +77,26 @@ type image struct {
 	diffIDs []string
 }
 
-// missing returns the size of the layers that the Engine lacks.
-func (i image) missing(files *engine.LayerFiles) (sum int64) {
-	present := 0
-	if files != nil && len(i.diffIDs) == len(i.sizes) {
-		present = files.Has(i.diffIDs)
-	}
-	for _, size := range i.sizes[present:] {
+// size returns the size of the layers without the lowest ones.
+func (i image) size(without int) (sum int64) {
+	for _, size := range i.sizes[without:] {
 		sum += size
 	}
 	return sum
+}
+
+// present returns how many of an image's layers the Engine has, counted from the lowest.
+func (r Registries) present(ctx context.Context, info engine.Info, i image) (int, error) {
+	if len(i.diffIDs) != len(i.sizes) {
+		return 0, nil
+	}
+	if files := engine.NewLayerFiles(info); files != nil {
+		return files.Has(i.diffIDs), nil
+	}
+	if !info.Snapshotter {
+		return 0, nil // another host's files
+	}
+	return r.Engine.HasLayers(ctx, i.diffIDs)
 }
 
 // ask returns the answer of the first endpoint that has one about an image.

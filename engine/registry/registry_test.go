@@ -30,9 +30,10 @@ const username, password = "deploy", "s3cret"
 // rig is an Engine and a registry with TLS that requires a login.
 type rig struct {
 	*testing.T
-	host  string
-	root  string
-	image v1.Image
+	docker *enginetest.Server
+	host   string
+	root   string
+	image  v1.Image
 	Registries
 }
 
@@ -49,7 +50,7 @@ func newRig(t *testing.T) *rig {
 	}))
 	t.Cleanup(server.Close)
 	dockerd := enginetest.NewServer(t)
-	r := &rig{T: t, host: strings.TrimPrefix(server.URL, "https://"), root: filepath.Dir(strings.TrimPrefix(dockerd.Address(), "unix://"))}
+	r := &rig{T: t, docker: dockerd, host: strings.TrimPrefix(server.URL, "https://"), root: filepath.Dir(strings.TrimPrefix(dockerd.Address(), "unix://"))}
 	dockerd.Trust(r.host)
 	logins := enginetest.ConfigDir(t, map[string]engine.Login{r.host: {Username: username, Password: password}})
 	client, err := engine.New(engine.Options{Host: dockerd.Address(), Logins: []engine.LoginFile{engine.ConfigFile(logins)}})
@@ -136,6 +137,30 @@ func TestPullSizeSkipsExistingLayers(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.wants(r.host+"/app:one", "", r.size(1))
+}
+
+// containerd's image store has no files that tell its layers; Docker tells those of each
+// image.
+func TestPullSizeSkipsLayersOfContainerdsStore(t *testing.T) {
+	r := newRig(t)
+	r.docker.UseContainerdStore()
+	config, err := r.image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var layers []string
+	for _, id := range config.RootFS.DiffIDs {
+		layers = append(layers, id.String())
+	}
+	r.wants(r.host+"/app:one", "", r.size(0))
+	r.docker.AddImage("other:1", enginetest.Image{Layers: []string{layers[1]}})
+	r.wants(r.host+"/app:one", "", r.size(0)) // the same content above another layer is another layer
+	r.docker.AddImage("base:1", enginetest.Image{Layers: []string{layers[0], "sha256:of-another-image"}})
+	r.wants(r.host+"/app:one", "", r.size(1))
+	r.docker.AddImage("old:1", enginetest.Image{Layers: layers[:2]})
+	r.wants(r.host+"/app:one", "", r.size(2))
+	r.docker.AddImage("new:1", enginetest.Image{Layers: layers})
+	r.wants(r.host+"/app:one", "", 0)
 }
 
 func TestPullSizeFailsForUnknownImage(t *testing.T) {

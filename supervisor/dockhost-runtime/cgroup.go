@@ -33,6 +33,31 @@ func (c cgroups) exist(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// hybrid returns the directory of the v2 tree beside those of v1 if systemd has created the
+// unit's cgroup there, which it then follows. "" on other hosts.
+func (c cgroups) hybrid(unit string) string {
+	tree := filepath.Join(string(c), "unified")
+	if _, err := os.Stat(filepath.Join(tree, unit)); c.unified() || err != nil { // #nosec G703 -- from root's placement
+		return ""
+	}
+	return tree
+}
+
+// adopt moves this process into the container's cgroup in the v2 tree of a hybrid host, in
+// which the container's processes are then born: runc before 1.0.0-rc94 does not enter that
+// tree, and later ones do no harm by entering it again.
+func (c cgroups) adopt(place placement.Placement) error {
+	tree := c.hybrid(place.UnitCgroup())
+	if tree == "" || len(place.Controllers) > 0 {
+		return nil // the hook enters the named hierarchies
+	}
+	dir := filepath.Join(tree, place.CgroupPath)
+	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 G703 -- the mode that systemd uses; from root's placement
+		return err
+	}
+	return move(dir, strconv.Itoa(os.Getpid()))
+}
+
 // vacate moves the processes in the unit's own cgroup into a leaf: on v2 the
 // children of a cgroup that contains processes get no controllers (cgroups(7), "no
 // internal processes" rule). A supervisor has already moved itself if it is

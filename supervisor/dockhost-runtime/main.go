@@ -21,6 +21,7 @@ func main() {
 		cgroups:    "/sys/fs/cgroup",
 		self:       "/proc/self/exe",
 		exec:       execWith,
+		stdout:     os.Stdout,
 	}
 	if isHook(os.Args[1:]) {
 		os.Exit(p.hook(os.Args[1:], os.Stdin, os.Stderr))

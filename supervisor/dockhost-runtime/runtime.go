@@ -18,6 +18,10 @@ import (
 // no process in it.
 const dockerCgroup = "/docker/"
 
+// noFeatures answers "features" while the real runtime is missing: no optional feature.
+// dockerd 29 asks each runtime when it starts, and waits for the answer without a limit.
+const noFeatures = `{"ociVersionMin":"1.0.0","ociVersionMax":"1.0.2"}` + "\n"
+
 // program is dockhost-runtime with the paths that it uses on the host.
 type program struct {
 	// placements is the directory of the placements.
@@ -29,6 +33,8 @@ type program struct {
 	// exec replaces the process, as [syscall.Exec] does. The new program gets files
 	// as its descriptors from 3 on.
 	exec func(path string, argv, env []string, files []int) error
+	// stdout is where a command writes its answer.
+	stdout io.Writer
 }
 
 // run executes the real runtime in its place. It returns an exit status only if
@@ -51,6 +57,10 @@ func (p program) become(c call, env []string) error {
 		return err
 	}
 	file, err := p.find(real.runtime, env)
+	if err != nil && c.command == "features" {
+		_, err = io.WriteString(p.stdout, noFeatures)
+		return err
+	}
 	if err != nil {
 		return err
 	}
@@ -90,6 +100,11 @@ func (p program) prepare(c call) (realCall, error) {
 	}
 	if !placed {
 		return unchanged, nil
+	}
+	if c.creates() || c.command == "exec" {
+		if err := p.cgroups.adopt(place); err != nil {
+			return realCall{}, fmt.Errorf("enter the cgroup of %s: %w", place.Unit, err)
+		}
 	}
 	// The placement is a path. With --systemd-cgroup a runtime would expect
 	// SLICE:PREFIX:NAME.
