@@ -15,6 +15,7 @@ import (
 	"github.com/dockhost/dockhost/doctor"
 	"github.com/dockhost/dockhost/doctor/bugreport"
 	"github.com/dockhost/dockhost/gpu"
+	"github.com/dockhost/dockhost/internal/commandline"
 )
 
 // Host is what main passes in: everything that comes from the process's
@@ -99,5 +100,6 @@ func (h Host) command() *cobra.Command {
 		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)
+	commandline.Strict(root)
 	return root
 }
