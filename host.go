@@ -63,6 +63,7 @@ func ctlHost() ctl.Host {
 		Socket:             runDir.Socket(),
 		StatusWithoutAgent: statusWithoutAgent,
 		Details:            containerDetails,
+		Usage:              func(c api.Container) (api.Usage, bool) { return status.Usage("", c.Cgroup) },
 		Become:             replaceProcess,
 		Width:              terminalWidth,
 		GPUs:               gpuReport,
@@ -94,11 +95,9 @@ func statusWithoutAgent(ctx context.Context) (api.Status, error) {
 	return status.WithoutAgent(ctx, newGatherer(docker, units)), nil
 }
 
-// containerDetails returns what systemd knows about the unit of a container.
+// containerDetails returns what is known about the unit of a container.
 func containerDetails(ctx context.Context, c api.Container) api.Details {
-	units := &systemd.Manager{}
-	defer units.Close()
-	return newGatherer(nil, units).Details(ctx, c)
+	return status.Gatherer{}.Details(ctx, c)
 }
 
 // terminalWidth returns the width of the terminal, 0 if standard output is not one.

@@ -30,6 +30,8 @@ type Host struct {
 	StatusWithoutAgent func(ctx context.Context) (api.Status, error)
 	// Details returns what a container's cgroup uses, and the last lines of its output.
 	Details func(ctx context.Context, c api.Container) api.Details
+	// Usage returns what a container's cgroup uses; false if it does not run.
+	Usage func(c api.Container) (api.Usage, bool)
 	// Become replaces this process by another program, and returns only if that fails.
 	Become func(command ...string) error
 	// Width returns the width of the terminal that Out is, 0 if Out is not a terminal.

@@ -42,7 +42,7 @@ func exitTable() []exitMeaning {
 }
 
 // passedOn names the commands that exit as another program does.
-const passedOn = "exec exits with the status of its command, logs with that of journalctl, top with that\nof systemd-cgtop.\n"
+const passedOn = "exec exits with the status of its command, logs with that of journalctl.\n"
 
 // exitHelp returns the table for --help.
 func exitHelp() string {

@@ -94,6 +94,9 @@ type Container struct {
 	Unit        string `json:"unit"`
 	ActiveState string `json:"active_state"`
 	SubState    string `json:"sub_state"`
+	// Cgroup is the cgroup of the unit, from the root of the cgroup file systems; "" while
+	// it has none.
+	Cgroup string `json:"cgroup,omitempty"`
 	// Phase is the supervisor's: waiting, pulling, creating, starting, unready, running,
 	// stopping or ended; "" when it is not known.
 	Phase string `json:"phase,omitempty"`
