@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/term"
 
+	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/ctl"
@@ -83,7 +84,8 @@ func ctlHost() ctl.Host {
 	}
 }
 
-// statusWithoutAgent returns what systemd and Docker know.
+// statusWithoutAgent returns what systemd and Docker know, and what the agent has left on
+// the disk.
 func statusWithoutAgent(ctx context.Context) (api.Status, error) {
 	docker, err := newEngine()
 	if err != nil {
@@ -92,7 +94,8 @@ func statusWithoutAgent(ctx context.Context) (api.Status, error) {
 	defer docker.Close()
 	units := &systemd.Manager{}
 	defer units.Close()
-	return status.WithoutAgent(ctx, newGatherer(docker, units)), nil
+	left, err := agent.Left("")
+	return status.WithoutAgent(ctx, newGatherer(docker, units), left, err), nil
 }
 
 // containerDetails returns what is known about the unit of a container.

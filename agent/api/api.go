@@ -80,8 +80,8 @@ type Container struct {
 	State  State  `json:"state"`
 	Reason string `json:"reason,omitempty"`
 	Cure   string `json:"cure,omitempty"`
-	// Origin is where the container is declared; "" when the agent, which alone knows
-	// it, did not answer, and for a container that is not assigned any more.
+	// Origin is where the container is declared; "" for a container that is not assigned
+	// any more, and when the agent did not answer and the caller is not root.
 	Origin Origin `json:"origin,omitempty"`
 	// Image is the reference of the image that runs, Digest the registry's digest of it.
 	Image  string `json:"image"`
