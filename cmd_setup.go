@@ -23,7 +23,7 @@ other settings in the file stay. Running it again changes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSetup(cmd, check, remove) },
 	}
-	cmd.Flags().BoolVar(&check, "check", false, "change nothing; exit with status 1 and list what is missing")
+	cmd.Flags().BoolVar(&check, "check", false, "change nothing; list what is missing, and exit with 3 if something is")
 	cmd.Flags().BoolVar(&remove, "remove", false, "remove the runtime from Docker's configuration")
 	cmd.MarkFlagsMutuallyExclusive("check", "remove")
 	return cmd
@@ -59,7 +59,7 @@ func checkSetup(ctx context.Context, cmd *cobra.Command, s *setup.Setup) error {
 		fmt.Fprintln(cmd.OutOrStdout(), line)
 	}
 	if err == nil && len(missing) > 0 {
-		err = exitStatus(1)
+		err = exitStatus(exitNotWell)
 	}
 	return err
 }

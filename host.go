@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/term"
 
+	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/ctl"
@@ -63,6 +64,7 @@ func ctlHost() ctl.Host {
 		Socket:             runDir.Socket(),
 		StatusWithoutAgent: statusWithoutAgent,
 		Details:            containerDetails,
+		Usage:              func(c api.Container) (api.Usage, bool) { return status.Usage("", c.Cgroup) },
 		Become:             replaceProcess,
 		Width:              terminalWidth,
 		GPUs:               gpuReport,
@@ -82,7 +84,8 @@ func ctlHost() ctl.Host {
 	}
 }
 
-// statusWithoutAgent returns what systemd and Docker know.
+// statusWithoutAgent returns what systemd and Docker know, and what the agent has left on
+// the disk.
 func statusWithoutAgent(ctx context.Context) (api.Status, error) {
 	docker, err := newEngine()
 	if err != nil {
@@ -91,14 +94,13 @@ func statusWithoutAgent(ctx context.Context) (api.Status, error) {
 	defer docker.Close()
 	units := &systemd.Manager{}
 	defer units.Close()
-	return status.WithoutAgent(ctx, newGatherer(docker, units)), nil
+	left, err := agent.Left("")
+	return status.WithoutAgent(ctx, newGatherer(docker, units), left, err), nil
 }
 
-// containerDetails returns what systemd knows about the unit of a container.
+// containerDetails returns what is known about the unit of a container.
 func containerDetails(ctx context.Context, c api.Container) api.Details {
-	units := &systemd.Manager{}
-	defer units.Close()
-	return newGatherer(nil, units).Details(ctx, c)
+	return status.Gatherer{}.Details(ctx, c)
 }
 
 // terminalWidth returns the width of the terminal, 0 if standard output is not one.

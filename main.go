@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dockhost/dockhost/ctl"
+	"github.com/dockhost/dockhost/internal/commandline"
 )
 
 // Set by the linker (see the Makefile).
@@ -59,6 +60,10 @@ func report(err error) int {
 	return 1
 }
 
+// exitNotWell is the exit status of dockhost, and of dockhostctl, when it has shown what
+// is not well.
+const exitNotWell = 3
+
 // exitStatus ends dockhost with this status. The reason is already printed.
 type exitStatus int
 
@@ -75,6 +80,7 @@ func dockhostCommand() *cobra.Command {
 	}
 	root.SetVersionTemplate("dockhost {{.Version}}\n")
 	root.AddCommand(agentCommand(), runCommand(), setupCommand(), gpuCommand())
+	commandline.Strict(root)
 	return root
 }
 

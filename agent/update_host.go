@@ -233,7 +233,7 @@ func (h *updateHost) Changes() <-chan struct{} { return h.changes }
 // Output implements [update.Host]. The lines come from the journal, since the container
 // is gone.
 func (h *updateHost) Output(ctx context.Context, since time.Time) []string {
-	lines, err := systemd.Output(ctx, spec.UnitName(h.name), since, outputLines)
+	lines, err := systemd.Output(ctx, spec.UnitName(h.name), "", since, outputLines)
 	if err != nil {
 		h.log.Debug("output of the container not read", zap.Error(err))
 	}

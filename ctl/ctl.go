@@ -15,6 +15,7 @@ import (
 	"github.com/dockhost/dockhost/doctor"
 	"github.com/dockhost/dockhost/doctor/bugreport"
 	"github.com/dockhost/dockhost/gpu"
+	"github.com/dockhost/dockhost/internal/commandline"
 )
 
 // Host is what main passes in: everything that comes from the process's
@@ -29,6 +30,8 @@ type Host struct {
 	StatusWithoutAgent func(ctx context.Context) (api.Status, error)
 	// Details returns what a container's cgroup uses, and the last lines of its output.
 	Details func(ctx context.Context, c api.Container) api.Details
+	// Usage returns what a container's cgroup uses; false if it does not run.
+	Usage func(c api.Container) (api.Usage, bool)
 	// Become replaces this process by another program, and returns only if that fails.
 	Become func(command ...string) error
 	// Width returns the width of the terminal that Out is, 0 if Out is not a terminal.
@@ -99,5 +102,6 @@ func (h Host) command() *cobra.Command {
 		h.updateCommand(), h.rollbackCommand(), h.historyCommand(), h.holdCommand(), h.unholdCommand(),
 		validateCommand(), renderCommand(), convertCommand(),
 	)
+	commandline.Strict(root)
 	return root
 }

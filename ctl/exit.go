@@ -12,7 +12,6 @@ import (
 const (
 	exitWell        = 0
 	exitFailed      = 1
-	exitMisuse      = 2
 	exitNotWell     = 3
 	exitUnreachable = 4
 	exitRolledBack  = 5
@@ -31,8 +30,7 @@ type exitMeaning struct {
 func exitTable() []exitMeaning {
 	return []exitMeaning{
 		{exitWell, "All is well, or the command has succeeded."},
-		{exitFailed, "The command has failed, the agent refuses it, or the command line is wrong."},
-		{exitMisuse, "validate, render: the command line is wrong, or a file cannot be read."},
+		{exitFailed, "The command line or a file is wrong, the agent refuses the command, or it has failed."},
 		{exitNotWell, "A container is not well: the command shows it, or it did not become ready."},
 		{exitUnreachable, "The agent cannot be reached."},
 		{exitRolledBack, "update, rollback, wait: the new container was not well; the old one runs again."},
@@ -43,6 +41,9 @@ func exitTable() []exitMeaning {
 	}
 }
 
+// passedOn names the commands that exit as another program does.
+const passedOn = "exec exits with the status of its command, logs with that of journalctl.\n"
+
 // exitHelp returns the table for --help.
 func exitHelp() string {
 	var b strings.Builder
@@ -50,6 +51,7 @@ func exitHelp() string {
 	for _, row := range exitTable() {
 		fmt.Fprintf(&b, "  %-4d %s\n", row.status, row.meaning)
 	}
+	b.WriteString(passedOn)
 	return b.String()
 }
 

@@ -47,7 +47,7 @@ func (f *inputFlags) open(cmd *cobra.Command, files ...string) ([]*preview.Input
 
 // misuse returns the error for a wrong command line or an unreadable file.
 func misuse(cmd *cobra.Command, err error) error {
-	return &exitError{exitMisuse, fmt.Errorf("%w (see: %s --help)", err, cmd.CommandPath())}
+	return fmt.Errorf("%w (see: %s --help)", err, cmd.CommandPath())
 }
 
 // previewOptions are the agent's options that are the same on every host.

@@ -57,7 +57,6 @@ func (h Host) logs(ctx context.Context, names, options []string, f logsFlags) er
 	if f.all == (len(names) > 0) && (f.all || !f.agent) {
 		return errors.New("name containers, or use --all or --agent")
 	}
-	command := []string{"journalctl"}
 	var containers []api.Container
 	if len(names) > 0 || f.all {
 		s, err := h.gatherStatus(ctx)
@@ -65,37 +64,54 @@ func (h Host) logs(ctx context.Context, names, options []string, f logsFlags) er
 			containers = s.Containers
 		}
 	}
+	units := h.unitsOf(containers, names)
+	if f.all {
+		units = allUnits(containers)
+	}
+	if f.all || f.agent {
+		units = append(units, journalUnit{name: agentUnit})
+	}
+	return h.Become(slices.Concat([]string{"journalctl"}, f.options(), selectUnits(units, f.onlyOutput), options)...)
+}
+
+// unitsOf returns the units of containers. One that is not on this host has the unit that
+// it would have.
+func (h Host) unitsOf(containers []api.Container, names []string) []journalUnit {
+	var units []journalUnit
 	for _, name := range names {
 		i := find(containers, name)
-		if i < 0 && containers != nil {
-			fmt.Fprintf(h.Err, "dockhostctl: no container %q on this host (there is: %s); showing what the journal has\n", name, strings.Join(containerNames(containers), ", "))
+		if i >= 0 {
+			units = append(units, unitOf(&containers[i]))
+			continue
 		}
-		command = append(command, "--unit="+unitOf(containers, i, name))
+		if containers != nil {
+			fmt.Fprintf(h.Err, "dockhostctl: no container %q on this host (there is: %s); showing what the journal has\n", name, orNone(containerNames(containers)))
+		}
+		if strings.HasSuffix(name, ".service") {
+			units = append(units, journalUnit{name: name}, journalUnit{name: name, uid: anyUser})
+		} else {
+			units = append(units, journalUnit{name: spec.UnitName(name)})
+		}
 	}
-	if f.all {
-		command = append(command, "--unit="+spec.UnitName("*"))
+	return units
+}
+
+// allUnits returns the units of all containers, also of those that were removed.
+func allUnits(containers []api.Container) []journalUnit {
+	units := []journalUnit{{name: spec.UnitName("*")}}
+	for i := range containers {
+		if containers[i].Origin == api.OriginUnit {
+			units = append(units, unitOf(&containers[i]))
+		}
+	}
+	if slices.ContainsFunc(units, journalUnit.isOfUser) { // then there are no patterns
 		for i := range containers {
-			if containers[i].Origin == api.OriginUnit {
-				command = append(command, "--unit="+containers[i].Unit)
+			if containers[i].Origin != api.OriginUnit {
+				units = append(units, unitOf(&containers[i]))
 			}
 		}
 	}
-	if f.all || f.agent {
-		command = append(command, "--unit="+agentUnit)
-	}
-	return h.Become(slices.Concat(command, f.options(), options)...)
-}
-
-// unitOf returns the unit of a container. One that is not on this host has the unit that
-// it would have.
-func unitOf(containers []api.Container, i int, name string) string {
-	switch {
-	case i >= 0:
-		return containers[i].Unit
-	case strings.HasSuffix(name, ".service"):
-		return name
-	}
-	return spec.UnitName(name)
+	return units
 }
 
 // options returns the options for journalctl.
@@ -110,9 +126,6 @@ func (f logsFlags) options() []string {
 		if option.value != "" {
 			options = append(options, "--"+option.name+"="+option.value)
 		}
-	}
-	if f.onlyOutput {
-		options = append(options, "_TRANSPORT=stdout")
 	}
 	return options
 }

@@ -22,7 +22,7 @@ variables are masked. FILE is as for validate. The command needs no root, no
 Docker, no systemd and no agent.
 
 Exit status: 0 on success, 1 when a host would not accept the user data (every
-problem is printed), 2 when the command line is wrong or a file cannot be read.`,
+problem is printed), a file cannot be read, or the command line is wrong.`,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if input.seed == "" && len(args) == 0 {
 				return nil, cobra.ShellCompDirectiveDefault

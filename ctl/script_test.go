@@ -53,16 +53,21 @@ func TestScripts(t *testing.T) {
 
 // scriptHost returns a host whose state is in files of a script: agent.sock,
 // without-agent.json for what systemd and Docker know, gpu.json,
-// doctor.json and bugreport.json.
+// doctor.json and bugreport.json, and usage.json for what cgroups use.
 func scriptHost(dir string) Host {
 	return Host{
 		Version:            "1.2.3 (commit abc, today)",
 		Socket:             filepath.Join(dir, "agent.sock"),
 		StatusWithoutAgent: func(context.Context) (api.Status, error) { return load[api.Status](dir, "without-agent.json") },
 		Details:            func(context.Context, api.Container) api.Details { return detailsOf(dir) },
-		Become:             func(command ...string) error { return execIn(dir, command) },
-		Width:              func() int { width, _ := strconv.Atoi(os.Getenv("WIDTH")); return width },
-		GPUs:               func() (gpu.Report, error) { return load[gpu.Report](dir, "gpu.json") },
+		Usage: func(c api.Container) (api.Usage, bool) {
+			usage, _ := load[map[string]api.Usage](dir, "usage.json")
+			u, exists := usage[c.Cgroup]
+			return u, exists
+		},
+		Become: func(command ...string) error { return execIn(dir, command) },
+		Width:  func() int { width, _ := strconv.Atoi(os.Getenv("WIDTH")); return width },
+		GPUs:   func() (gpu.Report, error) { return load[gpu.Report](dir, "gpu.json") },
 		Diagnose: func(context.Context, func(context.Context) (api.Status, error), []doctor.Check) (doctor.Report, error) {
 			return load[doctor.Report](dir, "doctor.json")
 		},

@@ -176,7 +176,7 @@ func pick(s *api.Status, only []string) error {
 	for _, name := range only {
 		i := find(s.Containers, name)
 		if i < 0 {
-			errs = append(errs, fmt.Errorf("no container %q on this host (there is: %s)", name, cmp.Or(strings.Join(containerNames(s.Containers), ", "), "none")))
+			errs = append(errs, fmt.Errorf("no container %q on this host (there is: %s)", name, orNone(containerNames(s.Containers))))
 			continue
 		}
 		picked = append(picked, s.Containers[i])
@@ -194,6 +194,9 @@ func find(containers []api.Container, name string) int {
 	}
 	return slices.IndexFunc(containers, func(c api.Container) bool { return c.Unit == name || c.Unit == name+".service" })
 }
+
+// orNone lists names, and says so where there are none.
+func orNone(names []string) string { return cmp.Or(strings.Join(names, ", "), "none") }
 
 func containerNames(containers []api.Container) []string {
 	var names []string

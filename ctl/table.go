@@ -40,6 +40,9 @@ func printHost(b *strings.Builder, s api.Status, c colors) {
 		fmt.Fprintf(b, "user data:  %s\n", source(s.Source))
 	} else {
 		fmt.Fprintf(b, "agent:      %sunreachable%s: %s\n", c.bad, c.off, s.Agent.Error)
+		if s.Source.Note != "" {
+			fmt.Fprintf(b, "note:       %s\n", s.Source.Note)
+		}
 	}
 	switch {
 	case s.Docker.Error != "":

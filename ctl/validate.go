@@ -22,8 +22,8 @@ FILE:LINE:COLUMN PATH: PROBLEM (what to do). FILE is user data in any form that
 dockhost reads, or a Compose file as in /etc/dockhost/containers. The command
 needs no root, no Docker, no systemd and no agent.
 
-Exit status: 0 when a host would accept all of it, 1 when it would not, 2 when
-the command line is wrong or a file cannot be read.`,
+Exit status: 0 when a host would accept all of it, 1 when it would not, a file
+cannot be read, or the command line is wrong.`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			inputs, err := input.open(cmd, files...)
 			if err != nil {

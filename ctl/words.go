@@ -55,7 +55,7 @@ func checkWord(root *cobra.Command, args []string) error {
 	}
 	word := args[0]
 	isCommand := func(c *cobra.Command) bool { return c.Name() == word || c.HasAlias(word) }
-	if word == "help" || word == "completion" || slices.ContainsFunc(root.Commands(), isCommand) {
+	if slices.ContainsFunc(root.Commands(), isCommand) {
 		return nil
 	}
 	if other, known := otherWords()[word]; known {

@@ -52,10 +52,19 @@ func (c Cgroups) OwnUnit() (unit, path string, err error) {
 // UserSocket returns the private socket of the user's manager that the unit with this
 // cgroup path belongs to; "" for a unit of the system.
 func UserSocket(unitPath string) string {
+	if uid := UserOf(unitPath); uid != "" {
+		return "/run/user/" + uid + "/systemd/private"
+	}
+	return ""
+}
+
+// UserOf returns the uid of the user whose manager the unit with this cgroup path belongs
+// to; "" for a unit of the system.
+func UserOf(unitPath string) string {
 	parts := strings.Split(unitPath, "/")
 	for _, part := range parts[:len(parts)-1] {
 		if uid, found := strings.CutPrefix(strings.TrimSuffix(part, ".service"), "user@"); found && part != uid {
-			return "/run/user/" + uid + "/systemd/private"
+			return uid
 		}
 	}
 	return ""

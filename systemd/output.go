@@ -17,12 +17,18 @@ const (
 )
 
 // Output returns the last lines that the programs of a unit wrote to their standard
-// output and standard error since a time, as far as the journal has them.
-func Output(ctx context.Context, unit string, since time.Time, lines int) ([]string, error) {
+// output and standard error since a time, as far as the journal has them. A unit of a
+// user's manager has a uid, one of the system has "".
+func Output(ctx context.Context, unit, uid string, since time.Time, lines int) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, outputTimeout)
 	defer cancel()
+	matches := []string{"--unit=" + unit}
+	if uid != "" {
+		matches = []string{"_SYSTEMD_USER_UNIT=" + unit, "_UID=" + uid}
+	}
 	command := exec.CommandContext(ctx, "journalctl", "--quiet", "--no-pager", "--output=cat", "--lines="+strconv.Itoa(lines),
-		"--since=@"+strconv.FormatInt(since.Unix(), 10), "--unit="+unit, "_TRANSPORT=stdout")
+		"--since=@"+strconv.FormatInt(since.Unix(), 10), "_TRANSPORT=stdout")
+	command.Args = append(command.Args, matches...)
 	out, err := command.Output()
 	if err != nil {
 		return nil, fmt.Errorf("read the output of %s from the journal: %w", unit, err)

@@ -23,6 +23,9 @@ type Usage struct {
 	CPULimit       float64
 	// Tasks are its processes and threads, TasksLimit their limit, 0 for none.
 	Tasks, TasksLimit int64
+	// Read and Written are the bytes that it has read from disks and written to them, 0
+	// where the unit's IOAccounting= is off.
+	Read, Written int64
 	// Pressure has, by "cpu", "memory" and "io", the share of the last 10 seconds, in
 	// percent, in which some tasks waited (PSI); nil on cgroup v1 and without PSI.
 	Pressure map[string]float64
@@ -59,6 +62,7 @@ func usageV2(dir string, u Usage) (Usage, bool) {
 	cpu := counters(dir, "cpu.stat")
 	u.CPU = time.Duration(cpu["usage_usec"]) * time.Microsecond
 	u.Throttled = time.Duration(cpu["throttled_usec"]) * time.Microsecond
+	u.Read, u.Written = sumV2(dir, "io.stat")
 	if raw, err := os.ReadFile(filepath.Join(dir, "cpu.max")); err == nil {
 		quota, period, _ := strings.Cut(strings.TrimSpace(string(raw)), " ")
 		u.CPULimit = processors(number([]byte(quota)), number([]byte(period)))
@@ -86,7 +90,44 @@ func usageV1(base, cgroup string, u Usage) (Usage, bool) {
 	u.CPU = time.Duration(readNumber(cpu, "cpuacct.usage"))
 	u.Throttled = time.Duration(counters(cpu, "cpu.stat")["throttled_time"])
 	u.CPULimit = processors(readNumber(cpu, "cpu.cfs_quota_us"), readNumber(cpu, "cpu.cfs_period_us"))
+	u.Read, u.Written = sumV1(filepath.Join(base, "blkio", cgroup), "blkio.throttle.io_service_bytes_recursive")
 	return u, true
+}
+
+// sumV2 adds up the lines of all disks: "8:0 rbytes=4096 wbytes=0 rios=1 ...".
+func sumV2(dir, file string) (read, written int64) {
+	raw, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return 0, 0
+	}
+	for field := range strings.FieldsSeq(string(raw)) {
+		switch key, value, _ := strings.Cut(field, "="); key {
+		case "rbytes":
+			read += number([]byte(value))
+		case "wbytes":
+			written += number([]byte(value))
+		}
+	}
+	return read, written
+}
+
+// sumV1 adds up the lines of all disks: "8:0 Read 4096".
+func sumV1(dir, file string) (read, written int64) {
+	raw, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return 0, 0
+	}
+	for line := range strings.Lines(string(raw)) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) != 3:
+		case fields[1] == "Read":
+			read += number([]byte(fields[2]))
+		case fields[1] == "Write":
+			written += number([]byte(fields[2]))
+		}
+	}
+	return read, written
 }
 
 // processors returns the number of processors of a quota, 0 for no limit.

@@ -80,8 +80,8 @@ type Container struct {
 	State  State  `json:"state"`
 	Reason string `json:"reason,omitempty"`
 	Cure   string `json:"cure,omitempty"`
-	// Origin is where the container is declared; "" when the agent, which alone knows
-	// it, did not answer, and for a container that is not assigned any more.
+	// Origin is where the container is declared; "" for a container that is not assigned
+	// any more, and when the agent did not answer and the caller is not root.
 	Origin Origin `json:"origin,omitempty"`
 	// Image is the reference of the image that runs, Digest the registry's digest of it.
 	Image  string `json:"image"`
@@ -94,6 +94,9 @@ type Container struct {
 	Unit        string `json:"unit"`
 	ActiveState string `json:"active_state"`
 	SubState    string `json:"sub_state"`
+	// Cgroup is the cgroup of the unit, from the root of the cgroup file systems; "" while
+	// it has none.
+	Cgroup string `json:"cgroup,omitempty"`
 	// Phase is the supervisor's: waiting, pulling, creating, starting, unready, running,
 	// stopping or ended; "" when it is not known.
 	Phase string `json:"phase,omitempty"`

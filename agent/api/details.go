@@ -29,6 +29,10 @@ type Usage struct {
 	// Tasks is the number of its processes and threads, TasksLimit their limit, 0 for none.
 	Tasks      int64 `json:"tasks"`
 	TasksLimit int64 `json:"tasks_limit,omitempty"`
+	// ReadBytes and WrittenBytes are what it has read from disks and written to them;
+	// absent where nobody counts it.
+	ReadBytes    int64 `json:"read_bytes,omitempty"`
+	WrittenBytes int64 `json:"written_bytes,omitempty"`
 	// Pressure is the share of the last 10 seconds, in percent, in which some of its tasks
 	// waited for a resource (PSI); absent on cgroup v1.
 	Pressure *Pressure `json:"pressure,omitempty"`

@@ -69,7 +69,7 @@ func addUnit(c *api.Container, unit systemd.Unit) {
 	c.StatusText, c.Restarts = unit.StatusText, unit.Restarts
 	c.Masked, c.Queued = unit.LoadState == "masked", unit.Job
 	c.Result, c.ExitStatus = unit.Result, unit.ExitStatus
-	c.Since, c.ExitedAt = moment(unit.Since), moment(unit.ExitedAt)
+	c.Since, c.ExitedAt, c.Cgroup = moment(unit.Since), moment(unit.ExitedAt), unit.ControlGroup
 }
 
 // addState adds what the supervisor wrote about its container.

@@ -22,12 +22,10 @@ func (g Gatherer) Details(ctx context.Context, c api.Container) api.Details {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	var details api.Details
-	if unit, err := g.Units.Unit(ctx, c.Unit); err == nil {
-		if usage, found := (systemd.Cgroups{Root: g.Root}).Usage(unit.ControlGroup); found {
-			details.Usage = usageOf(usage)
-		}
+	if usage, found := Usage(g.Root, c.Cgroup); found {
+		details.Usage = &usage
 	}
-	output, err := systemd.Output(ctx, c.Unit, time.Unix(0, 0), outputLines)
+	output, err := systemd.Output(ctx, c.Unit, systemd.UserOf(c.Cgroup), time.Unix(0, 0), outputLines)
 	if err != nil {
 		return details // the caller may not read the journal
 	}
@@ -37,15 +35,17 @@ func (g Gatherer) Details(ctx context.Context, c api.Container) api.Details {
 	return details
 }
 
-// usageOf returns the usage of a cgroup for the API.
-func usageOf(u systemd.Usage) *api.Usage {
-	usage := &api.Usage{
+// Usage returns what a cgroup uses; false if it does not exist. Root is a prefix of the
+// host's paths, "" on a real host.
+func Usage(root, cgroup string) (api.Usage, bool) {
+	u, found := systemd.Cgroups{Root: root}.Usage(cgroup)
+	usage := api.Usage{
 		MemoryBytes: u.Memory, MemoryPeakBytes: u.MemoryPeak, MemoryLimitBytes: u.MemoryLimit, OOMKills: u.Killed,
 		CPUSeconds: u.CPU.Seconds(), CPULimit: u.CPULimit, ThrottledSeconds: u.Throttled.Seconds(),
-		Tasks: u.Tasks, TasksLimit: u.TasksLimit,
+		Tasks: u.Tasks, TasksLimit: u.TasksLimit, ReadBytes: u.Read, WrittenBytes: u.Written,
 	}
 	if u.Pressure != nil {
 		usage.Pressure = &api.Pressure{CPU: u.Pressure["cpu"], Memory: u.Pressure["memory"], IO: u.Pressure["io"]}
 	}
-	return usage
+	return usage, found
 }

@@ -127,16 +127,3 @@ func Judge(s *api.Status) {
 	}
 	s.Well = s.Agent.Reachable && Well(*s)
 }
-
-// WithoutAgent returns the status as far as it is known without the agent.
-func WithoutAgent(ctx context.Context, g Gatherer) api.Status {
-	s := api.Status{Version: api.Version, Docker: g.Docker(ctx)}
-	containers, err := g.Containers(ctx)
-	if err != nil {
-		s.Source.Problems = []string{err.Error()}
-	}
-	s.Containers = append([]api.Container{}, containers...)
-	s.Source.Problems = append(s.Source.Problems, SettingsProblems(containers)...)
-	Judge(&s)
-	return s
-}

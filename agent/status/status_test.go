@@ -24,7 +24,7 @@ func (fakeEngine) Activity(context.Context) <-chan struct{} { return nil }
 
 func (f fakeEngine) Info(context.Context) (engine.Info, error) { return f.info, f.err }
 func (f fakeEngine) Inspect(_ context.Context, id string) (engine.Container, error) {
-	return engine.Container{ID: id, Health: f.health}, f.err
+	return engine.Container{ID: id, Health: f.health, Running: id == "cdef"}, f.err
 }
 
 // fakeUnits are the active states by unit.

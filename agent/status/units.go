@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -12,44 +13,61 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
+// runUnit is a unit that calls dockhost run. One of a user's manager has a uid, one of the
+// system "": the names of both may be the same.
+type runUnit struct{ name, uid string }
+
+// placedUnit is the container of such a unit, and the unit's cgroup; both "" without one.
+type placedUnit struct{ id, cgroup string }
+
 // unitContainers returns the status of the containers of units that call dockhost run,
 // sorted by unit: of those that have a container, and of those that wait for their next
 // start or have failed.
 func (g Gatherer) unitContainers(ctx context.Context) []api.Container {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	units := map[string]string{} // the container's id by unit, "" without one
+	units := g.runUnits(ctx)
+	names := map[string]bool{}
+	var containers []api.Container
+	for _, unit := range slices.SortedFunc(maps.Keys(units), compareUnits) {
+		if _, isOurs := spec.ContainerName(unit.name); isOurs {
+			continue
+		}
+		c, exists := g.unitContainer(ctx, unit, units[unit])
+		if !exists {
+			continue
+		}
+		if names[c.Name] {
+			c.Name = unit.uid + "/" + unit.name
+		}
+		names[c.Name] = true
+		containers = append(containers, c)
+	}
+	return containers
+}
+
+// compareUnits sorts units by name, and those of the system before those of users.
+func compareUnits(a, b runUnit) int {
+	return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.uid, b.uid))
+}
+
+// runUnits returns the units that call dockhost run.
+func (g Gatherer) runUnits(ctx context.Context) map[runUnit]placedUnit {
+	units := map[runUnit]placedUnit{}
 	if failing, err := g.Units.Failing(ctx, runsContainer); err == nil {
-		for _, unit := range failing {
-			units[unit] = ""
+		for _, name := range failing {
+			units[runUnit{name: name}] = placedUnit{}
 		}
 	}
-	users := map[string]string{}
 	placed, err := placement.All(g.Dir.RuntimeDir())
 	if err != nil {
 		placed = nil // without the permission to read it
 	}
 	for _, id := range slices.Sorted(maps.Keys(placed)) {
-		p := placed[id]
-		if _, isOurs := spec.ContainerName(p.Unit); isOurs {
-			continue
-		}
-		units[p.Unit] = id
-		if systemd.UserSocket(p.UnitCgroup()) != "" {
-			users[p.Unit] = p.UnitCgroup()
-		}
+		cgroup := placed[id].UnitCgroup()
+		units[runUnit{placed[id].Unit, systemd.UserOf(cgroup)}] = placedUnit{id, cgroup}
 	}
-	var containers []api.Container
-	for _, unit := range slices.Sorted(maps.Keys(units)) {
-		if _, isOurs := spec.ContainerName(unit); isOurs {
-			continue
-		}
-		c, exists := g.unitContainer(ctx, unit, units[unit], users[unit] != "")
-		if exists {
-			containers = append(containers, c)
-		}
-	}
-	return containers
+	return units
 }
 
 // runsContainer says whether a command of a unit is one that runs a container.
@@ -62,18 +80,17 @@ func runsContainer(command []string) bool {
 }
 
 // unitContainer returns the status of the container of a unit. It does not exist when its
-// unit has been stopped since it was placed. isUsers says that the unit belongs to a
-// user's manager, which is not asked.
-func (g Gatherer) unitContainer(ctx context.Context, unit, id string, isUsers bool) (c api.Container, exists bool) {
-	c = api.Container{Name: unit, Unit: unit, Origin: api.OriginUnit, ID: id}
+// unit has been stopped since it was placed. The manager of a user is not asked.
+func (g Gatherer) unitContainer(ctx context.Context, unit runUnit, placed placedUnit) (c api.Container, exists bool) {
+	c = api.Container{Name: unit.name, Unit: unit.name, Origin: api.OriginUnit, ID: placed.id, Cgroup: placed.cgroup}
 	running := false
-	if id != "" {
-		if inspected, err := g.Engine.Inspect(ctx, id); err == nil {
+	if placed.id != "" {
+		if inspected, err := g.Engine.Inspect(ctx, placed.id); err == nil {
 			addInspected(&c, inspected)
 			c.Image, running = inspected.Image, inspected.Running
 		}
 	}
-	if isUsers {
+	if unit.uid != "" {
 		c.ActiveState, c.SubState = "inactive", "dead"
 		if running {
 			c.ActiveState, c.SubState = "active", "running"
@@ -81,7 +98,7 @@ func (g Gatherer) unitContainer(ctx context.Context, unit, id string, isUsers bo
 		c.Ready, c.Since = running, c.StartedAt
 		return c, running
 	}
-	u, err := g.Units.Unit(ctx, unit)
+	u, err := g.Units.Unit(ctx, unit.name)
 	if err != nil {
 		return c, running
 	}

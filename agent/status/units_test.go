@@ -38,6 +38,7 @@ func TestUnitsAreListed(t *testing.T) {
 		"0123": {Unit: "backup.service", CgroupPath: "/system.slice/backup.service/container"},
 		"4567": {Unit: "dockhost@web.service", CgroupPath: "/system.slice/system-dockhost.slice/dockhost@web.service/container"},
 		"89ab": {Unit: "gone.service", CgroupPath: "/system.slice/gone.service/container"},
+		"cdef": {Unit: "backup.service", CgroupPath: "/user.slice/user-7.slice/user@7.service/app.slice/backup.service/container"},
 	} {
 		if err := placement.Write(dir.RuntimeDir(), id, p); err != nil {
 			t.Fatal(err)
@@ -45,8 +46,11 @@ func TestUnitsAreListed(t *testing.T) {
 	}
 	g := Gatherer{Dir: dir, Engine: fakeEngine{health: "healthy"}, Units: fakeUnits{"backup.service": "active", "gone.service": "inactive"}}
 	got := g.unitContainers(t.Context())
+	const cgroup = "/user.slice/user-7.slice/user@7.service/app.slice/backup.service"
 	want := []api.Container{{
 		Name: "backup.service", Unit: "backup.service", Origin: api.OriginUnit, ID: "0123", ActiveState: "active", SubState: "sub", Ready: true, Health: "healthy",
+	}, { // the unit of a user with the same name
+		Name: "7/backup.service", Unit: "backup.service", Origin: api.OriginUnit, ID: "cdef", ActiveState: "active", SubState: "running", Ready: true, Health: "healthy", Cgroup: cgroup,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("unitContainers() (-want +got):\n%s", diff)

@@ -30,6 +30,8 @@ type options struct {
 	noQuadlet string
 	// downtimeOnly measures the downtime of an update alone.
 	downtimeOnly bool
+	// agentOnly measures the idle agent alone.
+	agentOnly bool
 }
 
 func main() {
@@ -55,6 +57,7 @@ func parseOptions(stderr io.Writer, args []string) (options, error) {
 	flags.IntVar(&o.linesMiB, "log-mb", 1024, "`number` of MiB of log lines")
 	flags.StringVar(&o.noQuadlet, "no-quadlet", "", "`reason` why no Podman quadlet is measured")
 	flags.BoolVar(&o.downtimeOnly, "downtime", false, "measure the downtime of an update alone")
+	flags.BoolVar(&o.agentOnly, "agent", false, "measure the idle agent alone")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
@@ -86,6 +89,10 @@ func run(ctx context.Context, stdout, stderr io.Writer, args []string) (err erro
 
 // measure measures everything, one after the other.
 func measure(ctx context.Context, progress io.Writer, o options) (report, error) {
+	if o.agentOnly {
+		agent, err := measureAgent(ctx, o)
+		return report{options: o, agent: agent}, err
+	}
 	r := report{options: o, ways: newWays(o), replacements: newReplacements(o), residents: newResidents(o), relays: newRelays()}
 	if err := measureDowntime(ctx, progress, r.replacements.list(), o.runs); err != nil || o.downtimeOnly {
 		return r, err
@@ -106,6 +113,10 @@ func measure(ctx context.Context, progress io.Writer, o options) (report, error)
 	}
 	fmt.Fprintln(progress, "dockhost-bench: wakeups, for", o.idle)
 	if err := measureWakeups(ctx, r.residents.all(), o.idle); err != nil {
+		return r, err
+	}
+	fmt.Fprintln(progress, "dockhost-bench: the idle agent")
+	if r.agent, err = measureAgent(ctx, o); err != nil {
 		return r, err
 	}
 	fmt.Fprintln(progress, "dockhost-bench: log lines")

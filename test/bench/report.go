@@ -28,11 +28,17 @@ type report struct {
 	replacements replacements
 	calls        calls
 	residents    residents
+	agent        idleAgent
 	relays       relays
 }
 
 func (r report) write(w io.Writer) error {
 	var out bytes.Buffer
+	if r.options.agentOnly {
+		r.writeAgent(&out)
+		_, err := out.WriteTo(w)
+		return err
+	}
 	r.writeDowntime(&out)
 	if r.options.downtimeOnly {
 		_, err := out.WriteTo(w)
@@ -45,6 +51,7 @@ func (r report) write(w io.Writer) error {
 	r.writeCalls(&out)
 	r.writeMemory(&out)
 	r.writeWakeups(&out)
+	r.writeAgent(&out)
 	r.writeLines(&out)
 	if r.options.noQuadlet != "" {
 		fmt.Fprintf(&out, "\nNo Podman quadlet: %s.\n", r.options.noQuadlet)

@@ -126,6 +126,9 @@ dockhost@app                             0.8         0.2           0
 dockhost run in a unit                   0.5                       0
 Podman quadlet (conmon)                  0.4
 
+the idle agent                           RSS         PSS   anonymous        goal     wakeups        goal  wakeups: a minute
+dockhost.service                    20.0 MiB    15.0 MiB     9.0 MiB  < 12.0 MiB         2.0           0
+
 1024 MiB of log lines to a file         rate       ratio        goal         CPU       ratio        goal   anonymous
 docker run, attached               256 MiB/s                              1.60 s                             5.0 MiB
 dockhost run                       341 MiB/s        1.33     >= 1.00      1.20 s        0.75     <= 1.00     5.0 MiB
@@ -163,6 +166,7 @@ func exampleReport(o options) report {
 	for i, one := range r.residents.all() {
 		one.memory, one.wakeups = memory{30720 >> i, 20480 >> i, 8192 >> i}, 1.5/float64(i+1)
 	}
+	r.agent = idleAgent{memory: memory{20480, 15360, 9216}, wakeups: 2}
 	for i, one := range r.relays.list() {
 		one.took, one.cpu = times(4000-1000*i), times(1600-400*i)
 		one.memory = memory{anonymous: 5120}

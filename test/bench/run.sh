@@ -11,7 +11,7 @@
 #   BENCH_IDLE   time for which wakeups of idle programs are counted (default: 2m, which includes what Go's runtime does
 #                every two minutes)
 #   BENCH_LOG_MB size of the log lines in MiB (default: 1024)
-#   BENCH_ONLY   downtime: measure the downtime of an update alone
+#   BENCH_ONLY   downtime: measure the downtime of an update alone; agent: the idle agent alone
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -39,7 +39,7 @@ func TestLastKnownGoodRunsWithoutUserData(t *testing.T) {
 }
 
 // TestStatusWorksWithoutAgent checks that dockhostctl status asks systemd and
-// Docker while the agent does not run.
+// Docker while the agent does not run, and reads who has stopped a container.
 func TestStatusWorksWithoutAgent(t *testing.T) {
 	h := newHost(t)
 	h.assign(web)
@@ -51,6 +51,13 @@ func TestStatusWorksWithoutAgent(t *testing.T) {
 	}
 	if out, code := h.try("dockhostctl status"); code != 4 || !strings.Contains(out, "unreachable") || !strings.Contains(out, "web") {
 		t.Errorf("status exits %d with %q", code, out)
+	}
+	h.run("systemctl start dockhost.socket dockhost.service && dockhostctl stop web && systemctl stop dockhost.socket dockhost.service")
+	if out, code := h.try("dockhostctl status"); code != 4 || !strings.Contains(out, "by dockhostctl stop (root)") {
+		t.Errorf("status exits %d with %q, want 4 and who has stopped the container", code, out)
+	}
+	if out, code := h.try("runuser -u nobody dockhostctl status"); code != 4 || !strings.Contains(out, "only root may see who has stopped") {
+		t.Errorf("status of another user exits %d with %q, want 4 and who may know more", code, out)
 	}
 }
 

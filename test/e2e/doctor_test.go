@@ -49,14 +49,61 @@ func faults() []fault {
 		{"unattended-upgrades", doctor.Warn, "stops all containers", "mkdir -p /etc/apt/apt.conf.d && echo 'APT::Periodic::Unattended-Upgrade \"1\";' >/etc/apt/apt.conf.d/99doctor; [ -e /usr/bin/unattended-upgrade ] || ln -s true /usr/bin/unattended-upgrade", "rm /etc/apt/apt.conf.d/99doctor; [ \"$(readlink /usr/bin/unattended-upgrade)\" != true ] || rm /usr/bin/unattended-upgrade"},
 		{"persistent-journal", doctor.Warn, "Storage=volatile", "echo 'Storage=volatile' >/etc/systemd/journald.conf.d/zz-doctor.conf", "rm /etc/systemd/journald.conf.d/zz-doctor.conf"},
 		{"metadata-container", doctor.Warn, "containers in a network of Docker cannot reach the metadata service", "iptables -I INPUT -i docker0 -d 169.254.169.254 -j REJECT", "iptables -D INPUT -i docker0 -d 169.254.169.254 -j REJECT"},
+		{"disk-inodes", doctor.Fail, "/var/lib/dockhost has 0 inodes left of 2", "mount -t tmpfs -o nr_inodes=2 doctor /var/lib/dockhost && touch /var/lib/dockhost/full", "umount -l /var/lib/dockhost"},
+		{"ordering-cycles", doctor.Fail, "deleted to break ordering cycle", makeCycle, "true"},
 		{"metadata", doctor.Fail, "metadata service of EC2 at 169.254.169.254", "systemctl stop " + metadataUnit, "true"},
+		// What the locked mode of systemd-imdsd does.
+		{"metadata", doctor.Fail, "systemd-imdsd has locked", "ip addr del 169.254.169.254/32 dev lo && ip route add prohibit 169.254.169.254/32", "ip route del prohibit 169.254.169.254/32; ip addr replace 169.254.169.254/32 dev lo"},
 	}
+}
+
+// makeCycle starts two units that each wait for the other. What systemd says about them
+// stays in the journal of this boot.
+const makeCycle = `for one in a b; do
+	other=$(echo $one | tr ab ba)
+	printf "[Unit]\\nWants=doctor-$other.service\\nAfter=doctor-$other.service\\n[Service]\\nType=oneshot\\nExecStart=true\\n" >/run/systemd/system/doctor-$one.service
+done
+systemctl daemon-reload; systemctl start doctor-a.service; rm /run/systemd/system/doctor-[ab].service; systemctl daemon-reload; journalctl --sync`
+
+// podman answers every request as Podman's service answers /version.
+const podman = `import http.server, json, socketserver
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"Version": "5.4.2", "ApiVersion": "1.41", "MinAPIVersion": "1.24", "Components": [{"Name": "Podman Engine", "Version": "5.4.2"}]}).encode()
+        self.send_response(200)
+        self.send_header("Api-Version", "1.41")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+    do_HEAD = do_GET
+    def log_message(self, *args):
+        pass
+socketserver.UnixStreamServer("/run/doctor-podman.sock", Handler).serve_forever()
+`
+
+// TestDoctorKnowsPodman has DOCKER_HOST name a socket at which Podman answers.
+func TestDoctorKnowsPodman(t *testing.T) {
+	h := newHost(t)
+	h.Cleanup(func() { h.run("systemctl stop doctor-podman; rm -f /run/doctor-podman.*") })
+	h.write("/run/doctor-podman.py", podman)
+	h.run("rm -f /run/doctor-podman.sock; systemd-run -q --collect --unit=doctor-podman python3 /run/doctor-podman.py")
+	h.eventually("doctor finds it", func() error {
+		return h.diagnosesBy("DOCKER_HOST=unix:///run/doctor-podman.sock dockhostctl doctor --json", "docker", doctor.Fail, "Podman 5.4.2 answers at Docker's socket")
+	})
 }
 
 // diagnoses makes a check, and returns nil if it has found this.
 func (h *host) diagnoses(check string, state doctor.State, found string) error {
 	h.Helper()
-	out, _ := h.try("dockhostctl doctor --json " + check)
+	return h.diagnosesBy("dockhostctl doctor --json", check, state, found)
+}
+
+// diagnosesBy is diagnoses by a command.
+func (h *host) diagnosesBy(command, check string, state doctor.State, found string) error {
+	h.Helper()
+	out, _ := h.try(command + " " + check)
 	var report doctor.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
 		return fmt.Errorf("dockhostctl doctor --json: %w: %s", err, out)

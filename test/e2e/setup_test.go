@@ -16,8 +16,8 @@ func TestSetupRegistersRuntime(t *testing.T) {
 		t.Errorf("runtimes of Docker = %s, want dockhost-runtime in them", out)
 	}
 	h.run("dockhost setup --remove")
-	if out, code := h.try("dockhost setup --check"); code != 1 || !strings.Contains(out, "dockhost setup") {
-		t.Errorf("setup --check exits %d and prints %q, want 1 and the command that helps", code, out)
+	if out, code := h.try("dockhost setup --check"); code != 3 || !strings.Contains(out, "dockhost setup") {
+		t.Errorf("setup --check exits %d and prints %q, want 3 and the command that helps", code, out)
 	}
 	h.run("dockhost setup")
 	before := h.run("cat /etc/docker/daemon.json")
