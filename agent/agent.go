@@ -64,7 +64,8 @@ type unitManager interface {
 	Start(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error
 	Retry(ctx context.Context, name string) error
-	Stop(ctx context.Context, name string) error
+	BeginStop(ctx context.Context, name string) error
+	Kill(ctx context.Context, name string, sig syscall.Signal) error
 	AskStop(ctx context.Context, name, owner string) (systemd.Stop, error)
 	ReloadUnit(ctx context.Context, name string) error
 	ResetFailed(ctx context.Context, name string) error
@@ -148,6 +149,8 @@ type Agent struct {
 	keeper     *eventKeeper
 	boot       *boot
 	teller     *assignmentTeller
+	// finished receives what remains of a change once its unit has stopped.
+	finished chan func()
 }
 
 // New returns an agent that has done nothing yet.
@@ -156,7 +159,7 @@ func New(o Options) *Agent {
 	o.Units = patientUnits{o.Units}
 	kept := events.New(filepath.Join(o.Root, events.Path), o.Log)
 	o.Log = withJournal(o.Log, dir, kept)
-	a := &Agent{Options: o, events: kept, keeper: newEventKeeper(dir, kept), boot: newBoot(dir, o.SystemdStart, o.Log), teller: &assignmentTeller{log: o.Log}, config: &configuration{root: o.Root}, beside: newWatched()}
+	a := &Agent{Options: o, events: kept, keeper: newEventKeeper(dir, kept), boot: newBoot(dir, o.SystemdStart, o.Log), teller: &assignmentTeller{log: o.Log}, finished: make(chan func()), config: &configuration{root: o.Root}, beside: newWatched()}
 	a.reporter = &reporter{notify: o.Notify, engine: o.Engine, boot: a.boot, log: o.Log}
 	report := a.reporter.update
 	a.store = newStore(storeFile{root: o.Root})
@@ -166,10 +169,10 @@ func New(o Options) *Agent {
 	}
 	a.units = &containerUnits{
 		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,
-		besides: &besides{names: map[string]bool{}}, stopped: a.store.stop,
+		besides: &besides{names: map[string]bool{}}, stopped: a.store.stop, retirer: newRetirer(o.Units, o.Log),
 	}
 	a.deployer = &deployer{store: a.store, units: a.units, report: report, boot: a.boot, log: o.Log}
-	a.deployer.stops = &stops{dir: dir, store: a.store, systemd: o.Units, begun: map[string]bool{}, watched: map[string]time.Time{}, explained: map[string]time.Time{}, log: o.Log}
+	a.deployer.stops = &stops{dir: dir, store: a.store, systemd: o.Units, begun: map[string]bool{}, watched: map[string]time.Time{}, explained: map[string]time.Time{}, retires: a.units.retirer.has, log: o.Log}
 	a.house = newHouse(o, dir, a)
 	a.cures = newCures(o, dir, a)
 	a.volumes = volumes{docker: o.Engine, log: o.Log}
@@ -244,7 +247,7 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 			a.reload(ctx)
 		case done := <-a.server.refetches:
 			a.refetch(ctx)
-			close(done)
+			go func() { a.units.retirer.settle(ctx); close(done) }()
 		case result := <-a.fetcher.results:
 			a.fetcher.logResult(result)
 			a.reconcile(ctx)
@@ -258,7 +261,10 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 		case <-damage:
 			a.restore(ctx)
 		case c := <-a.server.changes:
-			c.done <- a.change(ctx, c)
+			a.change(ctx, c)
+			a.reporter.update()
+		case finish := <-a.finished:
+			finish()
 			a.reporter.update()
 		}
 	}
@@ -291,12 +297,18 @@ func (a *Agent) watchStates(ctx context.Context) {
 	}
 }
 
-// reload is what SIGHUP requests.
+// reload is what SIGHUP requests. It ends once the units that it stops have stopped, if
+// that does not take long; the agent does not wait for that.
 func (a *Agent) reload(ctx context.Context) {
 	a.Log.Info("reading user data again")
 	a.Notify.Reloading("reading user data again")
 	a.refetch(ctx)
-	a.Notify.Ready(a.reporter.line())
+	go func() {
+		a.units.retirer.settle(ctx)
+		if ctx.Err() == nil {
+			a.Notify.Ready(a.reporter.line())
+		}
+	}()
 }
 
 // refetch reads the configuration and the user data again, and reconciles.

@@ -151,7 +151,8 @@ func (h *updateHost) EndBeside(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
-	if err := h.deployer.units.retire(ctx, second); err != nil {
+	units := h.deployer.units
+	if err := errors.Join(units.stopForGood(ctx, spec.UnitName(second)), units.removeFiles(second)); err != nil {
 		h.log.Warn("second container not stopped", zap.String("container", second), zap.Error(err))
 		return
 	}

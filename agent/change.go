@@ -30,29 +30,53 @@ type change struct {
 	done chan error
 }
 
-// change carries out a change.
-func (a *Agent) change(ctx context.Context, c change) error {
+// change carries out a change, and hands its outcome to who requested it: at once, or when
+// the unit of a container that is forgotten has stopped.
+func (a *Agent) change(ctx context.Context, c change) {
 	log := a.Log.With(zap.String("container", c.name), zap.String("by", byDockhostctl+" by "+c.by))
 	if c.container == nil {
-		return a.forgetWith(ctx, c, log)
+		a.forgetWith(ctx, c, log)
+		return
 	}
 	err := a.declare(ctx, c.container)
 	if err == nil {
 		journal.Declared.Log(log, zap.String("to", c.container.Image))
 	}
-	return err
+	c.done <- err
 }
 
 // forgetWith forgets a container, and removes its volumes if the change asks for it:
 // also those of a container that was forgotten before.
-func (a *Agent) forgetWith(ctx context.Context, c change, log *zap.Logger) error {
+func (a *Agent) forgetWith(ctx context.Context, c change, log *zap.Logger) {
 	if c.volumes {
 		if err := a.store.declaredElsewhere(c.name, "take it out there, then remove its volumes"); err != nil {
-			return err
+			c.done <- err
+			return
 		}
 	}
-	err := a.forget(ctx, c.name)
+	stop, err := a.forget(ctx, c.name)
+	if err != nil || stop == nil {
+		c.done <- a.forgotten(ctx, c, err, log)
+		return
+	}
+	go func() {
+		waiting, cancel := context.WithTimeout(ctx, stopTimeout)
+		defer cancel()
+		err := stop.wait(waiting)
+		select {
+		case a.finished <- func() { c.done <- a.forgotten(ctx, c, err, log) }:
+		case <-ctx.Done():
+			c.done <- context.Cause(ctx)
+		}
+	}()
+}
+
+// forgotten completes what forgetWith began, once the unit has stopped. What was declared
+// again meanwhile keeps its volumes.
+func (a *Agent) forgotten(ctx context.Context, c change, err error, log *zap.Logger) error {
 	switch {
+	case err == nil && a.store.container(c.name) != nil && c.volumes:
+		return fmt.Errorf("%w: %q was declared again before it had stopped, so its volumes stay", errDeclared, c.name)
 	case err == nil:
 		journal.Forgotten.Log(log)
 	case !c.volumes || !errors.Is(err, errNoContainer):
@@ -101,22 +125,23 @@ func (a *Agent) resume(ctx context.Context, name string) {
 	}
 }
 
-// forget drops a container that dockhostctl run declared, and stops it. One that
-// is declared elsewhere, too, keeps running.
-func (a *Agent) forget(ctx context.Context, name string) error {
+// forget drops a container that dockhostctl run declared, and begins to stop it. One that
+// is declared elsewhere, too, keeps running, and the stop is nil.
+func (a *Agent) forget(ctx context.Context, name string) (*retirement, error) {
 	if err := a.checkForget(name); err != nil {
-		return err
+		return nil, err
 	}
 	if a.store.declaredElsewhere(name, "") != nil {
 		return a.deployer.forget(ctx, name, true)
 	}
 	a.updates.stop(name)
-	if err := a.deployer.forget(ctx, name, false); err != nil {
+	stop, err := a.deployer.forget(ctx, name, false)
+	if err != nil {
 		a.resume(ctx, name)
-		return err
+		return nil, err
 	}
 	a.updates.forget(ctx, name)
-	return nil
+	return stop, nil
 }
 
 // checkForget returns an error if dockhostctl run declared nothing under a name,

@@ -247,7 +247,7 @@ func TestNextAgentCompletesChange(t *testing.T) {
 	h.wantRunning(map[string]int{"web": 1})
 
 	h.units.err = errors.New("no answer")
-	if err := a.forget(t.Context(), "web"); err == nil {
+	if err := a.request(t.Context(), change{name: "web"}); err == nil {
 		t.Error("forget() = nil without systemd")
 	}
 	h.units.err = nil
@@ -257,9 +257,9 @@ func TestNextAgentCompletesChange(t *testing.T) {
 	// A second request completes it, too.
 	h.declare(a, local("web", "nginx:1"))
 	h.units.err = errors.New("no answer")
-	_ = a.forget(t.Context(), "web")
+	_ = a.request(t.Context(), change{name: "web"})
 	h.units.err = nil
-	if err := a.forget(t.Context(), "web"); err != nil {
+	if err := a.request(t.Context(), change{name: "web"}); err != nil {
 		t.Errorf("forget() = %v once systemd answers again", err)
 	}
 	h.wantRunning(map[string]int{})
@@ -270,21 +270,21 @@ func TestForget(t *testing.T) {
 	h.userData("i-1", containers("db postgres:1"))
 	a := h.agent()
 	h.declare(a, local("web", "nginx:1"))
-	if err := a.forget(t.Context(), "db"); !errors.Is(err, errDeclared) || !strings.Contains(err.Error(), seedDir+"/user-data") {
+	if err := a.request(t.Context(), change{name: "db"}); !errors.Is(err, errDeclared) || !strings.Contains(err.Error(), seedDir+"/user-data") {
 		t.Errorf("forget(db) = %v, want it refused, with the place", err)
 	}
-	if err := a.forget(t.Context(), "none"); !errors.Is(err, errNoContainer) {
+	if err := a.request(t.Context(), change{name: "none"}); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(none) = %v, want %v", err, errNoContainer)
 	}
 	h.write("/run/dockhost/stray.json", "{}")
-	if err := a.forget(t.Context(), "../stray"); !errors.Is(err, errNoContainer) {
+	if err := a.request(t.Context(), change{name: "../stray"}); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(../stray) = %v, want %v", err, errNoContainer)
 	}
-	if err := a.forget(t.Context(), "web"); err != nil {
+	if err := a.request(t.Context(), change{name: "web"}); err != nil {
 		t.Errorf("forget(web) = %v", err)
 	}
 	h.wantRunning(map[string]int{"db": 1})
-	if err := a.forget(t.Context(), "web"); !errors.Is(err, errNoContainer) {
+	if err := a.request(t.Context(), change{name: "web"}); !errors.Is(err, errNoContainer) {
 		t.Errorf("forget(web) again = %v, want %v", err, errNoContainer)
 	}
 	h.agent().takeOver(t.Context())
@@ -340,7 +340,7 @@ func TestUserDataWinsName(t *testing.T) {
 	h.userData("i-1", containers("web nginx:1"))
 	a = h.agent()
 	a.takeOver(t.Context()).wait()
-	if err := a.forget(t.Context(), "web"); err != nil {
+	if err := a.request(t.Context(), change{name: "web"}); err != nil {
 		t.Errorf("forget() = %v, want the shadowed one forgotten", err)
 	}
 	runs(a, "nginx:1", api.OriginUserData, 0)

@@ -71,7 +71,7 @@ func TestCuredUnitIsTriedAgain(t *testing.T) {
 		{
 			"someone has stopped the unit", func(h *testHost, hash string) { h.failed(hash, "ended", time.Time{}, file) },
 			func(h *testHost, _ *Agent) {
-				_ = h.units.Stop(h.Context(), "dockhost@web.service")
+				_ = h.units.BeginStop(h.Context(), "dockhost@web.service")
 				h.write("/etc/app.env", "A=b\n")
 			}, 1,
 		},

@@ -29,8 +29,8 @@ type deployer struct {
 	log          *zap.Logger
 }
 
-// deploy saves the accepted assignment of a plan, if it can, stops the units of containers that
-// are not assigned any more, and runs its current containers. Containers with a
+// deploy saves the accepted assignment of a plan, if it can, begins to stop the units of containers
+// that are not assigned any more, and runs its current containers. Containers with a
 // successor are left as they are.
 func (d *deployer) deploy(ctx context.Context, p plan) error {
 	d.mu.Lock()
@@ -44,8 +44,7 @@ func (d *deployer) deploy(ctx context.Context, p plan) error {
 	}
 	return errors.Join(
 		d.units.writeLogins(inForce.Assignment.Registries),
-		d.units.stopUnassigned(ctx, inForce),
-		d.units.sweepMounts(ctx, inForce),
+		d.retire(ctx, inForce),
 		d.units.apply(ctx, p.current...),
 	)
 }
@@ -65,7 +64,7 @@ func (d *deployer) replace(ctx context.Context, next hashed) error {
 	if err := d.units.apply(ctx, next); err != nil {
 		return err
 	}
-	if err := d.units.sweepMounts(ctx, draft); err != nil {
+	if err := d.sweepMounts(ctx, draft); err != nil {
 		d.log.Warn("old mounts not removed", zap.Error(err))
 	}
 	return nil
@@ -109,9 +108,9 @@ func (d *deployer) declare(ctx context.Context, next hashed) (replaces bool, err
 	return false, d.units.apply(ctx, next)
 }
 
-// forget drops what dockhostctl run declared under a name, and stops its unit. A
-// container that is declared elsewhere, too, keeps running.
-func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) error {
+// forget drops what dockhostctl run declared under a name, and begins to stop its unit. A
+// container that is declared elsewhere, too, keeps running, and the stop is nil.
+func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) (*retirement, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer d.changed()
@@ -120,15 +119,13 @@ func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) erro
 	draft.forget(name)
 	draft.dropOldStops()
 	if err := d.store.save(draft); err != nil {
-		return err
+		return nil, err
 	}
 	d.store.setForgotten(draft, name, shadowed)
 	if elsewhere {
-		return nil
+		return nil, nil //nolint:nilnil // nothing stops
 	}
-	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
-	defer cancel()
-	return d.units.retire(ctx, name)
+	return d.retireContainer(ctx, name)
 }
 
 // restore writes the files of the containers in force again that someone has removed

@@ -167,7 +167,7 @@ func newTestHost(t *testing.T) *testHost {
 		T: t, root: root,
 		units: &fakeUnits{
 			run: rundir.Dir(filepath.Join(root, rundir.Path)), active: map[string]bool{}, starts: map[string]int{},
-			failed: map[string]bool{}, killed: map[string]bool{},
+			failed: map[string]bool{}, killed: map[string]bool{}, stubborn: map[string]bool{}, stopping: map[string]time.Time{},
 		},
 		engine: &fakeEngine{
 			images: map[string]bool{}, registry: map[string]bool{}, runtimes: map[string]string{"dockhost": "/x"},
@@ -206,7 +206,22 @@ func (a *Agent) takeOver(ctx context.Context) *updates {
 	a.config.read()
 	a.fetcher.note(a.fetcher.fetch(ctx))
 	a.reconcile(ctx)
+	a.units.retirer.settle(ctx)
 	return a.updates
+}
+
+// request carries out a change, and returns its outcome.
+func (a *Agent) request(ctx context.Context, c change) error {
+	c.done = make(chan error, 1)
+	a.change(ctx, c)
+	for {
+		select {
+		case finish := <-a.finished:
+			finish()
+		case err := <-c.done:
+			return err
+		}
+	}
 }
 
 // wait stops the machines once no declaration is about to be put in force any more.

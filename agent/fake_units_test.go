@@ -26,9 +26,14 @@ type fakeUnits struct {
 	refused map[string]bool
 	// failed are the units that have failed. killed are those whose stop fails.
 	failed, killed map[string]bool
+	// stubborn are the units that do not stop until they are killed, or started again.
+	// stopping has since when they stop.
+	stubborn map[string]bool
+	stopping map[string]time.Time
 	starts         map[string]int
-	// reloads counts daemon-reloads, signals the signals to supervisors.
-	reloads, signals int
+	// reloads counts daemon-reloads, signals the signals to supervisors, kills the units that
+	// were killed.
+	reloads, signals, kills int
 	// broken has the errors of containers that fail, by image.
 	broken map[string]string
 	// system is the state of the system, "" for running.
@@ -46,6 +51,7 @@ func (f *fakeUnits) Start(_ context.Context, name string) error {
 	if f.err != nil {
 		return f.err
 	}
+	delete(f.stopping, name)
 	f.active[name] = true
 	f.starts[name]++
 	return f.supervise(name)
@@ -70,9 +76,30 @@ func (f *fakeUnits) supervise(unit string) error {
 	return f.run.WriteState(name, state)
 }
 
-func (f *fakeUnits) Stop(_ context.Context, name string) error {
+// BeginStop stops a unit at once, unless it is stubborn.
+func (f *fakeUnits) BeginStop(_ context.Context, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.stubborn[name] && f.active[name] {
+		if f.stopping[name].IsZero() {
+			f.stopping[name] = time.Now()
+		}
+		return nil
+	}
+	return f.stop(name)
+}
+
+// Kill ends the stop of a stubborn unit.
+func (f *fakeUnits) Kill(_ context.Context, name string, _ syscall.Signal) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.kills++
+	delete(f.stopping, name)
+	return f.stop(name)
+}
+
+// stop stops a unit. The caller holds mu.
+func (f *fakeUnits) stop(name string) error {
 	if f.err != nil {
 		return f.err
 	}
@@ -151,11 +178,15 @@ func (f *fakeUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
 	if f.active[name] {
 		state = "active"
 	}
+	since := f.stopping[name]
+	if !since.IsZero() {
+		state = "deactivating"
+	}
 	if f.asked != nil {
 		f.asked()
 	}
 	container, _ := spec.ContainerName(name)
-	return systemd.Unit{Name: name, ActiveState: state, DropIns: []string{dropin.Path(container)}}, nil
+	return systemd.Unit{Name: name, ActiveState: state, Since: since, TimeoutStop: time.Minute, Job: !since.IsZero(), DropIns: []string{dropin.Path(container)}}, nil
 }
 
 func (f *fakeUnits) Refused(_ context.Context, name string) (bool, error) {
@@ -211,6 +242,13 @@ func (f *fakeUnits) notify() {
 func (f *fakeUnits) Failing(context.Context, func([]string) bool) ([]string, error) { return nil, nil }
 
 func (f *fakeUnits) Version(context.Context) (int, error) { return 257, nil }
+
+// killedUnits returns how many units were killed, and whether one is up.
+func (f *fakeUnits) killedUnits(name string) (kills int, up bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.kills, f.active[name]
+}
 
 // running returns the containers whose units are up, with the number of their starts.
 func (f *fakeUnits) running() map[string]int {

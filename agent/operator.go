@@ -11,7 +11,6 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/spec"
-	"github.com/dockhost/dockhost/systemd"
 )
 
 // operator does with containers what people ask for: it stops and starts them, and keeps
@@ -50,7 +49,7 @@ func (o *operator) stop(ctx context.Context, name string, by api.Stopped) (note 
 // stop signal, or has failed before, is stopped all the same: the unit does not stay
 // failed.
 func (u *containerUnits) halt(ctx context.Context, name string) error {
-	if err := u.systemd.Stop(ctx, name); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+	if err := u.retirer.stop(ctx, name); err != nil {
 		return err
 	}
 	unit, err := u.systemd.Unit(ctx, name)

@@ -22,8 +22,8 @@ func (p patientUnits) Start(ctx context.Context, name string) error {
 	return patiently(ctx, func() error { return p.unitManager.Start(ctx, name) })
 }
 
-func (p patientUnits) Stop(ctx context.Context, name string) error {
-	return patiently(ctx, func() error { return p.unitManager.Stop(ctx, name) })
+func (p patientUnits) BeginStop(ctx context.Context, name string) error {
+	return patiently(ctx, func() error { return p.unitManager.BeginStop(ctx, name) })
 }
 
 func (p patientUnits) Version(ctx context.Context) (version int, err error) {

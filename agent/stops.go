@@ -35,6 +35,8 @@ type stops struct {
 	// explained has, by container, when it was stopped for another reason than a person:
 	// that is not asked again, as systemd may have forgotten it.
 	explained map[string]time.Time
+	// retires reports whether a unit stops because its container was not assigned.
+	retires func(unit string) bool
 	log       *zap.Logger
 }
 
@@ -50,7 +52,7 @@ func (s *stops) notice(ctx context.Context) *accepted {
 	for i := range current.Assignment.Containers {
 		name := current.Assignment.Containers[i].Name
 		state, err := s.dir.State(name)
-		if err != nil || s.begun[name] {
+		if err != nil || s.begun[name] || s.retires(spec.UnitName(name)) {
 			continue // its supervisor has not run since boot
 		}
 		switch isStopped := current.isStopped(name); {

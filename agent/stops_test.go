@@ -150,7 +150,7 @@ func TestForgottenContainerForgetsStop(t *testing.T) {
 	a.takeOver(t.Context())
 	h.declare(a, local("web", "nginx:1"))
 	h.systemctlStop(a)
-	if err := a.forget(t.Context(), "web"); err != nil {
+	if err := a.request(t.Context(), change{name: "web"}); err != nil {
 		t.Fatal(err)
 	}
 	h.declare(a, local("web", "nginx:1"))

@@ -81,31 +81,27 @@ func (u mountUnits) link(container string, m spec.Mount, starts bool) (bool, err
 	return err == nil, err
 }
 
-// sweep removes the units that none of these containers needs. It calls stop for
-// each before.
-func (u mountUnits) sweep(containers []spec.Container, stop func(unit string) error) error {
+// needs returns the files that these containers need.
+func (u mountUnits) needs(containers []spec.Container) map[string]bool {
 	needed := map[string]bool{}
-	var errs []error
 	for i := range containers {
 		for _, m := range containers[i].Mounts {
-			files, err := dropin.Mount(m)
-			errs = append(errs, err)
+			files, _ := dropin.Mount(m) // a mount without units cannot be written either
 			for name := range files {
 				needed[filepath.Join(u.dir(), name)] = true
 			}
 			needed[u.wants(containers[i].Name, m)] = true
 		}
 	}
-	for _, path := range u.written() {
-		if needed[path] {
-			continue
-		}
-		if err := stop(filepath.Base(path)); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		errs = append(errs, os.Remove(path))
-	}
+	return needed
+}
+
+// unneeded returns the unit files that none of these containers needs, mounts first. It
+// removes the links by which disks start other containers.
+func (u mountUnits) unneeded(containers []spec.Container) ([]string, error) {
+	needed := u.needs(containers)
+	unneeded := slices.DeleteFunc(u.written(), func(path string) bool { return needed[path] })
+	var errs []error
 	links, _ := filepath.Glob(filepath.Join(u.dir(), "*.device.wants", spec.UnitName("*")))
 	for _, path := range links {
 		if !needed[path] {
@@ -113,7 +109,7 @@ func (u mountUnits) sweep(containers []spec.Container, stop func(unit string) er
 			_ = os.Remove(filepath.Dir(path)) // fails if it has other links
 		}
 	}
-	return errors.Join(errs...)
+	return unneeded, errors.Join(errs...)
 }
 
 // written lists the unit files that dockhost wrote for mounts, mounts first.

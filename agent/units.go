@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/engine"
@@ -23,7 +22,7 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// stopTimeout bounds the stop of a unit whose container is not assigned any more.
+// stopTimeout bounds how long a request waits for the stop of a unit.
 const stopTimeout = 5 * time.Minute
 
 // containerUnits writes what the units of containers need, and starts, restarts
@@ -37,6 +36,8 @@ type containerUnits struct {
 	besides *besides
 	// stopped returns who has stopped a container, nil if nobody has.
 	stopped func(name string) *api.Stopped
+	// retirer stops what is not assigned any more.
+	retirer *retirer
 	log     *zap.Logger
 }
 
@@ -184,6 +185,11 @@ func (u *containerUnits) run(ctx context.Context, c hashed, rewritten replaced, 
 	}
 	current := stateErr == nil && state.ConfigHash == c.hash
 	log := u.log.With(zap.String("container", c.Name), zap.String("image", c.Image))
+	if u.retirer.drop(name) && u.stopped(c.Name) == nil {
+		// It is assigned again before it has stopped.
+		batch.starting(log, c.Name)
+		return u.systemd.Restart(ctx, name)
+	}
 	if !unit.Active() {
 		if current && !c.again && c.endedForGood(state, unit) || u.stopped(c.Name) != nil {
 			return nil
@@ -215,48 +221,42 @@ func (u *containerUnits) unit(ctx context.Context, c hashed) (systemd.Unit, erro
 	return u.systemd.Unit(ctx, spec.UnitName(c.Name))
 }
 
-// stopUnassigned stops all units of containers that are not assigned, at the same
-// time, and removes their files.
-func (u *containerUnits) stopUnassigned(ctx context.Context, assigned *accepted) error {
+// retired are the names of the containers that have files or units and are not assigned.
+func (u *containerUnits) retired(ctx context.Context, assigned *accepted) ([]string, error) {
 	names, err := u.dir.Containers()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	active, err := u.systemd.Units(ctx, spec.UnitName("*"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, unit := range active {
 		if name, isOurs := spec.ContainerName(unit); isOurs && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
-	defer cancel()
-	var group errgroup.Group
-	for _, name := range names {
-		if assigned.container(name) == nil && !u.besides.has(name) {
-			group.Go(func() error { return u.retire(ctx, name) })
-		}
-	}
-	return group.Wait()
+	return slices.DeleteFunc(names, func(name string) bool {
+		return assigned.container(name) != nil || u.besides.has(name)
+	}), nil
 }
 
-// retire stops the unit of a container, and removes its files.
-func (u *containerUnits) retire(ctx context.Context, name string) error {
-	journal.Stopping.Say(u.log, "stopping a container that is not assigned any more", zap.String("container", name))
-	if err := u.stopForGood(ctx, spec.UnitName(name)); err != nil {
-		return err
-	}
+// removeFiles removes the files of a container whose unit has stopped.
+func (u *containerUnits) removeFiles(name string) error {
 	return errors.Join(u.dir.RemoveContainer(name), u.dir.RemoveFiles(name), u.dropIns.remove(name))
 }
 
-// stopForGood stops a unit that is not needed any more. A failure, now or before,
-// goes into the journal only: nobody can act on a failed unit that is gone.
+// stopForGood stops a unit that is not needed any more, and returns when it has stopped.
 func (u *containerUnits) stopForGood(ctx context.Context, name string) error {
-	if err := u.systemd.Stop(ctx, name); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+	if err := u.retirer.stop(ctx, name); err != nil {
 		return err
 	}
+	return u.forgetFailure(ctx, name)
+}
+
+// forgetFailure has systemd forget that a unit failed, now or before. That goes into the
+// journal only: nobody can act on a failed unit that is gone.
+func (u *containerUnits) forgetFailure(ctx context.Context, name string) error {
 	unit, err := u.systemd.Unit(ctx, name)
 	if err != nil || unit.ActiveState != "failed" {
 		return err
@@ -270,16 +270,11 @@ func (u *containerUnits) stopForGood(ctx context.Context, name string) error {
 // that need it first.
 func (u *containerUnits) stopMount(ctx context.Context) func(unit string) error {
 	return func(unit string) error {
-		u.log.Info("stopping a mount that is not assigned any more, or has changed", zap.String("unit", unit))
+		u.log.Info("stopping a mount that has changed", zap.String("unit", unit))
 		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 		defer cancel()
 		return u.stopForGood(ctx, unit)
 	}
-}
-
-// sweepMounts unmounts what no container in force needs.
-func (u *containerUnits) sweepMounts(ctx context.Context, assigned *accepted) error {
-	return u.mounts.sweep(assigned.Assignment.Containers, u.stopMount(ctx))
 }
 
 // writeLogins writes the registry logins for the supervisors, as a Docker

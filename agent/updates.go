@@ -144,7 +144,7 @@ func (u *updates) forget(ctx context.Context, name string) {
 	delete(u.machines, name)
 	u.mu.Unlock()
 	if r != nil {
-		r.host.EndBeside(ctx)
+		go r.host.EndBeside(ctx) // nothing waits for its stop
 	}
 	if err := u.files.Unassigned(name); err != nil {
 		u.log.Warn("state of the update not forgotten", zap.String("container", name), zap.Error(err))

@@ -18,7 +18,7 @@ func TestForgetWithVolumes(t *testing.T) {
 	h.engine.volumes = map[string]string{"db__data": "db", "db__log": "db", "web__data": "web", "own": ""}
 	forget := func(name string, volumes bool, want error) {
 		t.Helper()
-		if err := a.change(t.Context(), change{name: name, volumes: volumes}); !errors.Is(err, want) {
+		if err := a.request(t.Context(), change{name: name, volumes: volumes}); !errors.Is(err, want) {
 			t.Errorf("forget %s, volumes %v: %v, want %v", name, volumes, err, want)
 		}
 	}
@@ -45,7 +45,7 @@ func TestForgetVolumesOfAssigned(t *testing.T) {
 	a := h.agent()
 	a.takeOver(t.Context())
 	h.engine.volumes = map[string]string{"web__data": "web"}
-	if err := a.change(t.Context(), change{name: "web", volumes: true}); !errors.Is(err, errDeclared) {
+	if err := a.request(t.Context(), change{name: "web", volumes: true}); !errors.Is(err, errDeclared) {
 		t.Errorf("forget = %v, want %v", err, errDeclared)
 	}
 	if len(h.engine.volumes) != 1 {

@@ -146,19 +146,30 @@ func (m *Manager) job(ctx context.Context, verb, name string, ask func(context.C
 	return nil
 }
 
-// Stop stops the unit and returns when it is stopped, or when ctx ends. The error is
-// [ErrNoUnit] if the unit does not exist.
-func (m *Manager) Stop(ctx context.Context, name string) error {
-	return m.await(ctx, "stop", name, (*dbus.Conn).StopUnitContext)
+// BeginStop stops the unit and does not wait for it. The error is [ErrNoUnit] if the unit
+// does not exist.
+func (m *Manager) BeginStop(ctx context.Context, name string) error {
+	return m.job(ctx, "stop", name, func(ctx context.Context, conn *dbus.Conn) (int, error) {
+		return conn.StopUnitContext(ctx, name, "replace", nil)
+	})
 }
 
 // Signal sends a signal to the main process of a unit.
 func (m *Manager) Signal(ctx context.Context, name string, sig syscall.Signal) error {
+	return m.kill(ctx, name, dbus.Main, sig)
+}
+
+// Kill sends a signal to all processes of a unit.
+func (m *Manager) Kill(ctx context.Context, name string, sig syscall.Signal) error {
+	return m.kill(ctx, name, dbus.All, sig)
+}
+
+func (m *Manager) kill(ctx context.Context, name string, who dbus.Who, sig syscall.Signal) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	conn, err := m.connect(ctx)
 	if err == nil {
-		err = conn.KillUnitWithTarget(ctx, name, dbus.Main, int32(sig)) //nolint:gosec // there are 64 signals
+		err = conn.KillUnitWithTarget(ctx, name, who, int32(sig)) //nolint:gosec // there are 64 signals
 	}
 	if err != nil {
 		return fmt.Errorf("signal %s: %w", name, translate(err))
@@ -185,26 +196,20 @@ func (m *Manager) ResetFailed(ctx context.Context, name string) error {
 // ReloadUnit reloads the unit and returns when the reload is done. The error is
 // [ErrNoUnit] if the unit does not exist.
 func (m *Manager) ReloadUnit(ctx context.Context, name string) error {
-	return m.await(ctx, "reload", name, (*dbus.Conn).ReloadUnitContext)
-}
-
-type unitCall func(conn *dbus.Conn, ctx context.Context, name, mode string, result chan<- string) (int, error)
-
-func (m *Manager) await(ctx context.Context, verb, name string, call unitCall) error {
 	conn, err := m.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", verb, name, err)
+		return fmt.Errorf("reload %s: %w", name, err)
 	}
 	result := make(chan string, 1)
-	if _, err := call(conn, ctx, name, "replace", result); err != nil {
-		return fmt.Errorf("%s %s: %w", verb, name, translate(err))
+	if _, err := conn.ReloadUnitContext(ctx, name, "replace", result); err != nil {
+		return fmt.Errorf("reload %s: %w", name, translate(err))
 	}
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("%s %s: %w", verb, name, ctx.Err())
+		return fmt.Errorf("reload %s: %w", name, ctx.Err())
 	case r := <-result:
 		if r != "done" {
-			return fmt.Errorf("%s %s: the job ended with result %q (see: systemctl status %s)", verb, name, r, name)
+			return fmt.Errorf("reload %s: the job ended with result %q (see: systemctl status %s)", name, r, name)
 		}
 		return nil
 	}

@@ -191,10 +191,12 @@ func (h *host) assign(section string) {
 	h.takeOver()
 }
 
-// takeOver makes the agent read the user data, and starts it if necessary.
+// takeOver makes the agent read the user data, and starts it if necessary. It returns when
+// what is not assigned any more has stopped.
 func (h *host) takeOver() {
 	h.Helper()
 	h.run("systemctl start dockhost.socket && systemctl reload-or-restart dockhost.service")
+	h.run(`timeout 300 bash -c 'while systemctl list-jobs --no-legend "dockhost@*" "*.mount" | grep -q " stop "; do sleep 0.05; done'`)
 }
 
 // configureDocker sets a key of daemon.json until the test ends, and restarts

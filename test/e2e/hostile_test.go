@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -29,6 +30,30 @@ func TestContainerCannotDelayItsStop(t *testing.T) {
 	if left := h.output("docker ps -aq"); left != "" {
 		t.Errorf("containers left: %s", left)
 	}
+}
+
+// TestStopDelaysNoStart takes a container from the assignment that ignores its stop signal,
+// and assigns another one, which starts and is ready while the first one still stops. So
+// does a third one, after it.
+func TestStopDelaysNoStart(t *testing.T) {
+	h := newHost(t)
+	h.assign(app(`command: ["-ignore-sigterm"]`, "stop_grace_period: 10m"))
+	h.ready("app")
+	h.userData("#cloud-config\ndockhost: {containers: {other: {image: 'localhost:5000/app:1'}}}\n")
+	h.run("systemctl reload --no-block dockhost.service")
+	h.ready("other")
+	h.run("dockhostctl run --name third localhost:5000/app:1 && dockhostctl rm third")
+	if state := h.property("dockhost@app", "ActiveState"); state != "deactivating" {
+		t.Errorf("ActiveState = %s once the others were started, want deactivating: they waited for its stop", state)
+	}
+	h.run("systemctl kill --kill-whom=all --signal=KILL dockhost@app")
+	h.reaches("dockhost@app", "inactive")
+	h.eventually("nothing of app is left", func() error {
+		if left := h.output("ls /run/dockhost/containers /run/dockhost/state; docker ps -a --format '{{.Names}}'"); strings.Contains(left, "app") {
+			return errors.New(left)
+		}
+		return nil
+	})
 }
 
 // TestEmergencyReachesNoTerminal runs a container whose lines have the priority emerg,
