@@ -247,7 +247,7 @@ func (a *Agent) reconcileOnRequest(ctx context.Context) {
 			a.reload(ctx)
 		case done := <-a.server.refetches:
 			a.refetch(ctx)
-			go func() { a.units.retirer.settle(ctx); close(done) }()
+			go func() { a.units.retirer.settle(ctx, settlePatience); close(done) }()
 		case result := <-a.fetcher.results:
 			a.fetcher.logResult(result)
 			a.reconcile(ctx)
@@ -304,7 +304,7 @@ func (a *Agent) reload(ctx context.Context) {
 	a.Notify.Reloading("reading user data again")
 	a.refetch(ctx)
 	go func() {
-		a.units.retirer.settle(ctx)
+		a.units.retirer.settle(ctx, settlePatience)
 		if ctx.Err() == nil {
 			a.Notify.Ready(a.reporter.line())
 		}

@@ -206,7 +206,7 @@ func (a *Agent) takeOver(ctx context.Context) *updates {
 	a.config.read()
 	a.fetcher.note(a.fetcher.fetch(ctx))
 	a.reconcile(ctx)
-	a.units.retirer.settle(ctx)
+	a.units.retirer.settle(ctx, time.Minute)
 	return a.updates
 }
 

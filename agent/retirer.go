@@ -121,10 +121,10 @@ func (r *retirer) drop(unit string) bool {
 	return true
 }
 
-// settle waits until all units that are being stopped have stopped, for settlePatience
-// at most.
-func (r *retirer) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, settlePatience)
+// settle waits until all units that are being stopped have stopped, but not longer than
+// patience.
+func (r *retirer) settle(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r.mu.Lock()
 	stops := slices.Collect(maps.Values(r.units))
