@@ -45,7 +45,7 @@ func (d *deployer) deploy(ctx context.Context, p plan) error {
 	return errors.Join(
 		d.units.writeLogins(inForce.Assignment.Registries),
 		d.retire(ctx, inForce),
-		d.units.apply(ctx, p.current...),
+		d.apply(ctx, p.current),
 	)
 }
 
@@ -105,7 +105,7 @@ func (d *deployer) declare(ctx context.Context, next hashed) (replaces bool, err
 	}
 	d.store.setAccepted(draft, next.Name)
 	d.report()
-	return false, d.units.apply(ctx, next)
+	return false, d.apply(ctx, []hashed{next})
 }
 
 // forget drops what dockhostctl run declared under a name, and begins to stop its unit. A

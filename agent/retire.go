@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/internal/journal"
 	"github.com/dockhost/dockhost/spec"
+	settings "github.com/dockhost/dockhost/spec/update"
 )
 
 // retire begins to stop the units of containers that are not assigned, and the mounts that
@@ -23,6 +26,59 @@ func (d *deployer) retire(ctx context.Context, inForce *accepted) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(append(errs, d.sweepMounts(ctx, inForce))...)
+}
+
+// apply runs containers. One that needs what a container that is being stopped still has, such
+// as its port or its volume, runs once that one has stopped. The caller holds mu.
+func (d *deployer) apply(ctx context.Context, containers []hashed) error {
+	var now []hashed
+	for _, c := range containers {
+		if len(d.holders(c.Container)) == 0 {
+			now = append(now, c)
+			continue
+		}
+		go func() {
+			d.await(ctx, c.Container)
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if old := d.store.container(c.Name); ctx.Err() != nil || old == nil || old.Hash() != c.hash {
+				return
+			}
+			if err := d.units.apply(ctx, c); err != nil && ctx.Err() == nil {
+				d.log.Error("container not started (run: systemctl reload dockhost)", zap.String("container", c.Name), zap.Error(err))
+			}
+			d.changed()
+		}()
+	}
+	return d.units.apply(ctx, now...)
+}
+
+// holders returns the stops, by container, of those that still have what a container needs.
+func (d *deployer) holders(c *spec.Container) map[string]*retirement {
+	holders := map[string]*retirement{}
+	for unit, stop := range d.units.retirer.all() {
+		name, isContainer := spec.ContainerName(unit)
+		if !isContainer || name == c.Name {
+			continue
+		}
+		if old, err := d.units.dir.Container(name); err == nil && len(settings.Contended(old, c)) > 0 {
+			holders[name] = stop
+		}
+	}
+	return holders
+}
+
+// await returns when others have stopped, which have what a container needs.
+func (d *deployer) await(ctx context.Context, c *spec.Container) {
+	holders := d.holders(c)
+	if len(holders) == 0 {
+		return
+	}
+	names := slices.Sorted(maps.Keys(holders))
+	d.log.Info("waiting for the stop of containers that have what this one needs", zap.String("container", c.Name), zap.Strings("stopping", names))
+	for _, name := range names {
+		_ = holders[name].wait(ctx) // whatever became of it: Docker tells if something is missing
+	}
 }
 
 // retireContainer begins to stop the unit of a container that is not assigned. Its files

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -107,6 +106,13 @@ func (r *retirer) has(unit string) bool {
 	return r.units[unit] != nil
 }
 
+// all returns the stops that have not ended, by unit.
+func (r *retirer) all() map[string]*retirement {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.units)
+}
+
 // drop gives up a stop, because the unit is needed again, and reports whether there was
 // one.
 func (r *retirer) drop(unit string) bool {
@@ -126,10 +132,7 @@ func (r *retirer) drop(unit string) bool {
 func (r *retirer) settle(ctx context.Context, patience time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	r.mu.Lock()
-	stops := slices.Collect(maps.Values(r.units))
-	r.mu.Unlock()
-	for _, stop := range stops {
+	for _, stop := range r.all() {
 		_ = stop.wait(ctx)
 	}
 }

@@ -99,3 +99,28 @@ func TestDeclaredAgainWhileItIsForgotten(t *testing.T) {
 		h.stop()
 	})
 }
+
+// A container that needs what a stopping one still has waits for its stop; others do not.
+func TestNeedsOfStoppingContainer(t *testing.T) {
+	const port, volume = "\n      ports: ['80:80']", "\n      volumes: ['/srv:/srv']"
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHost(t)
+		h.userData("i-1", containers("web nginx:1"+port+volume, "api nginx:1"))
+		a := h.agent()
+		a.takeOver(t.Context()).wait()
+		h.units.stubborn[webUnit] = true
+
+		h.engine.images["nginx:1"] = true
+		h.userData("i-1", containers("site nginx:1"+port, "db postgres:1", "api nginx:1"+volume))
+		a.fetcher.note(a.fetcher.fetch(t.Context()))
+		a.reconcile(t.Context())
+		synctest.Wait()
+		h.wantRunning(map[string]int{"web": 1, "db": 1, "api": 1})
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if running := h.units.running(); running["site"] != 1 || running["web"] != 0 || running["api"] != 2 {
+			t.Errorf("running = %v, want site, and api again, once web has been killed", running)
+		}
+		h.stop()
+	})
+}

@@ -56,17 +56,19 @@ func (u *updates) begin(ctx context.Context, p plan) {
 	assigned := map[string]bool{}
 	for _, c := range p.accepted.Assignment.Containers {
 		assigned[c.Name] = true
+	}
+	u.sweep(ctx, assigned) // first: a machine that runs may be writing its record
+	for _, c := range p.accepted.Assignment.Containers {
 		if next, hasNext := declared[c.Name]; hasNext {
 			u.start(ctx, c.Name, &next)
 		} else {
 			u.start(ctx, c.Name, nil)
 		}
 	}
-	u.sweep(ctx, assigned)
 }
 
 // sweep forgets what ran of containers that are not assigned any more, and after a while
-// their history, too.
+// their history, too. The caller makes sure that no machine runs.
 func (u *updates) sweep(ctx context.Context, assigned map[string]bool) {
 	u.mu.Lock()
 	names := slices.Collect(maps.Keys(u.machines))
@@ -111,6 +113,9 @@ func (u *updates) start(ctx context.Context, name string, declared *hashed) {
 	go func() {
 		defer close(done)
 		defer cancel()
+		if declared != nil {
+			r.host.deployer.await(ctx, declared.Container)
+		}
 		r.machine.Run(ctx)
 	}()
 }

@@ -22,6 +22,36 @@ func Collisions(c *spec.Container) []string {
 	if c.ContainerName != "" {
 		reasons = append(reasons, "container_name can be used once")
 	}
+	reasons = append(reasons, used(c)...)
+	if c.GPU != nil && c.GPU.Exclusive {
+		reasons = append(reasons, "x-dockhost.gpu is exclusive")
+	}
+	return append(reasons, anonymous(c)...)
+}
+
+// Contended returns what two containers cannot both have, a phrase for each.
+func Contended(a, b *spec.Container) []string {
+	var reasons []string
+	if name := dockerName(a); name == dockerName(b) {
+		reasons = append(reasons, "the name "+name+" can be used once")
+	}
+	if a.GPU != nil && b.GPU != nil && (a.GPU.Exclusive || b.GPU.Exclusive) {
+		reasons = append(reasons, "x-dockhost.gpu is exclusive")
+	}
+	if a.HostConfig == nil || b.HostConfig == nil {
+		return reasons
+	}
+	others := used(b)
+	return append(reasons, slices.DeleteFunc(used(a), func(reason string) bool { return !slices.Contains(others, reason) })...)
+}
+
+// dockerName returns the name that the container has for Docker.
+func dockerName(c *spec.Container) string { return cmp.Or(c.ContainerName, c.Name) }
+
+// used returns what the container uses that no other one can use at the same time, a
+// phrase for each.
+func used(c *spec.Container) []string {
+	var reasons []string
 	host := c.HostConfig
 	if host.NetworkMode.IsHost() || host.NetworkMode.IsContainer() {
 		reasons = append(reasons, "both would listen on the ports of network_mode: "+string(host.NetworkMode))
@@ -37,9 +67,6 @@ func Collisions(c *spec.Container) []string {
 	reasons = append(reasons, written(c)...)
 	for _, device := range host.Devices {
 		reasons = append(reasons, "both would use the device "+document.Shorten(device.PathOnHost))
-	}
-	if c.GPU != nil && c.GPU.Exclusive {
-		reasons = append(reasons, "x-dockhost.gpu is exclusive")
 	}
 	return reasons
 }
@@ -73,13 +100,13 @@ func addresses(c *spec.Container) []string {
 	return reasons
 }
 
-// written returns the volumes and directories that the container may write to.
+// written returns the named volumes and the directories of the host that the container may
+// write to.
 func written(c *spec.Container) []string {
 	var reasons []string
-	add := func(source, target string) {
+	add := func(source string) {
 		switch {
-		case source == "":
-			reasons = append(reasons, "both would write to the volume at "+document.Shorten(target))
+		case source == "": // a volume of its own
 		case path.IsAbs(source):
 			reasons = append(reasons, "both would write to "+document.Shorten(source))
 		default:
@@ -88,20 +115,33 @@ func written(c *spec.Container) []string {
 	}
 	for _, bind := range c.HostConfig.Binds {
 		source, rest, _ := strings.Cut(bind, ":")
-		target, options, _ := strings.Cut(rest, ":")
+		_, options, _ := strings.Cut(rest, ":")
 		if !slices.Contains(strings.Split(options, ","), "ro") {
-			add(source, target)
+			add(source)
 		}
 	}
 	for _, m := range c.HostConfig.Mounts {
 		if !m.ReadOnly && (m.Type == mount.TypeBind || m.Type == mount.TypeVolume) {
-			add(m.Source, m.Target)
+			add(m.Source)
 		}
 	}
-	for _, target := range slices.Sorted(maps.Keys(volumesOf(c.Config))) {
-		add("", target)
-	}
 	return reasons
+}
+
+// anonymous returns the volumes without a name that the declaration has. They belong to the
+// container, so that a second one of the same declaration has the same.
+func anonymous(c *spec.Container) []string {
+	var targets []string
+	for _, m := range c.HostConfig.Mounts {
+		if !m.ReadOnly && m.Type == mount.TypeVolume && m.Source == "" {
+			targets = append(targets, m.Target)
+		}
+	}
+	targets = append(targets, slices.Sorted(maps.Keys(volumesOf(c.Config)))...)
+	for i, target := range targets {
+		targets[i] = "both would write to the volume at " + document.Shorten(target)
+	}
+	return targets
 }
 
 func volumesOf(config *container.Config) map[string]struct{} {

@@ -8,6 +8,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/dockhost/dockhost/spec"
 )
@@ -52,6 +53,46 @@ func TestCollisions(t *testing.T) {
 			test.change(c)
 			if diff := cmp.Diff(test.want, Collisions(c)); diff != "" {
 				t.Errorf("Collisions() (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestContended(t *testing.T) {
+	web := func(change func(*spec.Container)) *spec.Container {
+		c := &spec.Container{Name: "web", HostConfig: &container.HostConfig{}, Config: &container.Config{}}
+		change(c)
+		return c
+	}
+	tests := []struct {
+		name       string
+		old, other func(*spec.Container)
+		want       []string
+	}{
+		{"nothing", func(c *spec.Container) {
+			c.HostConfig.Mounts = []mount.Mount{{Type: mount.TypeVolume, Target: "/anonymous"}}
+			c.HostConfig.PortBindings = nat.PortMap{"1/tcp": {{HostPort: "80"}}}
+		}, func(c *spec.Container) {
+			c.HostConfig.Mounts = []mount.Mount{{Type: mount.TypeVolume, Target: "/anonymous"}}
+			c.HostConfig.PortBindings = nat.PortMap{"1/tcp": {{HostPort: "81"}}}
+		}, nil},
+		{"the name for Docker", func(*spec.Container) {}, func(c *spec.Container) { c.ContainerName = "web" }, []string{"the name web can be used once"}},
+		{"a port and a volume", func(c *spec.Container) {
+			c.HostConfig.Binds = []string{"data:/data"}
+			c.HostConfig.PortBindings = nat.PortMap{"1/tcp": {{HostPort: "80"}}}
+		}, func(c *spec.Container) {
+			c.HostConfig.Mounts = []mount.Mount{{Type: mount.TypeVolume, Source: "data", Target: "/var"}}
+			c.HostConfig.PortBindings = nat.PortMap{"2/tcp": {{HostPort: "80"}}}
+		}, []string{"port 80 of the host can be published once", "both would write to the volume data"}},
+		{"a GPU", func(c *spec.Container) { c.GPU = &spec.GPUNeeds{Exclusive: true} },
+			func(c *spec.Container) { c.GPU = &spec.GPUNeeds{} }, []string{"x-dockhost.gpu is exclusive"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			other := web(test.other)
+			other.Name = "site"
+			if diff := cmp.Diff(test.want, Contended(web(test.old), other), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("Contended() (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -56,6 +56,22 @@ func TestStopDelaysNoStart(t *testing.T) {
 	})
 }
 
+// TestNewNameGetsPortOfOldOne gives a container another name. The port and the volume are
+// those of the one that stops, so that the new one waits for its stop, and does not fail.
+func TestNewNameGetsPortOfOldOne(t *testing.T) {
+	h := newHost(t)
+	named := func(name string) string {
+		return "dockhost: {containers: {" + name + ": {image: 'localhost:5000/app:1', ports: ['8088:8080'], volumes: ['named:/data']}}, volumes: {named: {}}}\n"
+	}
+	h.assign(named("old"))
+	h.ready("old")
+	h.assign(named("new"))
+	h.ready("new")
+	if got := h.output("systemctl show --value -p NRestarts dockhost@new; journalctl --no-pager -o cat -u dockhost@new -p err"); got != "0" {
+		t.Errorf("restarts and errors of the new one: %s, want none", got)
+	}
+}
+
 // TestEmergencyReachesNoTerminal runs a container whose lines have the priority emerg,
 // which journald would write to all terminals of the host.
 func TestEmergencyReachesNoTerminal(t *testing.T) {
