@@ -96,6 +96,7 @@ func TestSandboxOfAssignedUnit(t *testing.T) {
 // that of the agent and the supervisor: the container has what Docker gives each one.
 func TestLeastPrivilege(t *testing.T) {
 	h := newHost(t)
+	h.login()
 	h.assign(app(""))
 	h.ready("app")
 	const confined = "NoNewPrivs:\t1\nSeccomp:\t2"
