@@ -33,10 +33,13 @@ const (
 	// unit or its slice needs one of them, systemd moves the container's processes out
 	// of their cgroup, and docker exec fails.
 	settingsV1 = "Delegate=cpuacct blkio devices\n"
-	// settingsGPU add to the sandbox of dockhost@.service what the preparation of GPUs
-	// needs: it loads modules, makes device nodes and reads the kernel's log. NVIDIA's
-	// programs choose the processors that are next to a GPU.
-	settingsGPU = "CapabilityBoundingSet=CAP_MKNOD CAP_SYSLOG CAP_SYS_MODULE CAP_SYS_NICE\nSystemCallFilter=@module @resources\n"
+	// settingsProbe add to the sandbox of dockhost@.service what probes need: they
+	// connect from within the container's network namespace. Without it they would
+	// connect from outside.
+	settingsProbe = "CapabilityBoundingSet=CAP_SYS_ADMIN CAP_SYS_PTRACE\nRestrictNamespaces=net\n"
+	// settingsGPU add what GPUs need: the supervisor loads modules and makes device
+	// nodes. Its checks read the kernel's log and look into the container's file tree.
+	settingsGPU = "CapabilityBoundingSet=CAP_MKNOD CAP_SYSLOG CAP_SYS_MODULE CAP_SYS_PTRACE\nSystemCallFilter=@module\n"
 )
 
 // UnitDir is where the agent writes unit files.
@@ -91,9 +94,7 @@ func Render(c *spec.Container, systemdVersion int, encrypted ...string) ([]byte,
 	if systemdVersion >= 254 {
 		service.add(settings254)
 	}
-	if c.GPU != nil {
-		service.add(settingsGPU)
-	}
+	service.add(privileges(c))
 	for _, name := range c.Credentials {
 		// From 254 on systemd looks for both kinds by itself.
 		setting := "ImportCredential"
@@ -119,6 +120,18 @@ func Render(c *spec.Container, systemdVersion int, encrypted ...string) ([]byte,
 	}
 	return []byte("# Written by dockhost.service. Do not edit: it is replaced when the declaration changes.\n" +
 		"[Unit]\n" + unit.text.String() + "\n[Service]\n" + service.text.String()), nil
+}
+
+// privileges renders what the supervisor of a container may do that others may not.
+func privileges(c *spec.Container) string {
+	var text string
+	if _, probes := c.Notify.Probe(); probes {
+		text += settingsProbe
+	}
+	if c.GPU != nil {
+		text += settingsGPU
+	}
+	return text
 }
 
 // makesReadOnly says whether a setting makes /run read-only for the supervisor.

@@ -65,17 +65,17 @@ func TestReadOnlyUnit(t *testing.T) {
 	}
 }
 
-// Only the supervisor of a container with GPUs may prepare them, and the user's settings
-// still win.
-func TestGPUPrivileges(t *testing.T) {
+// Only the supervisor of a container with GPUs may prepare them, and only one that
+// probes may enter namespaces. The user's settings still win.
+func TestPrivileges(t *testing.T) {
 	c := &spec.Container{Name: "web", Config: &container.Config{}, Unit: []spec.UnitSetting{{Section: "Service", Key: "SystemCallFilter", Value: "~@module"}}}
-	if got := rendered(t, c, 257); strings.Contains(got, settingsGPU) {
-		t.Errorf("Render() without GPUs = %s, want no privileges for them", got)
+	if got := rendered(t, c, 257); strings.Contains(got, "CAP_") {
+		t.Errorf("Render() = %s, want no capabilities", got)
 	}
-	c.GPU = &spec.GPUNeeds{}
+	c.Notify, c.GPU = "tcp:80", &spec.GPUNeeds{}
 	got := rendered(t, c, 257)
-	if at := strings.Index(got, settingsGPU); at < 0 || at > strings.Index(got, "~@module") {
-		t.Errorf("Render() with GPUs = %s, want %s before the user's settings", got, settingsGPU)
+	if at := strings.Index(got, settingsProbe+settingsGPU); at < 0 || at > strings.Index(got, "~@module") {
+		t.Errorf("Render() with probes and GPUs = %s, want %s before the user's settings", got, settingsProbe+settingsGPU)
 	}
 }
 

@@ -96,6 +96,7 @@ func TestSandboxOfAssignedUnit(t *testing.T) {
 // that of the agent and the supervisor: the container has what Docker gives each one.
 func TestLeastPrivilege(t *testing.T) {
 	h := newHost(t)
+	h.login()
 	h.assign(app(""))
 	h.ready("app")
 	const confined = "NoNewPrivs:\t1\nSeccomp:\t2"
@@ -106,6 +107,12 @@ func TestLeastPrivilege(t *testing.T) {
 		if got := h.output("grep -E '^(NoNewPrivs|Seccomp):' /proc/" + h.property(unit, "MainPID") + "/status"); got != confined {
 			t.Errorf("the main process of %s has %q, want %q", unit, got, confined)
 		}
+	}
+	// By the boot ID the agent recognizes supervisors. A test host has one of its own, by a
+	// mount over the file, which a sandbox may hide.
+	boot := h.output("cat /proc/sys/kernel/random/boot_id")
+	if got := h.output("nsenter -m -t " + h.property("dockhost.service", "MainPID") + " cat /proc/sys/kernel/random/boot_id"); got != boot {
+		t.Errorf("the agent sees the boot ID %s, want %s", got, boot)
 	}
 	const limits = "grep -E '^(CapBnd|NoNewPrivs|Seccomp|Seccomp_filters):' "
 	want := h.output("docker run --rm localhost:5000/busybox " + limits + "/proc/1/status")
