@@ -38,7 +38,7 @@ NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: $(BIN)/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime ## build the programs for ARCH (default: this machine's)
+build: $(BIN)/dockhost $(BIN)/dockhost-agent $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime ## build the programs for ARCH (default: this machine's)
 
 build-all: ## build the programs for linux/amd64 and linux/arm64
 	$(MAKE) build ARCH=amd64
@@ -47,6 +47,9 @@ build-all: ## build the programs for linux/amd64 and linux/arm64
 # go decides what is out of date.
 $(BIN)/dockhost: FORCE
 	$(GOBUILD) -ldflags '$(LDFLAGS)' -o $@ .
+
+$(BIN)/dockhost-agent: FORCE
+	$(GOBUILD) -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./agent/dockhost-agent
 
 $(BIN)/dockhost-supervise: FORCE
 	$(GOBUILD) -ldflags '-s -w' -o $@ ./supervisor/dockhost-supervise
@@ -76,7 +79,7 @@ endif
 install: build $(NATIVE) ## install the files of the package under DESTDIR (default: build/root)
 	install -D -m 0755 $(BIN)/dockhost $(DESTDIR)/usr/bin/dockhost
 	ln -sf dockhost $(DESTDIR)/usr/bin/dockhostctl
-	install -D -m 0755 -t $(DESTDIR)/usr/libexec/dockhost $(BIN)/dockhost-supervise $(BIN)/dockhost-runtime
+	install -D -m 0755 -t $(DESTDIR)/usr/libexec/dockhost $(addprefix $(BIN)/,dockhost-agent dockhost-supervise dockhost-runtime)
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system $(addprefix systemd/units/,dockhost.service dockhost.socket dockhost@.service dockhost-assigned.target)
 	install -D -m 0755 -t $(DESTDIR)/usr/lib/systemd/system-generators packaging/generators/*
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system-preset packaging/presets/*

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -55,27 +54,15 @@ func attachGPUs(ctx context.Context, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("read the question: %w", err)
 	}
 	return attachment.Answer(out, func(tell func(attachment.Message)) (attachment.Attachment, error) {
-		return findGPUs(ctx, gpu.Machine{Root: "/"}, question.Unit, question.GPU, tell)
+		return findGPUs(ctx, question.Unit, question.GPU, tell)
 	})
 }
 
 // findGPUs returns the changes that give a unit's container the GPUs that it needs.
-func findGPUs(ctx context.Context, host gpu.Host, unit string, needs *spec.GPUNeeds, tell func(attachment.Message)) (attachment.Attachment, error) {
+func findGPUs(ctx context.Context, unit string, needs *spec.GPUNeeds, tell func(attachment.Message)) (attachment.Attachment, error) {
 	others, err := gpu.Claims(runDir, unit, cgroupRoot)
 	if err != nil {
 		return attachment.Attachment{}, err
 	}
-	return gpu.Attach(ctx, host, needs, others, tell)
-}
-
-// canHaveGPUs says whether a container can have its GPUs. The agent asks before it
-// replaces a running container. It may not prepare GPUs itself: where they are not
-// prepared, canHaveGPUs returns nil, and the supervisor finds out.
-func canHaveGPUs(ctx context.Context, c *spec.Container) error {
-	host := gpu.Observed{Machine: gpu.Machine{Root: "/"}}
-	_, err := findGPUs(ctx, host, spec.UnitName(c.Name), c.GPU, func(attachment.Message) {})
-	if errors.Is(err, gpu.ErrUnprepared) {
-		return nil
-	}
-	return err
+	return gpu.Attach(ctx, gpu.Machine{Root: "/"}, needs, others, tell)
 }

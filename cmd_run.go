@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -137,10 +136,5 @@ func become(c *spec.Container) error {
 	if _, err := unix.Write(fd, raw); err != nil {
 		return fmt.Errorf("hand over the container: %w", err)
 	}
-	supervise := libexec("dockhost-supervise")
-	argv := []string{supervise, "/proc/self/fd/" + strconv.Itoa(fd)}
-	if err := syscall.Exec(supervise, argv, os.Environ()); err != nil {
-		return fmt.Errorf("run %s (is dockhost installed completely?): %w", supervise, err)
-	}
-	return nil
+	return becomeProgram("dockhost-supervise", "/proc/self/fd/"+strconv.Itoa(fd))
 }

@@ -1,7 +1,8 @@
 // Command dockhost runs containers in the systemd units of this host. The
 // binary is three programs, and the name that it is called by chooses one:
-// dockhost, which systemd starts; dockhostctl, which people use; and
-// systemd-docker, which existing units call.
+// dockhost, which units start; dockhostctl, which people use; and
+// systemd-docker, which existing units call. dockhost-agent and dockhost-supervise,
+// which stay in memory, are other programs: this one links the parser of docker/cli.
 package main
 
 import (

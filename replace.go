@@ -16,3 +16,11 @@ func replaceProcess(command ...string) error {
 	}
 	return fmt.Errorf("run %s: %w", command[0], unix.Exec(path, command, os.Environ()))
 }
+
+// becomeProgram replaces this process by a program of dockhost. It returns only if that
+// fails.
+func becomeProgram(name string, args ...string) error {
+	path := libexec(name)
+	err := unix.Exec(path, append([]string{path}, args...), os.Environ())
+	return fmt.Errorf("run %s (is dockhost installed completely?): %w", path, err)
+}

@@ -15,7 +15,7 @@ install_all() {
 	first=$([ -e /etc/systemd/system/dockhost.service ] || echo yes)
 	mkdir -p /opt/bin /opt/libexec/dockhost /opt/share/dockhost /etc/systemd/system /etc/tmpfiles.d /etc/sysusers.d /etc/needrestart/conf.d
 	# The kernel refuses to write to a running program, so replace it by a rename.
-	for file in bin/dockhost libexec/dockhost/dockhost-runtime libexec/dockhost/dockhost-supervise; do
+	for file in bin/dockhost libexec/dockhost/dockhost-agent libexec/dockhost/dockhost-runtime libexec/dockhost/dockhost-supervise; do
 		cp "$file" "/opt/$file.new"
 		mv -f "/opt/$file.new" "/opt/$file"
 	done

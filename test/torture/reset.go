@@ -12,7 +12,7 @@ import (
 
 // clearScript stops Docker and dockhost on a host, whatever a step has left, and removes all that is assigned.
 const clearScript = `
-for pid in $(pgrep -x 'dockerd|containerd|containerd-shim|docker-registry|dockhost|dockhost-supervi|app|sh|sleep'); do kill -CONT $pid 2>/dev/null; done
+for pid in $(pgrep -x 'dockerd|containerd|containerd-shim|docker-registry|dockhost|dockhost-agent|dockhost-supervi|app|sh|sleep'); do kill -CONT $pid 2>/dev/null; done
 if mountpoint -q /var/lib/dockhost; then umount -l /var/lib/dockhost; fi
 if mountpoint -q $work/lib; then umount $work/lib; fi
 tc qdisc del dev lo root 2>/dev/null
