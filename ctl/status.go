@@ -97,9 +97,14 @@ func (h Host) completeContainers(limit int) cobra.CompletionFunc {
 	}
 }
 
+// completionTime bounds the wait for names of someone who has pressed Tab.
+const completionTime = 3 * time.Second
+
 // completeNames returns the names of the containers that are not named yet.
 func (h Host) completeNames(ctx context.Context, named []string) []string {
-	s, err := askStatus(ctx, h.Socket)
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	defer cancel()
+	s, err := h.gatherStatus(ctx)
 	if err != nil {
 		return nil
 	}
