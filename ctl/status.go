@@ -200,7 +200,7 @@ func find(containers []api.Container, name string) int {
 	return slices.IndexFunc(containers, func(c api.Container) bool { return c.Unit == name || c.Unit == name+".service" })
 }
 
-// orNone lists names, and says so where there are none.
+// orNone lists names; without any it returns "none".
 func orNone(names []string) string { return cmp.Or(strings.Join(names, ", "), "none") }
 
 func containerNames(containers []api.Container) []string {
