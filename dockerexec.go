@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/dockhost/dockhost/ctl"
@@ -20,6 +21,9 @@ const endTime = 10 * time.Second
 // that passes on the terminal, its size and signals. Without it the Engine is asked, which
 // gives the command neither a terminal nor input.
 func dockerExec(ctx context.Context, r ctl.ExecRequest) (int, error) {
+	if !mayUseDocker() {
+		return 0, errors.New("only root and members of the group docker may do this (use sudo)")
+	}
 	docker, err := exec.LookPath("docker")
 	if err != nil {
 		return engineExec(ctx, r)
@@ -42,6 +46,14 @@ func dockerExec(ctx context.Context, r ctl.ExecRequest) (int, error) {
 		return exit.ExitCode(), nil
 	}
 	return 0, err
+}
+
+// mayUseDocker reports whether this user may use Docker's socket, as far as that is known.
+func mayUseDocker() bool {
+	if os.Getenv("DOCKER_HOST") != "" || os.Getenv("DOCKER_CONTEXT") != "" {
+		return true // the docker command says more about it
+	}
+	return !errors.Is(unix.Access("/var/run/docker.sock", unix.R_OK|unix.W_OK), unix.EACCES)
 }
 
 func engineExec(ctx context.Context, r ctl.ExecRequest) (int, error) {

@@ -97,9 +97,14 @@ func (h Host) completeContainers(limit int) cobra.CompletionFunc {
 	}
 }
 
+// completionTime bounds the wait for names of someone who has pressed Tab.
+const completionTime = 3 * time.Second
+
 // completeNames returns the names of the containers that are not named yet.
 func (h Host) completeNames(ctx context.Context, named []string) []string {
-	s, err := askStatus(ctx, h.Socket)
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	defer cancel()
+	s, err := h.gatherStatus(ctx)
 	if err != nil {
 		return nil
 	}
@@ -195,7 +200,7 @@ func find(containers []api.Container, name string) int {
 	return slices.IndexFunc(containers, func(c api.Container) bool { return c.Unit == name || c.Unit == name+".service" })
 }
 
-// orNone lists names, and says so where there are none.
+// orNone lists names; without any it returns "none".
 func orNone(names []string) string { return cmp.Or(strings.Join(names, ", "), "none") }
 
 func containerNames(containers []api.Container) []string {

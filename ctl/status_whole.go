@@ -174,6 +174,13 @@ func usageFacts(u *api.Usage) []fact {
 	if u.TasksLimit > 0 {
 		tasks += fmt.Sprintf(" of %d", u.TasksLimit)
 	}
+	// What runs has memory and tasks: 0 is a cgroup without that controller.
+	if u.MemoryBytes == 0 {
+		memory = ""
+	}
+	if u.Tasks == 0 {
+		tasks = ""
+	}
 	facts := []fact{{"memory", memory}, {"CPU", cpu}, {"tasks", tasks}}
 	if p := u.Pressure; p != nil {
 		facts = append(facts, fact{"pressure", fmt.Sprintf("CPU %.1f%%, memory %.1f%%, disk %.1f%% of the last 10 seconds", p.CPU, p.Memory, p.IO)})

@@ -196,7 +196,13 @@ func (l *topRow) cells() []string {
 		cells[2] = fmt.Sprintf("%.1f %%", *l.CPUPercent)
 	}
 	if u := l.Usage; u != nil {
-		cells[3], cells[5] = bytesOf(u.MemoryBytes), fmt.Sprint(u.Tasks)
+		// What runs has memory and tasks: 0 is a cgroup without that controller.
+		if u.MemoryBytes > 0 {
+			cells[3] = bytesOf(u.MemoryBytes)
+		}
+		if u.Tasks > 0 {
+			cells[5] = fmt.Sprint(u.Tasks)
+		}
 		if u.MemoryLimitBytes > 0 {
 			cells[4] = bytesOf(u.MemoryLimitBytes)
 		}

@@ -61,10 +61,20 @@ func checkWord(root *cobra.Command, args []string) error {
 	if other, known := otherWords()[word]; known {
 		return fmt.Errorf("there is no command %q; use %s", word, other)
 	}
-	root.SuggestionsMinimumDistance = 2
 	text := fmt.Sprintf("unknown command %q for %q", word, root.CommandPath())
-	if near := root.SuggestionsFor(word); len(near) > 0 {
+	if near := similar(root, word); len(near) > 0 {
 		return fmt.Errorf("%s (did you mean %s?)", text, strings.Join(near, " or "))
 	}
 	return errors.New(text + " (see: dockhostctl --help)")
+}
+
+// similar returns the names and aliases of commands that someone may mean with a word.
+func similar(root *cobra.Command, word string) []string {
+	names := &cobra.Command{SuggestionsMinimumDistance: 2} // cobra does not compare aliases
+	for _, command := range root.Commands() {
+		for _, name := range append([]string{command.Name()}, command.Aliases...) {
+			names.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}, Hidden: command.Hidden})
+		}
+	}
+	return names.SuggestionsFor(word)
 }

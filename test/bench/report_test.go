@@ -76,9 +76,8 @@ func TestParseCPU(t *testing.T) {
 	}
 }
 
-func TestReport(t *testing.T) {
-	r := exampleReport(options{image: "app", container: "app", checked: "checked", linesMiB: 1024})
-	want := `downtime of an update                 median        25 %        75 %       ratio        goal
+// exampleText is what [exampleReport] prints.
+const exampleText = `downtime of an update                 median        25 %        75 %       ratio        goal
 docker stop, docker run -d          300.0 ms    300.0 ms    300.0 ms
 an update by dockhost               330.0 ms    330.0 ms    330.0 ms        1.10     <= 1.20  stop-first, the same image
 
@@ -133,9 +132,12 @@ dockhost.service                    20.0 MiB    15.0 MiB     9.0 MiB  < 12.0 MiB
 docker run, attached               256 MiB/s                              1.60 s                             5.0 MiB
 dockhost run                       341 MiB/s        1.33     >= 1.00      1.20 s        0.75     <= 1.00     5.0 MiB
 `
+
+func TestReport(t *testing.T) {
+	r := exampleReport(options{image: "app", container: "app", checked: "checked", linesMiB: 1024})
 	var got bytes.Buffer
-	if err := r.write(&got); err != nil || got.String() != want {
-		t.Errorf("write() = %v and prints\n%swant\n%s", err, got.String(), want)
+	if err := r.write(&got); err != nil || got.String() != exampleText {
+		t.Errorf("write() = %v and prints\n%swant\n%s", err, got.String(), exampleText)
 	}
 }
 

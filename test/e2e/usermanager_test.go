@@ -40,6 +40,12 @@ func TestUserManagerHoldsContainer(t *testing.T) {
 		}
 		return nil
 	})
+	if out := h.run("dockhostctl logs one"); !strings.Contains(out, "by user") || !strings.Contains(out, "Started one.service") {
+		t.Errorf("dockhostctl logs = %s, want the output of the container and what the user's manager says", out)
+	}
+	if out := h.run("dockhostctl top --interval 100ms one"); !strings.Contains(out, "one.service  ready") {
+		t.Errorf("dockhostctl top = %s, want the user's unit", out)
+	}
 	if out, code := h.try("timeout 60 " + as + "systemctl --user stop one; " + as + "systemctl --user show -p Result one"); code != 0 || !strings.Contains(out, "Result=success") {
 		t.Errorf("the stop exits %d: %s", code, out)
 	}
