@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -59,7 +60,7 @@ func defaultLogging(root string) container.LogConfig {
 		Driver  string            `json:"log-driver"`
 		Options map[string]string `json:"log-opts"`
 	}
-	raw, err := os.ReadFile(filepath.Join(root, daemonConfig))
+	raw, err := regular.Follow(filepath.Join(root, daemonConfig), regular.Config)
 	if err == nil {
 		_ = json.Unmarshal(raw, &config) // Docker has reported what is wrong
 	}
@@ -77,7 +78,7 @@ func defaultLogging(root string) container.LogConfig {
 // daemonArguments returns the command line of dockerd; nil if it does not run on this
 // host.
 func daemonArguments(root string) []string {
-	text, err := os.ReadFile(filepath.Join(root, daemonPID))
+	text, err := regular.Follow(filepath.Join(root, daemonPID), regular.Small)
 	if err != nil {
 		return nil
 	}

@@ -5,9 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 const id = "4b9c8e3b0d0f4f0c9a6d6b7a4f5e2d1c0b9a8f7e6d5c4b3a291807f6e5d4c3b2"
@@ -143,5 +146,31 @@ func TestWriteWithoutDirectory(t *testing.T) {
 	p := Placement{Unit: "x.service", CgroupPath: "/system.slice/x.service/container"}
 	if err := Write(filepath.Join(t.TempDir(), "none"), id, p); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Write into a missing directory = %v, want ErrNotExist", err)
+	}
+}
+
+// Members of docker may put anything into the directory: nothing but a file is read, and
+// nothing is waited for.
+func TestReadsFilesOnly(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo.json"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc/shadow", filepath.Join(dir, "link.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "large.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "large.json"), 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]error{"fifo": regular.ErrNotRegular, "link": regular.ErrNotRegular, "large": regular.ErrTooLarge} {
+		if _, err := Read(dir, id); !errors.Is(err, want) {
+			t.Errorf("Read(%s) = %v, want %v", id, err, want)
+		}
+	}
+	if all, err := All(dir); err != nil || len(all) != 0 {
+		t.Errorf("All() = %v, %v, want none", all, err)
 	}
 }
