@@ -207,14 +207,19 @@ func Read(dir, id string) (Placement, error) {
 	if err != nil {
 		return Placement{}, fmt.Errorf("read placement: %w", err)
 	}
-	var p Placement
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return Placement{}, fmt.Errorf("read placement %s: %w", path(dir, id), err)
-	}
-	if err := p.validate(); err != nil {
+	p, err := parse(raw)
+	if err != nil {
 		return Placement{}, fmt.Errorf("read placement %s: %w", path(dir, id), err)
 	}
 	return p, nil
+}
+
+func parse(raw []byte) (Placement, error) {
+	var p Placement
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return Placement{}, err
+	}
+	return p, p.validate()
 }
 
 // Remove removes the placement of the container id. A missing one is not an

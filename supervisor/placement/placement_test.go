@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -173,4 +174,31 @@ func TestReadsFilesOnly(t *testing.T) {
 	if all, err := All(dir); err != nil || len(all) != 0 {
 		t.Errorf("All() = %v, %v, want none", all, err)
 	}
+}
+
+// A placement of any bytes is refused, or can be written again.
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{
+		`{"unit": "dockhost@web.service", "cgroup_path": "/system.slice/web.service/container"}`,
+		`{"unit": "x", "cgroup_path": "/a/b", "controllers": ["name=systemd", ".."], "edits": {"process": {"env": ["A=b"]}}}`,
+		`{"unit": "x", "cgroup_path": "/a/../b"}`, `{"sockets": {}}`, `[]`, `{"unit": "x", "cgroup_path": "/a/b", "edits": nul`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := parse(raw)
+		if err != nil {
+			return
+		}
+		if !filepath.IsAbs(p.CgroupPath) || strings.Contains(p.CgroupPath+"/", "/../") || p.UnitCgroup() == "/" {
+			t.Errorf("parse() = %+v, want it refused", p)
+		}
+		again, err := json.Marshal(p)
+		if err != nil {
+			t.Fatalf("cannot write what was read: %v", err)
+		}
+		if _, err := parse(again); err != nil {
+			t.Errorf("parse(%s) = %v for what was read", again, err)
+		}
+	})
 }
