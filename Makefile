@@ -33,7 +33,7 @@ CC_arm64 := aarch64-linux-gnu-gcc
 CC_amd64 := x86_64-linux-gnu-gcc
 NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
 
-.PHONY: help build build-all install packages test-packages check-packages check-observability repo release unit sim lint e2e torture test nvidia test-nvidia gpu-test screenshots bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages check-observability repo release unit fuzz fuzz-short sim lint e2e torture test nvidia test-nvidia gpu-test screenshots bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,16 @@ unit: ## run the unit tests with the race detector
 	go test -race $$(go list ./... | grep -v $(patsubst ./%,-e /%$$,$(PLAIN_TESTS)))
 	go test $(PLAIN_TESTS)
 
+# TIME is for each of the fuzz tests.
+fuzz: ## run all fuzz tests one after the other, for TIME each (30s)
+	test/fuzz.sh $(or $(TIME),30s)
+
+# These read what comes from outside. With two processors they take less than a minute together.
+SHORT_FUZZ := ./spec/compose:FuzzService ./cloudinit:FuzzCloudConfig ./internal/isofat:FuzzOpen ./engine/resume:FuzzFrames \
+	./assignment/policy:FuzzPolicy ./supervisor/placement:FuzzParse
+fuzz-short:
+	test/fuzz.sh 2s $(SHORT_FUZZ)
+
 # AGENTS is the size of the fleet.
 AGENTS ?= 10000
 sim: ## run the updates of 10,000 simulated agents, and write docs/fleet.md with its pictures
@@ -161,7 +171,7 @@ e2e: test-packages ## run the end-to-end tests on the test hosts of SUITES
 torture: install ## strike the test hosts with random faults, and check what dockhost mends: SUITE, SEED, STEPS, FROM, TIME
 	SEED=$(SEED) STEPS=$(STEPS) FROM=$(FROM) TIME=$(TIME) test/torture/run.sh $(if $(filter file,$(origin SUITE)),$(SUITES),$(SUITE))
 
-test: lint unit check-packages check-observability test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e on both test hosts
+test: lint unit fuzz-short check-packages check-observability test-nvidia e2e ## run all checks: lint, unit tests, packages, e2e on both test hosts
 
 screenshots: lab-up ## draw the output of commands on the test host of SUITE into docs/img
 	test/screenshot/run.sh $(SUITE)

@@ -16,6 +16,7 @@ import (
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/registry"
 	"github.com/dockhost/dockhost/internal/netns"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/setup"
 )
 
@@ -46,13 +47,13 @@ func knownSecrets() []string {
 	var secrets []string
 	paths, _ := filepath.Glob(string(runDir) + "/files/*/*")
 	for _, path := range paths {
-		if raw, err := os.ReadFile(path); err == nil {
+		if raw, err := regular.Follow(path, regular.State); err == nil {
 			secrets = append(secrets, string(raw), strings.TrimSpace(string(raw)))
 		}
 	}
 	paths, _ = filepath.Glob(string(runDir) + "/containers/*.json")
 	for _, path := range append(paths, filepath.Join(runDir.LoginsDir(), "config.json"), filepath.Join(engine.ConfigDir(os.Getenv), "config.json")) {
-		if raw, err := os.ReadFile(path); err == nil {
+		if raw, err := regular.Follow(path, regular.State); err == nil {
 			secrets = append(secrets, bugreport.SecretsIn(raw)...)
 		}
 	}

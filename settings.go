@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -15,12 +14,13 @@ import (
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/ctl"
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/spec/update"
 )
 
 // settings returns the settings of the agent on this host, or their defaults.
 func settings(defaults bool) ([]ctl.Setting, error) {
-	text, err := os.ReadFile(config.Path)
+	text, err := regular.Follow(config.Path, regular.Config)
 	if defaults || errors.Is(err, fs.ErrNotExist) {
 		text, err = nil, nil
 	}

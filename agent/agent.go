@@ -165,7 +165,8 @@ func New(o Options) *Agent {
 	a.store = newStore(storeFile{root: o.Root})
 	a.fetcher = newFetcher(o, dir, a.config, func() { report(); a.cures.look() })
 	a.targets = &targetReader{
-		root: o.Root, config: a.config, fetcher: a.fetcher, store: a.store, problems: newProblemLog(o.Log), log: o.Log,
+		intake: newIntake(),
+		root:   o.Root, config: a.config, fetcher: a.fetcher, store: a.store, problems: newProblemLog(o.Log), log: o.Log,
 	}
 	a.units = &containerUnits{
 		dir: dir, systemd: o.Units, dropIns: dropIns{root: o.Root}, mounts: mountUnits{root: o.Root}, log: o.Log,

@@ -42,7 +42,7 @@ func (s *server) postPull(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		sent = time.Now()
-		if err := errors.Join(connection.SetWriteDeadline(time.Now().Add(sendTimeout)), encoder.Encode(p), connection.Flush()); err != nil {
+		if err := errors.Join(connection.SetWriteDeadline(time.Now().Add(sendTimeout)), encoder.Encode(visible(w, p)), connection.Flush()); err != nil {
 			s.log.Debug("progress of a pull not sent", zap.Error(err))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/internal/oneline"
 )
 
 // readTimeout bounds the reading of a body. The server's own timeout would end the
@@ -82,9 +83,9 @@ func (r *publicReply) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // visible returns an answer as the client may see it.
 func visible(w http.ResponseWriter, answer any) any {
 	if _, isPublic := w.(*publicReply); isPublic {
-		return api.Public(answer)
+		answer = api.Public(answer)
 	}
-	return answer
+	return oneline.JSON{Value: answer}
 }
 
 // takeBody reads the whole body, so that no handler waits for a client that does not

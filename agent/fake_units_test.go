@@ -30,7 +30,7 @@ type fakeUnits struct {
 	// stopping has since when they stop.
 	stubborn map[string]bool
 	stopping map[string]time.Time
-	starts         map[string]int
+	starts   map[string]int
 	// reloads counts daemon-reloads, signals the signals to supervisors, kills the units that
 	// were killed.
 	reloads, signals, kills int

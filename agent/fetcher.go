@@ -65,6 +65,9 @@ type fetcher struct {
 	dir    rundir.Dir
 	config *configuration
 	find   Finder
+	// intake bounds parser, which parses user data.
+	intake *intake
+	parser func(context.Context, *cloudinit.UserData, assignment.Options) (*assignment.Result, error)
 	// report is called when what the fetcher waits for changes.
 	report func()
 	log    *zap.Logger
@@ -87,6 +90,7 @@ type fetcher struct {
 func newFetcher(o Options, dir rundir.Dir, config *configuration, report func()) *fetcher {
 	return &fetcher{
 		root: o.Root, dir: dir, config: config, find: o.Find, report: report, log: o.Log,
+		intake: newIntake(), parser: assignment.Parse,
 		results: make(chan fetched), requests: make(chan struct{}), asking: make(chan struct{}, 1),
 	}
 }
@@ -163,11 +167,16 @@ func (f *fetcher) fetch(ctx context.Context) fetched {
 
 // parse parses user data, and what it includes where includes are on.
 func (f *fetcher) parse(ctx context.Context, data *cloudinit.UserData, includes bool, o datasource.Options) (*assignment.Result, error) {
-	options := assignment.Options{Declaration: gce.Read}
-	if includes {
-		options.Include = func(ctx context.Context, address string) ([]byte, error) { return datasource.Include(ctx, o, address) }
-	}
-	return assignment.Parse(ctx, data, options)
+	return f.intake.read(ctx, func(ctx context.Context, watch *stopwatch) (*assignment.Result, error) {
+		options := assignment.Options{Declaration: gce.Read}
+		if includes {
+			options.Include = func(ctx context.Context, address string) ([]byte, error) {
+				defer watch.pause()()
+				return datasource.Include(ctx, o, address)
+			}
+		}
+		return f.parser(ctx, data, options)
+	})
 }
 
 // noteAsking wakes [fetcher.first], since the answer may take long.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/dockhost/dockhost/assignment"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -48,7 +49,7 @@ func readFiles(ctx context.Context, root string, old *accepted) fileSet {
 		return fileSet{assignments: before, problems: problems(fmt.Errorf("read the containers' files: %w", err))}
 	}
 	set := fileSet{assignments: map[string]spec.Assignment{}}
-	beside := directory{FS: os.DirFS(dir), opened: map[string]bool{}}
+	beside := directory{path: dir, opened: map[string]bool{}}
 	for _, entry := range entries {
 		name := entry.Name()
 		if !isComposeFile(name) {
@@ -79,14 +80,17 @@ func readFiles(ctx context.Context, root string, old *accepted) fileSet {
 
 // directory is filesDir. It records in which directories files were opened.
 type directory struct {
-	fs.FS
+	path   string
 	opened map[string]bool
 }
 
 // Open opens a file, and records its directory.
 func (d directory) Open(name string) (fs.File, error) {
 	d.opened[path.Dir(name)] = true
-	return d.FS.Open(name)
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	return regular.Open(filepath.Join(d.path, name))
 }
 
 // isComposeFile excludes the files that editors and package managers leave.
@@ -100,14 +104,10 @@ const maxFile = 1 << 20
 
 // readFile reads one Compose file. Messages name it by shown. beside is its directory.
 func readFile(ctx context.Context, path, shown string, beside fs.FS) (*assignment.Result, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
+	text, err := regular.Follow(path, maxFile)
+	if errors.Is(err, regular.ErrNotRegular) || errors.Is(err, regular.ErrTooLarge) {
 		return nil, fmt.Errorf("%s: not a file of at most %d KiB", shown, maxFile>>10)
 	}
-	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, errors.Unwrap(err))
 	}

@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/dockhost/dockhost/assignment/policy"
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // maxPolicySize bounds the policy file.
@@ -19,20 +19,12 @@ const maxPolicySize = 1 << 20
 // loadPolicy reads the policy of the host below root. Without the file it returns
 // nil, which allows everything. With an error the caller must accept nothing new.
 func loadPolicy(root string) (*policy.Policy, error) {
-	file, err := os.Open(filepath.Join(root, policy.Path))
+	text, err := regular.Follow(filepath.Join(root, policy.Path), maxPolicySize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // a host without a policy allows everything
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the policy: %w", err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxPolicySize+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the policy %s: %w", policy.Path, err)
-	}
-	if len(text) > maxPolicySize {
-		return nil, fmt.Errorf("read the policy %s: larger than %d KiB", policy.Path, maxPolicySize>>10)
 	}
 	rules, err := policy.Parse(policy.Path, text)
 	if err != nil {

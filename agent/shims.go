@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
@@ -73,7 +74,7 @@ func (s *shimSweeper) sweep(ctx context.Context, known map[string]bool) error {
 // cgroup that the supervisor named, and dockhost-runtime replaces it by the one in the
 // unit, unless containerd was killed before it started the runtime.
 func (s *shimSweeper) isOurs(bundle string) bool {
-	file, err := os.Open(filepath.Join(s.root, bundle, "config.json"))
+	file, err := regular.Open(filepath.Join(s.root, bundle, "config.json"))
 	if err != nil {
 		return false
 	}
@@ -90,7 +91,7 @@ func (s *shimSweeper) isOurs(bundle string) bool {
 	if _, asked := placement.UnitOf(cgroup); asked {
 		return true
 	}
-	runtime, err := os.ReadFile(filepath.Join(s.root, bundle, "runtime"))
+	runtime, err := regular.Follow(filepath.Join(s.root, bundle, "runtime"), regular.Small)
 	return err == nil && path.Base(string(bytes.TrimSpace(runtime))) == "dockhost-runtime" &&
 		path.Base(cgroup) == "container" && strings.HasSuffix(path.Dir(cgroup), ".service")
 }

@@ -37,7 +37,7 @@ type stops struct {
 	explained map[string]time.Time
 	// retires reports whether a unit stops because its container was not assigned.
 	retires func(unit string) bool
-	log       *zap.Logger
+	log     *zap.Logger
 }
 
 // notice returns what is accepted, with the stops and starts since the last call; nil

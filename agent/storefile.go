@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // storePath is where the accepted assignment is kept across reboots. It contains
@@ -28,7 +29,7 @@ type storeFile struct {
 // load returns what was saved, nil when nothing was. A file that cannot be read is
 // an error; the agent then starts without it, and replaces it.
 func (f storeFile) load() (*accepted, error) {
-	raw, err := os.ReadFile(f.path())
+	raw, err := regular.Read(f.path(), regular.State)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // that nothing was saved is not an error
 	}
@@ -60,7 +61,7 @@ func (f storeFile) save(a *accepted) error {
 	if err != nil {
 		return fmt.Errorf("save the assignment: %w", err)
 	}
-	saved, err := os.ReadFile(f.path())
+	saved, err := regular.Read(f.path(), regular.State)
 	if err == nil && bytes.Equal(saved, raw) {
 		return nil
 	}

@@ -28,10 +28,12 @@ type target struct {
 // targetReader reads what the host should run: what the user data assigns, or
 // assigned last, what the files declare, and what dockhostctl run declared.
 type targetReader struct {
-	root     string
-	config   *configuration
-	fetcher  *fetcher
-	store    *store
+	root    string
+	config  *configuration
+	fetcher *fetcher
+	store   *store
+	// intake bounds how long a policy judges user data.
+	intake   *intake
 	problems *problemLog
 	log      *zap.Logger
 }
@@ -44,7 +46,7 @@ func (r *targetReader) read(ctx context.Context) target {
 	if unsaved := r.store.unsavedAssignment(); unsaved != nil {
 		saved = unsaved
 	}
-	t := r.readUserData(saved)
+	t := r.readUserData(ctx, saved)
 	read := readFiles(ctx, r.root, t.old)
 	files, wrong := read.assignments, read.problems
 	r.problems.refused("file refused", wrong)
@@ -68,7 +70,7 @@ func (r *targetReader) read(ctx context.Context) target {
 // readUserData decides about last known good. User data that cannot be read, or
 // has a mistake, changes nothing. What was accepted for another instance is
 // dropped.
-func (r *targetReader) readUserData(saved *accepted) target {
+func (r *targetReader) readUserData(ctx context.Context, saved *accepted) target {
 	result := r.fetcher.last()
 	if result.err != nil || result.data == nil {
 		return r.withoutUserData(saved, result.err)
@@ -79,7 +81,7 @@ func (r *targetReader) readUserData(saved *accepted) target {
 		r.drop()
 		saved = nil
 	}
-	assigned, err := r.judge(result, saved)
+	assigned, err := r.judge(ctx, result, saved)
 	if err != nil {
 		return r.lastKnownGood(source, saved, err)
 	}
@@ -100,7 +102,7 @@ func (r *targetReader) readUserData(saved *accepted) target {
 // The policy is read each time, as it may have changed since the user data was
 // fetched. User data of which a part was not read must not end what was assigned
 // before.
-func (r *targetReader) judge(result fetched, saved *accepted) (*assignment.Result, error) {
+func (r *targetReader) judge(ctx context.Context, result fetched, saved *accepted) (*assignment.Result, error) {
 	if result.wrong != nil {
 		return nil, result.wrong
 	}
@@ -111,7 +113,7 @@ func (r *targetReader) judge(result fetched, saved *accepted) (*assignment.Resul
 	if err != nil {
 		return nil, err
 	}
-	return result.result.Judge(rules)
+	return r.intake.read(ctx, func(context.Context, *stopwatch) (*assignment.Result, error) { return result.result.Judge(rules) })
 }
 
 // withoutUserData is for a host whose user data is missing, or was not fetched

@@ -18,7 +18,7 @@ const podDeclaration = "spec:\n  containers:\n  - name: web\n    image: gcr.io/a
 // accept returns what user data assigns, and the note about it.
 func (a *Agent) accept(ctx context.Context, data *cloudinit.UserData) (*spec.Assignment, string, error) {
 	result, err := a.fetcher.parse(ctx, data, false, datasource.Options{})
-	result, err = a.targets.judge(fetched{data: data, result: result, wrong: err}, nil)
+	result, err = a.targets.judge(ctx, fetched{data: data, result: result, wrong: err}, nil)
 	if err != nil {
 		return nil, "", err
 	}

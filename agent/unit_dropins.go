@@ -11,6 +11,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/dropin"
 	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
 )
@@ -27,7 +28,7 @@ func (f dropIns) write(c *spec.Container, systemdVersion int) (bool, error) {
 		return false, err
 	}
 	path := f.path(c.Name)
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+	if old, err := regular.Follow(path, regular.Config); err == nil && bytes.Equal(old, text) {
 		return false, nil
 	}
 	if err := writeUnitFile(path, text); err != nil {
@@ -47,7 +48,7 @@ func writeUnitFile(path string, text []byte) error {
 // writeTemplate writes the drop-in of all containers, and says whether it has changed.
 func (f dropIns) writeTemplate(systemdVersion int) (bool, error) {
 	text, path := dropin.Template(systemdVersion), filepath.Join(f.root, dropin.TemplatePath)
-	if old, err := os.ReadFile(path); text == nil || err == nil && bytes.Equal(old, text) {
+	if old, err := regular.Follow(path, regular.Config); text == nil || err == nil && bytes.Equal(old, text) {
 		return false, nil
 	}
 	if err := writeUnitFile(path, text); err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/dockhost/dockhost/agent/dropin"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/systemd/units"
 )
@@ -35,7 +36,7 @@ func (u mountUnits) write(c *spec.Container, starts bool, stop func(unit string)
 		}
 		for name, text := range files {
 			path := filepath.Join(u.dir(), name)
-			old, err := os.ReadFile(path)
+			old, err := regular.Follow(path, regular.Config)
 			switch {
 			case err == nil && bytes.Equal(old, []byte(text)):
 				continue
@@ -117,7 +118,7 @@ func (u mountUnits) written() []string {
 	mounts, _ := filepath.Glob(filepath.Join(u.dir(), "*.mount"))
 	makers, _ := filepath.Glob(filepath.Join(u.dir(), dropin.MakefsTemplate+"@*.service"))
 	return slices.DeleteFunc(append(mounts, makers...), func(path string) bool {
-		text, err := os.ReadFile(path)
+		text, err := regular.Follow(path, regular.Config)
 		return err != nil || !bytes.HasPrefix(text, []byte(dropin.MountMark))
 	})
 }

@@ -199,6 +199,10 @@ func (r *reader) place(name *string) string {
 
 // leaf reads a part that has no parts, as cloud-init's UserDataProcessor does.
 func (r *reader) leaf(ctx context.Context, p *piece) {
+	if ctx.Err() != nil {
+		r.wrong(p, context.Cause(ctx))
+		return
+	}
 	if isGzipType(p.kind) {
 		if err := r.unpackPart(p); err != nil {
 			r.wrong(p, err)

@@ -62,11 +62,14 @@ type Host struct {
 
 	In       io.Reader
 	Out, Err io.Writer
+	// raw is Out before it is cleaned.
+	raw io.Writer
 }
 
 // Execute runs dockhostctl with the arguments that follow the program's name.
 // It prints errors to [Host.Err] and returns the exit status.
 func Execute(ctx context.Context, args []string, host Host) int {
+	host.raw, host.Out, host.Err = host.Out, &cleaner{out: host.Out}, &cleaner{out: host.Err}
 	root := host.command() //nolint:contextcheck // commands get ctx from ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(host.In)

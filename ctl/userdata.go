@@ -55,7 +55,11 @@ func (h Host) printRaw(ctx context.Context) error {
 		return err
 	}
 	defer raw.Close()
-	if _, err := io.Copy(h.Out, raw); err != nil {
+	out := h.raw // a file gets every byte
+	if h.width() > 0 {
+		out = h.Out
+	}
+	if _, err := io.Copy(out, raw); err != nil {
 		return fmt.Errorf("print the user data: %w", err)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/gpu"
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // Host is what the checks look at. Each function ends with its context.
@@ -113,7 +114,7 @@ const maxFile = 1 << 20
 
 // read returns a file of the host.
 func (h *host) read(path string) (string, error) {
-	file, err := os.Open(filepath.Join(h.Root, path))
+	file, err := regular.Open(filepath.Join(h.Root, path))
 	if err != nil {
 		return "", err
 	}

@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/docker/docker/client"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // Access has the variables of the docker command that say how to reach the Engine,
@@ -70,7 +71,7 @@ func (o Options) client() ([]client.Opt, error) {
 // Docker can run a container in a unit of this host.
 func (a Access) contextHost() (string, error) {
 	sum := sha256.Sum256([]byte(a.Context))
-	raw, err := os.ReadFile(filepath.Join(a.ConfigDir, "contexts/meta", hex.EncodeToString(sum[:]), "meta.json"))
+	raw, err := regular.Follow(filepath.Join(a.ConfigDir, "contexts/meta", hex.EncodeToString(sum[:]), "meta.json"), regular.Config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("DOCKER_CONTEXT: the context %q does not exist in %s (see: docker context ls)", a.Context, a.ConfigDir)
 	}
@@ -112,7 +113,7 @@ func CurrentContext(getenv func(string) string) string {
 	var config struct {
 		CurrentContext string `json:"currentContext"`
 	}
-	raw, err := os.ReadFile(filepath.Join(ConfigDir(getenv), "config.json"))
+	raw, err := regular.Follow(filepath.Join(ConfigDir(getenv), "config.json"), regular.Config)
 	if err != nil || json.Unmarshal(raw, &config) != nil || config.CurrentContext == "default" {
 		return "" // the reader of the logins reports a wrong file
 	}

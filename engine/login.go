@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -18,6 +17,8 @@ import (
 	"github.com/docker/cli/cli/config/configfile"
 	configtypes "github.com/docker/cli/cli/config/types"
 	"github.com/docker/docker/api/types/registry"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // dockerHub is Docker Hub's key in a config.json.
@@ -153,10 +154,13 @@ type loginFile struct {
 	Dockhost map[string]Login
 }
 
+// maxLogins bounds the file in bytes.
+const maxLogins = 16 << 20
+
 // load reads the file. It replaces the parser's errors, because they quote parts of
 // the file.
 func (l LoginFile) load() (*loginFile, error) {
-	raw, err := os.ReadFile(l.Path)
+	raw, err := regular.Follow(l.Path, maxLogins)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return &loginFile{ConfigFile: configfile.New(l.Path)}, nil

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // maxPassword bounds a password in bytes. Tokens have a few kilobytes.
@@ -23,7 +25,7 @@ func credentialStores() []string {
 
 // passwordFromFile reads a password from a file that only root may read.
 func passwordFromFile(path string) (string, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not block
+	file, err := regular.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("read the password_file: %w", err)
 	}
@@ -34,8 +36,6 @@ func passwordFromFile(path string) (string, error) {
 	}
 	owner, _ := info.Sys().(*syscall.Stat_t)
 	switch {
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("the password_file %s is not a regular file", path)
 	case info.Mode().Perm()&0o077 != 0:
 		return "", fmt.Errorf("the password_file %s can be read by users other than its owner (run: chmod 600 %s)", path, path)
 	case owner == nil || owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
@@ -48,7 +48,7 @@ func passwordFromFile(path string) (string, error) {
 // otherwise one of the system.
 func (c *Client) passwordFromCredential(name string) (string, error) {
 	for _, dir := range c.credentials {
-		file, err := os.Open(filepath.Join(dir, name))
+		file, err := regular.Open(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			continue
 		}

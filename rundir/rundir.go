@@ -17,6 +17,7 @@ import (
 
 	"github.com/dockhost/dockhost/internal/atomicfile"
 	"github.com/dockhost/dockhost/internal/cure"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -267,7 +268,7 @@ func write(path string, value any) error {
 }
 
 func read(path string, value any) error {
-	raw, err := os.ReadFile(path)
+	raw, err := regular.Read(path, regular.State)
 	if err != nil {
 		return err
 	}

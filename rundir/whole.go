@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // CheckRunning returns an error if a file is missing or damaged that the supervisor
@@ -22,7 +24,7 @@ func (d Dir) CheckRunning(name string, files int) error {
 	if state.ContainerID == "" || state.Phase == "ended" {
 		return nil
 	}
-	raw, err := os.ReadFile(filepath.Join(d.RuntimeDir(), state.ContainerID+".json"))
+	raw, err := regular.Read(filepath.Join(d.RuntimeDir(), state.ContainerID+".json"), regular.State)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // configFile is a daemon.json.
@@ -35,7 +37,7 @@ func readConfig(path string) (*configFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read Docker's configuration: %w", err)
 	}
-	text, err := os.ReadFile(file)
+	text, err := regular.Follow(file, regular.Config)
 	if err != nil {
 		return nil, fmt.Errorf("read Docker's configuration: %w", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 const (
@@ -32,7 +34,7 @@ func readDaemon(root string) daemonDefaults {
 		Options map[string]string `json:"log-opts"`
 		Runtime string            `json:"default-runtime"`
 	}
-	raw, err := os.ReadFile(filepath.Join(root, daemonConfig))
+	raw, err := regular.Follow(filepath.Join(root, daemonConfig), regular.Config)
 	if err == nil {
 		_ = json.Unmarshal(raw, &config) // Docker has reported what is wrong
 	}
@@ -53,7 +55,7 @@ func readDaemon(root string) daemonDefaults {
 // daemonArguments returns the command line of dockerd; nil if it does not run on this
 // host.
 func daemonArguments(root string) []string {
-	text, err := os.ReadFile(filepath.Join(root, daemonPID))
+	text, err := regular.Follow(filepath.Join(root, daemonPID), regular.Small)
 	if err != nil {
 		return nil
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/dockhost/dockhost/internal/oneline"
 )
 
 // NewLogger returns a logger that writes native journal entries if standard error is
@@ -95,7 +97,10 @@ func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 			data.WriteString(" " + field.Key + "=" + quoted(value))
 		}
 	}
-	return c.write(entry.Level, entry.Message+failure.String()+data.String(), vars)
+	for name, value := range vars {
+		vars[name] = oneline.Text(value)
+	}
+	return c.write(entry.Level, oneline.Text(entry.Message+failure.String()+data.String()), vars)
 }
 
 func (c *core) Sync() error { return nil }

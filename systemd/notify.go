@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/dockhost/dockhost/internal/oneline"
 )
 
 // Notifier sends the state of this service to systemd (sd_notify(3)). Without
@@ -71,8 +73,9 @@ func (n Notifier) send(lines ...string) {
 	_, _ = daemon.SdNotify(false, strings.Join(lines, "\n"))
 }
 
+// maxStatus bounds a status in characters.
+const maxStatus = 2000
+
 // statusLine puts a status on one line, because a newline would begin another
-// assignment.
-func statusLine(status string) string {
-	return "STATUS=" + strings.Join(strings.FieldsFunc(status, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
-}
+// assignment, and systemctl shows it in terminals.
+func statusLine(status string) string { return "STATUS=" + oneline.Of(status, maxStatus) }

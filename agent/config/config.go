@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/internal/document"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/housekeeping"
 	"github.com/dockhost/dockhost/spec/update"
@@ -63,7 +63,7 @@ func (c Config) Equal(d Config) bool {
 // Read reads the file below a root, "" on a real host. known are the names of the
 // datasources. The error has every mistake in the file.
 func Read(root string, known []string) (Config, error) {
-	text, err := os.ReadFile(filepath.Join(root, Path))
+	text, err := regular.Follow(filepath.Join(root, Path), regular.Config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Config{Poll: defaultPoll}, nil
 	}

@@ -124,6 +124,17 @@ func TestBounded(t *testing.T) {
 	}
 }
 
+// An event has nothing that a terminal obeys.
+func TestHostileText(t *testing.T) {
+	s, _ := stored(t)
+	e := event(1, "pull-failed")
+	e.Text, e.By = "\x1b[2J\u202egood", "\x1b[2J"
+	s.Add(e)
+	if got := s.Since(time.Time{}); len(got) != 1 || got[0].Text != "[2J good" || got[0].By != "[2J" {
+		t.Errorf("events = %+v, want them cleaned", got)
+	}
+}
+
 // A container that fails over and over does not push out everything else.
 func TestRepeats(t *testing.T) {
 	s, _ := stored(t)

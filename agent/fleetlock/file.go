@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // file keeps the slots of the host over restarts.
@@ -25,7 +26,7 @@ type record struct {
 
 // load returns what was saved, nil without a file.
 func (f file) load() ([]record, error) {
-	raw, err := os.ReadFile(f.path)
+	raw, err := regular.Read(f.path, regular.State)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -54,7 +55,7 @@ func (f file) save(records []record) error {
 	if err != nil {
 		return err
 	}
-	if old, err := os.ReadFile(f.path); err == nil && bytes.Equal(old, raw) {
+	if old, err := regular.Read(f.path, regular.State); err == nil && bytes.Equal(old, raw) {
 		return nil
 	}
 	return atomicfile.Write(f.path, raw, 0o600)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // preloadedPath lists the images that were baked into the host's image.
@@ -196,7 +197,7 @@ func containersOf(stored []engine.StoredContainer, now time.Time) []Container {
 // preloaded returns the IDs of the images that were baked into the host's image.
 func (k *Keeper) preloaded() map[string]bool {
 	ids := map[string]bool{}
-	raw, err := os.ReadFile(filepath.Join(k.Root, preloadedPath))
+	raw, err := regular.Follow(filepath.Join(k.Root, preloadedPath), regular.State)
 	var list struct {
 		Images []struct {
 			ID string `json:"id"`

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/rundir"
 )
 
@@ -65,16 +66,9 @@ func loadMemory(root string) (*memory, error) {
 	for _, leftover := range leftovers { // of an agent that was killed while it wrote
 		_ = os.Remove(leftover)
 	}
-	info, err := os.Stat(path)
+	raw, err := regular.Read(path, maxMemory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return newMemory(), nil
-	}
-	if err == nil && info.Size() > maxMemory {
-		err = fmt.Errorf("%s is too large", path)
-	}
-	var raw []byte
-	if err == nil {
-		raw, err = os.ReadFile(path)
 	}
 	m := newMemory()
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/internal/oneline"
 )
 
 // MediaType is the type of the text format.
@@ -154,7 +155,7 @@ func (s sink) counter(name, help string, value float64, labels ...string) {
 func (s sink) send(kind prometheus.ValueType, name, help string, value float64, labels []string) {
 	var names, values []string
 	for i := 0; i+1 < len(labels); i += 2 {
-		names, values = append(names, labels[i]), append(values, labels[i+1])
+		names, values = append(names, labels[i]), append(values, oneline.Of(labels[i+1], maxLabel))
 	}
 	metric, err := prometheus.NewConstMetric(desc(name, help, names...), kind, value, values...)
 	if err != nil { // a value that is not UTF-8
@@ -162,6 +163,9 @@ func (s sink) send(kind prometheus.ValueType, name, help string, value float64, 
 	}
 	s.out <- metric
 }
+
+// maxLabel bounds the value of a label in characters.
+const maxLabel = 500
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("dockhost_"+name, help, labels, nil)

@@ -3,12 +3,12 @@ package status
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/dropin"
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
 	"github.com/dockhost/dockhost/systemd"
@@ -23,7 +23,7 @@ func (g Gatherer) settingsProblem(c *spec.Container, unit systemd.Unit, systemdV
 	}
 	path := dropin.Path(c.Name)
 	want, renderErr := dropin.Render(c, systemdVersion, needs.EncryptedCredentials(g.Root, c)...)
-	onDisk, err := os.ReadFile(filepath.Join(g.Root, path))
+	onDisk, err := regular.Follow(filepath.Join(g.Root, path), regular.Config)
 	switch {
 	case unit.LoadState == "masked":
 		return fmt.Sprintf("%s is masked, and cannot start (run: systemctl unmask %s)", unit.Name, unit.Name)

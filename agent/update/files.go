@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/internal/atomicfile"
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // Dir is the directory of the records. They contain the secrets of declarations, so that
@@ -29,7 +30,7 @@ type Files struct {
 // is an error, and the record is empty then, too.
 func (f Files) Load(name string) (Record, error) {
 	var r Record
-	raw, err := os.ReadFile(f.path(name))
+	raw, err := regular.Read(f.path(name), regular.State)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}

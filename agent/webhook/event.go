@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dockhost/dockhost/agent/api"
+	"github.com/dockhost/dockhost/internal/oneline"
 )
 
 // Event is the body of a request. It has no output of the container, which may contain
@@ -40,7 +41,7 @@ func newEvent(host Host, entry api.HistoryEntry) Event {
 // body returns the body of a request that is made now.
 func (e Event) body(now time.Time) ([]byte, error) {
 	e.Timestamp = now.UTC()
-	return json.Marshal(e)
+	return json.Marshal(oneline.JSON{Value: e})
 }
 
 // Sign returns the value of the header Dockhost-Signature for a body.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // maxSecret is the size of the largest secret.
@@ -23,8 +25,7 @@ func readSecret(path string) ([]byte, error) {
 }
 
 func secretOf(path string) ([]byte, error) {
-	// A FIFO would block without O_NONBLOCK.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	file, err := regular.Open(path)
 	if err != nil {
 		if outer, ok := errors.AsType[*os.PathError](err); ok {
 			return nil, outer.Err
@@ -38,8 +39,6 @@ func secretOf(path string) ([]byte, error) {
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	switch {
-	case !info.Mode().IsRegular():
-		return nil, errors.New("it is not a regular file")
 	case info.Mode().Perm()&0o077 != 0 || ok && owner.Uid != 0 && int(owner.Uid) != os.Geteuid():
 		return nil, fmt.Errorf("other users may read or replace it (run: chown root %[1]s && chmod 0600 %[1]s)", path)
 	}

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/dockhost/dockhost/cloudinit"
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // files is a place with the files of a datasource: a directory or a disc.
@@ -47,14 +47,7 @@ func absent(err error) bool {
 // readFile returns a regular file below root of at most cloudinit.MaxSize bytes.
 func readFile(root, path string) ([]byte, error) {
 	name := filepath.Join(root, path)
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", path, err)
-	}
-	if !info.Mode().IsRegular() { // opening a FIFO would block for ever
-		return nil, fmt.Errorf("read %q: not a regular file", path)
-	}
-	file, err := os.Open(name)
+	file, err := regular.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", path, err)
 	}

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // journalLines bounds the journal of a unit in one boot.
@@ -100,7 +101,7 @@ func (g gatherer) glob(pattern string) []string {
 }
 
 func (g gatherer) read(path string) (string, error) {
-	file, err := os.Open(filepath.Join(g.Host.Root, path))
+	file, err := regular.Open(filepath.Join(g.Host.Root, path))
 	if err != nil {
 		return "", err
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // Write makes path hold data, with these permissions whatever the umask. The
@@ -20,7 +22,7 @@ func Write(path string, data []byte, perm os.FileMode) error {
 // Those who watch the file see no change then.
 func WriteChanged(path string, data []byte, perm os.FileMode) error {
 	if info, err := os.Lstat(path); err == nil && info.Mode() == perm && info.Size() == int64(len(data)) {
-		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+		if old, err := regular.Read(path, int64(len(data))); err == nil && bytes.Equal(old, data) {
 			return nil
 		}
 	}

@@ -24,7 +24,7 @@ func content() []byte {
 
 // program returns the name of a program, and skips the test where it is not
 // installed.
-func program(t *testing.T, name string) string {
+func program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -38,7 +38,7 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
-func command(t *testing.T, dir, name string, args ...string) {
+func command(t testing.TB, dir, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(program(t, name), args...)
 	cmd.Dir = dir
@@ -48,7 +48,7 @@ func command(t *testing.T, dir, name string, args ...string) {
 }
 
 // files makes a tree like those of ConfigDrive and NoCloud.
-func files(t *testing.T) string {
+func files(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string][]byte{
@@ -67,14 +67,14 @@ func files(t *testing.T) string {
 	return dir
 }
 
-func iso(t *testing.T, args ...string) []byte {
+func iso(t testing.TB, args ...string) []byte {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "iso")
 	command(t, files(t), "genisoimage", append(append([]string{"-quiet", "-o", image}, args...), ".")...)
 	return readImage(t, image)
 }
 
-func fat(t *testing.T, size int64, args ...string) []byte {
+func fat(t testing.TB, size int64, args ...string) []byte {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "fat")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
@@ -93,7 +93,7 @@ func fat(t *testing.T, size int64, args ...string) []byte {
 	return readImage(t, image)
 }
 
-func readImage(t *testing.T, name string) []byte {
+func readImage(t testing.TB, name string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(name)
 	if err != nil {
@@ -254,6 +254,9 @@ func exercise(image []byte) {
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte("\x01CD001"), true)
 	f.Add([]byte("\xeb\x3c\x90mkfs.fat"), false)
+	f.Add(small(fat(f, 1<<20, "-F", "12", "-n", "cidata")), false)
+	f.Add(small(fat(f, 64<<20, "-F", "32", "-s", "1", "-n", "cidata")), false)
+	f.Add(small(iso(f, "-V", "cidata", "-J", "-r"))[isoDescriptors*isoSector:], true)
 	f.Fuzz(func(_ *testing.T, raw []byte, later bool) {
 		if later {
 			raw = append(make([]byte, isoDescriptors*isoSector), raw...)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/supervisor/placement"
 )
 
@@ -123,7 +124,7 @@ func (p program) prepare(c call) (realCall, error) {
 // placement. It refuses a container whose unit does not run.
 func (p program) prepareBundle(c call, place placement.Placement, placed bool) error {
 	file := filepath.Join(c.bundle, "config.json")
-	raw, err := os.ReadFile(file)
+	raw, err := regular.Follow(file, regular.State)
 	if err != nil {
 		return fmt.Errorf("read OCI configuration: %w", err)
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 // Dir is the directory of the placements, one file for each container, named by
@@ -195,21 +197,29 @@ func All(dir string) (map[string]Placement, error) {
 	return all, nil
 }
 
+// maxSize bounds a placement in bytes. Members of docker may write them.
+const maxSize = 4 << 20
+
 // Read returns the placement of the container id. The error is [os.ErrNotExist]
 // when the container has no placement.
 func Read(dir, id string) (Placement, error) {
-	raw, err := os.ReadFile(path(dir, id))
+	raw, err := regular.Read(path(dir, id), maxSize)
 	if err != nil {
 		return Placement{}, fmt.Errorf("read placement: %w", err)
 	}
-	var p Placement
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return Placement{}, fmt.Errorf("read placement %s: %w", path(dir, id), err)
-	}
-	if err := p.validate(); err != nil {
+	p, err := parse(raw)
+	if err != nil {
 		return Placement{}, fmt.Errorf("read placement %s: %w", path(dir, id), err)
 	}
 	return p, nil
+}
+
+func parse(raw []byte) (Placement, error) {
+	var p Placement
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return Placement{}, err
+	}
+	return p, p.validate()
 }
 
 // Remove removes the placement of the container id. A missing one is not an

@@ -1,13 +1,17 @@
 package placement
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/dockhost/dockhost/internal/regular"
 )
 
 const id = "4b9c8e3b0d0f4f0c9a6d6b7a4f5e2d1c0b9a8f7e6d5c4b3a291807f6e5d4c3b2"
@@ -144,4 +148,57 @@ func TestWriteWithoutDirectory(t *testing.T) {
 	if err := Write(filepath.Join(t.TempDir(), "none"), id, p); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Write into a missing directory = %v, want ErrNotExist", err)
 	}
+}
+
+// Members of docker may put anything into the directory: nothing but a file is read, and
+// nothing is waited for.
+func TestReadsFilesOnly(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo.json"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc/shadow", filepath.Join(dir, "link.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "large.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "large.json"), 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]error{"fifo": regular.ErrNotRegular, "link": regular.ErrNotRegular, "large": regular.ErrTooLarge} {
+		if _, err := Read(dir, id); !errors.Is(err, want) {
+			t.Errorf("Read(%s) = %v, want %v", id, err, want)
+		}
+	}
+	if all, err := All(dir); err != nil || len(all) != 0 {
+		t.Errorf("All() = %v, %v, want none", all, err)
+	}
+}
+
+// A placement of any bytes is refused, or can be written again.
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{
+		`{"unit": "dockhost@web.service", "cgroup_path": "/system.slice/web.service/container"}`,
+		`{"unit": "x", "cgroup_path": "/a/b", "controllers": ["name=systemd", ".."], "edits": {"process": {"env": ["A=b"]}}}`,
+		`{"unit": "x", "cgroup_path": "/a/../b"}`, `{"sockets": {}}`, `[]`, `{"unit": "x", "cgroup_path": "/a/b", "edits": nul`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := parse(raw)
+		if err != nil {
+			return
+		}
+		if !filepath.IsAbs(p.CgroupPath) || strings.Contains(p.CgroupPath+"/", "/../") || p.UnitCgroup() == "/" {
+			t.Errorf("parse() = %+v, want it refused", p)
+		}
+		again, err := json.Marshal(p)
+		if err != nil {
+			t.Fatalf("cannot write what was read: %v", err)
+		}
+		if _, err := parse(again); err != nil {
+			t.Errorf("parse(%s) = %v for what was read", again, err)
+		}
+	})
 }
