@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds Docker Engine 29 from the Go module proxy, which no Debian suite ships: dockerd, docker-proxy, docker,
+# Builds Docker Engine 29, which no Debian suite ships, from the Go module proxy: dockerd, docker-proxy, docker,
 # containerd, its shim, and runc.
 #
 #   build.sh    prints the directory of the programs, after building what the cache does not hold
