@@ -241,7 +241,7 @@ ensure_engine_host() {
 	local suite=$1 debian=$2 tag programs
 	tag=$(host_tag "$suite")
 	have_image "$tag" && return
-	say "$suite: building Docker Engine 29 (10 to 15 minutes the first time)"
+	say "$suite: building Docker Engine 29 (10 to 20 minutes the first time)"
 	programs=$("$TOP/test/lab/engine/build.sh") || die "$suite: Docker Engine 29 was not built"
 	logged "engine-$suite" build_engine_host "$tag" "$debian" "$programs"
 }

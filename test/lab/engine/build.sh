@@ -4,7 +4,7 @@
 #
 #   build.sh    prints the directory of the programs, after building what the cache does not hold
 #
-# The directory's name contains a hash of this file, so a change of a version builds everything again. It takes about 7
+# The directory's name contains a hash of this file, so a change of a version builds everything again. It takes about 15
 # minutes of CPU time, at most two compilers at a time.
 set -euo pipefail
 
