@@ -149,7 +149,7 @@ repo: packages ## build a signed apt repository of the packages in build/repo; S
 $(NFPM):
 	GOBIN=$(CURDIR)/build/tools go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
 
-lab-up: install ## boot the test host of SUITE (default: trixie; any Debian suite)
+lab-up: install ## boot the test host of SUITE (default: trixie; any Debian suite); with Docker 29: ENGINE=29, STORE=containerd or overlay2
 	test/lab/lab.sh up $(SUITE)
 
 lab-shell: ## open a shell in the test host of SUITE

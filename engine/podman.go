@@ -29,7 +29,7 @@ func (c *Client) checkDocker(ctx context.Context) error {
 	defer cancel()
 	version, err := c.api.ServerVersion(ctx)
 	if err != nil || !isPodman(version) {
-		return nil //nolint:nilerr // the caller's own question has been answered
+		return nil
 	}
 	return &PodmanError{Version: version.Version, Host: c.Host()}
 }

@@ -55,7 +55,7 @@ func TestFinishedJobIsNotRepeated(t *testing.T) {
 	since := h.now()
 	h.run("systemctl restart dockhost")
 	h.eventually("the new agent reports the job", finished)
-	if ids := h.output("docker events --since " + since + " --until $(date +%s.%N) --filter event=create --format '{{.ID}}'"); ids != "" {
+	if ids := h.output("docker events --since " + since + " --until $(date +%s.%N) --filter event=create --format '{{.Actor.ID}}'"); ids != "" {
 		t.Errorf("the job ran again: %s", ids)
 	}
 }

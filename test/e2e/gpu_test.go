@@ -326,7 +326,7 @@ func TestGPURequestIsLeftToDocker(t *testing.T) {
 		})
 		return
 	}
-	h.configureDocker("features", `{"cdi": true}`)
+	h.configureDocker("features", `.features + {"cdi": true}`)
 	h.assign(idling(map[string][]string{"app": {"devices: [nvidia.com/gpu=1]", "x-dockhost: {gpu: docker}"}}))
 	h.ready("app")
 	if got := h.opens("app"); got != "01" {

@@ -24,7 +24,18 @@ func (h *host) smallDisk(size string) {
 	const small = "/run/dockhost-e2e-disk"
 	h.run("mkdir -p " + small + " && mount -t tmpfs -o size=" + size + " small " + small)
 	h.Cleanup(func() { h.run("umount " + small) })
+	if h.storesInContainerd() {
+		const config = "/etc/containerd/config.toml"
+		h.run("cp -a " + config + " /run/containerd.toml; sed -i '1i root = \"" + small + "/containerd\"' " + config + "; systemctl restart containerd")
+		h.Cleanup(func() { h.run("cp -a /run/containerd.toml " + config + "; systemctl restart containerd") })
+	}
 	h.configureDocker("data-root", `"`+small+`"`)
+}
+
+// storesInContainerd says whether Docker's images are in containerd's image store.
+func (h *host) storesInContainerd() bool {
+	h.Helper()
+	return strings.Contains(h.output("docker info -f '{{.DriverStatus}}'"), "io.containerd.snapshotter")
 }
 
 // keepsHouse restarts the agent with these housekeeping settings, and without its

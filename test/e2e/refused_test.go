@@ -257,10 +257,7 @@ func TestCachedImageStartsWithoutRegistry(t *testing.T) {
 // TestFullDiskKeepsContainerRunning pulls an image that does not fit on the disk.
 func TestFullDiskKeepsContainerRunning(t *testing.T) {
 	h := newHost(t)
-	const small = "/run/dockhost-e2e-disk"
-	h.run("mkdir -p " + small + " && mount -t tmpfs -o size=150m small " + small)
-	t.Cleanup(func() { h.run("umount " + small) })
-	h.configureDocker("data-root", `"`+small+`"`)
+	h.smallDisk("150m")
 	h.assign(good())
 	h.ready("app")
 	pid := h.pid("app")

@@ -146,7 +146,7 @@ func TestRunWorksInForeground(t *testing.T) {
 		t.Errorf("standard output = %q, want out", out)
 	}
 	h.run(`dockhost run --rm --name app localhost:5000/app:1 >/dev/null 2>&1 & pid=$!
-		until curl -fs -o /dev/null "http://$(docker inspect -f '{{.NetworkSettings.IPAddress}}' app 2>/dev/null):8080/healthz"; do sleep 0.1; done
+		until curl -fs -o /dev/null "http://$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' app 2>/dev/null):8080/healthz"; do sleep 0.1; done
 		kill $pid; wait $pid`)
 	h.nothingLeft("none")
 }

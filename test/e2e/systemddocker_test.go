@@ -67,7 +67,7 @@ func checkEnv(h *host) {
 	if !strings.Contains(env, "A=unit") || strings.Contains(env, "HOME=") || strings.Contains(env, "SYSTEMD_EXEC_PID") {
 		h.Errorf("environment = %s, want A of the unit", env)
 	}
-	if b := h.output("curl -fs \"http://$(docker inspect -f '{{.NetworkSettings.IPAddress}}' app):8080/env?name=B\""); !strings.Contains(b, "run") {
+	if b := h.output("curl -fs \"http://$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' app):8080/env?name=B\""); !strings.Contains(b, "run") {
 		h.Errorf("B = %s, want the value of the command line, run", b)
 	}
 }

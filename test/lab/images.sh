@@ -5,7 +5,7 @@
 #   dockhost-lab-base:SUITE-HASH      a minimal Debian of that suite, with systemd
 #   dockhost-lab-workshop:HASH        the Debian packages for the images in the registry
 #   dockhost-lab-registry:HASH        the storage directory of a registry with these images
-#   dockhost-lab-host:SUITE-HASH      the test host, from Dockerfile.test
+#   dockhost-lab-host:SUITE-HASH      the test host, from Dockerfile.test; with ENGINE=29 another one above it
 
 readonly INNER_SUITE=bookworm # the same for all test hosts, so that all registries have the same images
 readonly BASE_PACKAGES=systemd,systemd-sysv,dbus,udev,iproute2,iptables,ca-certificates,procps,kmod
@@ -198,7 +198,15 @@ cgroup_layout() {
 	esac
 }
 
+# host_tag SUITE prints the tag of the test host's image, debian_host_tag that of the one with Debian's Docker Engine.
 host_tag() {
+	local tag
+	tag=$(debian_host_tag "$1")
+	[ "$ENGINE" = 29 ] || { echo "$tag" && return; }
+	echo "$tag-$(cd "$TOP" && { declare -f build_engine_host daemon_json && echo "$STORE"; } | hash_inputs test/lab/engine)"
+}
+
+debian_host_tag() {
 	local suite=$1 hash
 	hash=$(cd "$TOP" && { base_tag "$suite" && registry_tag && cgroup_layout "$suite" && echo "${HOST_OPTIONS[@]}"; } |
 		hash_inputs Dockerfile.test test/lab/entrypoint test/lab/make-certificates test/lab/rootfs .cache/lab/dockhost-test-app)
@@ -207,18 +215,54 @@ host_tag() {
 
 ensure_host() {
 	local suite=$1 tag
-	tag=$(host_tag "$suite")
-	have_image "$tag" && return
-	say "$suite: building the test host (a minute or two)"
-	logged "host-$suite" build "$tag" Dockerfile.test \
+	tag=$(debian_host_tag "$suite")
+	if ! have_image "$tag"; then
+		say "$suite: building the test host (a minute or two)"
+		logged "host-$suite" build_debian_host "$suite" "$tag"
+	fi
+	if [ "$ENGINE" = 29 ]; then ensure_engine_host "$suite" "$tag"; fi
+}
+
+build_debian_host() {
+	local suite=$1 tag=$2
+	build "$tag" Dockerfile.test \
 		--build-arg BASE="$(base_tag "$suite")" --build-arg REGISTRY="$(registry_tag)" --build-arg CGROUP="$(cgroup_layout "$suite")" -- \
 		-C "$TOP" Dockerfile.test test/lab -C "$CACHE" dockhost-test-app
+}
+
+# check_engine SUITE checks what ENGINE and STORE ask for.
+check_engine() {
+	[[ $ENGINE =~ ^(29)?$ ]] || die "ENGINE=$ENGINE is not known (29 is, and nothing is Debian's)"
+	[[ $STORE =~ ^(containerd|overlay2)$ ]] || die "STORE=$STORE is not known (containerd and overlay2 are)"
+	[ "$ENGINE" != 29 ] || [ "$(cgroup_layout "$1")" = v2 ] || die "$1: ENGINE=29 needs a suite with cgroup v2"
+}
+
+ensure_engine_host() {
+	local suite=$1 debian=$2 tag programs
+	tag=$(host_tag "$suite")
+	have_image "$tag" && return
+	say "$suite: building Docker Engine 29 (10 to 20 minutes the first time)"
+	programs=$("$TOP/test/lab/engine/build.sh") || die "$suite: Docker Engine 29 was not built"
+	logged "engine-$suite" build_engine_host "$tag" "$debian" "$programs"
+}
+
+build_engine_host() {
+	build "$1" Dockerfile --build-arg HOST="$2" --build-arg DAEMON_JSON="$(daemon_json)" -- \
+		-C "$TOP/test/lab/engine" Dockerfile -C "$3" .
+}
+
+# daemon_json prints the configuration that selects the image store.
+daemon_json() {
+	case $STORE in
+	containerd) echo '{"features": {"containerd-snapshotter": true}}' ;;
+	overlay2) echo '{"features": {"containerd-snapshotter": false}, "storage-driver": "overlay2"}' ;;
+	esac
 }
 
 # prune_images SUITE removes replaced images, except those that a test host still uses.
 prune_images() {
 	local suite=$1 current old
-	current=$(base_tag "$suite" && host_tag "$suite" && workshop_tag && registry_tag)
+	current=$(base_tag "$suite" && debian_host_tag "$suite" && host_tag "$suite" && workshop_tag && registry_tag)
 	old=$(docker images --format '{{.Repository}}:{{.Tag}}' |
 		grep -E "^dockhost-lab-((base|host):$suite-|(workshop|registry):)" | grep -vxF "$current" || true)
 	if [ -n "$old" ]; then

@@ -8,6 +8,8 @@
 # Environment:
 #   DOCKHOST_ROOT   the installed tree to copy into the test host (default: build/root, made by `make install`)
 #   LAB_NAME        names the test hosts dockhost-lab-SUITE-LAB_NAME, for a second checkout on the same machine
+#   ENGINE=29       build Docker Engine 29 from the Go proxy (engine/build.sh) and use it in place of Debian's
+#   STORE           where it stores images: containerd (the default), or overlay2
 #   LAB_FRESH=1     recreate the test host even if nothing changed
 #   LAB_MIRROR      Debian mirror, if the machine's apt sources name none; LAB_KEYRING: its keyring
 #
@@ -20,7 +22,9 @@ CACHE=$TOP/.cache/lab
 STATE=/run/dockhost-lab
 [ "$(id -u)" = 0 ] || STATE=${XDG_RUNTIME_DIR:-/tmp}/dockhost-lab
 DOCKHOST_ROOT=${DOCKHOST_ROOT:-$TOP/build/root}
-readonly TOP CACHE STATE DOCKHOST_ROOT
+ENGINE=${ENGINE:-}
+STORE=${STORE:-containerd}
+readonly TOP CACHE STATE DOCKHOST_ROOT ENGINE STORE
 
 say() { echo "lab: $*" >&2; }
 
@@ -218,6 +222,7 @@ show_trouble() {
 
 up() {
 	local suite=$1
+	check_engine "$suite"
 	check_tree
 	mkdir -p "$STATE"
 	exec 7>"$STATE/in-use" 8>"$STATE/$suite.lock"
