@@ -268,7 +268,11 @@ func write(path string, value any) error {
 }
 
 func read(path string, value any) error {
-	raw, err := regular.Read(path, regular.State)
+	open := regular.Read
+	if strings.HasPrefix(path, "/proc/self/fd/") { // the memory that dockhost run passes on
+		open = regular.Follow
+	}
+	raw, err := open(path, regular.State)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package rundir
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/dockhost/dockhost/spec"
 )
@@ -59,5 +61,22 @@ func TestContainerNotAssigned(t *testing.T) {
 	_, err := Dir(t.TempDir()).Container("web")
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), `no container "web" is assigned`) {
 		t.Errorf("Container() = %v, want an error that says that none is assigned", err)
+	}
+}
+
+// dockhost run hands its container over in memory, by a link in /proc.
+func TestReadDeclarationFromMemory(t *testing.T) {
+	fd, err := unix.MemfdCreate("container", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := os.NewFile(uintptr(fd), "container") //nolint:gosec // a descriptor is small
+	defer memory.Close()
+	if _, err := memory.WriteString(`{"name": "web"}`); err != nil {
+		t.Fatal(err)
+	}
+	c, err := ReadDeclaration(fmt.Sprintf("/proc/self/fd/%d", fd))
+	if err != nil || c.Name != "web" {
+		t.Errorf("ReadDeclaration() = %+v, %v, want web", c, err)
 	}
 }
