@@ -41,8 +41,8 @@ func exitTable() []exitMeaning {
 	}
 }
 
-// passedOn names the commands that exit as another program does.
-const passedOn = "exec exits with the status of its command, logs with that of journalctl.\n"
+// exitOfOthers names the commands that exit as another program does.
+const exitOfOthers = "exec exits with the status of its command, logs with that of journalctl.\n"
 
 // exitHelp returns the table for --help.
 func exitHelp() string {
@@ -51,7 +51,7 @@ func exitHelp() string {
 	for _, row := range exitTable() {
 		fmt.Fprintf(&b, "  %-4d %s\n", row.status, row.meaning)
 	}
-	b.WriteString(passedOn)
+	b.WriteString(exitOfOthers)
 	return b.String()
 }
 
