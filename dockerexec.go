@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/dockhost/dockhost/ctl"
@@ -46,14 +45,6 @@ func dockerExec(ctx context.Context, r ctl.ExecRequest) (int, error) {
 		return exit.ExitCode(), nil
 	}
 	return 0, err
-}
-
-// mayUseDocker reports whether this user may use Docker's socket, as far as that is known.
-func mayUseDocker() bool {
-	if os.Getenv("DOCKER_HOST") != "" || os.Getenv("DOCKER_CONTEXT") != "" {
-		return true // the docker command says more about it
-	}
-	return !errors.Is(unix.Access("/var/run/docker.sock", unix.R_OK|unix.W_OK), unix.EACCES)
 }
 
 func engineExec(ctx context.Context, r ctl.ExecRequest) (int, error) {

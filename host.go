@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/dockhost/dockhost/agent"
@@ -82,6 +84,14 @@ func ctlHost() ctl.Host {
 		Out:                os.Stdout,
 		Err:                os.Stderr,
 	}
+}
+
+// mayUseDocker reports whether this user may use Docker's socket, as far as that is known.
+func mayUseDocker() bool {
+	if os.Getenv("DOCKER_HOST") != "" || os.Getenv("DOCKER_CONTEXT") != "" {
+		return true // the docker command says more about it
+	}
+	return !errors.Is(unix.Access("/var/run/docker.sock", unix.R_OK|unix.W_OK), unix.EACCES)
 }
 
 // statusWithoutAgent returns what systemd and Docker know, and what the agent has left on

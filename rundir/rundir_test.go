@@ -70,7 +70,7 @@ func TestReadDeclarationFromMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory := os.NewFile(uintptr(fd), "container") //nolint:gosec // a descriptor is small
+	memory := os.NewFile(uintptr(fd), "container")
 	defer memory.Close()
 	if _, err := memory.WriteString(`{"name": "web"}`); err != nil {
 		t.Fatal(err)

@@ -24,8 +24,8 @@ func content() []byte {
 
 // program returns the name of a program, and skips the test where it is not
 // installed.
-func program(t testing.TB, name string) string {
-	t.Helper()
+func program(tb testing.TB, name string) string {
+	tb.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
 		for _, dir := range []string{"/usr/sbin", "/sbin"} {
@@ -33,24 +33,24 @@ func program(t testing.TB, name string) string {
 				return filepath.Join(dir, name)
 			}
 		}
-		t.Skipf("%s is not installed", name)
+		tb.Skipf("%s is not installed", name)
 	}
 	return path
 }
 
-func command(t testing.TB, dir, name string, args ...string) {
-	t.Helper()
-	cmd := exec.Command(program(t, name), args...)
+func command(tb testing.TB, dir, name string, args ...string) {
+	tb.Helper()
+	cmd := exec.Command(program(tb, name), args...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+		tb.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
 }
 
 // files makes a tree like those of ConfigDrive and NoCloud.
-func files(t testing.TB) string {
-	t.Helper()
-	dir := t.TempDir()
+func files(tb testing.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
 	for name, text := range map[string][]byte{
 		"user-data": content(), "meta-data": []byte("instance-id: i-1\n"), "empty": nil,
 		"openstack/latest/user_data": content(), "openstack/latest/meta_data.json": []byte("{}"),
@@ -58,46 +58,46 @@ func files(t testing.TB) string {
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return dir
 }
 
-func iso(t testing.TB, args ...string) []byte {
-	t.Helper()
-	image := filepath.Join(t.TempDir(), "iso")
-	command(t, files(t), "genisoimage", append(append([]string{"-quiet", "-o", image}, args...), ".")...)
-	return readImage(t, image)
+func iso(tb testing.TB, args ...string) []byte {
+	tb.Helper()
+	image := filepath.Join(tb.TempDir(), "iso")
+	command(tb, files(tb), "genisoimage", append(append([]string{"-quiet", "-o", image}, args...), ".")...)
+	return readImage(tb, image)
 }
 
-func fat(t testing.TB, size int64, args ...string) []byte {
-	t.Helper()
-	image := filepath.Join(t.TempDir(), "fat")
+func fat(tb testing.TB, size int64, args ...string) []byte {
+	tb.Helper()
+	image := filepath.Join(tb.TempDir(), "fat")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.Truncate(image, size); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	dir := files(t)
-	command(t, dir, "mkfs.vfat", append(args, image)...)
+	dir := files(tb)
+	command(tb, dir, "mkfs.vfat", append(args, image)...)
 	names, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	command(t, dir, "mcopy", append(append([]string{"-s", "-i", image}, names...), "::")...)
-	return readImage(t, image)
+	command(tb, dir, "mcopy", append(append([]string{"-s", "-i", image}, names...), "::")...)
+	return readImage(tb, image)
 }
 
-func readImage(t testing.TB, name string) []byte {
-	t.Helper()
+func readImage(tb testing.TB, name string) []byte {
+	tb.Helper()
 	raw, err := os.ReadFile(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw
 }

@@ -28,7 +28,7 @@ func TestRead(t *testing.T) {
 	must(syscall.Mkfifo(at("fifo"), 0o600))
 	socket, err := net.Listen("unix", at("socket"))
 	must(err)
-	defer socket.Close() //nolint:errcheck // a test
+	defer socket.Close()
 	tests := []struct {
 		name         string
 		read, follow error

@@ -19,7 +19,7 @@ func FuzzService(f *testing.F) {
 		"{test: [CMD, x], interval: 5s, retries: 3}", "{resources: {limits: {memory: 1g}}}", "['A=b', 'C']", "10s", "{nofile: {soft: 1, hard: 2}}",
 	}
 	for i := range keys {
-		f.Add(uint8(i), uint8(i+1), values[i%len(values)], values[(i+7)%len(values)]) //nolint:gosec // there are fewer keys
+		f.Add(uint8(i), uint8(i+1), values[i%len(values)], values[(i+7)%len(values)])
 	}
 	f.Fuzz(func(t *testing.T, first, second uint8, a, b string) {
 		if len(a)+len(b) > 256 {

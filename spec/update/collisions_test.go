@@ -84,8 +84,11 @@ func TestContended(t *testing.T) {
 			c.HostConfig.Mounts = []mount.Mount{{Type: mount.TypeVolume, Source: "data", Target: "/var"}}
 			c.HostConfig.PortBindings = nat.PortMap{"2/tcp": {{HostPort: "80"}}}
 		}, []string{"port 80 of the host can be published once", "both would write to the volume data"}},
-		{"a GPU", func(c *spec.Container) { c.GPU = &spec.GPUNeeds{Exclusive: true} },
-			func(c *spec.Container) { c.GPU = &spec.GPUNeeds{} }, []string{"x-dockhost.gpu is exclusive"}},
+		{
+			"a GPU", func(c *spec.Container) { c.GPU = &spec.GPUNeeds{Exclusive: true} },
+			func(c *spec.Container) { c.GPU = &spec.GPUNeeds{} },
+			[]string{"x-dockhost.gpu is exclusive"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
