@@ -52,6 +52,17 @@ func TestFirstBootRunsContainer(t *testing.T) {
 	m.checkPlace()
 	m.checkImage()
 	m.checkClean()
+	m.checkDenials()
+}
+
+// checkDenials checks that doctor tells what AppArmor denies: a container of Docker's
+// profile may not send a signal to a process outside of it.
+func (m *machine) checkDenials() {
+	m.Helper()
+	m.try("docker run --rm --network none --pid host -v /usr/bin/busybox:/busybox:ro --entrypoint /busybox " + preloaded + " kill -0 1")
+	if out, _ := m.try("dockhostctl doctor"); !strings.Contains(out, `apparmor="DENIED" operation="signal"`) {
+		m.Errorf("dockhostctl doctor prints %s, want the denied signal in it", out)
+	}
 }
 
 // checkOrder checks that the container was ready before cloud-init's last stage.
