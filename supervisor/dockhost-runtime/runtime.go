@@ -102,7 +102,7 @@ func (p program) prepare(c call) (realCall, error) {
 	if !placed {
 		return unchanged, nil
 	}
-	if c.creates() || c.command == "exec" {
+	if c.command == "create" || c.command == "exec" { // "run" stays, and would keep its container's cgroup busy
 		if err := p.cgroups.adopt(place); err != nil {
 			return realCall{}, fmt.Errorf("enter the cgroup of %s: %w", place.Unit, err)
 		}
