@@ -45,6 +45,8 @@ type images struct {
 	// claim keeps housekeeping from removing the image before the container
 	// exists; nil where it could not be taken.
 	claim *rundir.Claim
+	// failed is what the last pull had learnt when it failed.
+	failed pullFollower
 }
 
 // claimImage tells housekeeping that the image is about to be used.
@@ -194,6 +196,7 @@ func (i *images) pull(ctx context.Context) error {
 	i.report.state.Pull = pull
 	follow := pullFollower{
 		progress: progress{image: image}, notify: i.report.notify, claim: i.claim, patience: i.container.PullStallTimeout + timeoutMargin,
+		need: i.failed.need, expected: i.failed.size,
 	}
 	err := i.engine.Pull(ctx, engine.PullRequest{
 		Ref: image, Platform: i.container.Platform, StallTimeout: i.container.PullStallTimeout,
@@ -201,6 +204,8 @@ func (i *images) pull(ctx context.Context) error {
 	}, follow.progressed)
 	if err != nil {
 		i.claim.Need(follow.need) // before the next try housekeeping frees as much space
+		follow.size = max(follow.size, follow.expected)
+		i.failed = follow
 		return err
 	}
 	pull.Ended, pull.At, pull.Bytes = rundir.Uptime(), time.Now(), follow.size
@@ -218,6 +223,9 @@ type pullFollower struct {
 	// need is the most bytes that were still to come, size the size of all layers
 	// whose size is known.
 	need, size int64
+	// expected is the size that the last pull knew of. Until this one knows as much, it
+	// needs what that one needed.
+	expected int64
 }
 
 func (f *pullFollower) progressed(p engine.Progress) {
@@ -226,7 +234,11 @@ func (f *pullFollower) progressed(p engine.Progress) {
 	f.need = max(f.need, p.Need())
 	if p.Bytes != f.size || due { // another layer has begun, or time passed
 		f.size = p.Bytes
-		f.claim.Need(p.Need())
+		if f.size < f.expected && !p.Downloaded {
+			f.claim.Need(f.need)
+		} else {
+			f.claim.Need(p.Need())
+		}
 	}
 	f.notify.Status(f.progress.status(now, p))
 	switch {

@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/enginetest"
+	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -137,5 +139,29 @@ func TestPullInterval(t *testing.T) {
 		l.until("the output of "+want, func() bool { return strings.Contains(r.stdout.String(), want) })
 		l.stop()
 		l.ends(0, "")
+	}
+}
+
+// A pull that is tried again needs what the one before needed until it knows better:
+// housekeeping looks at any time.
+func TestClaimOfNextTry(t *testing.T) {
+	dir := rundir.Dir(t.TempDir())
+	claim, err := dir.Claim(t.Context(), "nginx:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer claim.Release()
+	first := engine.Progress{Layers: 2, Bytes: 100}
+	f := pullFollower{notify: &fakeNotifier{}, claim: claim, need: first.Need(), expected: first.Bytes}
+	for _, step := range []struct{ at, want engine.Progress }{
+		{engine.Progress{}, first},
+		{engine.Progress{Layers: 1, Bytes: 40, BytesDone: 40}, first},
+		{engine.Progress{Layers: 2, Bytes: 100, BytesDone: 40}, engine.Progress{Bytes: 60}},
+	} {
+		f.progressed(step.at)
+		claims, _, err := dir.Claims()
+		if err != nil || len(claims) != 1 || claims[0].Need != step.want.Need() {
+			t.Errorf("claims at %+v = %+v, %v, want a need of %d", step.at, claims, err, step.want.Need())
+		}
 	}
 }
