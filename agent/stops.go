@@ -60,6 +60,12 @@ func (s *stops) notice(ctx context.Context) *accepted {
 			draft.setStop(name, api.Stopped{At: stopTime(state), By: bySystemctl})
 			journal.Stopping.Say(s.log, "someone has stopped the container; it stays so until it is started", zap.String("container", name), zap.String("by", bySystemctl))
 			changed = true
+		case isStopped && stoppedAgain(current.Stopped[name], state):
+			delete(draft.Stopped, name)
+			if s.byPerson(ctx, name, state) {
+				draft.setStop(name, api.Stopped{At: state.StopRequested, By: bySystemctl})
+			}
+			changed = true
 		case isStopped && !wasAsked(state) && state.Phase != "ended" && s.isUp(ctx, name):
 			delete(draft.Stopped, name)
 			journal.Starting.Say(s.log, "someone has started the container, which was stopped", zap.String("container", name), zap.String("by", "systemctl start"))
@@ -70,6 +76,13 @@ func (s *stops) notice(ctx context.Context) *accepted {
 		return nil
 	}
 	return draft
+}
+
+// stoppedAgain reports whether a container was stopped later than noted. So someone has
+// started it meanwhile, and no agent has seen that. A stop by dockhostctl is noted before
+// the supervisor is asked for it.
+func stoppedAgain(noted stopped, state rundir.State) bool {
+	return noted.By == bySystemctl && state.StopRequested.After(noted.At)
 }
 
 // wasAsked reports whether systemd has asked a supervisor to stop. One of an older version

@@ -129,6 +129,30 @@ func TestStartEndsStop(t *testing.T) {
 	}
 }
 
+// What was started and stopped again while no agent looked is judged by its last stop.
+func TestStopAfterUnseenStart(t *testing.T) {
+	for _, system := range []string{"", "maintenance"} {
+		h := newTestHost(t)
+		h.userData("i-1", containers("web nginx:1"))
+		a := h.agent()
+		a.takeOver(t.Context()).wait()
+		h.systemctlStop(a)
+		if err := h.units.Start(t.Context(), webUnit); err != nil {
+			t.Fatal(err)
+		}
+		h.units.system = system
+		if err := h.units.systemctlStop(webUnit); err != nil {
+			t.Fatal(err)
+		}
+		a = h.agent()
+		a.takeOver(t.Context()).wait()
+		if by := a.store.stop("web"); (by == nil) != (system != "") {
+			t.Errorf("stopped by %+v after a stop by %q, want the last one to count", by, system)
+		}
+		h.wantStarts(map[bool]int{true: 2, false: 3}[system == ""], "a new agent")
+	}
+}
+
 // A stop that systemd explains otherwise does not last.
 func TestStopBySystemDoesNotLast(t *testing.T) {
 	h := newTestHost(t)
