@@ -52,7 +52,7 @@ func newEngine() (*engine.Client, error) {
 // newLogger logs to the journal, or to standard error outside systemd. If
 // DOCKHOST_DEBUG is set, it logs debug messages too.
 func newLogger(identifier string) *zap.Logger {
-	return systemd.NewLogger(identifier, os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
+	return systemd.NewLogger(identifier, os.Getenv("INVOCATION_ID"), os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
 }
 
 func newGatherer(docker *engine.Client, units *systemd.Manager) status.Gatherer {

@@ -218,3 +218,18 @@ func TestPrune(t *testing.T) {
 		t.Error("the slice's cgroup is gone")
 	}
 }
+
+// What a process says last is found by what the entry says itself.
+func TestOwnFields(t *testing.T) {
+	for cgroup, want := range map[string]string{
+		hybrid: "web.service i-1",
+		"0::/system.slice/web.service/supervisor\n":                                "web.service i-1",
+		"0::/user.slice/user-0.slice/session-3.scope\n":                            " ",
+		"0::/user.slice/user-7.slice/user@7.service/app.slice/web.service/inner\n": " ",
+	} {
+		got := ownFields(host(t, cgroup, mountsOf(cgroup)...), "i-1")
+		if text := got["OBJECT_SYSTEMD_UNIT"] + " " + got["OBJECT_SYSTEMD_INVOCATION_ID"]; text != want {
+			t.Errorf("ownFields() in %q = %v, want %s", cgroup, got, want)
+		}
+	}
+}

@@ -20,25 +20,44 @@ import (
 // the journal, and lines to stderr otherwise. Each field of an entry becomes a
 // journal field (in upper case, systemd.journal-fields(7)). It is also part of the
 // message, because journalctl shows only the message; a field whose key is in upper case
-// already is for programs, and not part of it.
-func NewLogger(identifier string, debug bool, stderr io.Writer) *zap.Logger {
+// already is for programs, and not part of it. invocation is $INVOCATION_ID.
+func NewLogger(identifier, invocation string, debug bool, stderr io.Writer) *zap.Logger {
 	level := zapcore.InfoLevel
 	if debug {
 		level = zapcore.DebugLevel
 	}
 	write := toLines(identifier, stderr)
 	if inJournal, err := journal.StderrIsJournalStream(); err == nil && inJournal {
-		write = toJournal(identifier)
+		write = toJournal(identifier, ownFields(Cgroups{}, invocation))
 	}
 	return zap.New(&core{LevelEnabler: level, write: write})
+}
+
+// ownFields are the fields by which journalctl finds the entries of this process for its
+// unit. journald knows that by itself only while the process runs: it finds no unit for what
+// a process says last. Only root's entries are believed, and those of users' managers are not
+// found so.
+func ownFields(cgroups Cgroups, invocation string) map[string]string {
+	unit, path, err := cgroups.OwnUnit()
+	if err != nil || UserOf(path) != "" {
+		return map[string]string{}
+	}
+	fields := map[string]string{"OBJECT_SYSTEMD_UNIT": unit}
+	if invocation != "" {
+		fields["OBJECT_SYSTEMD_INVOCATION_ID"] = invocation
+	}
+	return fields
 }
 
 // writer writes one entry.
 type writer func(level zapcore.Level, message string, vars map[string]string) error
 
-func toJournal(identifier string) writer {
+// toJournal returns a writer of entries. Where an entry lacks one of the common fields, it
+// gets that.
+func toJournal(identifier string, common map[string]string) writer {
 	return func(level zapcore.Level, message string, vars map[string]string) error {
-		all := maps.Clone(vars)
+		all := maps.Clone(common)
+		maps.Copy(all, vars)
 		all["SYSLOG_IDENTIFIER"] = identifier
 		return journal.Send(message, priority(level), all)
 	}

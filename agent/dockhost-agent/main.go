@@ -68,7 +68,7 @@ func runAgent(ctx context.Context) error {
 		return err
 	}
 	defer socket.Close()
-	log := systemd.NewLogger("dockhost", os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
+	log := systemd.NewLogger("dockhost", os.Getenv("INVOCATION_ID"), os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr)
 	return agent.New(agent.Options{
 		Version:  version,
 		Engine:   docker,

@@ -53,7 +53,7 @@ func run(args []string) int {
 	// Otherwise the supervisor would end when a reader of its output goes away.
 	signal.Ignore(syscall.SIGPIPE)
 	subject := &journal.Subject{}
-	log := systemd.NewLogger("dockhost", os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr).With(subject.Field())
+	log := systemd.NewLogger("dockhost", os.Getenv("INVOCATION_ID"), os.Getenv("DOCKHOST_DEBUG") != "", os.Stderr).With(subject.Field())
 	code, err := supervise(ctx, args[1], signals, log, subject)
 	if err != nil {
 		journal.Failed.Log(log, zap.Error(err))

@@ -25,11 +25,13 @@ func (h *host) start(units string) {
 	h.run("timeout 120 systemctl start " + units)
 }
 
-// said returns the log lines of the unit's processes since its last start. journald
-// finds no unit for the last line of a process that has ended already, only the pid.
+// said returns the log lines of the unit's processes since its last start. For the last line
+// of a process that has ended already journald finds only what the line says itself, and the
+// pid.
 func (h *host) said(unit string) string {
 	h.Helper()
-	return h.run("journalctl --no-pager -o cat -b _SYSTEMD_INVOCATION_ID=" + h.property(unit, "InvocationID") + " + _PID=" + h.property(unit, "ExecMainPID"))
+	invocation := "SYSTEMD_INVOCATION_ID=" + h.property(unit, "InvocationID")
+	return h.run("journalctl --no-pager -o cat -b _" + invocation + " + OBJECT_" + invocation + " + _PID=" + h.property(unit, "ExecMainPID"))
 }
 
 // service returns a minimal unit for `dockhost run`, with more lines for its
