@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -38,6 +39,9 @@ type retirer struct {
 
 	mu    sync.Mutex
 	units map[string]*retirement
+	// open are all stops whose done is not closed: also those of units that have stopped,
+	// while what follows is done.
+	open map[*retirement]bool
 }
 
 // retirement is the stop of one unit.
@@ -50,7 +54,7 @@ type retirement struct {
 }
 
 func newRetirer(units unitManager, log *zap.Logger) *retirer {
-	return &retirer{systemd: units, log: log, units: map[string]*retirement{}}
+	return &retirer{systemd: units, log: log, units: map[string]*retirement{}, open: map[*retirement]bool{}}
 }
 
 // begin has systemd stop a unit, and returns at once. Once the unit has stopped, it calls
@@ -67,9 +71,9 @@ func (r *retirer) begin(ctx context.Context, unit string, after func(ctx context
 	}
 	waiting, cancel := context.WithCancel(ctx)
 	stop := &retirement{cancel: cancel, done: make(chan struct{})}
-	r.units[unit] = stop
+	r.units[unit], r.open[stop] = stop, true
 	go func() {
-		defer close(stop.done)
+		defer r.close(stop)
 		defer cancel()
 		stop.err = r.await(waiting, unit)
 		current := func() bool { return r.end(unit, stop) }
@@ -86,6 +90,14 @@ func (r *retirer) begin(ctx context.Context, unit string, after func(ctx context
 		}
 	}()
 	return stop, nil
+}
+
+// close ends a stop for those who wait for it.
+func (r *retirer) close(stop *retirement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.open, stop)
+	close(stop.done)
 }
 
 // end forgets a stop, and reports whether it was the current one of its unit.
@@ -132,7 +144,10 @@ func (r *retirer) drop(unit string) bool {
 func (r *retirer) settle(ctx context.Context, patience time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for _, stop := range r.all() {
+	r.mu.Lock()
+	stops := slices.Collect(maps.Keys(r.open))
+	r.mu.Unlock()
+	for _, stop := range stops {
 		_ = stop.wait(ctx)
 	}
 }
