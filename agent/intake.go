@@ -28,21 +28,21 @@ func newIntake() *intake { return &intake{busy: make(chan struct{}, 1)} }
 // work is one reading of user data. watch has how long it may still take.
 type work func(ctx context.Context, watch *stopwatch) (*assignment.Result, error)
 
-// read carries out work, for intakeTime at most.
+// read carries out work, for intakeTime at most. The wait for abandoned work counts.
 func (i *intake) read(ctx context.Context, work work) (*assignment.Result, error) {
 	type outcome struct {
 		result *assignment.Result
 		err    error
 	}
-	select {
-	case i.busy <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watch := newStopwatch(intakeTime, func() { cancel(errIntake) })
 	defer watch.stop()
+	select {
+	case i.busy <- struct{}{}:
+	case <-limited.Done(): // what was abandoned has not ended
+		return nil, context.Cause(limited)
+	}
 	done := make(chan outcome, 1)
 	go func() {
 		defer func() { <-i.busy }()

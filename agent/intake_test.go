@@ -25,10 +25,12 @@ func TestIntakeIsBounded(t *testing.T) {
 			return assignment.Parse(ctx, data, o)
 		}
 		h.userData("i-1", containers("db postgres:1"))
-		begun := time.Now()
-		a.takeOver(t.Context()).wait()
-		if took := time.Since(begun); took < intakeTime || took > intakeTime+time.Second {
-			t.Errorf("the intake took %s, want %s", took, intakeTime)
+		for range 2 { // the second waits for the first, which never ends
+			begun := time.Now()
+			a.takeOver(t.Context()).wait()
+			if took := time.Since(begun); took < intakeTime || took > intakeTime+time.Second {
+				t.Errorf("the intake took %s, want %s", took, intakeTime)
+			}
 		}
 		h.wantRunning(map[string]int{"web": 1})
 		source := a.store.snapshot().source

@@ -46,6 +46,7 @@ func (d *deployer) apply(ctx context.Context, containers []hashed) error {
 			}
 			if err := d.units.apply(ctx, c); err != nil && ctx.Err() == nil {
 				d.log.Error("container not started (run: systemctl reload dockhost)", zap.String("container", c.Name), zap.Error(err))
+				d.store.addProblem(fmt.Errorf("start container %s: %w (run: systemctl reload dockhost)", c.Name, err))
 			}
 			d.changed()
 		}()
