@@ -72,6 +72,17 @@ report() {
 	fi
 }
 
+# failures HOST prints the tests that failed on a test host, each with the first lines of its messages.
+failures() {
+	[ ! -e "build/e2e-$1.log" ] || awk -v host="$1" '
+		/^=== RUN +[^\/]*$/ {messages = ""}
+		/^ +[a-z0-9_]+_test\.go:[0-9]+: / {left = 4}
+		/^(===|---)/ {left = 0}
+		left-- > 0 {messages = messages substr($0, 1, 300) "\n"}
+		/^--- FAIL: / {printf "e2e: %s: %s\n%s", host, $0, messages}
+		/^ +--- FAIL: / {print}' "build/e2e-$1.log"
+}
+
 main() {
 	[ "$#" -gt 0 ] || usage
 	local suite number host hosts=() failed=()
@@ -86,6 +97,9 @@ main() {
 	for host in "${hosts[@]}"; do
 		report "$host" "${SUITE_STATUS[$host]}" "${SUITE_SECONDS[$host]}"
 		[ "${SUITE_STATUS[$host]}" = 0 ] || failed+=("$host")
+	done
+	for host in "${failed[@]}"; do
+		failures "$host"
 	done
 	[ "${#failed[@]}" = 0 ] || { say "failed: ${failed[*]}" && exit 1; }
 }
