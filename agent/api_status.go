@@ -7,6 +7,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/spec"
 )
 
 // getStatus answers with the status of the host. Those who may only read share one, so
@@ -38,6 +39,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 	answer.Source.Problems = append(answer.Source.Problems, status.SettingsProblems(containers)...)
 	answer.Source.Problems = append(answer.Source.Problems, s.outlets.problems()...)
 	containers = slices.DeleteFunc(containers, func(c api.Container) bool { return s.besides.has(c.Name) })
+	containers = append(containers, s.unstarted(stored.accepted, containers)...)
 	views := s.updates.views()
 	for i := range containers {
 		if view, hasMachine := views[containers[i].Name]; hasMachine {
@@ -58,6 +60,27 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 	}
 	status.Judge(&answer)
 	return answer
+}
+
+// unstarted returns the containers in force of which the host has no trace yet: they wait
+// for the stop of others, or could not be started.
+func (s *server) unstarted(inForce *accepted, known []api.Container) []api.Container {
+	if inForce == nil {
+		return nil
+	}
+	has := map[string]bool{}
+	for i := range known {
+		has[known[i].Name] = true
+	}
+	var missing []api.Container
+	for i := range inForce.Assignment.Containers {
+		if c := &inForce.Assignment.Containers[i]; !has[c.Name] {
+			missing = append(missing, api.Container{
+				Name: c.Name, Image: c.Image, Unit: spec.UnitName(c.Name), ActiveState: "inactive", SubState: "dead", WaitsFor: s.waitsFor(c),
+			})
+		}
+	}
+	return missing
 }
 
 // maxGathers is how often a status is gathered again because what is in force

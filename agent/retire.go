@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -54,32 +54,48 @@ func (d *deployer) apply(ctx context.Context, containers []hashed) error {
 	return d.units.apply(ctx, now...)
 }
 
-// holders returns the stops, by container, of those that still have what a container needs.
-func (d *deployer) holders(c *spec.Container) map[string]*retirement {
-	holders := map[string]*retirement{}
+// holder is a container that is being stopped, and still has what another one needs.
+type holder struct {
+	name string
+	stop *retirement
+	// contended says what both need, a phrase for each.
+	contended []string
+}
+
+// holders returns the containers that still have what a container needs, sorted by name.
+func (d *deployer) holders(c *spec.Container) []holder {
+	var holders []holder
 	for unit, stop := range d.units.retirer.all() {
 		name, isContainer := spec.ContainerName(unit)
 		if !isContainer || name == c.Name {
 			continue
 		}
-		if old, err := d.units.dir.Container(name); err == nil && len(settings.Contended(old, c)) > 0 {
-			holders[name] = stop
+		if old, err := d.units.dir.Container(name); err == nil {
+			if contended := settings.Contended(old, c); len(contended) > 0 {
+				holders = append(holders, holder{name, stop, contended})
+			}
 		}
 	}
+	slices.SortFunc(holders, func(a, b holder) int { return strings.Compare(a.name, b.name) })
 	return holders
 }
 
 // await returns when others have stopped, which have what a container needs.
 func (d *deployer) await(ctx context.Context, c *spec.Container) {
-	holders := d.holders(c)
-	if len(holders) == 0 {
-		return
+	for _, h := range d.holders(c) {
+		d.log.Info("waiting for the stop of a container that has what this one needs",
+			zap.String("container", c.Name), zap.String("stopping", h.name), zap.Strings("needs", h.contended))
+		_ = h.stop.wait(ctx) // whatever became of it: Docker tells if something is missing
 	}
-	names := slices.Sorted(maps.Keys(holders))
-	d.log.Info("waiting for the stop of containers that have what this one needs", zap.String("container", c.Name), zap.Strings("stopping", names))
-	for _, name := range names {
-		_ = holders[name].wait(ctx) // whatever became of it: Docker tells if something is missing
+}
+
+// waitsFor says which stops a container waits for, and why; "" if it waits for none.
+func (d *deployer) waitsFor(c *spec.Container) string {
+	var stops []string
+	for _, h := range d.holders(c) {
+		stops = append(stops, fmt.Sprintf("%s (%s)", h.name, strings.Join(h.contended, "; ")))
 	}
+	return strings.Join(stops, ", ")
 }
 
 // retireContainer begins to stop the unit of a container that is not assigned. Its files

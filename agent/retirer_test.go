@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/dockhost/dockhost/agent/status"
 )
 
 // A unit that does not stop delays nothing: others start, a change is carried out, and
@@ -106,7 +108,9 @@ func TestNeedsOfStoppingContainer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.userData("i-1", containers("web nginx:1"+port+volume, "api nginx:1"))
-		a := h.agent()
+		a := h.agent(func(o *Options) {
+			o.Status = status.Gatherer{Root: h.root, Dir: h.units.run, Engine: infoEngine{}, Units: h.units, Runtime: "dockhost"}
+		})
 		a.takeOver(t.Context()).wait()
 		h.units.stubborn[webUnit] = true
 
@@ -116,6 +120,9 @@ func TestNeedsOfStoppingContainer(t *testing.T) {
 		a.reconcile(t.Context())
 		synctest.Wait()
 		h.wantRunning(map[string]int{"web": 1, "db": 1, "api": 1})
+		if reason := reasonOf(t, a, "site"); reason != "it starts after the stop of web (port 80 of the host can be published once)" {
+			t.Errorf("site: %q, want the stop that it waits for", reason)
+		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if running := h.units.running(); running["site"] != 1 || running["web"] != 0 || running["api"] != 2 {
@@ -123,4 +130,14 @@ func TestNeedsOfStoppingContainer(t *testing.T) {
 		}
 		h.stop()
 	})
+}
+
+// reasonOf returns why a container is in its state.
+func reasonOf(t *testing.T, a *Agent, name string) string {
+	for _, c := range a.server.hostStatus(t.Context()).Containers {
+		if c.Name == name {
+			return c.Reason
+		}
+	}
+	return ""
 }

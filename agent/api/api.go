@@ -148,6 +148,9 @@ type Container struct {
 	Pending *Pending `json:"pending,omitempty"`
 	// Stopped says who has stopped the container; absent when nobody has.
 	Stopped *Stopped `json:"stopped,omitempty"`
+	// WaitsFor names the containers that must stop before this one can start, each with what
+	// both need; "" if it waits for none.
+	WaitsFor string `json:"waits_for,omitempty"`
 	// Update is what the agent does about changes of the container; absent when the
 	// agent, which alone knows it, did not answer.
 	Update *Update `json:"update,omitempty"`

@@ -118,6 +118,9 @@ func (c *Container) judgeUnready() (state State, reason, cure string) {
 		if c.Queued {
 			return ContainerWaiting, "systemd starts it after the units that it depends on", "systemctl list-jobs"
 		}
+		if c.WaitsFor != "" {
+			return ContainerWaiting, "it starts after the stop of " + c.WaitsFor, ""
+		}
 		return ContainerStopped, "its unit is not active", c.start()
 	}
 	if strings.HasPrefix(c.SubState, "auto-restart") {

@@ -32,6 +32,9 @@ func TestJudge(t *testing.T) {
 		{"inactive", func(c *Container) { c.ActiveState = "inactive" }, ContainerStopped, "its unit is not active", "dockhostctl start web"},
 		{"inactive unit", func(c *Container) { c.ActiveState, c.Origin, c.Unit = "inactive", OriginUnit, "x.service" }, ContainerStopped, "its unit is not active", "systemctl start x.service"},
 		{"queued", func(c *Container) { c.ActiveState, c.Queued = "inactive", true }, ContainerWaiting, "systemd starts it after the units that it depends on", "systemctl list-jobs"},
+		{"waits for a stop", func(c *Container) {
+			c.ActiveState, c.WaitsFor = "inactive", "old (port 80 of the host can be published once)"
+		}, ContainerWaiting, "it starts after the stop of old (port 80 of the host can be published once)", ""},
 		{"masked", func(c *Container) { c.ActiveState, c.Masked = "inactive", true }, ContainerMasked, "someone has masked its unit: it cannot start", "systemctl unmask dockhost@web.service && dockhostctl start web"},
 		{"masked, and up", func(c *Container) { c.Ready, c.Masked = true, true }, ContainerMasked, "someone has masked its unit: it runs, and cannot start again", "systemctl unmask dockhost@web.service"},
 		{"finished", func(c *Container) { c.ActiveState, c.Finished = "inactive", true }, ContainerFinished, "it ended without an error, and is not started again", ""},

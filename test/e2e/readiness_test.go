@@ -99,7 +99,7 @@ func TestProbeMakesUnitReady(t *testing.T) {
 // times out, and the error names the probe.
 func TestFailedProbeTimesOutStart(t *testing.T) {
 	h := newHost(t)
-	h.assign(app("restart: 'no'", "x-dockhost: {notify: 'tcp:81', unit: {Service: {TimeoutStartSec: 3s}}}"))
+	h.assign(app("restart: 'no'", "x-dockhost: {notify: 'tcp:81', unit: {Service: {TimeoutStartSec: 8s}}}"))
 	h.reaches("dockhost@app", "failed")
 	if result := h.property("dockhost@app", "Result"); result != "timeout" {
 		t.Errorf("Result = %s, want timeout", result)
