@@ -42,7 +42,30 @@ func Contended(a, b *spec.Container) []string {
 		return reasons
 	}
 	others := used(b)
-	return append(reasons, slices.DeleteFunc(used(a), func(reason string) bool { return !slices.Contains(others, reason) })...)
+	reasons = append(reasons, slices.DeleteFunc(used(a), func(reason string) bool { return !slices.Contains(others, reason) })...)
+	return append(reasons, nested(written(a), written(b))...)
+}
+
+// nested returns the paths of either list that lie below one of the other list, a phrase for
+// each.
+func nested(a, b []string) []string {
+	var reasons []string
+	for _, one := range a {
+		for _, other := range b {
+			switch {
+			case below(one, other):
+				reasons = append(reasons, bothWrite(one))
+			case below(other, one):
+				reasons = append(reasons, bothWrite(other))
+			}
+		}
+	}
+	return reasons
+}
+
+// below reports whether a path of the host lies below another one.
+func below(name, parent string) bool {
+	return path.IsAbs(parent) && name != parent && strings.HasPrefix(name, strings.TrimSuffix(parent, "/")+"/")
 }
 
 // dockerName returns the name that the container has for Docker.
@@ -64,7 +87,9 @@ func used(c *spec.Container) []string {
 		}
 	}
 	reasons = append(reasons, addresses(c)...)
-	reasons = append(reasons, written(c)...)
+	for _, source := range written(c) {
+		reasons = append(reasons, bothWrite(source))
+	}
 	for _, device := range host.Devices {
 		reasons = append(reasons, "both would use the device "+document.Shorten(device.PathOnHost))
 	}
@@ -103,29 +128,33 @@ func addresses(c *spec.Container) []string {
 // written returns the named volumes and the directories of the host that the container may
 // write to.
 func written(c *spec.Container) []string {
-	var reasons []string
-	add := func(source string) {
-		switch {
-		case source == "": // a volume of its own
-		case path.IsAbs(source):
-			reasons = append(reasons, "both would write to "+document.Shorten(source))
-		default:
-			reasons = append(reasons, "both would write to the volume "+source)
-		}
-	}
+	var sources []string
 	for _, bind := range c.HostConfig.Binds {
 		source, rest, _ := strings.Cut(bind, ":")
 		_, options, _ := strings.Cut(rest, ":")
 		if !slices.Contains(strings.Split(options, ","), "ro") {
-			add(source)
+			sources = append(sources, source)
 		}
 	}
 	for _, m := range c.HostConfig.Mounts {
 		if !m.ReadOnly && (m.Type == mount.TypeBind || m.Type == mount.TypeVolume) {
-			add(m.Source)
+			sources = append(sources, m.Source)
 		}
 	}
-	return reasons
+	// Without a source it is a volume of its own.
+	sources = slices.DeleteFunc(sources, func(source string) bool { return source == "" })
+	for i := range sources {
+		sources[i] = path.Clean(sources[i])
+	}
+	return sources
+}
+
+// bothWrite is the phrase for a volume or a directory that two containers would write to.
+func bothWrite(source string) string {
+	if path.IsAbs(source) {
+		return "both would write to " + document.Shorten(source)
+	}
+	return "both would write to the volume " + source
 }
 
 // anonymous returns the volumes without a name that the declaration has. They belong to the

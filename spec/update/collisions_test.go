@@ -85,6 +85,15 @@ func TestContended(t *testing.T) {
 			c.HostConfig.PortBindings = nat.PortMap{"2/tcp": {{HostPort: "80"}}}
 		}, []string{"port 80 of the host can be published once", "both would write to the volume data"}},
 		{
+			"directories in one another", func(c *spec.Container) {
+				c.HostConfig.Binds = []string{"/srv/:/a", "/var/lib/db:/b", "/opt:/c", "/etc/x:/d"}
+			},
+			func(c *spec.Container) {
+				c.HostConfig.Binds = []string{"/srv/data:/a", "/var/lib:/b", "/opt2:/c", "/etc/x:/d", "/:/e:ro", "srv:/f"}
+			},
+			[]string{"both would write to /etc/x", "both would write to /srv/data", "both would write to /var/lib/db"},
+		},
+		{
 			"a GPU", func(c *spec.Container) { c.GPU = &spec.GPUNeeds{Exclusive: true} },
 			func(c *spec.Container) { c.GPU = &spec.GPUNeeds{} },
 			[]string{"x-dockhost.gpu is exclusive"},

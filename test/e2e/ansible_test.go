@@ -38,7 +38,7 @@ dockhost_policy: {default: deny}
 dockhost_registry_passwords: {local: s3cret}
 dockhost_wait: 120
 dockhost_containers: `+containers)
-	return h.try("cd " + onAnsible + " && ansible-playbook -v -i localhost, -c local -e @vars.yml test.yml")
+	return h.try("cd " + onAnsible + " && ANSIBLE_PIPELINING=1 ansible-playbook -v -i localhost, -c local -e @vars.yml test.yml")
 }
 
 var changedTasks = regexp.MustCompile(`changed=(\d+) .* failed=0`)
