@@ -8,7 +8,7 @@ func agentCommand() *cobra.Command {
 		Short: "run the node agent",
 		Long: `Runs the containers that user data assigns to this host, each in a unit
 dockhost@NAME.service. It keeps the last known good assignment for the next boot.
-dockhost.service runs the agent; SIGHUP (systemctl reload dockhost) makes it
+dockhost.service runs the agent; systemctl reload dockhost, or SIGHUP, makes it
 read the user data again. A host has one agent: another one says which process it is,
 and ends.`,
 		Args: cobra.NoArgs,

@@ -298,10 +298,9 @@ func (a *Agent) watchStates(ctx context.Context) {
 	}
 }
 
-// reload is what SIGHUP requests. It ends once the units that it stops have stopped, if
+// reload is what SIGHUP requests; ExecReload= asks for a refetch instead. It ends once the units that it stops have stopped, if
 // that does not take long; the agent does not wait for that.
 func (a *Agent) reload(ctx context.Context) {
-	a.Log.Info("reading user data again")
 	a.Notify.Reloading("reading user data again")
 	a.refetch(ctx)
 	go func() {
@@ -314,6 +313,7 @@ func (a *Agent) reload(ctx context.Context) {
 
 // refetch reads the configuration and the user data again, and reconciles.
 func (a *Agent) refetch(ctx context.Context) {
+	a.Log.Info("reading user data again")
 	a.config.read()
 	a.fetcher.refetch(ctx)
 	a.reconcile(ctx)

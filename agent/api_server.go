@@ -15,7 +15,6 @@ import (
 	"github.com/dockhost/dockhost/agent/events"
 	"github.com/dockhost/dockhost/agent/status"
 	"github.com/dockhost/dockhost/rundir"
-	"github.com/dockhost/dockhost/spec"
 )
 
 const (
@@ -47,7 +46,7 @@ type server struct {
 	// operator stops and starts containers for people.
 	operator *operator
 	// waitsFor says which stops a container waits for.
-	waitsFor func(c *spec.Container) string
+	waitsFor func(container string) string
 	log      *zap.Logger
 
 	// public is the last status for those who may only read.
@@ -64,7 +63,7 @@ type server struct {
 func newServer(o Options, dir rundir.Dir, a *Agent) *server {
 	return &server{
 		version: o.Version, dir: dir, status: o.Status, systemd: o.Units, store: a.store, fetcher: a.fetcher, house: a.house, updates: a.updates, besides: a.units.besides, events: a.events, boot: a.boot, log: o.Log,
-		operator: &operator{deployer: a.deployer, log: o.Log}, puller: a.puller, waitsFor: a.deployer.waitsFor,
+		operator: &operator{deployer: a.deployer, log: o.Log}, puller: a.puller, waitsFor: a.deployer.waits.of,
 		changes: make(chan change), refetches: make(chan chan struct{}), watchers: make(chan struct{}, maxWatchers),
 	}
 }

@@ -39,7 +39,7 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 	answer.Source.Problems = append(answer.Source.Problems, status.SettingsProblems(containers)...)
 	answer.Source.Problems = append(answer.Source.Problems, s.outlets.problems()...)
 	containers = slices.DeleteFunc(containers, func(c api.Container) bool { return s.besides.has(c.Name) })
-	containers = append(containers, s.unstarted(stored.accepted, containers)...)
+	containers = s.withUnstarted(stored.accepted, containers)
 	views := s.updates.views()
 	for i := range containers {
 		if view, hasMachine := views[containers[i].Name]; hasMachine {
@@ -62,25 +62,24 @@ func (s *server) hostStatus(ctx context.Context) api.Status {
 	return answer
 }
 
-// unstarted returns the containers in force of which the host has no trace yet: they wait
-// for the stop of others, or could not be started.
-func (s *server) unstarted(inForce *accepted, known []api.Container) []api.Container {
+// withUnstarted says of the containers in force which do not run what they wait for. It adds
+// those of which the host has no trace yet.
+func (s *server) withUnstarted(inForce *accepted, known []api.Container) []api.Container {
 	if inForce == nil {
-		return nil
+		return known
 	}
-	has := map[string]bool{}
-	for i := range known {
-		has[known[i].Name] = true
-	}
-	var missing []api.Container
 	for i := range inForce.Assignment.Containers {
-		if c := &inForce.Assignment.Containers[i]; !has[c.Name] {
-			missing = append(missing, api.Container{
-				Name: c.Name, Image: c.Image, Unit: spec.UnitName(c.Name), ActiveState: "inactive", SubState: "dead", WaitsFor: s.waitsFor(c),
-			})
+		c := &inForce.Assignment.Containers[i]
+		at := slices.IndexFunc(known, func(k api.Container) bool { return k.Name == c.Name })
+		if at < 0 {
+			at = len(known)
+			known = append(known, api.Container{Name: c.Name, Image: c.Image, Unit: spec.UnitName(c.Name), ActiveState: "inactive", SubState: "dead"})
+		}
+		if known[at].ActiveState == "inactive" {
+			known[at].WaitsFor = s.waitsFor(c.Name)
 		}
 	}
-	return missing
+	return known
 }
 
 // maxGathers is how often a status is gathered again because what is in force

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -17,6 +18,7 @@ type deployer struct {
 	mu    sync.Mutex
 	store *store
 	units *containerUnits
+	waits waits
 	boot  *boot
 	stops *stops
 	// report is called when the status line changes.
@@ -129,7 +131,7 @@ func (d *deployer) forget(ctx context.Context, name string, elsewhere bool) (*re
 }
 
 // restore writes the files of the containers in force again that someone has removed
-// or changed.
+// or changed. Those that wait for the stop of others have none yet.
 func (d *deployer) restore(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -138,7 +140,9 @@ func (d *deployer) restore(ctx context.Context) error {
 	if stored.accepted == nil {
 		return nil
 	}
-	err := d.units.restore(ctx, &stored.accepted.Assignment)
+	started := stored.accepted.Assignment
+	started.Containers = slices.DeleteFunc(slices.Clone(started.Containers), func(c spec.Container) bool { return d.waits.of(c.Name) != "" })
+	err := d.units.restore(ctx, &started)
 	if stored.source.Datasource != "" {
 		err = errors.Join(err, d.units.dir.SetFetched())
 	}

@@ -33,11 +33,14 @@ func (d *deployer) retire(ctx context.Context, inForce *accepted) error {
 func (d *deployer) apply(ctx context.Context, containers []hashed) error {
 	var now []hashed
 	for _, c := range containers {
-		if len(d.holders(c.Container)) == 0 {
+		holders := d.holders(c.Container)
+		if len(holders) == 0 {
 			now = append(now, c)
 			continue
 		}
+		waits := d.waits.begin(c.Name, holders)
 		go func() {
+			defer d.waits.end(c.Name, waits)
 			d.await(ctx, c.Container)
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -87,15 +90,6 @@ func (d *deployer) await(ctx context.Context, c *spec.Container) {
 			zap.String("container", c.Name), zap.String("stopping", h.name), zap.Strings("needs", h.contended))
 		_ = h.stop.wait(ctx) // whatever became of it: Docker tells if something is missing
 	}
-}
-
-// waitsFor says which stops a container waits for, and why; "" if it waits for none.
-func (d *deployer) waitsFor(c *spec.Container) string {
-	var stops []string
-	for _, h := range d.holders(c) {
-		stops = append(stops, fmt.Sprintf("%s (%s)", h.name, strings.Join(h.contended, "; ")))
-	}
-	return strings.Join(stops, ", ")
 }
 
 // retireContainer begins to stop the unit of a container that is not assigned. Its files

@@ -17,6 +17,7 @@ import (
 
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/client"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/registry"
@@ -37,17 +38,28 @@ func main() {
 
 // run is main with an exit status.
 func run(args []string) int {
-	if len(args) != 1 {
-		fmt.Fprintf(os.Stderr, "dockhost: %s takes no arguments (dockhost.service starts it)\n", args[0])
+	work := runAgent
+	switch {
+	case len(args) == 2 && args[1] == "reload":
+		work = reload
+	case len(args) != 1:
+		fmt.Fprintf(os.Stderr, "dockhost: %s takes no argument but reload (dockhost.service starts it)\n", args[0])
 		return 1
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := runAgent(ctx); err != nil {
+	if err := work(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "dockhost: %v\n", err)
 		return 1
 	}
 	return 0
+}
+
+// reload has the agent that runs read the user data again, and returns when it has acted
+// on it. ExecReload= needs a command that waits: kill returns before the agent has begun.
+func reload(ctx context.Context) error {
+	_, err := client.New(runDir.Socket()).UserData(ctx, true)
+	return err
 }
 
 func runAgent(ctx context.Context) error {

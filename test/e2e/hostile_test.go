@@ -61,13 +61,22 @@ func TestStopDelaysNoStart(t *testing.T) {
 func TestNewNameGetsPortOfOldOne(t *testing.T) {
 	h := newHost(t)
 	named := func(name string) string {
-		return "dockhost: {containers: {" + name + ": {image: 'localhost:5000/app:1', ports: ['8088:8080'], volumes: ['named:/data']}}, volumes: {named: {}}}\n"
+		return "dockhost: {containers: {" + name + ": {image: 'localhost:5000/app:1', ports: ['8088:8080'], volumes: ['named:/data'], " +
+			"command: [-ignore-sigterm], stop_grace_period: 3s}}, volumes: {named: {}}}\n"
 	}
 	h.assign(named("old"))
 	h.ready("old")
-	h.assign(named("new"))
-	h.ready("new")
-	if got := h.output("systemctl show --value -p NRestarts dockhost@new; journalctl --no-pager -o cat -u dockhost@new -p err"); got != "0" {
+	h.userData("#cloud-config\n" + named("new"))
+	since := h.now()
+	h.run("systemctl reload dockhost")
+	if out, _ := h.try("dockhostctl status new"); !strings.Contains(out, "it starts after the stop of old (port 8088 ") {
+		t.Errorf("status does not say what the new one waits for: %s", out)
+	}
+	h.run("dockhostctl wait new --for ready --timeout 60s")
+	if out := h.output("journalctl -q -o cat -t dockhost --grep restored --since @" + since + " || true"); out != "" {
+		t.Errorf("files of a container that waits were restored: %s", out)
+	}
+	if got := h.output("systemctl show --value -p NRestarts dockhost@new; journalctl -q --no-pager -o cat -u dockhost@new -p err --since @" + since); got != "0" {
 		t.Errorf("restarts and errors of the new one: %s, want none", got)
 	}
 }
