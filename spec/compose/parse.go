@@ -44,6 +44,8 @@ func Parse(source *document.Source, node *yaml.Node) (*spec.Assignment, error) {
 			assignment.Registries = r.registries(section)
 		case "housekeeping":
 			assignment.Housekeeping = housekeeping.Parse(r.Report, section)
+		case "services":
+			r.Errorf(section, "unknown key %q: below dockhost:, write containers:", name)
 		default:
 			r.UnknownKey(section, name, []string{"configs", "containers", "housekeeping", "name", "networks", "profiles", "registries", "secrets", "volumes"}, "")
 		}
