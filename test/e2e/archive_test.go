@@ -88,6 +88,8 @@ func TestSystemExtensionRunsContainers(t *testing.T) {
 	t.Cleanup(func() {
 		h.try("systemctl stop dockhost.socket dockhost.service dockhost-assigned.target 'dockhost@*'; dockhost setup --remove")
 		h.try("systemd-sysext unmerge; rm -rf /var/lib/extensions " + needrestartFile + "; systemctl daemon-reload")
+		// Until then, multi-user.target upholds them.
+		h.try("systemctl stop dockhost.socket dockhost.service dockhost-catalog.service")
 	})
 	if out, err := dockerOutside("cp", unpacked, hostName()+":/var/lib/extensions/dockhost"); err != nil {
 		t.Fatalf("copy the extension: %v: %s", err, out)
