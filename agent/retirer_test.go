@@ -134,6 +134,7 @@ func TestNeedsOfStoppingContainer(t *testing.T) {
 
 // reasonOf returns why a container is in its state.
 func reasonOf(t *testing.T, a *Agent, name string) string {
+	t.Helper()
 	for _, c := range a.server.hostStatus(t.Context()).Containers {
 		if c.Name == name {
 			return c.Reason
