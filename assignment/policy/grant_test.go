@@ -18,7 +18,8 @@ func TestGrant(t *testing.T) {
 		Mounts: []mount.Mount{
 			{Type: mount.TypeBind, Source: "/srv/y", Target: "/y", ReadOnly: true},
 			{Type: mount.TypeBind, Source: "/srv/z", Target: "/z", ReadOnly: true, BindOptions: &mount.BindOptions{ReadOnlyNonRecursive: true}},
-			{Type: mount.TypeVolume, Source: "cache", Target: "/cache"}, {Type: mount.TypeTmpfs, Target: "/tmp"},
+			{Type: mount.TypeVolume, Source: "cache", Target: "/cache"},
+			{Type: mount.TypeTmpfs, Target: "/tmp"},
 		},
 	}
 	write, read := []string{"/srv"}, []string{"/srv", "/etc/ssl:ro"}

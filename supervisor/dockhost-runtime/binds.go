@@ -66,7 +66,7 @@ func openBinds(root string, config []byte, binds []placement.Bind) ([]byte, []so
 func openBind(root string, mounts []json.RawMessage, bind placement.Bind, at string) (source, error) {
 	i := slices.IndexFunc(mounts, func(mount json.RawMessage) bool { return destination(mount) == path.Clean(bind.Target) })
 	if i < 0 {
-		return source{}, fmt.Errorf("mount at %q: Docker's configuration does not have it", bind.Target)
+		return source{}, fmt.Errorf("mount at %q: not in Docker's configuration", bind.Target)
 	}
 	mount, err := object("mounts", mounts[i])
 	if err != nil {
