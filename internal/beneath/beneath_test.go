@@ -12,7 +12,7 @@ import (
 
 // tree makes a host: names that end with / are directories, NAME>TARGET are links, and
 // the others are files with their own name in them.
-func tree(t *testing.T, names ...string) string {
+func tree(t testing.TB, names ...string) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, name := range names {
@@ -188,8 +188,8 @@ func FuzzOpen(f *testing.F) {
 		f.Add(name)
 	}
 	f.Add("/srv/web/up/web/../web/etc/../srv/web/root/etc/shadow")
+	root := tree(f, names()...)
 	f.Fuzz(func(t *testing.T, name string) {
-		root := tree(t, names()...)
 		fd, err := Open(root, name, Grants{"/srv/web"})
 		if err != nil {
 			return
