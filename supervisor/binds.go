@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -20,7 +21,9 @@ func makeSources(root string, c *spec.Container) error {
 	var errs []error
 	for _, g := range c.Granted {
 		if source := createdSource(c, g.Target); source != "" {
-			errs = append(errs, beneath.Make(root, source, g.Directories))
+			if err := beneath.Make(root, source, g.Directories); err != nil {
+				errs = append(errs, fmt.Errorf("mount at %q: %w", g.Target, err))
+			}
 		}
 	}
 	return errors.Join(errs...)
