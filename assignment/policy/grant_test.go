@@ -24,8 +24,11 @@ func TestGrant(t *testing.T) {
 	}
 	write, read := []string{"/srv"}, []string{"/srv", "/etc/ssl:ro"}
 	limited := []spec.Granted{
-		{Target: "/web", Directories: write}, {Target: "/conf", Directories: write}, {Target: "/ro", Directories: read},
-		{Target: "/y", Directories: read}, {Target: "/z", Directories: write},
+		{Target: "/web", Directories: write},
+		{Target: "/conf", Directories: write},
+		{Target: "/ro", Directories: read},
+		{Target: "/y", Directories: read},
+		{Target: "/z", Directories: write},
 	}
 	for text, want := range map[string][]spec.Granted{
 		"host_mounts: [/srv, '/etc/ssl:ro']": limited,

@@ -12,9 +12,9 @@ import (
 
 // tree makes a host: names that end with / are directories, NAME>TARGET are links, and
 // the others are files with their own name in them.
-func tree(t testing.TB, names ...string) string {
-	t.Helper()
-	root := t.TempDir()
+func tree(tb testing.TB, names ...string) string {
+	tb.Helper()
+	root := tb.TempDir()
 	for _, name := range names {
 		name, target, isLink := strings.Cut(name, ">")
 		path := filepath.Join(root, name)
@@ -29,7 +29,7 @@ func tree(t testing.TB, names ...string) string {
 			err = os.WriteFile(path, []byte(name), 0o600)
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return root
