@@ -18,6 +18,9 @@ import (
 type Policy interface {
 	// Check returns everything in the assignment that is not allowed.
 	Check(assignment *spec.Assignment) error
+	// Grant returns an allowed assignment with what applies each time a container
+	// starts. It does not change its argument.
+	Grant(assignment *spec.Assignment) *spec.Assignment
 }
 
 // Options say how user data is read.
@@ -106,7 +109,9 @@ func (r *Result) Judge(policy Policy) (*Result, error) {
 	if err := policy.Check(r.Assignment); err != nil {
 		return &Result{Section: r.Section}, err
 	}
-	return r, nil
+	judged := *r
+	judged.Assignment = policy.Grant(r.Assignment)
+	return &judged, nil
 }
 
 // Directory is the directory of a Compose file, with the files beside it.

@@ -79,6 +79,8 @@ user-data:5:3 registrys: unknown key "registrys" (did you mean "registries"?)`
 // denied is a policy that allows nothing.
 type denied struct{ assignment *spec.Assignment }
 
+func (d *denied) Grant(assignment *spec.Assignment) *spec.Assignment { return assignment }
+
 func (d *denied) Check(assignment *spec.Assignment) error {
 	d.assignment = assignment
 	return errors.New("denied by the rule images")

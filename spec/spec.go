@@ -104,6 +104,9 @@ type Container struct {
 	// GPU is the request for devices that dockhost grants; nil means none.
 	// Requests to Docker are in HostConfig.DeviceRequests.
 	GPU *GPUNeeds `json:"gpu,omitempty"`
+	// Granted are the bind mounts that the policy of the host grants only in some
+	// directories; nil without such a policy.
+	Granted []Granted `json:"granted,omitempty"`
 	// Run has the other options of `dockhost run`; nil for an assigned
 	// container.
 	Run *Run `json:"run,omitempty"`
@@ -216,6 +219,15 @@ const (
 	ConditionCompleted Condition = "service_completed_successfully"
 )
 
+// Granted is a bind mount whose source must be in a directory that a policy grants, each
+// time the container starts.
+type Granted struct {
+	// Target is the path in the container.
+	Target string `json:"target"`
+	// Directories are those that the policy grants, as it names them: "/srv" or "/srv:ro".
+	Directories []string `json:"directories"`
+}
+
 // Mount is a file system on a block device. The fields are named as in
 // systemd.mount(5).
 type Mount struct {
@@ -240,11 +252,12 @@ type UnitSetting struct {
 // Hash identifies the content of the container. If two declarations have the
 // same hash, the container need not restart to go from one to the other. So the
 // hash leaves out unit settings, which systemd can change in place, the start
-// order, the credentials for a pull, and how the container is updated.
+// order, the credentials for a pull, how the container is updated, and what a policy
+// says about it.
 func (c *Container) Hash() string {
 	hashed := *c
 	hashed.Unit, hashed.DependsOn, hashed.Restart, hashed.Run, hashed.Credentials = nil, nil, "", nil, nil
-	hashed.Update = nil
+	hashed.Update, hashed.Granted = nil, nil
 	raw, err := json.Marshal(hashed)
 	if err != nil {
 		// Only channels, functions and cycles cannot be marshalled.

@@ -100,6 +100,9 @@ func (m *maker) create(ctx context.Context, c creation) (created, error) {
 	if c.host.FilesDir, err = writeFiles(m.dir, m.container, m.credentials); err != nil {
 		return created{}, err
 	}
+	if err := makeSources(m.unit.cgroups.Root, m.container); err != nil {
+		return created{}, errors.Join(err, m.removeFiles())
+	}
 	made, err := m.createOnce(ctx, c.host)
 	if errors.Is(err, engine.ErrConflict) {
 		if err := m.freeName(ctx); err != nil {
@@ -205,6 +208,7 @@ func (m *maker) place(ctx context.Context, id string, c creation) error {
 		Devices:     c.gpus.Devices,
 		Exclusive:   m.container.GPU != nil && m.container.GPU.Exclusive,
 		Sockets:     c.sockets,
+		Binds:       placedBinds(m.container.Granted),
 	}
 	return placement.Write(m.dir.RuntimeDir(), id, m.placed)
 }

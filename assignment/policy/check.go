@@ -202,15 +202,14 @@ func (c *check) mounts(container *spec.Container) {
 			c.path("host_mounts", "/", false, "a volume with driver_opts, which may mount")
 		}
 	}
-	for _, bind := range container.HostConfig.Binds {
-		parts := strings.SplitN(bind, ":", 3)
-		readOnly := len(parts) == 3 && slices.Contains(strings.Split(parts[2], ","), "ro")
-		c.source(parts[0], readOnly)
+	for _, text := range container.HostConfig.Binds {
+		b := shortBind(text)
+		c.source(b.source, b.readOnly)
 	}
 	for _, m := range container.HostConfig.Mounts {
 		switch {
 		case m.Type == mount.TypeBind, m.Type == mount.TypeCluster, m.Type == mount.TypeNamedPipe:
-			c.source(m.Source, m.ReadOnly && (m.BindOptions == nil || !m.BindOptions.ReadOnlyNonRecursive))
+			c.source(m.Source, longBind(m).readOnly)
 		case m.Type == mount.TypeVolume && m.VolumeOptions != nil && m.VolumeOptions.DriverConfig != nil:
 			// A driver's options may name any device and path.
 			c.path("host_mounts", "/", false, "a volume with a driver of its own, which may mount")

@@ -116,9 +116,9 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[container.Resources](): "BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps BlkioWeight BlkioWeightDevice " +
 			"CPUCount CPUPercent CPUPeriod CPUQuota CPURealtimePeriod CPURealtimeRuntime CPUShares CgroupParent CpusetCpus CpusetMems " +
 			"IOMaximumBandwidth IOMaximumIOps KernelMemory KernelMemoryTCP Memory MemoryReservation MemorySwap MemorySwappiness NanoCPUs OomKillDisable PidsLimit Ulimits",
-		// Credentials are those of the logins. User data can set neither Pin nor Run. VolumesFrom has
+		// Granted comes from the policy itself. Credentials are those of the logins. User data can set neither Pin nor Run. VolumesFrom has
 		// containers of the same source, with volumes that are theirs alone.
-		reflect.TypeFor[spec.Container](): "Completes Config ContainerName Credentials DependsOn Name Networking Notify Pin Platform PullPolicy PullStallTimeout Reload Restart Run VolumesFrom",
+		reflect.TypeFor[spec.Container](): "Completes Config ContainerName Credentials DependsOn Granted Name Networking Notify Pin Platform PullPolicy PullStallTimeout Reload Restart Run VolumesFrom",
 		// Exec runs in the container, like a health check. The registry is judged by the image.
 		reflect.TypeFor[spec.Update]():     "Check FailureAction Monitor Order PauseAfter Policy RollbackOrder Wariness Windows",
 		reflect.TypeFor[spec.UpdateLock](): "Exec",

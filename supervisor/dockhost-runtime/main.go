@@ -2,8 +2,8 @@
 // that dockhost supervises. It puts the container into the cgroup that the
 // supervisor chose (package placement), and then executes the real runtime: runc,
 // crun or another. Docker's shim starts it four to five times for each start of a
-// container, so it imports only the standard library and package placement, starts
-// no goroutine, and keeps no state.
+// container, so it imports only the standard library, x/sys/unix and small packages of
+// ours, starts no goroutine, and keeps no state.
 //
 // It must never disturb a container that dockhost does not manage: such a call
 // reaches runc with its arguments unchanged.

@@ -65,6 +65,9 @@ func (p program) become(c call, env []string) error {
 	if err != nil {
 		return err
 	}
+	if err := mountBinds(bindsDir, real.sources); err != nil {
+		return err
+	}
 	// crun depends on the name by which it is called: the path keeps its symbolic
 	// links.
 	if err := p.exec(file, append([]string{file}, real.args...), env, real.files); err != nil {
@@ -80,6 +83,8 @@ type realCall struct {
 	args    []string
 	// files are the descriptors for the container's first process.
 	files []int
+	// sources are to be mounted for it.
+	sources []source
 }
 
 // prepare returns the call of the real runtime. If the call creates a container,
@@ -94,8 +99,9 @@ func (p program) prepare(c call) (realCall, error) {
 	if !placed && !errors.Is(err, fs.ErrNotExist) {
 		return realCall{}, err
 	}
+	var sources []source
 	if c.creates() {
-		if err := p.prepareBundle(c, place, placed); err != nil {
+		if sources, err = p.prepareBundle(c, place, placed); err != nil {
 			return realCall{}, err
 		}
 	}
@@ -109,7 +115,7 @@ func (p program) prepare(c call) (realCall, error) {
 	}
 	// The placement is a path. With --systemd-cgroup a runtime would expect
 	// SLICE:PREFIX:NAME.
-	real := realCall{runtime: place.Runtime, args: c.withoutSystemdCgroup()}
+	real := realCall{runtime: place.Runtime, args: c.withoutSystemdCgroup(), sources: sources}
 	if place.Sockets == nil || !c.creates() {
 		return real, nil
 	}
@@ -121,39 +127,45 @@ func (p program) prepare(c call) (realCall, error) {
 }
 
 // prepareBundle rewrites the bundle's configuration for a container with a
-// placement. It refuses a container whose unit does not run.
-func (p program) prepareBundle(c call, place placement.Placement, placed bool) error {
+// placement, and returns the sources to mount for it. It refuses a container whose unit
+// does not run.
+func (p program) prepareBundle(c call, place placement.Placement, placed bool) ([]source, error) {
 	file := filepath.Join(c.bundle, "config.json")
 	raw, err := regular.Follow(file, regular.State)
 	if err != nil {
-		return fmt.Errorf("read OCI configuration: %w", err)
+		return nil, fmt.Errorf("read OCI configuration: %w", err)
 	}
 	if !placed {
 		path, err := cgroupsPath(raw)
 		if err != nil {
-			return fmt.Errorf("read %s: %w", file, err)
+			return nil, fmt.Errorf("read %s: %w", file, err)
 		}
 		if unit, managed := placement.UnitOf(path); managed {
-			return notRunning(unit)
+			return nil, notRunning(unit)
 		}
-		return nil
+		return nil, nil
 	}
 	// systemd removes the unit's cgroup when the unit ends. The real runtime would
 	// create it again, outside any unit.
 	if !p.cgroups.exist(place.UnitCgroup()) {
-		return notRunning(place.Unit)
+		return nil, notRunning(place.Unit)
 	}
-	if err := p.place(c.id, file, raw, place); err != nil {
-		return fmt.Errorf("place container in %s: %w", place.Unit, err)
+	sources, err := p.place(c.id, file, raw, place)
+	if err != nil {
+		return nil, fmt.Errorf("place container in %s: %w", place.Unit, err)
 	}
-	return nil
+	return sources, nil
 }
 
-// place makes room for the container in its unit, and writes its cgroup into the
-// configuration.
-func (p program) place(id, file string, config []byte, place placement.Placement) error {
+// place makes room for the container in its unit, and writes its cgroup and its sources
+// into the configuration.
+func (p program) place(id, file string, config []byte, place placement.Placement) ([]source, error) {
 	if err := p.cgroups.vacate(place.UnitCgroup()); err != nil {
-		return err
+		return nil, err
+	}
+	config, sources, err := openBinds("/", config, place.Binds)
+	if err != nil {
+		return nil, err
 	}
 	path := place.CgroupPath
 	if len(place.Controllers) > 0 && !p.cgroups.unified() {
@@ -161,17 +173,17 @@ func (p program) place(id, file string, config []byte, place placement.Placement
 	}
 	hooks, err := p.hooks(place)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sockets, err := socketVariables(config, place.Sockets)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	config, err = rewrite(config, path, place.Edits, hooks, sockets)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return replaceFile(file, config)
+	return sources, replaceFile(file, config)
 }
 
 func notRunning(unit string) error {

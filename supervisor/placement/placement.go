@@ -54,6 +54,18 @@ type Placement struct {
 	Exclusive bool `json:"exclusive,omitempty"`
 	// Sockets are the descriptors of the unit's socket units; nil for none.
 	Sockets *Sockets `json:"sockets,omitempty"`
+	// Binds are the bind mounts whose sources must be in directories that a policy
+	// grants. Of the others nothing is known.
+	Binds []Bind `json:"binds,omitempty"`
+}
+
+// Bind is a bind mount that a policy limits.
+type Bind struct {
+	// Target is its destination in the OCI configuration.
+	Target string `json:"target"`
+	// Directories are those in one of which the source must be; with the suffix ":ro"
+	// no container can change them.
+	Directories []string `json:"directories"`
 }
 
 // UnitCgroup returns the cgroup of the container's unit, absolute from the
@@ -72,6 +84,11 @@ func (p Placement) validate() error {
 	for _, controller := range p.Controllers {
 		if dir := HierarchyDir(controller); dir == "" || dir == "." || dir == ".." || strings.Contains(dir, "/") {
 			return fmt.Errorf("controllers: %q is not the name of a cgroup v1 hierarchy", controller)
+		}
+	}
+	for _, bind := range p.Binds {
+		if !filepath.IsAbs(bind.Target) || len(bind.Directories) == 0 {
+			return fmt.Errorf("binds: %q is not an absolute path with directories", bind.Target)
 		}
 	}
 	return p.Sockets.validate()

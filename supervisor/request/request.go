@@ -76,6 +76,7 @@ type Host struct {
 // Make returns the request. It does not change c.
 func Make(c *spec.Container, h Host) engine.CreateRequest {
 	config, host := volumes(c, h)
+	grantedBinds(&host, c.Granted)
 	if h.Image != "" {
 		config.Image = h.Image
 	}
