@@ -127,7 +127,7 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request, b *box) {
 		return
 	}
 	s.mu.Lock()
-	cut, broken := s.cut > 0, s.broken
+	cut, broken, silent := s.cut > 0, s.broken, s.silent
 	if cut {
 		s.cut--
 	}
@@ -153,8 +153,11 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request, b *box) {
 		_, _ = to.Write(line)
 	}
 	flush(w)
-	if broken {
-		_, _ = stdcopy.NewStdWriter(w, stdcopy.Systemerr).Write([]byte("Error grabbing logs: invalid character '{' looking for beginning of object key string"))
+	if silent {
+		return
+	}
+	if broken != "" {
+		_, _ = stdcopy.NewStdWriter(w, stdcopy.Systemerr).Write([]byte(broken))
 		return
 	}
 	n := 0
