@@ -127,7 +127,7 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request, b *box) {
 		return
 	}
 	s.mu.Lock()
-	cut, broken, silent := s.cut > 0, s.broken, s.silent
+	cut, broken := s.cut > 0, s.broken
 	if cut {
 		s.cut--
 	}
@@ -153,11 +153,10 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request, b *box) {
 		_, _ = to.Write(line)
 	}
 	flush(w)
-	if silent {
-		return
-	}
-	if broken != "" {
-		_, _ = stdcopy.NewStdWriter(w, stdcopy.Systemerr).Write([]byte(broken))
+	if broken != nil {
+		if *broken != "" {
+			_, _ = stdcopy.NewStdWriter(w, stdcopy.Systemerr).Write([]byte(*broken))
+		}
 		return
 	}
 	n := 0

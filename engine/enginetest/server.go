@@ -48,9 +48,8 @@ type Server struct {
 	networks map[string]network.Inspect
 	trouble  string
 	cut      int
-	// broken is the error in the place of each log, silent that there is not even one.
-	broken string
-	silent bool
+	// broken is the error in the place of each log, "" for none at all; nil if logs can be read.
+	broken *string
 	down   bool
 	// holdsLog and holdsAttached say that output stays in the Engine's memory and
 	// does not reach logs or attached clients.
@@ -164,7 +163,7 @@ func (s *Server) Hold(log, attached bool) {
 func (s *Server) BreakLogs(message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.broken, s.silent = message, message == ""
+	s.broken = &message
 }
 
 // Leave shuts the Engine down as without live-restore: it accepts no new requests,
