@@ -75,7 +75,7 @@ func TestRoomEndsTheWait(t *testing.T) {
 	h.login()
 	h.run("docker pull -q localhost:5000/busybox")
 	fillers := []string{"filler:1", "filler:2", "filler:3", "filler:4"}
-	h.makes("20m", fillers...)
+	h.makes("20M", fillers...)
 	h.run("dd if=/dev/zero of=/run/dockhost-e2e-disk/spare bs=1M count=1 2>/dev/null; dd if=/dev/zero of=/run/dockhost-e2e-disk/full bs=4k 2>/dev/null || true")
 	h.assign("dockhost:\n  containers:\n    app:\n      image: localhost:5000/busybox\n      command: [sleep, '600']\n      stop_grace_period: 1s\n" +
 		"      x-dockhost: {unit: {Service: {RestartSec: 10min}}}\n" + registries)

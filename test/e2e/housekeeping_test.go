@@ -17,40 +17,12 @@ import (
 	"github.com/dockhost/dockhost/agent/api"
 )
 
-// smallDisk moves Docker's data to a separate disk of this size until the test
-// ends.
-func (h *host) smallDisk(size string) {
-	h.Helper()
-	const small = "/run/dockhost-e2e-disk"
-	h.run("mkdir -p " + small + " && mount -t tmpfs -o size=" + size + " small " + small)
-	h.Cleanup(func() { h.run("umount " + small) })
-	if h.storesInContainerd() {
-		const config = "/etc/containerd/config.toml"
-		h.run("cp -a " + config + " /run/containerd.toml; sed -i '1i root = \"" + small + "/containerd\"' " + config + "; systemctl restart containerd")
-		h.Cleanup(func() { h.run("cp -a /run/containerd.toml " + config + "; systemctl restart containerd") })
-	}
-	h.configureDocker("data-root", `"`+small+`"`)
-}
-
-// storesInContainerd says whether Docker's images are in containerd's image store.
-func (h *host) storesInContainerd() bool {
-	h.Helper()
-	return strings.Contains(h.output("docker info -f '{{.DriverStatus}}'"), "io.containerd.snapshotter")
-}
-
 // keepsHouse restarts the agent with these housekeeping settings, and without its
 // record of images.
 func (h *host) keepsHouse(policy string) {
 	h.Helper()
 	h.write("/etc/dockhost/dockhost.yaml", "housekeeping: {"+policy+"}\n")
 	h.run("systemctl stop dockhost.service dockhost.socket; rm -f /var/lib/dockhost/images.json; systemctl start dockhost.socket")
-}
-
-// makes imports images with one layer of random bytes.
-func (h *host) makes(size string, names ...string) {
-	h.Helper()
-	h.run("for name in " + strings.Join(names, " ") + "; do head -c " + size + " /dev/urandom >/run/fill && " +
-		"tar -C /run -c fill | docker import - $name >/dev/null; done; rm -f /run/fill")
 }
 
 // images returns Docker's images of a repository, sorted.
