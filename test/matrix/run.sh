@@ -79,7 +79,7 @@ run_cell() {
 	# shellcheck disable=SC2064 # now
 	trap "docker rm -f -v dockhost-lab-$suite-$LAB_NAME >/dev/null 2>&1 || :" RETURN
 	say "$cell: running (log: $log)"
-	if ! LAB_FRESH=1 ENGINE=$engine STORE=$store test/lab/lab.sh up "$suite" >"$log" 2>&1; then
+	if ! env LAB_FRESH=1 "ENGINE=$engine" "STORE=$store" test/lab/lab.sh up "$suite" >"$log" 2>&1; then
 		note_result "**not tried**: the test host does not boot"
 		return
 	fi
