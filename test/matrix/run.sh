@@ -11,6 +11,7 @@
 # Environment:
 #   SUITE, ENGINE, STORE   the test host of the variants (trixie with Debian's Docker)
 #   LAB_NAME               names the test host (matrix)
+#   LAB_FRESH=             boots no new test host for a cell where one of LAB_NAME runs, and leaves it
 #   MATRIX_RUN             run only the tests that match this pattern
 set -euo pipefail
 
@@ -19,6 +20,7 @@ readonly TOP
 cd "$TOP"
 readonly RESULTS=build/matrix VARIANTS=test/matrix/variants.tsv
 readonly SUITE=${SUITE:-trixie} ENGINE=${ENGINE:-} STORE=${STORE:-containerd}
+readonly FRESH=${LAB_FRESH-1}
 export LAB_NAME=${LAB_NAME:-matrix}
 
 # The cells of all tests: NAME SUITE ENGINE STORE.
@@ -44,7 +46,8 @@ inside() { docker exec "dockhost-lab-$suite-$LAB_NAME" bash -c "$1"; }
 
 # configure merges a variant into the host's daemon.json. Its last line is the reason if Docker does not start.
 configure() {
-	inside "jq --argjson more '$1' '. * \$more' /etc/docker/daemon.json >/run/daemon.json && cp /run/daemon.json /etc/docker/daemon.json
+	inside "cd /etc/docker && { [ -e /run/daemon.before ] || cp daemon.json /run/daemon.before; } && cp /run/daemon.before daemon.json
+		jq --argjson more '$1' '. * \$more' daemon.json >/run/daemon.json && cp /run/daemon.json daemon.json
 		systemctl reset-failed docker.service docker.socket; systemctl restart docker.service && exit
 		journalctl -u docker.service -o cat -b | grep -v -e ^docker.service -e ^St | tail -n 1
 		exit 1"
@@ -67,7 +70,7 @@ summary() {
 
 # run_cell runs the tests of a cell. A test host that does not boot is a result, too.
 run_cell() {
-	local cell=$1 suite=$SUITE engine=$ENGINE store=$STORE pattern=${MATRIX_RUN:-$CORE} json='' reason status=0
+	local cell=$1 suite=$SUITE engine=$ENGINE store=$STORE pattern=${MATRIX_RUN:-$CORE} json='{}' reason status=0
 	if [ -n "$(whole_cell "$cell")" ]; then
 		read -r suite engine store <<<"$(whole_cell "$cell")"
 		engine=${engine#-} pattern=${MATRIX_RUN:-.}
@@ -77,13 +80,13 @@ run_cell() {
 	fi
 	local log=$RESULTS/$cell.log
 	# shellcheck disable=SC2064 # now
-	trap "docker rm -f -v dockhost-lab-$suite-$LAB_NAME >/dev/null 2>&1 || :" RETURN
+	[ -z "$FRESH" ] || trap "docker rm -f -v dockhost-lab-$suite-$LAB_NAME >/dev/null 2>&1 || :" RETURN
 	say "$cell: running (log: $log)"
-	if ! env LAB_FRESH=1 "ENGINE=$engine" "STORE=$store" test/lab/lab.sh up "$suite" >"$log" 2>&1; then
+	if ! env "LAB_FRESH=$FRESH" "ENGINE=$engine" "STORE=$store" test/lab/lab.sh up "$suite" >"$log" 2>&1; then
 		note_result "**not tried**: the test host does not boot"
 		return
 	fi
-	if [ -n "$json" ] && ! reason=$(configure "$json" 2>>"$log"); then
+	if ! reason=$(configure "$json" 2>>"$log"); then
 		note_result "**not tried**: Docker does not start: $(tail -n 1 <<<"$reason" | sed -E 's/^time=.* msg=//; s/\|/ /g' | cut -c1-200)"
 		return
 	fi
