@@ -106,7 +106,17 @@ func settingValues(c config.Config) []ctl.Setting {
 		{Key: "update.fleet_lock.group", Value: group},
 		{Key: "update.wariness", Value: strconv.FormatFloat(*u.Wariness, 'g', -1, 64)},
 		{Key: "update.webhook.url", Value: hook},
+		{Key: "ulimits", Value: ulimits(c)},
 	}
+}
+
+// ulimits returns the limits as docker run has them: NAME=SOFT:HARD.
+func ulimits(c config.Config) string {
+	var limits []string
+	for _, limit := range c.Ulimits {
+		limits = append(limits, limit.String())
+	}
+	return strings.Join(limits, ", ")
 }
 
 // orOff returns a duration, and off for none.

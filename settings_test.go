@@ -17,6 +17,7 @@ housekeeping:
 update:
   policy: registry
   webhook: {url: "https://example.com/token-4711", secret_file: /etc/key}
+ulimits: {nofile: {soft: 1024, hard: 65536}, nproc: 512}
 `
 	got, err := settingsOf("f.yaml", []byte(text))
 	if err != nil {
@@ -30,6 +31,7 @@ update:
 		{Key: "housekeeping.keep_last", Value: "2"},
 		{Key: "update.policy", Value: "registry", Origin: "f.yaml:6"},
 		{Key: "update.webhook.url", Value: "https://example.com/...", Origin: "f.yaml:7"},
+		{Key: "ulimits", Value: "nofile=1024:65536, nproc=512:512", Origin: "f.yaml:8"},
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("settings lack %+v:\n%+v", want, got)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"github.com/dockhost/dockhost/agent/api"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -33,6 +35,10 @@ type accepted struct {
 	UserData spec.Assignment            `json:"user_data"`
 	Files    map[string]spec.Assignment `json:"files,omitempty"`
 	Local    []spec.Container           `json:"local,omitempty"`
+
+	// Ulimits are what the host gave its containers in Assignment, as the configuration
+	// says.
+	Ulimits []*container.Ulimit `json:"ulimits,omitempty"`
 
 	// Stopped are the containers that someone has stopped, by name.
 	Stopped map[string]stopped `json:"stopped,omitempty"`

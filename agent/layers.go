@@ -74,6 +74,9 @@ func (a *accepted) merged() spec.Assignment {
 	merged := spec.Assignment{}
 	merged.Containers, _ = assignment.Merge(a.sources())
 	slices.SortFunc(merged.Containers, func(a, b spec.Container) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range merged.Containers {
+		addUlimits(&merged.Containers[i], a.Ulimits)
+	}
 	for _, registries := range a.logins() {
 		for host, login := range registries {
 			if merged.Registries == nil {

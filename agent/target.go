@@ -62,6 +62,7 @@ func (r *targetReader) read(ctx context.Context) target {
 	t.source.Problems = append(t.source.Problems, append(wrong, r.configProblems()...)...)
 	if t.next != nil {
 		t.next.Files = files
+		t.next.Ulimits = r.config.ulimits(t.old)
 		t.next.Assignment = t.next.merged()
 	}
 	return t

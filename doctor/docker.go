@@ -12,6 +12,8 @@ import (
 
 	"github.com/docker/docker/api/types/versions"
 
+	"github.com/dockhost/dockhost/agent/config"
+	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -198,6 +200,9 @@ func checkNofile(ctx context.Context, h *host) []Finding {
 	if h.daemonJSON().Ulimits["nofile"] != nil {
 		return ok("daemon.json sets default-ulimits.nofile")
 	}
+	if c, err := config.Read(h.Root, datasource.Names()); err == nil && c.Ulimit("nofile") != nil {
+		return ok("dockhost.yaml sets ulimits.nofile for assigned containers")
+	}
 	// A container inherits the limit of containerd, or of Docker, which may start its own.
 	for _, unit := range []string{"containerd.service", "docker.service"} {
 		properties, err := h.properties(ctx, unit, "LoadState", "ActiveState", "LimitNOFILESoft")
@@ -210,7 +215,7 @@ func checkNofile(ctx context.Context, h *host) []Finding {
 		soft, err := strconv.ParseUint(properties["LimitNOFILESoft"], 10, 64)
 		if err == nil && soft <= fewFiles {
 			return warn(fmt.Sprintf("a container may open %d files only (Docker before 29 allowed 1048576)", soft),
-				`set ulimits: {nofile: 65536} for containers that need more, or "default-ulimits" in /etc/docker/daemon.json`)
+				`write "ulimits: {nofile: 65536}" into /etc/dockhost/dockhost.yaml for all assigned containers, or into a container's service; for containers of others too: "default-ulimits" in /etc/docker/daemon.json`)
 		}
 		return ok("a container may open many files: LimitNOFILESoft=" + properties["LimitNOFILESoft"])
 	}

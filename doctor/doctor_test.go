@@ -90,6 +90,10 @@ func brokenDocker() []breakage {
 			f.commands["systemctl show containerd.service"] = "LoadState=loaded\nActiveState=active\nLimitNOFILESoft=1024\n"
 			f.file("/etc/docker/daemon.json", `{"default-ulimits": {"nofile": {"Soft": 4096}}}`)
 		}, OK, "default-ulimits", ""},
+		{"docker-nofile", "few, and raised by dockhost", func(f *fake) {
+			f.commands["systemctl show containerd.service"] = "LoadState=loaded\nActiveState=active\nLimitNOFILESoft=1024\n"
+			f.file("/etc/dockhost/dockhost.yaml", "ulimits: {nofile: 65536}\n")
+		}, OK, "dockhost.yaml", ""},
 	}
 }
 

@@ -107,6 +107,9 @@ func (c *Client) pull(ctx context.Context, req PullRequest, login login, progres
 			progress(layers.progress())
 		}
 	})
+	if err == nil && layers.finish() {
+		progress(layers.progress())
+	}
 	return causeOr(ctx, err)
 }
 
@@ -188,6 +191,20 @@ func (l *layers) observe(m jsonmessage.JSONMessage) (moved bool) {
 	}
 	l.byID[m.ID] = at
 	return !known || at != before
+}
+
+// finish marks every layer as done, as after a pull that succeeded. moved says whether one
+// was not: the store of containerd looks at its layers every 100 ms, and not at all if it
+// has the content of them all, so it may tell that they begin and not that they end.
+func (l *layers) finish() (moved bool) {
+	for id, at := range l.byID {
+		if !at.done {
+			at.current, at.downloaded, at.done = at.total, true, true
+			l.byID[id] = at
+			moved = true
+		}
+	}
+	return moved
 }
 
 // believed returns a size that the registry claims, within its bounds.

@@ -67,6 +67,32 @@ func TestReadMessagesOfPull(t *testing.T) {
 	}
 }
 
+// Docker 29 may end a short pull without telling that its layers are there.
+func TestLayersAreDoneAfterPull(t *testing.T) {
+	for name, stream := range map[string]string{
+		"all present":       `{"status":"Pulling fs layer","id":"a"}{"status":"Status: Downloaded newer image"}`,
+		"ends between":      `{"status":"Downloading","id":"a","progressDetail":{"current":10,"total":100}}{"status":"Download complete","id":"a"}`,
+		"one layer is done": `{"status":"Pull complete","id":"a"}{"status":"Pulling fs layer","id":"b"}`,
+	} {
+		l := newLayers()
+		if err := readMessages(strings.NewReader(stream), func(m jsonmessage.JSONMessage) { l.observe(m) }); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if !l.finish() {
+			t.Errorf("%s: finish() = false, want that a layer was not done", name)
+		}
+		if p := l.progress(); p.LayersDone != p.Layers || p.BytesDone != p.Bytes || !p.Downloaded {
+			t.Errorf("%s: progress = %+v, want all of it", name, p)
+		}
+		if l.finish() {
+			t.Errorf("%s: finish() = true at the second call", name)
+		}
+	}
+	if newLayers().finish() {
+		t.Error("finish() = true without a layer")
+	}
+}
+
 // Only new bytes and states of layers count as progress: the store of containerd repeats
 // its messages while nothing arrives.
 func TestRepeatedMessagesAreNoProgress(t *testing.T) {

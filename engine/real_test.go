@@ -32,7 +32,7 @@ func newRealHost(t *testing.T) enginetest.Host {
 	registry := os.Getenv("TEST_REGISTRY")
 	host := enginetest.Host{
 		Address: os.Getenv("DOCKER_HOST"), App: registry + "/app:1",
-		Private: registry + "/app:2", Registry: registry,
+		Private: registry + "/busybox:latest", Registry: registry,
 		Login:  engine.Login{Username: os.Getenv("TEST_USER"), Password: os.Getenv("TEST_PASSWORD")},
 		Absent: registry + "/app:none",
 		Broken: newFaulty(t, broken) + "/app:3", Stalling: newFaulty(t, stalling) + "/app:big",

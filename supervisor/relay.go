@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -92,8 +93,14 @@ const maxBroken = 4
 func (r *relay) followLog(ctx context.Context, id string, o *output) {
 	tries := backoff.Backoff{Next: 100 * time.Millisecond, Cap: 5 * time.Second}
 	broken := 0
+	var run time.Time // the start of the run of the container at whose log's end it ran still
 	for last := false; ; {
 		err := r.engine.Follow(ctx, id, o.relay)
+		if err == nil && !last {
+			if last, err = r.endsLog(ctx, id, &run); last {
+				continue
+			}
+		}
 		if broken++; !errors.Is(err, engine.ErrBroken) {
 			broken = 0
 		}
@@ -103,20 +110,31 @@ func (r *relay) followLog(ctx context.Context, id string, o *output) {
 		case errors.Is(err, engine.ErrUnreadable), broken == maxBroken:
 			r.attachAgain(ctx, id, o, err)
 			return
-		case err == nil:
-			// The log ends with the container. It is read once more, since its last
-			// lines may have been written after that.
-			container, err := r.engine.Inspect(ctx, id)
-			if last = err == nil && !container.Running; last {
-				continue
-			}
-		default:
+		case err != nil:
 			r.log.Debug("log not followed", zap.Error(err))
 		}
 		if tries.Wait(ctx) != nil {
 			return
 		}
 	}
+}
+
+// endsLog says whether the log has ended with the container. It is read once more then,
+// since its last lines may have been written after that. A log that ends twice in the same
+// run of the container is broken: so Docker 29 answers for one that it cannot read, where
+// older versions send an error.
+func (r *relay) endsLog(ctx context.Context, id string, run *time.Time) (last bool, err error) {
+	container, err := r.engine.Inspect(ctx, id)
+	switch {
+	case err != nil:
+		return false, nil //nolint:nilerr // the next reading of the log tells
+	case !container.Running:
+		return true, nil
+	case container.StartedAt.Equal(*run):
+		return false, fmt.Errorf("it ends before the container: %w", engine.ErrBroken)
+	}
+	*run = container.StartedAt
+	return false, nil
 }
 
 // attachAgain relays the output of a container without a log, or with a broken one.

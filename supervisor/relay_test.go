@@ -125,7 +125,12 @@ func TestOutputWithoutLog(t *testing.T) {
 	})
 	t.Run("broken", func(t *testing.T) {
 		r := newRig(t)
-		r.server.BreakLogs()
+		r.server.BreakLogs("Error grabbing logs: invalid character '{' looking for beginning of object key string")
+		r.losesOutput("output is lost, because Docker cannot read the container's log; a full disk damages it")
+	})
+	t.Run("broken, with Docker 29", func(t *testing.T) {
+		r := newRig(t)
+		r.server.BreakLogs("")
 		r.losesOutput("output is lost, because Docker cannot read the container's log; a full disk damages it")
 	})
 }

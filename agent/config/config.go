@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"github.com/dockhost/dockhost/internal/document"
 	"github.com/dockhost/dockhost/internal/regular"
 	"github.com/dockhost/dockhost/spec"
@@ -48,6 +50,8 @@ type Config struct {
 	// Update has the settings of updates, for containers that do not have their own;
 	// nil without any.
 	Update *spec.Update
+	// Ulimits are limits of assigned containers that do not set them, sorted by name.
+	Ulimits []*container.Ulimit
 	// Webhook is where the outcome of each update is reported; nil without one.
 	Webhook *Webhook
 	// Listen are the interfaces for load balancers and Prometheus.
@@ -57,7 +61,7 @@ type Config struct {
 // Equal reports whether two configurations are the same.
 func (c Config) Equal(d Config) bool {
 	return slices.Equal(c.Datasources, d.Datasources) && c.IMDSv1 == d.IMDSv1 && c.Poll == d.Poll && c.Include == d.Include &&
-		reflect.DeepEqual(c.Housekeeping, d.Housekeeping) && reflect.DeepEqual(c.Update, d.Update) && reflect.DeepEqual(c.Webhook, d.Webhook) && c.Listen == d.Listen
+		reflect.DeepEqual(c.Housekeeping, d.Housekeeping) && reflect.DeepEqual(c.Update, d.Update) && reflect.DeepEqual(c.Webhook, d.Webhook) && reflect.DeepEqual(c.Ulimits, d.Ulimits) && c.Listen == d.Listen
 }
 
 // Read reads the file below a root, "" on a real host. known are the names of the
@@ -90,13 +94,14 @@ func Parse(file string, text []byte, known []string) (Config, error) {
 		return c, r.Err()
 	}
 	top = r.Check(top, document.Only("housekeeping", "update").With("datasource", document.Only("names", "imdsv1", "poll")).With("user_data", document.Only("include")).
-		With("health", document.Only("listen")).With("metrics", document.Only("listen", "textfile")))
+		With("ulimits", document.MapOf(document.Only("soft", "hard"))).With("health", document.Only("listen")).With("metrics", document.Only("listen", "textfile")))
 	r.datasource(&c, top.Field("datasource"), known)
 	if userData := top.Field("user_data"); r.mapping(userData, "include: true") {
 		c.Include = r.boolean(userData.Field("include"))
 	}
 	c.Housekeeping = housekeeping.Parse(r.Report, top.Field("housekeeping"))
 	c.Update = update.ParseHost(r.Report, top.Field("update"))
+	c.Ulimits = r.ulimits(top.Field("ulimits"))
 	c.Listen = r.listen(top)
 	c.Webhook = r.webhook(top.Field("update").Field("webhook"))
 	return c, r.Err()

@@ -153,8 +153,10 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request, b *box) {
 		_, _ = to.Write(line)
 	}
 	flush(w)
-	if broken {
-		_, _ = stdcopy.NewStdWriter(w, stdcopy.Systemerr).Write([]byte("Error grabbing logs: invalid character '{' looking for beginning of object key string"))
+	if broken != nil {
+		if *broken != "" {
+			_, _ = stdcopy.NewStdWriter(w, stdcopy.Systemerr).Write([]byte(*broken))
+		}
 		return
 	}
 	n := 0

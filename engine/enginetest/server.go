@@ -48,8 +48,9 @@ type Server struct {
 	networks map[string]network.Inspect
 	trouble  string
 	cut      int
-	broken   bool
-	down     bool
+	// broken is the error in the place of each log, "" for none at all; nil if logs can be read.
+	broken *string
+	down   bool
 	// holdsLog and holdsAttached say that output stays in the Engine's memory and
 	// does not reach logs or attached clients.
 	holdsLog, holdsAttached bool
@@ -157,11 +158,12 @@ func (s *Server) Hold(log, attached bool) {
 }
 
 // BreakLogs makes the Engine answer with an error when it reads a log, as after a
-// message that was written in part onto a full disk.
-func (s *Server) BreakLogs() {
+// message that was written in part onto a full disk. With "" the log only ends, as with
+// Docker 29.
+func (s *Server) BreakLogs(message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.broken = true
+	s.broken = &message
 }
 
 // Leave shuts the Engine down as without live-restore: it accepts no new requests,

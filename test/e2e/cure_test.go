@@ -75,7 +75,7 @@ func TestRoomEndsTheWait(t *testing.T) {
 	h.login()
 	h.run("docker pull -q localhost:5000/busybox")
 	fillers := []string{"filler:1", "filler:2", "filler:3", "filler:4"}
-	h.makes("20m", fillers...)
+	h.makes("20M", fillers...)
 	h.run("dd if=/dev/zero of=/run/dockhost-e2e-disk/spare bs=1M count=1 2>/dev/null; dd if=/dev/zero of=/run/dockhost-e2e-disk/full bs=4k 2>/dev/null || true")
 	h.assign("dockhost:\n  containers:\n    app:\n      image: localhost:5000/busybox\n      command: [sleep, '600']\n      stop_grace_period: 1s\n" +
 		"      x-dockhost: {unit: {Service: {RestartSec: 10min}}}\n" + registries)
@@ -116,18 +116,21 @@ func (h *host) failsAgain(name string) {
 func TestCuredPullIsTriedAgain(t *testing.T) {
 	h := newHost(t)
 	const address = "198.51.100.7/32"
+	hosts := strings.TrimSpace(h.run("cat /etc/hosts"))
 	h.Cleanup(func() {
-		h.try("rm -rf /root/.docker; ip address del " + address + " dev eth0; sed '/cure.test/d' /etc/hosts >/run/hosts && cat /run/hosts >/etc/hosts")
+		h.write("/run/hosts", hosts+"\n")
+		h.try("rm -rf /root/.docker; ip address del " + address + " dev eth0; cat /run/hosts >/etc/hosts")
 	})
-	h.run("docker rmi -f localhost:5000/app:1 localhost:5000/busybox cure.test:5000/busybox >/dev/null 2>&1 || true")
+	h.run("docker rmi -f localhost:5000/app:1 localhost:5000/busybox registry.test:5000/busybox >/dev/null 2>&1 || true")
+	h.run("sed '/registry.test/d' /etc/hosts >/run/hosts && cat /run/hosts >/etc/hosts")
 	h.assign("dockhost:\n  containers:\n    app: {image: 'localhost:5000/app:1'}\n" +
-		"    far: {image: 'cure.test:5000/busybox', command: [sleep, '600'], stop_grace_period: 1s}\n  registries:\n    cure.test:5000: {username: deploy, password: s3cret}\n")
+		"    far: {image: 'registry.test:5000/busybox', command: [sleep, '600'], stop_grace_period: 1s}\n  registries:\n    registry.test:5000: {username: deploy, password: s3cret}\n")
 	h.waitsLong("app")
 	h.run("docker login -u deploy -p s3cret localhost:5000 >/dev/null 2>&1")
 	h.ready("app")
 	// far had the same file among its cures.
 	h.waitsLong("far")
-	h.run("echo 127.0.0.1 cure.test >>/etc/hosts; ip address add " + address + " dev eth0")
+	h.run("echo 192.0.2.1 registry.test >>/etc/hosts; ip address add " + address + " dev eth0")
 	h.ready("far")
 	log := h.output("journalctl --no-pager -o json -u dockhost -b | jq -r 'select(.WHAT != null) | .WHAT + \" \" + .CHANGED'")
 	for _, want := range []string{"unit app file", "unit far network"} {

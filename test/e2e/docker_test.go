@@ -46,6 +46,9 @@ func TestOtherContainersRunUnchanged(t *testing.T) {
 // that was stopped.
 func TestContainerReturnsWithDocker(t *testing.T) {
 	h := newHost(t)
+	if h.output("docker info -f '{{.LiveRestoreEnabled}}'") == "true" {
+		t.Skip("daemon.json has live-restore")
+	}
 	h.assign(app("restart: on-failure"))
 	h.ready("app")
 	before := h.pid("app")

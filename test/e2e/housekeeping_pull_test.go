@@ -25,7 +25,7 @@ func TestHousekeepingKeepsImageBeingPulled(t *testing.T) {
 	h.run("systemctl start --no-block big.service")
 	h.eventually("the unit says what to do", func() error {
 		log := h.said("big.service")
-		for _, part := range []string{"no space left on device", disk + " has ", "dockhostctl gc --dry-run"} {
+		for _, part := range []string{"no space left on device", h.smallImages() + " has ", "dockhostctl gc --dry-run"} {
 			if !strings.Contains(log, part) {
 				return fmt.Errorf("journal = %s, want %q", log, part)
 			}

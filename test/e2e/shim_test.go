@@ -18,7 +18,7 @@ func TestShimThatContainerdLeftIsEnded(t *testing.T) {
 	const dropIn = "/run/systemd/system/docker.service.d/forget.conf"
 	h.write(dropIn, "[Service]\nExecStartPre=rm -rf "+h.output("docker info -f '{{.DockerRootDir}}'")+"/containers/"+before.ID+"\n")
 	// Docker has forgotten the container, and its mount with it.
-	mount := h.output("docker inspect -f '{{.GraphDriver.Data.MergedDir}}' " + before.ID)
+	mount := h.output("docker inspect -f '{{.GraphDriver.Data.MergedDir}}' " + before.ID + " 2>/dev/null || echo $(docker info -f '{{.DockerRootDir}}')/rootfs/overlayfs/" + before.ID)
 	h.Cleanup(func() {
 		h.run("rm " + dropIn + "; systemctl daemon-reload; ! mountpoint -q " + mount + " || umount " + mount)
 	})

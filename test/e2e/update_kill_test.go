@@ -35,7 +35,7 @@ func TestUpdateSurvivesKills(t *testing.T) {
 
 	var script strings.Builder
 	script.WriteString("moves() { " + registryAPI + "manifests/$1 >/run/manifest; " + registryAPI + "manifests/stable -X PUT -o /dev/null" +
-		" -H 'Content-Type: application/vnd.docker.distribution.manifest.v2+json' --data-binary @/run/manifest; }\n")
+		" -H \"Content-Type: $(jq -r .mediaType /run/manifest)\" --data-binary @/run/manifest; }\n")
 	images := []string{"1", "2", "3", "exits", "missing", "sick"}
 	for range *kills {
 		if random.IntN(3) > 0 {

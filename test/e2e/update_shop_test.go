@@ -67,15 +67,16 @@ func (h *host) buildsShop() {
 	shopBuilt = true
 }
 
-// registryAPI is curl for a path of the shop's repository in the registry.
-const registryAPI = "curl -fsSk -u deploy:s3cret -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' https://localhost:5000/v2/shop/"
+// registryAPI is curl for a path of the shop's repository in the registry. Docker 29 pushes
+// manifests of OCI, older versions those of Docker.
+const registryAPI = "curl -fsSk -u deploy:s3cret -H 'Accept: application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json' https://localhost:5000/v2/shop/"
 
 // moves has the tag stable name another image in the registry. The host's Docker does
 // not notice.
 func (h *host) moves(to string) {
 	h.Helper()
 	h.run(registryAPI + "manifests/" + to + " >/run/manifest; " + registryAPI + "manifests/stable -X PUT -o /dev/null" +
-		" -H 'Content-Type: application/vnd.docker.distribution.manifest.v2+json' --data-binary @/run/manifest")
+		" -H \"Content-Type: $(jq -r .mediaType /run/manifest)\" --data-binary @/run/manifest")
 }
 
 // digest returns the digest of an image in the registry.
