@@ -88,6 +88,10 @@ func (r *relay) resume(ctx context.Context, id string, lost *output) *output {
 // that is just being written is whole at the next try, a broken one never is.
 const maxBroken = 4
 
+// followedWell is how long Docker must have read a log for it to be whole: what ended then
+// was Docker, which restarted for example.
+const followedWell = time.Minute
+
 // followLog relays the log until the container has ended. It retries every
 // error, but attaches again if the log cannot be read.
 func (r *relay) followLog(ctx context.Context, id string, o *output) {
@@ -95,7 +99,11 @@ func (r *relay) followLog(ctx context.Context, id string, o *output) {
 	broken := 0
 	var run time.Time // the start of the run of the container at whose log's end it ran still
 	for last := false; ; {
+		began := time.Now()
 		err := r.engine.Follow(ctx, id, o.relay)
+		if time.Since(began) > followedWell {
+			broken, run = 0, time.Time{}
+		}
 		if err == nil && !last {
 			if last, err = r.endsLog(ctx, id, &run); last {
 				continue
