@@ -33,7 +33,7 @@ CC_arm64 := aarch64-linux-gnu-gcc
 CC_amd64 := x86_64-linux-gnu-gcc
 NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
 
-.PHONY: help build build-all install packages test-packages check-packages check-observability repo release unit fuzz fuzz-short sim lint e2e torture test nvidia test-nvidia gpu-test screenshots bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages check-observability repo release unit fuzz fuzz-short sim lint e2e attack torture test nvidia test-nvidia gpu-test screenshots bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -166,6 +166,9 @@ test-packages: $(NFPM) ## build two versions for this machine, for the tests of 
 e2e: test-packages ## run the end-to-end tests on the test hosts of SUITES
 	$(MAKE) install
 	test/e2e/run.sh $(SUITES)
+
+attack: install ## attack the test hosts of SUITES by user data, registries, metadata services, containers and clients
+	test/attack/run.sh $(SUITES)
 
 # Both test hosts, unless the command line names a SUITE.
 torture: install ## strike the test hosts with random faults, and check what dockhost mends: SUITE, SEED, STEPS, FROM, TIME

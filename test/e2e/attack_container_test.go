@@ -103,6 +103,7 @@ func TestAttackOutput(t *testing.T) {
 // in the worst kind. What is shown of it is short and clean.
 func TestAttackHealth(t *testing.T) {
 	a := underAttack(t)
+	a.assignsBeside("init: true", "")
 	for name, key := range map[string]string{
 		"endless-check":  `healthcheck: {test: ["CMD", "/attack/hostile", "output", "escapes"], interval: 500ms, timeout: 2s, retries: 1}`,
 		"no-newline":     `healthcheck: {test: ["CMD", "/attack/hostile", "output", "no-newline", "1s"], interval: 500ms, timeout: 3s, retries: 1}`,
@@ -110,9 +111,7 @@ func TestAttackHealth(t *testing.T) {
 		"endless-reload": `x-dockhost: {reload: {exec: ["/attack/hostile", "output", "escapes", "2s"]}}`,
 	} {
 		a.in(name, func(a *attacked) {
-			section := strings.Replace(good(), "  registries:", "    evil:\n      image: localhost:5000/app:1\n      entrypoint: [/attack/hostile, idle]\n"+
-				"      volumes: ['"+hostileDir+":/attack:ro']\n      stop_grace_period: 1s\n      "+key+"\n  registries:", 1)
-			a.assign(section)
+			a.assign(beside("entrypoint: [/attack/hostile, idle]\n      volumes: ['"+hostileDir+":/attack:ro']\n      stop_grace_period: 1s\n      "+key, ""))
 			a.reaches("dockhost@evil", "active", "failed")
 			a.try("timeout 20 systemctl reload dockhost@evil")
 			a.othersStart()
@@ -124,7 +123,6 @@ func TestAttackHealth(t *testing.T) {
 				a.Errorf("SUCCESS of the attack: the supervisor has %d MiB", size)
 			}
 			a.goesOn()
-			a.assign(good())
 		})
 	}
 }

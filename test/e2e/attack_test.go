@@ -48,6 +48,25 @@ func (a *attacked) begins() {
 	a.before = a.trace()
 }
 
+// beside returns the section of app and of a container evil with these keys, and what else
+// the section has.
+func beside(keys, rest string) string {
+	section := strings.Replace(good(), "  registries:", "    evil:\n      image: localhost:5000/app:1\n      "+keys+"\n  registries:", 1)
+	if rest != "" {
+		section += "  " + rest + "\n"
+	}
+	return section
+}
+
+// assignsBeside assigns both before the attacks: the first other container gives app a
+// network that they share.
+func (a *attacked) assignsBeside(keys, rest string) {
+	a.Helper()
+	a.assign(beside(keys, rest))
+	a.ready("app")
+	a.begins()
+}
+
 // installHostile copies the program of test/attack/hostile to the host.
 func (h *host) installHostile() {
 	h.Helper()
