@@ -37,21 +37,21 @@ func (a *attacked) asksNobody(since string) {
 // running with its image, the status says why, nobody else is asked, and no other image is
 // removed to make room.
 func TestAttackRegistry(t *testing.T) {
-	a := underAttack(t)
-	a.keepsHouse("images: all, min_age: 0s, max_age: 1ns, keep_last: 1, high: 99%, low: 98%, interval: 24h, build_cache: off")
+	a := &attacked{host: newHost(t)}
+	a.installHostile()
+	a.smallDisk("1g") // where there is room enough, the agent asks no registry for sizes
+	a.keepsHouse("images: all, min_age: 0s, keep_last: 1, high: 99%, low: 98%, interval: 24h, build_cache: off")
 	a.startRegistry()
 	a.makes("10K", "idle:1")
+	a.assign(good())
+	a.ready("app")
 	a.begins()
 	for _, name := range strings.Fields(`
-		redirect-to-metadata redirect-to-ec2-by-ipv6 redirect-to-loopback redirect-to-other-loopback redirect-to-mapped
-		redirect-to-ipv6-loopback redirect-to-localhost redirect-to-decimal redirect-to-nowhere redirect-to-file redirect-to-itself
-		token-from-metadata token-from-loopback token-from-socket token-by-redirect
-		waits-for-years waits-below-nothing ugly-error long-error never-answers slow-header slow-body endless-header
-		endless-manifest endless-continue manifest-encoded digest-header
-		config-of-exabytes config-of-64-mib config-below-nothing config-longer-than-said config-of-a-bomb config-too-deep
-		config-of-another-digest config-digest-with-path layer-of-exabytes layers-over-int64 layer-below-nothing layer-of-a-disk
-		20000-layers layer-of-a-bomb manifest-type manifest-of-64-mib manifest-too-deep manifest-of-nulls empty-manifest
-		index-of-itself index-of-20000 index-of-paths`) {
+		redirect-to-metadata redirect-to-loopback redirect-to-other-loopback redirect-to-mapped redirect-to-localhost redirect-to-nowhere
+		redirect-to-file redirect-to-itself token-from-metadata token-from-loopback token-by-redirect
+		waits-for-years ugly-error long-error slow-body endless-header endless-manifest manifest-encoded
+		config-of-exabytes config-of-64-mib config-below-nothing config-longer-than-said config-too-deep config-digest-with-path
+		layer-of-exabytes layers-over-int64 20000-layers manifest-too-deep manifest-of-nulls index-of-20000`) {
 		a.in(name, func(a *attacked) {
 			since := a.now()
 			image := hostileRegistry + "/" + name + ":1"
