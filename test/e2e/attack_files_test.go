@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -22,7 +23,7 @@ func TestAttackFiles(t *testing.T) {
 	for name, make := range map[string]string{
 		"fifo":          "mkfifo %s",
 		"link-to-root":  "ln -s / %s",
-		"link-to-fifo":  "mkfifo " + hostileDir + "/fifo 2>/dev/null; ln -s " + hostileDir + "/fifo %s",
+		"link-to-fifo":  "mkfifo " + hostileDir + "/fifo 2>/dev/null || :; ln -s " + hostileDir + "/fifo %s",
 		"link-to-zeros": "ln -s /dev/zero %s",
 		"directory":     "mkdir %s",
 		"socket":        "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"%s\")'",
@@ -71,10 +72,10 @@ func TestAttackSecrets(t *testing.T) {
 			a.eventually("the reason is shown", func() error {
 				s, _ := a.status()
 				c, err := a.container("evil")
-				if err == nil && c.LastError != nil || len(s.Source.Problems) > 0 {
+				if err == nil && (c.LastError != nil || c.Pending != nil && c.Pending.Error != "") || len(s.Source.Problems) > 0 {
 					return nil
 				}
-				return errors.New(c.Reason)
+				return fmt.Errorf("status = %+v, %+v, %w", c, c.Pending, err)
 			})
 			a.othersStart()
 			a.goesOn()

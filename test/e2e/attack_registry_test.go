@@ -22,12 +22,12 @@ func (a *attacked) startRegistry() {
 	a.eventually("the registry listens", func() error { return a.listens("192.0.2.1:5443") })
 }
 
-// asksNobody checks that dockhost has asked no address of the host. Docker itself follows
-// redirects.
+// asksNobody checks that neither dockhost nor Docker has asked an address of the host since,
+// where the attack was.
 func (a *attacked) asksNobody(since string) {
 	a.Helper()
 	for line := range strings.SplitSeq(a.hostileSaid(since), "\n") {
-		if strings.HasPrefix(line, "canary ") && !strings.Contains(line, " by docker/") {
+		if strings.HasPrefix(line, "canary ") {
 			a.Errorf("SUCCESS of the attack: %s", line)
 		}
 	}

@@ -106,7 +106,7 @@ func (a *attacked) goesOn() {
 	}
 }
 
-// trace prints the processes that must go on, and what an attack could leave behind.
+// trace prints the processes that must keep running, and what an attack could leave behind.
 func (a *attacked) trace() string {
 	a.Helper()
 	return a.run(`

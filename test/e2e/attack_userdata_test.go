@@ -57,7 +57,7 @@ func documents(t *testing.T) []document {
 }
 
 // policy puts a policy in force: "deny" and "allow" are the package's example with that
-// default and with the registry of the test host, "none" is none. With "allow" no rule says
+// default and with the registry of the test host, "none" is no policy. With "allow" no rule says
 // which unit settings there may be.
 func (a *attacked) policy(name string) {
 	a.Helper()

@@ -30,7 +30,7 @@ type descriptor struct {
 	Digest    string `json:"digest"`
 }
 
-// image is an image as a registry has it. An attack changes parts of a good one.
+// image is an image in a registry. An attack changes parts of a good one.
 type image struct {
 	config   []byte
 	layer    []byte
