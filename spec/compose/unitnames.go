@@ -18,7 +18,7 @@ import (
 var settingsText string
 
 // settingNames returns the names of the settings of a section.
-var settingNames = sync.OnceValue(func() map[string][]string {
+var settingNames = sync.OnceValue(func() map[string][]string { //nolint:gochecknoglobals // a table that is made once
 	names := map[string][]string{}
 	for line := range strings.FieldsSeq(settingsText) {
 		section, name, _ := strings.Cut(line, ".")

@@ -30,7 +30,7 @@ func TestAttackNotify(t *testing.T) {
 	supervisor := begin(a)
 	const descriptors = "ls /proc/$(systemctl show --value -p MainPID dockhost@evil)/fd | wc -l"
 	before, _ := strconv.Atoi(a.output(descriptors))
-	for _, name := range strings.Fields(`main-pid main-pid-descriptor store-descriptors barrier-descriptors descriptors-alone huge truncated-status
+	for name := range strings.FieldsSeq(`main-pid main-pid-descriptor store-descriptors barrier-descriptors descriptors-alone huge truncated-status
 		empty no-assignments ugly-status false-errno exit-status endless-extension ready-again reload-forever flood`) {
 		a.in(name, func(a *attacked) {
 			out, code := a.try("timeout 60 docker exec evil /attack/hostile notify " + name)
@@ -48,7 +48,7 @@ func TestAttackNotify(t *testing.T) {
 			if text := a.property("dockhost@evil", "StatusText"); len(text) > 1<<10 || strings.ContainsAny(text, "\x1b\x07\u202e\u2066\r") {
 				a.Errorf("SUCCESS of the attack: the status is %.500q", text)
 			}
-			if size := a.memoryOfSupervisor("evil"); size > 64 {
+			if size := a.memoryOfEvil(); size > 64 {
 				a.Errorf("SUCCESS of the attack: the supervisor has %d MiB", size)
 			}
 			a.goesOn()
@@ -75,7 +75,7 @@ func TestAttackNotify(t *testing.T) {
 // container is ready before it ends, and its supervisor and the agent stay small.
 func TestAttackOutput(t *testing.T) {
 	a := underAttack(t)
-	for _, name := range strings.Fields("no-newline short-lines not-utf8 escapes journal") {
+	for name := range strings.FieldsSeq("no-newline short-lines not-utf8 escapes journal") {
 		a.in(name, func(a *attacked) {
 			a.Cleanup(func() { a.try("dockhostctl rm evil") })
 			a.declaresEvil("", "output "+name)
@@ -83,7 +83,7 @@ func TestAttackOutput(t *testing.T) {
 			if state := a.property("dockhost@evil", "ActiveState"); state != "active" {
 				a.Errorf("ActiveState = %s once the other container was ready: the flood has ended", state)
 			}
-			if size := a.memoryOfSupervisor("evil"); size > 64 {
+			if size := a.memoryOfEvil(); size > 64 {
 				a.Errorf("SUCCESS of the attack: the supervisor has %d MiB", size)
 			}
 			if out, code := a.try("timeout 40 systemctl stop dockhost@evil"); code != 0 {
@@ -119,7 +119,7 @@ func TestAttackHealth(t *testing.T) {
 			if len(shown) > 64<<10 || strings.ContainsAny(shown, "\x1b\x07\u202e\u2066\x00") {
 				a.Errorf("SUCCESS of the attack: the status has %d bytes: %.500q", len(shown), shown)
 			}
-			if size := a.memoryOfSupervisor("evil"); size > 64 {
+			if size := a.memoryOfEvil(); size > 64 {
 				a.Errorf("SUCCESS of the attack: the supervisor has %d MiB", size)
 			}
 			a.goesOn()

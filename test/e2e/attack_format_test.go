@@ -46,15 +46,11 @@ func formatAttacks() map[string]string {
 	const head = "#cloud-config\n"
 	const jinja = "## template: jinja\n" + head + "dockhost: {containers: {evil: {image: x, wrong: 1}}}\n"
 	const mime = "Content-Type: multipart/mixed; boundary=x\nMIME-Version: 1.0\n\n"
-	gzipOfGzip := "#cloud-config\n"
-	for range 50 {
-		gzipOfGzip = packed(strings.NewReader(gzipOfGzip))
-	}
 	laughs := head + "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
 	for i := 1; i < 30; i++ {
 		laughs += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
 	}
-	doubling := "#cloud-config-jsonp\n[{\"op\": \"add\", \"path\": \"/a\", \"value\": [1]}" + strings.Repeat(`, {"op": "copy", "from": "/a", "path": "/a/0"}`, 60) + "]\n"
+	doubling := "#cloud-config-jsonp\n[{\"op\": \"add\", \"path\": \"/a\", \"value\": [1]}" + strings.Repeat(`, {"op": "copy", "from": "/a", "path": "/a/0"}`, 60) + ", {\"op\": \"add\", \"path\": \"/dockhost\", \"value\": {\"wrong\": 1}}]\n"
 	return map[string]string{
 		"port-ranges":          evil("ports: [" + strings.TrimSuffix(strings.Repeat("'1-65535:1-65535',", 60), ",") + "]"),
 		"laughs":               laughs + "dockhost: {containers: {evil: {image: x, labels: *a29}}}\n",
@@ -69,9 +65,8 @@ func formatAttacks() map[string]string {
 		"tag-of-python":        head + "dockhost: !!python/object/apply:os.system ['touch /run/pwned']\n",
 		"too-large":            head + strings.Repeat("# 16 MiB\n", 2<<20),
 		"gzip-bomb":            packed(io.LimitReader(zeros{}, 1<<30)),
-		"gzip-of-gzip":         gzipOfGzip,
 		"base64-of-gzip":       base64.StdEncoding.EncodeToString([]byte(packed(io.LimitReader(zeros{}, 256<<20)))),
-		"mime-continued":       "Content-Type: multipart/mixed;\n" + repeat(100_000, " a%d=b;\n") + " boundary=x\n\n--x--\n",
+		"mime-continued":       "Content-Type: multipart/mixed;\n" + repeat(100_000, " a%d=b;\n") + " boundary=x\n\n--x\nContent-Type: text/cloud-config\n\ndockhost: {wrong: 1}\n--x--\n",
 		"mime-parts":           mime + strings.Repeat("--x\nContent-Type: text/cloud-config\n\nwrong: [\n", 50_000) + "--x--\n",
 		"mime-nested":          repeatNested(2000),
 		"mime-without-end":     mime + "--x\nContent-Type: text/cloud-config\n\ndockhost: {containers: {evil: {image: x, wrong: 1}}}\n",
@@ -84,8 +79,6 @@ func formatAttacks() map[string]string {
 		"jinja-filters":        jinja + "x: {{ 'a'" + strings.Repeat("|replace('a', 'aaaaaaaa')", 40) + " }}\n",
 		"jinja-file":           jinja + "x: {% include '/etc/shadow' %}\n",
 		"jinja-classes":        "## template: jinja\n" + head + "dockhost: {{ ''.__class__.__mro__[1].__subclasses__() }}\n",
-		"include-file":         "#include\nfile:///etc/shadow\n",
-		"include-metadata":     "#include-once\ngopher://169.254.169.254/\n",
 		"declaration-not-ours": "#cloud-config\ndockhost:\n- privileged\n",
 	}
 }

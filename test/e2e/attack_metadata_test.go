@@ -13,16 +13,26 @@ import (
 func TestAttackMetadata(t *testing.T) {
 	const address, mode = "169.254.169.254", metadataFiles + "/mode"
 	attacks := []struct{ name, path string }{
-		{"redirect-to-file", "/hetzner/v1/userdata"}, {"redirect-to-loopback", "/hetzner/v1/userdata"},
-		{"redirect-to-elsewhere", "/hetzner/v1/metadata"}, {"never-answers", "/hetzner/v1/metadata"},
-		{"slow-header", "/hetzner/v1/userdata"}, {"slow-body", "/hetzner/v1/userdata"},
-		{"endless-header", "/hetzner/v1/metadata"}, {"endless-body", "/hetzner/v1/userdata"},
-		{"endless-continue", "/hetzner/v1/userdata"}, {"endless-chunks", "/hetzner/v1/userdata"},
-		{"chunk-extensions", "/hetzner/v1/userdata"}, {"not-http", "/hetzner/v1/metadata"},
-		{"huge-length", "/hetzner/v1/userdata"}, {"negative-length", "/hetzner/v1/userdata"},
-		{"two-lengths", "/hetzner/v1/userdata"}, {"closes", "/hetzner/v1/metadata"},
-		{"waits-for-years", "/hetzner/v1/userdata"}, {"encoded-bomb", "/hetzner/v1/userdata"},
-		{"names", "/hetzner/v1/metadata"}, {"encoded-bomb", "/hetzner/v1/metadata"},
+		{"redirect-to-file", "/hetzner/v1/userdata"},
+		{"redirect-to-loopback", "/hetzner/v1/userdata"},
+		{"redirect-to-elsewhere", "/hetzner/v1/metadata"},
+		{"never-answers", "/hetzner/v1/metadata"},
+		{"slow-header", "/hetzner/v1/userdata"},
+		{"slow-body", "/hetzner/v1/userdata"},
+		{"endless-header", "/hetzner/v1/metadata"},
+		{"endless-body", "/hetzner/v1/userdata"},
+		{"endless-continue", "/hetzner/v1/userdata"},
+		{"endless-chunks", "/hetzner/v1/userdata"},
+		{"chunk-extensions", "/hetzner/v1/userdata"},
+		{"not-http", "/hetzner/v1/metadata"},
+		{"huge-length", "/hetzner/v1/userdata"},
+		{"negative-length", "/hetzner/v1/userdata"},
+		{"two-lengths", "/hetzner/v1/userdata"},
+		{"closes", "/hetzner/v1/metadata"},
+		{"waits-for-years", "/hetzner/v1/userdata"},
+		{"encoded-bomb", "/hetzner/v1/userdata"},
+		{"names", "/hetzner/v1/metadata"},
+		{"encoded-bomb", "/hetzner/v1/metadata"},
 	}
 	a := &attacked{host: newHost(t)}
 	a.installHostile()

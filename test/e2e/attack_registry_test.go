@@ -46,7 +46,7 @@ func TestAttackRegistry(t *testing.T) {
 	a.assign(good())
 	a.ready("app")
 	a.begins()
-	for _, name := range strings.Fields(`
+	for name := range strings.FieldsSeq(`
 		redirect-to-metadata redirect-to-loopback redirect-to-other-loopback redirect-to-mapped redirect-to-localhost redirect-to-nowhere
 		redirect-to-file redirect-to-itself token-from-metadata token-from-loopback token-by-redirect
 		waits-for-years ugly-error long-error slow-body endless-header endless-manifest manifest-encoded
@@ -83,10 +83,10 @@ func TestAttackRegistry(t *testing.T) {
 func TestAttackImages(t *testing.T) {
 	a := underAttack(t)
 	a.startRegistry()
-	for _, name := range strings.Fields(`100000-variables 100000-labels 60000-ports 1000-volumes forged-labels ugly-strings endless-check
+	for name := range strings.FieldsSeq(`100000-variables 100000-labels 60000-ports 1000-volumes forged-labels ugly-strings endless-check
 		false-signal user-of-the-host volume-of-proc`) {
 		a.in(name, func(a *attacked) {
-			a.Cleanup(func() { a.try("dockhostctl rm evil") })
+			a.Cleanup(func() { a.try("dockhostctl rm --volumes evil") })
 			out, code := a.try("timeout 40 dockhostctl run --name evil --stop-timeout 1 --restart no " + hostileRegistry + "/" + name + ":1")
 			if strings.ContainsAny(out, "\x1b\x07\u202e\u2066\r\x00") {
 				a.Errorf("SUCCESS of the attack: the output is %.500q", out)
@@ -95,7 +95,7 @@ func TestAttackImages(t *testing.T) {
 			if shown, _ := a.try("dockhostctl status; dockhostctl status --json; systemctl status --no-pager dockhost@evil"); len(shown) > 256<<10 || strings.ContainsAny(shown, "\x1b\x07\u202e\u2066\x00") {
 				a.Errorf("SUCCESS of the attack: the status has %d bytes: %.500q", len(shown), shown)
 			}
-			if size := a.memoryOfSupervisor("evil"); size > 150 {
+			if size := a.memoryOfEvil(); size > 150 {
 				a.Errorf("SUCCESS of the attack: the supervisor has %d MiB", size)
 			}
 			a.othersStart()
@@ -110,14 +110,14 @@ func TestAttackImages(t *testing.T) {
 	})
 }
 
-// memoryOfSupervisor returns the resident memory of a container's supervisor in MiB, 0 if
-// it has none.
-func (a *attacked) memoryOfSupervisor(name string) int {
+// memoryOfEvil returns the resident memory of the supervisor of the container evil in MiB, 0
+// if it has none.
+func (a *attacked) memoryOfEvil() int {
 	a.Helper()
-	if a.property("dockhost@"+name, "MainPID") == "0" {
+	if a.property("dockhost@evil", "MainPID") == "0" {
 		return 0
 	}
-	return a.memoryOf("dockhost@" + name)
+	return a.memoryOf("dockhost@evil")
 }
 
 // othersStart starts another container, and returns once it is ready.

@@ -32,7 +32,7 @@ func TestAttackSocket(t *testing.T) {
 			a.unharmed()
 		})
 	}
-	for _, name := range strings.Fields(`two-lengths length-and-chunks folded-header space-before-colon bare-newlines pipeline upgrade http2
+	for name := range strings.FieldsSeq(`two-lengths length-and-chunks folded-header space-before-colon bare-newlines pipeline upgrade http2
 		huge-header many-headers huge-path absolute-url path-with-dots path-encoded path-with-newline path-with-nul other-method
 		not-http huge-body body-of-a-reader forged-peer`) {
 		a.in(name, func(a *attacked) {

