@@ -33,7 +33,7 @@ CC_arm64 := aarch64-linux-gnu-gcc
 CC_amd64 := x86_64-linux-gnu-gcc
 NVIDIA_CC = $(if $(filter $(ARCH),$(NATIVE_ARCH)),gcc,$(CC_$(ARCH)))
 
-.PHONY: help build build-all install packages test-packages check-packages check-observability repo release unit fuzz fuzz-short sim lint e2e torture test nvidia test-nvidia gpu-test screenshots bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down matrix clean FORCE
+.PHONY: help build build-all install packages test-packages check-packages check-observability repo release unit fuzz fuzz-short sim lint e2e attack matrix torture test nvidia test-nvidia gpu-test screenshots bench bench-boot vm vm-full vm-package demo lab-up lab-shell lab-down clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -166,6 +166,9 @@ test-packages: $(NFPM) ## build two versions for this machine, for the tests of 
 e2e: test-packages ## run the end-to-end tests on the test hosts of SUITES
 	$(MAKE) install
 	test/e2e/run.sh $(SUITES)
+
+attack: install ## attack the test hosts of SUITES by user data, registries, metadata services, containers and clients
+	test/attack/run.sh $(SUITES)
 
 # CELLS names some of them. SUITE, ENGINE and STORE are the test host of the variants of daemon.json.
 matrix: install ## run the end-to-end tests on other kinds of host, and the core of them under variants of daemon.json: CELLS

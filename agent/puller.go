@@ -70,7 +70,8 @@ func (p *puller) pull(ctx context.Context, next *spec.Container, step func(updat
 }
 
 // makeRoom makes room for an image, by the size that its registry reports, and
-// returns an error if the download cannot fit. With ample room it asks no registry;
+// returns an error if the download cannot fit or the registry's answer cannot be trusted:
+// Docker would read it without limits, and follow it into the host. With ample room it asks no registry;
 // without an answer it lets the pull try.
 func (p *puller) makeRoom(ctx context.Context, next *spec.Container, claim *rundir.Claim, step func(update.Step)) error {
 	if p.keeper == nil || p.pullSize == nil || p.keeper.Free(ctx) > ampleRoom {
@@ -78,6 +79,9 @@ func (p *puller) makeRoom(ctx context.Context, next *spec.Container, claim *rund
 	}
 	step(update.Step{Phase: update.PhasePulling, Doing: "asking how large " + next.PullRef() + " is"})
 	size, err := p.pullSize(ctx, next.PullRef(), next.Platform)
+	if errors.Is(err, engine.ErrUntrusted) {
+		return fmt.Errorf("image %q was not pulled: %w", next.PullRef(), err)
+	}
 	if err != nil {
 		p.log.Debug("size of image not known before its pull", zap.String("image", next.PullRef()), zap.Error(err))
 		return ctx.Err()

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -29,6 +30,7 @@ func TestPullFits(t *testing.T) {
 		{"may fit", 150 * mb, 100 * mb, nil, ""},
 		{"cannot fit", 50 * mb, 100 * mb, nil, `image "nginx:1" was not pulled: 104.9MB have to be downloaded, and do not fit: `},
 		{"not known", 50 * mb, 0, errors.New("no answer"), ""},
+		{"not trusted", 500 * mb, 0, fmt.Errorf("ask: %w: its answer is too long", engine.ErrUntrusted), `image "nginx:1" was not pulled: ask: the registry cannot be trusted: `},
 		{"not asked", ampleRoom + 1, 1 << 60, nil, ""},
 	}
 	for _, test := range tests {

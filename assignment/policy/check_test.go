@@ -199,6 +199,8 @@ func TestCheck(t *testing.T) {
 		{"unit_settings: ['*']", "x-dockhost: {unit: {Unit: {Wants: debug-shell.service}}}", "unit_settings: [*]"},
 		{"unit_settings: ['*']", "x-dockhost: {unit: {Unit: {Wants: 'dockhost@db.service debug-shell.service'}}}", "unit_settings: [*]"},
 		{"unit_settings: ['*']", "x-dockhost: {unit: {Unit: {Wants: dockhost@db.service, Requires: dockhost@db.service, After: network-online.target}}}", ""},
+		{"unit_settings: ['*']", "x-dockhost: {unit: {Unit: {Wants: dockhost@../debug-shell.service}}}", "unit_settings: [*]"},
+		{"unit_settings: ['*']", "x-dockhost: {unit: {Unit: {Wants: 'dockhost@%i.service'}}}", "unit_settings: [*]"},
 		{"unit_settings: ['*']", "x-dockhost: {unit: {Unit: {FailureAction: poweroff}}}", "unit_settings: [*]"},
 		{"unit_settings: ['*']", "x-dockhost: {unit: {Unit: {RequiresMountsFor: /mnt}}}", "unit_settings: [*]"},
 		{"unit_settings: [Wants]", "x-dockhost: {unit: {Unit: {Wants: debug-shell.service}}}", ""},

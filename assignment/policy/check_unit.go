@@ -78,7 +78,7 @@ func dependencies() []string {
 // onContainers reports whether a list of units has units of containers alone.
 func onContainers(list string) bool {
 	return !slices.ContainsFunc(strings.Fields(list), func(unit string) bool {
-		_, isContainer := spec.ContainerName(unit)
-		return !isContainer
+		name, isContainer := spec.ContainerName(unit)
+		return !isContainer || spec.CheckName(name) != nil
 	})
 }

@@ -165,7 +165,7 @@ func layers(at name.Reference, options []remote.Option) (image, error) {
 		return image{}, err
 	}
 	if manifest.Config.Size > maxAnswer {
-		return image{}, fmt.Errorf("the image's configuration has %d bytes, and may have %d", manifest.Config.Size, maxAnswer)
+		return image{}, fmt.Errorf("%w: the image's configuration has %d bytes, and may have %d", engine.ErrUntrusted, manifest.Config.Size, maxAnswer)
 	}
 	config, err := remoteImage.ConfigFile()
 	if err != nil {

@@ -2,13 +2,13 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"syscall"
 
@@ -69,7 +69,7 @@ func hostOf(proxy string) string {
 }
 
 // errInside is the error for a redirect to the host itself or its metadata service.
-var errInside = errors.New("the registry leads to an address of this host or of its metadata service, which it must not")
+var errInside = fmt.Errorf("%w: it leads to an address of this host or of its metadata service, which it must not", engine.ErrUntrusted)
 
 // refuseInside refuses a connection to a loopback or link-local address.
 func refuseInside(address string) error {
@@ -77,14 +77,17 @@ func refuseInside(address string) error {
 	if err != nil {
 		return err
 	}
-	if ip := at.Addr().Unmap(); ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.String() == ec2Metadata {
+	if ip := at.Addr().Unmap(); ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || slices.Contains(metadataServices(), ip.String()) {
 		return fmt.Errorf("%w: %s", errInside, ip)
 	}
 	return nil
 }
 
-// ec2Metadata is the metadata service of EC2 by IPv6, which is not link-local.
-const ec2Metadata = "fd00:ec2::254"
+// metadataServices are those that have no link-local address: EC2's, Oracle's, Scaleway's,
+// Google's and Akamai's by IPv6, Alibaba's, and Azure's wire server.
+func metadataServices() []string {
+	return []string{"fd00:ec2::254", "fd00:c1::a9fe:a9fe", "fd00:42::42", "fd20:ce::254", "fd00:a9fe:a9fe::1", "100.100.100.200", "168.63.129.16"}
+}
 
 // capped limits the length of the answers of a registry.
 type capped struct{ next http.RoundTripper }
@@ -108,7 +111,7 @@ type cappedBody struct {
 
 func (b *cappedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, fmt.Errorf("the registry's answer is longer than %d bytes", maxAnswer)
+		return 0, fmt.Errorf("%w: its answer is longer than %d bytes", engine.ErrUntrusted, maxAnswer)
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left+1)])
 	b.left -= int64(n)

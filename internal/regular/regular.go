@@ -4,6 +4,7 @@
 package regular
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -45,12 +46,17 @@ func read(path string, limit int64, flags int) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
+	tooLarge := fmt.Errorf("%s is %w %d KiB", path, ErrTooLarge, limit>>10)
+	// A file that is too large costs no memory. It may grow, and files of /proc say 0.
+	if info, err := file.Stat(); err != nil || info.Size() > limit {
+		return nil, cmp.Or(err, tooLarge)
+	}
 	raw, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(raw)) > limit {
-		return nil, fmt.Errorf("%s is %w %d KiB", path, ErrTooLarge, limit>>10)
+		return nil, tooLarge
 	}
 	return raw, nil
 }

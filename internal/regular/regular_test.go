@@ -55,3 +55,22 @@ func TestRead(t *testing.T) {
 		t.Errorf("Follow(/dev/zero) = %v, want %v", err, ErrNotRegular)
 	}
 }
+
+// A file that is larger than it may be is refused by its size: reading it would need memory.
+func TestLargeFileIsNotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "huge")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	memory := testing.AllocsPerRun(1, func() {
+		if _, err := Read(path, State); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("Read() = %v, want %v", err, ErrTooLarge)
+		}
+	})
+	if memory > 20 {
+		t.Errorf("Read() allocates %v times, want it to read nothing", memory)
+	}
+}

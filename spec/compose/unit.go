@@ -97,6 +97,7 @@ func (d *declaration) section(section string, at spot) []spec.UnitSetting {
 			d.Errorf(value, "cannot set %s: %s", key, reserved(section, key))
 			continue
 		}
+		d.warnUnknown(value, section, key)
 		values := []spot{value}
 		if value.IsList() {
 			values = nil

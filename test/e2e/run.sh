@@ -6,7 +6,7 @@
 #   run.sh SUITE...
 #
 # Environment:
-#   E2E_RUN     run only the tests that match this pattern (go test -run)
+#   E2E_RUN     run only the tests that match this pattern (go test -run); by default all but TestAttack*, see test/attack
 #   E2E_HOSTS   the number of test hosts for each suite (default: 2)
 set -euo pipefail
 
@@ -38,7 +38,8 @@ compile() {
 # about the same time, so that the hosts of a suite end at about the same time.
 share() {
 	build/e2e.test -test.list "${E2E_RUN:-.}" |
-		awk -v hosts="$E2E_HOSTS" -v number="$1" '/^Test/ && n++ % hosts == number - 1 {names = names "|" $0} END {print "^(" substr(names, 2) ")$"}'
+		awk -v hosts="$E2E_HOSTS" -v number="$1" -v pattern="${E2E_RUN:-}" '/^TestAttack/ && pattern == "" {next}
+			/^Test/ && n++ % hosts == number - 1 {names = names "|" $0} END {print "^(" substr(names, 2) ")$"}'
 }
 
 # run_host HOST boots a test host, runs its share of the tests on it, and prints the result of each. HOST is SUITE for the
