@@ -61,10 +61,10 @@ func TestGrantedBindsStayInGrant(t *testing.T) {
 		h.Helper()
 		h.eventually("app is refused", func() error {
 			c, err := h.container("app")
-			if err != nil || c.LastError == nil || !strings.Contains(c.LastError.Message, leads) {
-				return fmt.Errorf("status = %+v, %v, want %q", c.LastError, err, leads)
+			if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, leads)) {
+				err = fmt.Errorf("last error = %+v, want %q", c.LastError, leads)
 			}
-			return nil
+			return err
 		})
 		if out, code := h.try("docker exec app ls /html"); code == 0 {
 			t.Errorf("app runs and sees %q", out)
