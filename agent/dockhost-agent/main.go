@@ -17,7 +17,6 @@ import (
 
 	"github.com/dockhost/dockhost/agent"
 	"github.com/dockhost/dockhost/agent/status"
-	"github.com/dockhost/dockhost/client"
 	"github.com/dockhost/dockhost/cloudinit/datasource"
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/registry"
@@ -40,10 +39,10 @@ func main() {
 func run(args []string) int {
 	work := runAgent
 	switch {
-	case len(args) == 2 && args[1] == "reload":
-		work = reload
+	case len(args) == 3 && args[1] == "reload":
+		work = func(ctx context.Context) error { return reload(ctx, args[2]) }
 	case len(args) != 1:
-		fmt.Fprintf(os.Stderr, "dockhost: %s takes no argument but reload (dockhost.service starts it)\n", args[0])
+		fmt.Fprintf(os.Stderr, "dockhost: %s takes no arguments but reload PID (dockhost.service starts it)\n", args[0])
 		return 1
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -53,13 +52,6 @@ func run(args []string) int {
 		return 1
 	}
 	return 0
-}
-
-// reload has the agent that runs read the user data again, and returns when it has acted
-// on it. ExecReload= needs a command that waits: kill returns before the agent has begun.
-func reload(ctx context.Context) error {
-	_, err := client.New(runDir.Socket()).UserData(ctx, true)
-	return err
 }
 
 func runAgent(ctx context.Context) error {
