@@ -53,7 +53,7 @@ func TestUpdateSurvivesKills(t *testing.T) {
 		}
 		fmt.Fprintf(&script, "sleep %.3f; systemctl kill -s KILL --kill-who=main dockhost\n", random.Float64())
 		if comesBack {
-			script.WriteString("for i in $(seq 300); do ! grep -qE '\"phase\":\"(pulling|replacing|soaking|rolling-back)\"' /var/lib/dockhost/updates/shop.json && break; sleep 0.1; done\n")
+			script.WriteString("for i in $(seq 50); do dockhostctl wait shop --for update --timeout 30s; case $? in 1 | 4) sleep 0.1 ;; *) break ;; esac; done\n")
 		}
 		// Two containers of that name are impossible, so this counts those of other names, too.
 		script.WriteString("[ $(docker ps -q | wc -l) -le 1 ] || { docker ps -a; exit 9; }\n")
