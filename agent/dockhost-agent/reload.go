@@ -49,7 +49,7 @@ func onExit(pid string, ended func()) error {
 		return errEnded
 	case err != nil:
 		time.AfterFunc(patience, ended)
-		return nil
+		return nil //nolint:nilerr // the time alone must do
 	}
 	go func() {
 		defer unix.Close(fd)

@@ -33,6 +33,35 @@ func TestUpdateSurvivesKills(t *testing.T) {
 	h.assign(strings.Replace(shop("pause_after: 100"), "monitor: 2s", "monitor: 1s", 1))
 	h.confirmed()
 
+	if out, code := h.try(killScript(random)); code == 9 {
+		t.Errorf("more than one container runs: %s", out)
+	}
+
+	h.within(2*time.Minute, "the last update has ended", func() error {
+		c, err := h.container("shop")
+		if err == nil && (!c.Ready || c.Update == nil || c.Update.State != api.OutcomeConfirmed && c.Update.State != api.OutcomeRolledBack) {
+			err = fmt.Errorf("status = %+v, %+v", c, c.Update)
+		}
+		return err
+	})
+	h.consistent()
+	outcomes := map[string]int{}
+	for _, entry := range h.past() {
+		outcomes[entry.Outcome]++
+	}
+	t.Logf("outcomes: %v", outcomes)
+	if outcomes[api.OutcomeRolledBack] == 0 {
+		t.Errorf("outcomes = %v, want some updates that were rolled back", outcomes)
+	}
+	h.moves("1")
+	h.updates("update shop --force", 0)
+	h.servesVersion("1")
+	h.consistent()
+}
+
+// killScript updates the shop again and again, and kills the agent each time. It exits with 9
+// when more than one container runs.
+func killScript(random *rand.Rand) string {
 	var script strings.Builder
 	script.WriteString("moves() { " + registryAPI + "manifests/$1 >/run/manifest; " + registryAPI + "manifests/stable -X PUT -o /dev/null" +
 		" -H \"Content-Type: $(jq -r .mediaType /run/manifest)\" --data-binary @/run/manifest; }\n")
@@ -58,30 +87,7 @@ func TestUpdateSurvivesKills(t *testing.T) {
 		// Two containers of that name are impossible, so this counts those of other names, too.
 		script.WriteString("[ $(docker ps -q | wc -l) -le 1 ] || { docker ps -a; exit 9; }\n")
 	}
-	if out, code := h.try(script.String()); code == 9 {
-		t.Errorf("more than one container runs: %s", out)
-	}
-
-	h.within(2*time.Minute, "the last update has ended", func() error {
-		c, err := h.container("shop")
-		if err == nil && (!c.Ready || c.Update == nil || c.Update.State != api.OutcomeConfirmed && c.Update.State != api.OutcomeRolledBack) {
-			err = fmt.Errorf("status = %+v, %+v", c, c.Update)
-		}
-		return err
-	})
-	h.consistent()
-	outcomes := map[string]int{}
-	for _, entry := range h.past() {
-		outcomes[entry.Outcome]++
-	}
-	t.Logf("outcomes: %v", outcomes)
-	if outcomes[api.OutcomeRolledBack] == 0 {
-		t.Errorf("outcomes = %v, want some updates that were rolled back", outcomes)
-	}
-	h.moves("1")
-	h.updates("update shop --force", 0)
-	h.servesVersion("1")
-	h.consistent()
+	return script.String()
 }
 
 // consistent checks that one container runs, the confirmed one, and that what is kept
