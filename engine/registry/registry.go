@@ -164,8 +164,8 @@ func layers(at name.Reference, options []remote.Option) (image, error) {
 	if err != nil {
 		return image{}, err
 	}
-	if manifest.Config.Size > maxAnswer {
-		return image{}, fmt.Errorf("%w: the image's configuration has %d bytes, and may have %d", engine.ErrUntrusted, manifest.Config.Size, maxAnswer)
+	if size := manifest.Config.Size; size < 0 || size > maxAnswer {
+		return image{}, fmt.Errorf("%w: the image's configuration has %d bytes, and may have 0 to %d", engine.ErrUntrusted, size, maxAnswer)
 	}
 	config, err := remoteImage.ConfigFile()
 	if err != nil {

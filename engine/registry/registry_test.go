@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"log" //nolint:depguard // the fake requires one
@@ -72,6 +73,11 @@ func newRig(t *testing.T) *rig {
 	if err := remote.Write(r.reference("one"), r.image, auth, transport); err != nil {
 		t.Fatal(err)
 	}
+	for tag, size := range map[string]int64{"below-nothing": -1, "too-large": maxAnswer + 1} {
+		if err := remote.Put(r.reference(tag), lyingImage{r.image, size}, auth, transport); err != nil {
+			t.Fatal(err)
+		}
+	}
 	index := mutate.AppendManifests(empty.Index,
 		mutate.IndexAddendum{Add: other, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "s390x"}}},
 		mutate.IndexAddendum{Add: r.image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}})
@@ -79,6 +85,22 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// lyingImage is an image whose manifest has another size for the configuration.
+type lyingImage struct {
+	v1.Image
+	size int64
+}
+
+func (i lyingImage) RawManifest() ([]byte, error) {
+	manifest, err := i.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	manifest = manifest.DeepCopy()
+	manifest.Config.Size = i.size
+	return json.Marshal(manifest)
 }
 
 func (r *rig) reference(tag string) name.Tag {
@@ -161,6 +183,16 @@ func TestPullSizeSkipsLayersOfContainerdsStore(t *testing.T) {
 	r.wants(r.host+"/app:one", "", r.size(2))
 	r.docker.AddImage("new:1", enginetest.Image{Layers: layers})
 	r.wants(r.host+"/app:one", "", 0)
+}
+
+// An image whose configuration cannot have the size that its manifest says is not pulled.
+func TestPullSizeDistrustsSizes(t *testing.T) {
+	r := newRig(t)
+	for _, tag := range []string{"below-nothing", "too-large"} {
+		if _, err := r.PullSize(t.Context(), r.host+"/app:"+tag, ""); !errors.Is(err, engine.ErrUntrusted) {
+			t.Errorf("PullSize of %s: %v, want %v", tag, err, engine.ErrUntrusted)
+		}
+	}
 }
 
 func TestPullSizeFailsForUnknownImage(t *testing.T) {
