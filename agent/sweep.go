@@ -234,10 +234,9 @@ func (s *fileSweeper) remove(ctx context.Context, name string) error {
 		return err
 	case unit.Active() || unit.ActiveState == "deactivating" || unit.Job:
 		return nil
-	case unit.ActiveState == "failed":
-		if err := s.systemd.ResetFailed(ctx, spec.UnitName(name)); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
-			return err
-		}
+	}
+	if err := s.deployer.units.forgetFailure(ctx, spec.UnitName(name)); err != nil && !errors.Is(err, systemd.ErrNoUnit) {
+		return err
 	}
 	return errors.Join(s.dir.RemoveContainer(name), s.dropIns.remove(name))
 }

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"testing"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/supervisor/placement"
@@ -76,9 +79,11 @@ func TestSweepContainers(t *testing.T) {
 	}
 }
 
-// Files of names that are not assigned are removed, unless their unit runs.
+// Files of names that are not assigned are removed, unless their unit runs. That such a unit
+// had failed is forgotten, and told.
 func TestSweepFiles(t *testing.T) {
 	h := newTestHost(t)
+	core, logs := observer.New(zap.WarnLevel)
 	dir := rundir.Dir(filepath.Join(h.root, rundir.Path))
 	leave := func(name string) {
 		if err := dir.WriteState(name, rundir.State{Phase: "ended"}); err != nil {
@@ -89,7 +94,7 @@ func TestSweepFiles(t *testing.T) {
 	}
 	leave("web")
 	leave("old")
-	a := h.agent()
+	a := h.agent(func(o *Options) { o.Log = zap.New(core) })
 	if err := a.sweeper.files.sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +105,8 @@ func TestSweepFiles(t *testing.T) {
 	a.takeOver(t.Context()).wait()
 	leave("up")
 	h.units.active["dockhost@up.service"] = true
+	leave("crashed")
+	h.units.failed["dockhost@crashed.service"] = true
 	if err := a.sweeper.files.sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +119,9 @@ func TestSweepFiles(t *testing.T) {
 	}
 	if _, err := os.Stat(dir.FilesDir("old")); err == nil {
 		t.Error("secrets of old are left")
+	}
+	if told := logs.FilterMessageSnippet("had failed").Len(); told != 1 || h.units.failed["dockhost@crashed.service"] {
+		t.Errorf("the failure of crashed was told %d times, forgotten = %t", told, !h.units.failed["dockhost@crashed.service"])
 	}
 }
 

@@ -73,7 +73,7 @@ func checkDropIn(h *host) {
 
 func checkOutputInJournal(h *host) {
 	h.eventually("a request is logged", func() error {
-		if out := h.run("journalctl --no-pager -o cat -u dockhost@web SYSLOG_IDENTIFIER=web"); !strings.Contains(out, "GET / HTTP/1.1") {
+		if out := h.run("journalctl --sync; journalctl --no-pager -o cat -u dockhost@web SYSLOG_IDENTIFIER=web"); !strings.Contains(out, "GET / HTTP/1.1") {
 			return fmt.Errorf("journal = %q", out)
 		}
 		return nil

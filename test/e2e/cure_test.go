@@ -132,7 +132,7 @@ func TestCuredPullIsTriedAgain(t *testing.T) {
 	h.waitsLong("far")
 	h.run("echo 192.0.2.1 registry.test >>/etc/hosts; ip address add " + address + " dev eth0")
 	h.ready("far")
-	log := h.output("journalctl --no-pager -o json -u dockhost -b | jq -r 'select(.WHAT != null) | .WHAT + \" \" + .CHANGED'")
+	log := h.output("journalctl --sync; journalctl --no-pager -o json -u dockhost -b | jq -r 'select(.WHAT != null) | .WHAT + \" \" + .CHANGED'")
 	for _, want := range []string{"unit app file", "unit far network"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the agent has tried again %q, want %q, too", log, want)

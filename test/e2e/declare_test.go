@@ -315,7 +315,7 @@ func TestDeclareNeedsDockerGroup(t *testing.T) {
 	}
 	h.run("HOME=/nonexistent setpriv --reuid 4711 --regid nogroup --groups docker" + args)
 	h.ready("app")
-	if log := h.output("journalctl --no-pager -b -o json -u dockhost | jq -r 'select(.BY == \"dockhostctl by 4711\").MESSAGE'"); !strings.HasPrefix(log, "container declared") {
+	if log := h.output("journalctl --sync; journalctl --no-pager -b -o json -u dockhost | jq -r 'select(.BY == \"dockhostctl by 4711\").MESSAGE'"); !strings.HasPrefix(log, "container declared") {
 		t.Errorf("journal entry with the user = %q, want a declaration", log)
 	}
 }

@@ -314,7 +314,7 @@ func (h *host) property(unit, name string) string {
 // journal returns the last 200 lines that a unit has logged since the boot.
 func (h *host) journal(unit string) string {
 	h.Helper()
-	return h.run("journalctl --no-pager -o cat -b -u " + unit + " -n 200")
+	return h.run("journalctl --sync; journalctl --no-pager -o cat -b -u " + unit + " -n 200")
 }
 
 // web assigns an nginx that is ready once it serves HTTPS.

@@ -73,7 +73,7 @@ func TestNewNameGetsPortOfOldOne(t *testing.T) {
 		t.Errorf("status does not say what the new one waits for: %s", out)
 	}
 	h.run("dockhostctl wait new --for ready --timeout 60s")
-	if out := h.output("journalctl -q -o cat -t dockhost --grep restored --since @" + since + " || true"); out != "" {
+	if out := h.output("journalctl --sync; journalctl -q -o cat -t dockhost --grep restored --since @" + since + " || true"); out != "" {
 		t.Errorf("files of a container that waits were restored: %s", out)
 	}
 	if got := h.output("systemctl show --value -p NRestarts dockhost@new; journalctl -q --no-pager -o cat -u dockhost@new -p err --since @" + since); got != "0" {

@@ -37,7 +37,7 @@ func since(mark string) string { return " --no-pager --since @" + mark[:len(mark
 func (h *host) journalEntries(mark, match string) []map[string]any {
 	h.Helper()
 	var all []map[string]any
-	for line := range strings.Lines(h.run("journalctl -q -o json" + since(mark) + match)) {
+	for line := range strings.Lines(h.run("journalctl --sync; journalctl -q -o json" + since(mark) + match)) {
 		var entry map[string]any
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			h.Fatalf("journalctl printed %q: %v", line, err)

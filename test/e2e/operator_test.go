@@ -62,7 +62,7 @@ func (h *host) dockerRestart() {
 	since := h.now()
 	h.run("docker restart app >/dev/null")
 	h.eventually("the supervisor follows the container again", func() error {
-		if out := h.run("journalctl --no-pager -o cat -u dockhost@app --since @" + since); !strings.Contains(out, "container was restarted by docker restart") {
+		if out := h.run("journalctl --sync; journalctl --no-pager -o cat -u dockhost@app --since @" + since); !strings.Contains(out, "container was restarted by docker restart") {
 			return fmt.Errorf("%s", out)
 		}
 		return nil
@@ -75,7 +75,7 @@ func (h *host) dockerRestart() {
 		h.Errorf("cgroup of the container = %q, want its unit's", got)
 	}
 	h.eventually("its output is relayed", func() error {
-		if out := h.run("journalctl --no-pager -o cat -t app --since @" + since + " | tail -1"); !strings.Contains(out, "of the test application") {
+		if out := h.run("journalctl --sync; journalctl --no-pager -o cat -t app --since @" + since + " | tail -1"); !strings.Contains(out, "of the test application") {
 			return fmt.Errorf("%s", out)
 		}
 		return nil

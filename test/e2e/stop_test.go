@@ -80,7 +80,7 @@ func TestStopTimeoutBoundsGracePeriod(t *testing.T) {
 			if result := h.property("dockhost@app", "Result"); result != "exit-code" {
 				t.Errorf("Result = %s, want exit-code: the supervisor ends before systemd's timeout", result)
 			}
-			out := h.run("journalctl --no-pager -o cat -u dockhost@app --since @" + since)
+			out := h.run("journalctl --sync; journalctl --no-pager -o cat -u dockhost@app --since @" + since)
 			if n := strings.Count(out, "cuts the container's grace period short"); (n == 1) != (test.warned != "") || n > 1 {
 				t.Errorf("the journal warns %d times:\n%s", n, out)
 			}

@@ -56,7 +56,7 @@ func checkNoLogs(h *host) {
 		}
 		return nil
 	})
-	if out := h.output("journalctl -q -o cat --no-pager SYSLOG_IDENTIFIER=app _SYSTEMD_INVOCATION_ID=" + h.property("app.service", "InvocationID")); out != "" {
+	if out := h.output("journalctl --sync; journalctl -q -o cat --no-pager SYSLOG_IDENTIFIER=app _SYSTEMD_INVOCATION_ID=" + h.property("app.service", "InvocationID")); out != "" {
 		h.Errorf("journal = %q, want nothing from the container", out)
 	}
 }

@@ -31,7 +31,7 @@ func (h *host) start(units string) {
 func (h *host) said(unit string) string {
 	h.Helper()
 	invocation := "SYSTEMD_INVOCATION_ID=" + h.property(unit, "InvocationID")
-	return h.run("journalctl --no-pager -o cat -b _" + invocation + " + OBJECT_" + invocation + " + _PID=" + h.property(unit, "ExecMainPID"))
+	return h.run("journalctl --sync; journalctl --no-pager -o cat -b _" + invocation + " + OBJECT_" + invocation + " + _PID=" + h.property(unit, "ExecMainPID"))
 }
 
 // service returns a minimal unit for `dockhost run`, with more lines for its

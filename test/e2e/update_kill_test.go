@@ -19,6 +19,9 @@ var (
 	kills    = flag.Int("kills", 20, "how often TestUpdateSurvivesKills kills the agent")
 )
 
+// shopRecord is where the agent keeps what is known about the updates of the shop.
+const shopRecord = "/var/lib/dockhost/updates/shop.json"
+
 // TestUpdateSurvivesKills kills the agent at random moments of updates to good and bad
 // images. Afterwards exactly one container runs, with an image that is not known to be
 // bad, and the next update works.
@@ -37,13 +40,7 @@ func TestUpdateSurvivesKills(t *testing.T) {
 		t.Errorf("more than one container runs: %s", out)
 	}
 
-	h.within(2*time.Minute, "the last update has ended", func() error {
-		c, err := h.container("shop")
-		if err == nil && (!c.Ready || c.Update == nil || c.Update.State != api.OutcomeConfirmed && c.Update.State != api.OutcomeRolledBack) {
-			err = fmt.Errorf("status = %+v, %+v", c, c.Update)
-		}
-		return err
-	})
+	h.within(2*time.Minute, "what was asked for last has ended", h.shopRests)
 	h.consistent()
 	outcomes := map[string]int{}
 	for _, entry := range h.past() {
@@ -78,7 +75,7 @@ func killScript(random *rand.Rand) string {
 		// An agent that has just started may not know the container yet.
 		script.WriteString("for i in $(seq 50); do timeout 20 dockhostctl update shop --force --no-block && break; sleep 0.1; done\n")
 		if comesBack || random.IntN(3) > 0 { // once the container is being replaced
-			script.WriteString("for i in $(seq 60); do ! grep -qE '\"phase\":\"(replacing|soaking|rolling-back)\"' /var/lib/dockhost/updates/shop.json || break; sleep 0.05; done\n")
+			script.WriteString("for i in $(seq 60); do ! grep -qE '\"phase\":\"(replacing|soaking|rolling-back)\"' " + shopRecord + " || break; sleep 0.05; done\n")
 		}
 		fmt.Fprintf(&script, "sleep %.3f; systemctl kill -s KILL --kill-who=main dockhost\n", random.Float64())
 		if comesBack {
@@ -88,6 +85,28 @@ func killScript(random *rand.Rand) string {
 		script.WriteString("[ $(docker ps -q | wc -l) -le 1 ] || { docker ps -a; exit 9; }\n")
 	}
 	return script.String()
+}
+
+// shopRests returns an error while the shop is not ready, or an update of it was asked for or
+// begun and has not ended.
+func (h *host) shopRests() error {
+	h.Helper()
+	c, err := h.container("shop")
+	if err != nil {
+		return err
+	}
+	if !c.Ready || c.Update == nil || c.Update.State != api.OutcomeConfirmed && c.Update.State != api.OutcomeRolledBack {
+		return fmt.Errorf("status = %+v, %+v", c, c.Update)
+	}
+	var record struct{ Change, Request json.RawMessage }
+	text := h.run("cat " + shopRecord)
+	if err := json.Unmarshal([]byte(text), &record); err != nil {
+		return fmt.Errorf("record of the updates: %w: %s", err, text)
+	}
+	if record.Change != nil || record.Request != nil {
+		return fmt.Errorf("an update is not done: %s", text)
+	}
+	return nil
 }
 
 // consistent checks that one container runs, the confirmed one, and that what is kept
@@ -104,7 +123,7 @@ func (h *host) consistent() {
 		Change  json.RawMessage    `json:"change"`
 		History []api.HistoryEntry `json:"history"`
 	}
-	text := h.run("cat /var/lib/dockhost/updates/shop.json")
+	text := h.run("cat " + shopRecord)
 	if err := json.Unmarshal([]byte(text), &record); err != nil {
 		h.Errorf("record of the updates: %v: %s", err, text)
 	}
