@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/dockhost/dockhost/engine"
+	"github.com/dockhost/dockhost/internal/pidfd"
 )
 
 // watchHolders calls ended when a process ends that holds a port now, until ctx ends.
@@ -25,29 +24,17 @@ func watchHolders(ctx context.Context, root, port string, ended func()) {
 	}
 }
 
-// awaitEnd calls ended when a process has ended. Before Linux 5.3 it does nothing.
+// awaitEnd calls ended when a process has ended, unless ctx ends before. Without pidfds it
+// does nothing.
 func awaitEnd(ctx context.Context, pid int, ended func()) {
-	fd, err := unix.PidfdOpen(pid, 0)
+	process, err := pidfd.Open(pid)
 	if err != nil {
 		return
 	}
-	// Go's poller takes non-blocking descriptors only. PIDFD_NONBLOCK would need
-	// Linux 5.10.
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
-		return
-	}
-	file := os.NewFile(uintptr(fd), "pidfd")
-	defer file.Close()
-	defer context.AfterFunc(ctx, func() { _ = file.Close() })() // closing it ends the wait
-	conn, err := file.SyscallConn()
-	if err != nil {
-		return
-	}
-	if conn.Read(func(fd uintptr) bool {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0) //nolint:gosec // a descriptor is an int
-		return err == nil && n > 0
-	}) == nil {
+	defer process.Close()
+	select {
+	case <-ctx.Done():
+	case <-process.Ended():
 		ended()
 	}
 }

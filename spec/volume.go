@@ -70,9 +70,9 @@ func (c *Container) AnonymousVolumes(image []string, others ...string) []string 
 // which it names no volume.
 func (c *Container) targets() (taken, anonymous map[string]bool) {
 	taken, anonymous = map[string]bool{}, map[string]bool{}
-	for _, bind := range c.HostConfig.Binds {
-		if fields := strings.Split(bind, ":"); len(fields) > 1 {
-			taken[path.Clean(fields[1])] = true
+	for _, text := range c.HostConfig.Binds {
+		if bind := ParseBind(text); bind.Target != "" {
+			taken[path.Clean(bind.Target)] = true
 		}
 	}
 	for target := range c.HostConfig.Tmpfs {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/docker/docker/api/types/mount"
 
@@ -31,9 +30,9 @@ func makeSources(root string, c *spec.Container) error {
 
 // createdSource returns the source of a bind if Docker would create it; "" otherwise.
 func createdSource(c *spec.Container, target string) string {
-	for _, bind := range c.HostConfig.Binds {
-		if parts := strings.SplitN(bind, ":", 3); len(parts) > 1 && path.Clean(parts[1]) == target {
-			return path.Clean(parts[0])
+	for _, text := range c.HostConfig.Binds {
+		if bind := spec.ParseBind(text); bind.Target != "" && path.Clean(bind.Target) == target {
+			return path.Clean(bind.Source)
 		}
 	}
 	i := slices.IndexFunc(c.HostConfig.Mounts, func(m mount.Mount) bool { return path.Clean(m.Target) == target })

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func TestModesListen(t *testing.T) {
 		r := newRig(t)
 		f := r.prepare().supervisor.follower
 		f.inbox.stop = make(chan struct{})
-		f.running = allChannels()
+		f.running = allChannels(t)
 		f.loop.mode = test.mode
 		open := f.channels()
 		var got []string
@@ -125,10 +126,15 @@ func TestEventOutOfOrderEndsTheUnit(t *testing.T) {
 }
 
 // allChannels returns a container that has every channel of the event loop.
-func allChannels() *running {
-	gone := make(chan struct{})
+func allChannels(t *testing.T) *running {
+	t.Helper()
+	self, err := openProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(self.close)
 	return &running{
-		process: &process{gone: gone}, gone: gone, overdue: make(chan time.Time),
+		process: self, gone: self.ended(), overdue: make(chan time.Time),
 		exit: make(chan engine.Exit), events: make(chan engine.Event),
 	}
 }

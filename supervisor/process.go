@@ -7,83 +7,49 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dockhost/dockhost/internal/pidfd"
 )
 
-// process is a container's first process. Its pidfd reports the end at once,
-// whatever Docker does, and never means another process. A nil process ended
-// before the supervisor could open it.
+// process is a container's first process. A nil process ended before the supervisor could
+// open it.
 type process struct {
 	pid int
-	// file is the pidfd; nil where the kernel has no pidfds (before Linux 5.3) or a
-	// system call filter forbids them. Then only Docker reports the end.
-	file *os.File
-	// gone is closed when the process has ended; nil without a pidfd.
-	gone chan struct{}
+	// held reports the end at once, whatever Docker does; nil without pidfds. Then only
+	// Docker reports the end.
+	held *pidfd.Process
 }
 
 // openProcess opens the process that has the pid now; the caller then checks
 // that it is the right one. The error is [os.ErrProcessDone] when no process has
 // the pid.
 func openProcess(pid int) (*process, error) {
-	fd, err := unix.PidfdOpen(pid, 0)
-	switch {
-	case errors.Is(err, unix.ESRCH), errors.Is(err, unix.EINVAL):
-		return nil, os.ErrProcessDone
-	case err != nil:
-		return &process{pid: pid}, nil //nolint:nilerr // the pid alone must do
-	}
-	// Go's poller takes non-blocking descriptors only. PIDFD_NONBLOCK would need
-	// Linux 5.10.
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
-		return &process{pid: pid}, nil //nolint:nilerr // as without pidfds
-	}
-	p := &process{pid: pid, file: os.NewFile(uintptr(fd), "pidfd"), gone: make(chan struct{})}
-	conn, err := p.file.SyscallConn()
-	if err != nil {
+	held, err := pidfd.Open(pid)
+	if errors.Is(err, os.ErrProcessDone) {
 		return nil, err
 	}
-	go func() {
-		if conn.Read(readable) == nil {
-			close(p.gone)
-		}
-	}()
-	return p, nil
-}
-
-// readable says whether a descriptor is readable; a pidfd is once the process has
-// ended (pidfd_open(2)).
-func readable(fd uintptr) bool {
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0) //nolint:gosec // a descriptor is an int
-	return err == nil && n > 0
+	return &process{pid: pid, held: held}, nil // otherwise the pid alone must do
 }
 
 // ended returns a channel that is closed when the process has ended; nil without
 // a pidfd.
 func (p *process) ended() <-chan struct{} {
-	if p == nil {
+	if p == nil || p.held == nil {
 		return nil
 	}
-	return p.gone
+	return p.held.Ended()
 }
 
-// alive says whether the process runs, as the kernel knows it now: a process may
-// have ended although nobody has received from [process.ended] yet. Without a pidfd,
+// alive says whether the process runs, as the kernel knows it now. Without a pidfd,
 // another process may have its pid. A process that was closed counts as ended.
 func (p *process) alive() bool {
 	switch {
 	case p == nil:
 		return false
-	case p.file == nil:
+	case p.held == nil:
 		return unix.Kill(p.pid, 0) == nil
 	}
-	conn, err := p.file.SyscallConn()
-	if err != nil {
-		return false
-	}
-	ended := false
-	err = conn.Control(func(fd uintptr) { ended = readable(fd) })
-	return err == nil && !ended
+	return p.held.Alive()
 }
 
 // id returns the pid, 0 for a nil process.
@@ -98,30 +64,19 @@ func (p *process) id() int {
 // ended, and [errors.ErrUnsupported] without a pidfd: the pid may be another
 // process's by now.
 func (p *process) signal(sig unix.Signal) error {
-	if p == nil {
+	switch {
+	case p == nil:
 		return os.ErrProcessDone
-	}
-	if p.file == nil {
+	case p.held == nil:
 		return errors.ErrUnsupported
 	}
-	conn, err := p.file.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var sent error
-	if err := conn.Control(func(fd uintptr) { sent = unix.PidfdSendSignal(int(fd), sig, nil, 0) }); err != nil {
-		return err
-	}
-	if errors.Is(sent, unix.ESRCH) {
-		return os.ErrProcessDone
-	}
-	return sent
+	return p.held.Signal(sig)
 }
 
 // close closes the pidfd; ended then never reports the end.
 func (p *process) close() {
-	if p != nil && p.file != nil {
-		_ = p.file.Close()
+	if p != nil && p.held != nil {
+		p.held.Close()
 	}
 }
 

@@ -20,7 +20,7 @@ func TestProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.close()
-	if p.file == nil {
+	if p.held == nil {
 		t.Skip("the kernel has no pidfds")
 	}
 	if !p.alive() {

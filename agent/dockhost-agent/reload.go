@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/dockhost/dockhost/client"
+	"github.com/dockhost/dockhost/internal/pidfd"
 )
 
 // reload has the agent, which is the process pid, read the user data again, and returns
@@ -43,23 +43,18 @@ func onExit(pid string, ended func()) error {
 	if err != nil {
 		return fmt.Errorf("%q is no process: write the number of the agent's", pid)
 	}
-	fd, err := unix.PidfdOpen(id, 0)
+	process, err := pidfd.Open(id)
 	switch {
-	case errors.Is(err, unix.ESRCH):
+	case errors.Is(err, os.ErrProcessDone):
 		return errEnded
 	case err != nil:
 		time.AfterFunc(patience, ended)
 		return nil //nolint:nilerr // the time alone must do
 	}
 	go func() {
-		defer unix.Close(fd)
-		for {
-			_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1) //nolint:gosec // a descriptor is an int
-			if !errors.Is(err, unix.EINTR) {
-				ended()
-				return
-			}
-		}
+		defer process.Close()
+		<-process.Ended()
+		ended()
 	}()
 	return nil
 }

@@ -20,13 +20,8 @@ type bind struct {
 
 // shortBind is one of HostConfig.Binds: SOURCE:TARGET[:OPTIONS].
 func shortBind(text string) bind {
-	parts := strings.SplitN(text, ":", 3)
-	b := bind{source: parts[0]}
-	if len(parts) > 1 {
-		b.target = parts[1]
-	}
-	b.readOnly = len(parts) == 3 && slices.Contains(strings.Split(parts[2], ","), "ro")
-	return b
+	b := spec.ParseBind(text)
+	return bind{source: b.Source, target: b.Target, readOnly: b.ReadOnly()}
 }
 
 // longBind is one of HostConfig.Mounts.

@@ -64,7 +64,7 @@ func applyVolumesFrom(declared []*declaration, containers []spec.Container) {
 func addVolumes(host *container.HostConfig, other *spec.Container, readOnly bool) {
 	taken := map[string]bool{}
 	for _, bind := range host.Binds {
-		taken[bindTarget(bind)] = true
+		taken[spec.ParseBind(bind).Target] = true
 	}
 	for _, m := range host.Mounts {
 		taken[m.Target] = true
@@ -73,7 +73,7 @@ func addVolumes(host *container.HostConfig, other *spec.Container, readOnly bool
 		taken[path.Clean(target)] = true
 	}
 	for _, bind := range other.HostConfig.Binds {
-		if taken[bindTarget(bind)] {
+		if taken[spec.ParseBind(bind).Target] {
 			continue
 		}
 		if readOnly {
@@ -112,10 +112,4 @@ func inheritVolumes(c, other *spec.Container, readOnly bool) {
 		from.ReadOnly = from.ReadOnly || readOnly
 		c.VolumesFrom = append(c.VolumesFrom, from)
 	}
-}
-
-// bindTarget returns the path in the container of one of this package's binds.
-func bindTarget(bind string) string {
-	parts := strings.SplitN(bind, ":", 3)
-	return parts[1]
 }

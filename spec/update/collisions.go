@@ -129,11 +129,9 @@ func addresses(c *spec.Container) []string {
 // write to.
 func written(c *spec.Container) []string {
 	var sources []string
-	for _, bind := range c.HostConfig.Binds {
-		source, rest, _ := strings.Cut(bind, ":")
-		_, options, _ := strings.Cut(rest, ":")
-		if !slices.Contains(strings.Split(options, ","), "ro") {
-			sources = append(sources, source)
+	for _, text := range c.HostConfig.Binds {
+		if bind := spec.ParseBind(text); !bind.ReadOnly() {
+			sources = append(sources, bind.Source)
 		}
 	}
 	for _, m := range c.HostConfig.Mounts {

@@ -3,7 +3,6 @@ package request
 import (
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -40,15 +39,12 @@ func grantedBinds(host *container.HostConfig, granted []spec.Granted) {
 
 // longBind returns a bind in the form of HostConfig.Mounts.
 func longBind(bind string) (mount.Mount, bool) {
-	parts := strings.SplitN(bind, ":", 3)
-	if len(parts) < 2 || !path.IsAbs(parts[0]) {
+	b := spec.ParseBind(bind)
+	if b.Target == "" || !path.IsAbs(b.Source) {
 		return mount.Mount{}, false
 	}
-	m := mount.Mount{Type: mount.TypeBind, Source: path.Clean(parts[0]), Target: parts[1]}
-	if len(parts) < 3 {
-		return m, true
-	}
-	for option := range strings.SplitSeq(parts[2], ",") {
+	m := mount.Mount{Type: mount.TypeBind, Source: path.Clean(b.Source), Target: b.Target}
+	for _, option := range b.Options {
 		switch option {
 		case "rw", "", "consistent", "cached", "delegated":
 		case "ro":
