@@ -129,19 +129,18 @@ func (f *fakeUnits) AskStop(_ context.Context, name, _ string) (systemd.Stop, er
 	return stop, nil
 }
 
-// systemctlStop is a stop by a person: the supervisor is asked to stop, and writes that.
-func (f *fakeUnits) systemctlStop(name string) error {
+// systemctlStopsWeb is a stop by a person: the supervisor is asked to stop, and writes that.
+func (f *fakeUnits) systemctlStopsWeb() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	container, _ := spec.ContainerName(name)
-	state, err := f.run.State(container)
+	state, err := f.run.State("web")
 	if err != nil {
 		return err
 	}
-	delete(f.active, name)
+	delete(f.active, webUnit)
 	state.Phase, state.Ready, state.StopRequested = "ended", false, time.Now()
 	defer f.notify()
-	return f.run.WriteState(container, state)
+	return f.run.WriteState("web", state)
 }
 
 func (f *fakeUnits) ReloadUnit(context.Context, string) error { return f.err }

@@ -50,13 +50,14 @@ func (s *stops) notice(ctx context.Context) *accepted {
 	}
 	draft, changed := current.clone(), false
 	for i := range current.Assignment.Containers {
-		name := current.Assignment.Containers[i].Name
+		c := &current.Assignment.Containers[i]
+		name := c.Name
 		state, err := s.dir.State(name)
 		if err != nil || s.begun[name] || s.retires(spec.UnitName(name)) {
 			continue // its supervisor has not run since boot
 		}
 		switch isStopped := current.isStopped(name); {
-		case !isStopped && (wasAsked(state) || s.isDelayed(ctx, name, state)) && s.byPerson(ctx, name, state):
+		case !isStopped && (wasAsked(state) || s.isDelayed(ctx, name, state)) && !s.ofAnother(c, state) && s.byPerson(ctx, name, state):
 			draft.setStop(name, api.Stopped{At: stopTime(state), By: bySystemctl})
 			journal.Stopping.Say(s.log, "someone has stopped the container; it stays so until it is started", zap.String("container", name), zap.String("by", bySystemctl))
 			changed = true
@@ -85,6 +86,22 @@ func stoppedAgain(noted stopped, state rundir.State) bool {
 	return noted.By == bySystemctl && state.StopRequested.After(noted.At)
 }
 
+// ofAnother reports whether a supervisor was stopped before systemd was asked to run what is
+// in force: the stop lasts for the declaration that it stopped. The agent may have put
+// another one in force, and have been interrupted before the start.
+func (s *stops) ofAnother(inForce *spec.Container, state rundir.State) bool {
+	hash := inForce.Hash()
+	if state.ConfigHash == hash {
+		return false
+	}
+	declared, err := s.dir.Container(inForce.Name)
+	if err != nil || declared.Hash() != hash {
+		return true
+	}
+	at, err := s.dir.Declared(inForce.Name)
+	return err == nil && notBefore(state).Before(at)
+}
+
 // wasAsked reports whether systemd has asked a supervisor to stop. One of an older version
 // says only that it stops.
 func wasAsked(state rundir.State) bool {
@@ -100,6 +117,14 @@ func stopTime(state rundir.State) time.Time {
 		return state.Since
 	}
 	return time.Now()
+}
+
+// notBefore returns a time at which, or after which, a unit was stopped.
+func notBefore(state rundir.State) time.Time {
+	if state.StopRequested.IsZero() {
+		return state.Since
+	}
+	return state.StopRequested
 }
 
 // isDelayed reports whether a container has failed, so that systemd starts it again later,
@@ -151,10 +176,7 @@ func (s *stops) byPerson(ctx context.Context, name string, state rundir.State) b
 		s.log.Warn("not known who has stopped the container", zap.String("container", name), zap.Error(err))
 		return false
 	}
-	at := state.StopRequested
-	if at.IsZero() {
-		at = state.Since
-	}
+	at := notBefore(state)
 	doubt := stop.Doubt(at)
 	if doubt != "" && wasAsked(state) {
 		s.explained[name] = at

@@ -32,7 +32,7 @@ func TestStopLasts(t *testing.T) {
 		{"systemctl stop", func(h *testHost, a *Agent) { h.systemctlStop(a) }, bySystemctl},
 		{"systemctl stop while no agent runs", func(h *testHost, _ *Agent) {
 			h.stop()
-			if err := h.units.systemctlStop(webUnit); err != nil {
+			if err := h.units.systemctlStopsWeb(); err != nil {
 				h.Fatal(err)
 			}
 		}, bySystemctl},
@@ -73,10 +73,46 @@ func TestStopLasts(t *testing.T) {
 	}
 }
 
+// A stop that is noticed late does not count for what was put in force since, although the
+// agent was killed, or interrupted, before it had systemd start that.
+func TestLateStopIsOfItsDeclaration(t *testing.T) {
+	for _, written := range []bool{false, true} {
+		h := newTestHost(t)
+		a := h.agent()
+		a.takeOver(t.Context())
+		h.declare(a, local("web", "nginx:1"))
+		if err := h.units.systemctlStopsWeb(); err != nil {
+			t.Fatal(err)
+		}
+		next := local("web", "nginx:2")
+		draft := a.store.withSuccessor(next)
+		draft.Local = put(draft.Local, *next)
+		if err := a.store.save(draft); err != nil {
+			t.Fatal(err)
+		}
+		if written {
+			if err := a.units.dir.WriteContainer(next); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a = h.agent()
+		a.takeOver(t.Context()).wait()
+		h.wantStarts(2, "a new declaration")
+		if by := a.store.stop("web"); by != nil {
+			t.Errorf("stopped by %+v, want nobody", by)
+		}
+		if err := h.units.systemctlStopsWeb(); err != nil {
+			t.Fatal(err)
+		}
+		a.takeOver(t.Context()).wait()
+		h.wantStarts(2, "a later stop")
+	}
+}
+
 // systemctlStop is a stop by a person that the agent notices.
 func (h *testHost) systemctlStop(a *Agent) {
 	h.Helper()
-	if err := h.units.systemctlStop(webUnit); err != nil {
+	if err := h.units.systemctlStopsWeb(); err != nil {
 		h.Fatal(err)
 	}
 	a.deployer.lookAtStops(h.Context())
@@ -141,7 +177,7 @@ func TestStopAfterUnseenStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.units.system = system
-		if err := h.units.systemctlStop(webUnit); err != nil {
+		if err := h.units.systemctlStopsWeb(); err != nil {
 			t.Fatal(err)
 		}
 		a = h.agent()

@@ -84,6 +84,15 @@ func (d Dir) Container(name string) (*spec.Container, error) {
 	return c, err
 }
 
+// Declared returns when the declaration of an assigned container was written last.
+func (d Dir) Declared(name string) (time.Time, error) {
+	file, err := os.Stat(d.container(name))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return file.ModTime(), nil
+}
+
 // ReadDeclaration returns the container that the file at path declares.
 func ReadDeclaration(path string) (*spec.Container, error) {
 	var c spec.Container
