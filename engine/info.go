@@ -24,8 +24,11 @@ type Info struct {
 	// LiveRestore says whether containers keep running while the Engine is down.
 	LiveRestore bool
 	// Runtimes maps the name of each registered OCI runtime to its path, which is "" for a
-	// shim of containerd. DefaultRuntime is the name of the one for containers that name none.
+	// shim of containerd, RuntimeArgs to the arguments that come before all others
+	// (runtimeArgs in daemon.json). DefaultRuntime is the name of the one for containers that
+	// name none.
 	Runtimes       map[string]string
+	RuntimeArgs    map[string][]string
 	DefaultRuntime string
 	// Mirrors are the mirrors of Docker Hub. InsecureRegistries are hosts and networks
 	// whose registries need no certificate. The others are the Engine's proxy
@@ -43,8 +46,12 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		return Info{}, fmt.Errorf("ask Docker for its configuration: %w", translate(err))
 	}
 	runtimes := make(map[string]string, len(info.Runtimes))
+	runtimeArgs := map[string][]string{}
 	for name, runtime := range info.Runtimes {
 		runtimes[name] = runtime.Path
+		if len(runtime.Args) > 0 {
+			runtimeArgs[name] = runtime.Args
+		}
 	}
 	var mirrors, insecure []string
 	if registries := info.RegistryConfig; registries != nil {
@@ -62,7 +69,8 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	return Info{
 		Mirrors: mirrors, InsecureRegistries: insecure,
 		HTTPProxy: info.HTTPProxy, HTTPSProxy: info.HTTPSProxy, NoProxy: info.NoProxy,
-		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled, Runtimes: runtimes, DefaultRuntime: info.DefaultRuntime,
+		Version: info.ServerVersion, Root: info.DockerRootDir, LiveRestore: info.LiveRestoreEnabled,
+		Runtimes: runtimes, RuntimeArgs: runtimeArgs, DefaultRuntime: info.DefaultRuntime,
 		CgroupDriver: info.CgroupDriver, LogDriver: info.LoggingDriver,
 		Driver: info.Driver, Snapshotter: snapshotter, ImageRoot: imageRoot("", info, snapshotter),
 	}, nil

@@ -194,7 +194,7 @@ func (m *maker) place(ctx context.Context, id string, c creation) error {
 	if !m.unit.exists() {
 		return nil
 	}
-	runtime, err := m.runtimeProgram(ctx)
+	runtime, args, err := m.runtimeProgram(ctx)
 	if err != nil {
 		return err
 	}
@@ -203,6 +203,7 @@ func (m *maker) place(ctx context.Context, id string, c creation) error {
 		CgroupPath:  m.unit.cgroup + "/" + containerLeaf,
 		Controllers: m.unit.controllers,
 		Runtime:     runtime,
+		RuntimeArgs: args,
 		Edits:       c.gpus.Edits,
 		GPUs:        c.gpus.GPUs,
 		Devices:     c.gpus.Devices,

@@ -11,30 +11,31 @@ import (
 const runc = "runc"
 
 // runtimeProgram returns the OCI runtime that dockhost-runtime executes: the program that
-// Docker has registered under the declared name, or that name, which is then searched in
-// PATH. Without a declared name it is Docker's default runtime. "" means runc.
-func (m *maker) runtimeProgram(ctx context.Context) (string, error) {
+// Docker has registered under the declared name, with its arguments, or that name, which is
+// then searched in PATH. Without a declared name it is Docker's default runtime. "" means
+// runc.
+func (m *maker) runtimeProgram(ctx context.Context) (program string, args []string, err error) {
 	name := m.container.Runtime
 	if name == "" && isRunc(readDaemon(m.unit.cgroups.Root).runtime) {
-		return "", nil
+		return "", nil, nil
 	}
 	info, err := m.engine.Info(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if name == "" {
 		if name = info.DefaultRuntime; isRunc(name) {
-			return "", nil
+			return "", nil, nil
 		}
 	}
 	path, registered := info.Runtimes[name]
 	switch {
 	case path != "":
-		return path, nil
+		return path, info.RuntimeArgs[name], nil
 	case registered || m.container.Runtime == "":
-		return "", fmt.Errorf("runtime %q, which Docker has, is not a program but a shim of containerd, and cannot run in a unit (name another: runtime: runc)", name)
+		return "", nil, fmt.Errorf("runtime %q, which Docker has, is not a program but a shim of containerd, and cannot run in a unit (name another: runtime: runc)", name)
 	}
-	return name, nil
+	return name, nil, nil
 }
 
 // isRunc says whether Docker's default runtime leads to runc: it is runc, or dockhost,

@@ -18,14 +18,16 @@ func TestDefaultRuntime(t *testing.T) {
 		declared      string
 		daemon, args  string
 		want, problem string
+		// options are the arguments that Docker has registered for the runtime.
+		options string
 	}{
 		"none":             {daemon: `{"log-driver": "local"}`},
 		"runc":             {daemon: `{"default-runtime": "runc"}`},
-		"runsc":            {daemon: `{"default-runtime": "runsc"}`, want: "/usr/bin/runsc"},
+		"runsc":            {daemon: `{"default-runtime": "runsc"}`, want: "/usr/bin/runsc", options: "--platform=kvm --debug"},
 		"runsc, by a flag": {args: "dockerd --default-runtime=runsc", want: "/usr/bin/runsc"},
 		"two words":        {args: "dockerd --default-runtime runsc -D", want: "/usr/bin/runsc"},
 		"dockhost":         {daemon: `{"default-runtime": "dockhost"}`},
-		"declared":         {declared: "crun", daemon: `{"default-runtime": "runsc"}`, want: "/usr/bin/crun"},
+		"declared":         {declared: "crun", daemon: `{"default-runtime": "runsc"}`, want: "/usr/bin/crun", options: "--log-level=debug"},
 		"declared runc":    {declared: "runc", daemon: `{"default-runtime": "runsc"}`, want: "runc"},
 		"a shim":           {daemon: `{"default-runtime": "` + kata + `"}`, problem: `runtime "` + kata + `"`},
 		"a declared shim":  {declared: kata, problem: "(name another: runtime: runc)"},
@@ -34,7 +36,7 @@ func TestDefaultRuntime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			for runtime, path := range map[string]string{"runsc": "/usr/bin/runsc", "crun": "/usr/bin/crun", kata: ""} {
-				r.server.AddRuntime(runtime, path)
+				r.server.AddRuntime(runtime, path, strings.Fields(test.options)...)
 			}
 			for _, runtime := range []string{spec.RuntimeName, "runsc", kata} {
 				if strings.Contains(test.daemon+test.args, runtime) {
@@ -61,8 +63,8 @@ func TestDefaultRuntime(t *testing.T) {
 				return
 			}
 			r.start().ends(0, "")
-			if placed.Runtime != test.want || placed.Unit != unitName {
-				t.Errorf("placement = %+v, want the runtime %q", placed, test.want)
+			if placed.Runtime != test.want || strings.Join(placed.RuntimeArgs, " ") != test.options || placed.Unit != unitName {
+				t.Errorf("placement = %+v, want the runtime %s %s", placed, test.want, test.options)
 			}
 		})
 	}

@@ -27,6 +27,9 @@ type Stop struct {
 	Needs, Conflicts []Other
 	// Owner is the unit whose stop together with this one, or since then, means both.
 	Owner Other
+	// OwnerCrashed says that the owner has ended by itself since someone started it, and that
+	// systemd has started it again: nobody has stopped it.
+	OwnerCrashed bool
 	// Modes are the targets that stop most units: rescue and emergency mode.
 	Modes []Other
 }
@@ -97,8 +100,16 @@ func askStop(ctx context.Context, conn *dbus.Conn, name, owner string) (Stop, er
 		}
 		stop.Modes = append(stop.Modes, m)
 	}
-	stop.Owner, err = other(owner)
-	return stop, err
+	if stop.Owner, err = other(owner); err != nil {
+		return Stop{}, err
+	}
+	service, err := conn.GetUnitTypePropertiesContext(ctx, owner, "Service")
+	if err != nil {
+		return Stop{}, err
+	}
+	restarts, _ := service["NRestarts"].(uint32)
+	stop.OwnerCrashed = restarts > 0
+	return stop, nil
 }
 
 // others asks for the units that some properties of a unit name.
@@ -156,7 +167,7 @@ func (s Stop) Doubt(at time.Time) string {
 			return mode.Name + " was reached"
 		}
 	}
-	if s.Owner.Job == "stop" || !s.Owner.Left.IsZero() && s.Owner.Left.After(at.Add(-together)) {
+	if s.Owner.Job == "stop" || !s.OwnerCrashed && !s.Owner.Left.IsZero() && s.Owner.Left.After(at.Add(-together)) {
 		return s.Owner.Name + " was stopped, too"
 	}
 	return ""

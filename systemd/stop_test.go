@@ -40,6 +40,8 @@ func TestStopDoubt(t *testing.T) {
 		{"all of dockhost was stopped", func(s *Stop) { s.Owner.Left = at.Add(time.Second) }, "dockhost.service was stopped, too"},
 		{"stopped while it waits for its next start", func(s *Stop) { s.Result = "oom-kill" }, ""},
 		{"dockhost was stopped before", func(s *Stop) { s.Owner.Left = at.Add(-time.Minute) }, ""},
+		{"dockhost has crashed since", func(s *Stop) { s.Owner.Left, s.OwnerCrashed = at.Add(time.Second), true }, ""},
+		{"all of dockhost is being stopped after a crash", func(s *Stop) { s.Owner.Job, s.OwnerCrashed = "stop", true }, "dockhost.service was stopped, too"},
 		{"dockhost is being restarted", func(s *Stop) { s.Owner.Job = "restart" }, ""},
 	}
 	for _, test := range tests {

@@ -47,7 +47,7 @@ func (s *Server) serveInfo(w http.ResponseWriter, _ *http.Request) {
 		info.Driver, info.DriverStatus = "overlayfs", [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}
 	}
 	for name, path := range maps.All(s.runtimes) {
-		info.Runtimes[name] = system.RuntimeWithStatus{Runtime: system.Runtime{Path: path}}
+		info.Runtimes[name] = system.RuntimeWithStatus{Runtime: system.Runtime{Path: path, Args: s.runtimeArgs[name]}}
 	}
 	answer(w, http.StatusOK, info)
 }

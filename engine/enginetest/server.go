@@ -58,6 +58,7 @@ type Server struct {
 	trusted                 []string // registries without a certificate
 	restores                bool
 	runtimes                map[string]string
+	runtimeArgs             map[string][]string
 	defaultRuntime          string
 	podman, snapshotter     bool
 	boxes                   map[string]*box
@@ -79,7 +80,7 @@ func NewServer(tb testing.TB) *Server {
 		volumes:  map[string]map[string]string{},
 		networks: map[string]network.Inspect{},
 		restores: true,
-		runtimes: map[string]string{runc: runc}, defaultRuntime: runc,
+		runtimes: map[string]string{runc: runc}, runtimeArgs: map[string][]string{}, defaultRuntime: runc,
 		boxes:    map[string]*box{},
 		execs:    map[string]*exec{},
 		hijacked: map[net.Conn]bool{},
@@ -205,11 +206,11 @@ func (s *Server) FailPulls(trouble string) {
 	s.trouble = trouble
 }
 
-// AddRuntime registers an OCI runtime.
-func (s *Server) AddRuntime(name, path string) {
+// AddRuntime registers an OCI runtime. args come before all its other arguments.
+func (s *Server) AddRuntime(name, path string, args ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.runtimes[name] = path
+	s.runtimes[name], s.runtimeArgs[name] = path, args
 }
 
 // Trust makes a registry insecure: it needs no trusted certificate.

@@ -49,11 +49,15 @@ func (c call) creates() bool {
 // withoutSystemdCgroup returns the arguments without the global flag that makes
 // systemd create the container's cgroup.
 func (c call) withoutSystemdCgroup() []string {
-	global := slices.DeleteFunc(slices.Clone(c.args[:c.at]), func(arg string) bool {
+	return append(withoutSystemdCgroup(c.args[:c.at]), c.args[c.at:]...)
+}
+
+// withoutSystemdCgroup returns a copy of global flags without that one.
+func withoutSystemdCgroup(flags []string) []string {
+	return slices.DeleteFunc(slices.Clone(flags), func(arg string) bool {
 		name, isFlag := strings.CutPrefix(arg, "--systemd-cgroup")
 		return isFlag && (name == "" || name[0] == '=')
 	})
-	return append(global, c.args[c.at:]...)
 }
 
 // isCommand says whether arg is a command with which Docker's shim, or an

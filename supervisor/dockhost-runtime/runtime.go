@@ -116,13 +116,13 @@ func (p program) prepare(c call) (realCall, error) {
 	// The placement is a path. With --systemd-cgroup a runtime would expect
 	// SLICE:PREFIX:NAME.
 	real := realCall{runtime: place.Runtime, args: c.withoutSystemdCgroup(), sources: sources}
-	if place.Sockets == nil || !c.creates() {
-		return real, nil
+	if place.Sockets != nil && c.creates() {
+		if real.files, err = receive(*place.Sockets); err != nil {
+			return realCall{}, fmt.Errorf("get the sockets of %s from its supervisor (try: systemctl restart %s): %w", place.Unit, place.Unit, err)
+		}
+		real.args = preserving(real.args, c.command, len(real.files))
 	}
-	if real.files, err = receive(*place.Sockets); err != nil {
-		return realCall{}, fmt.Errorf("get the sockets of %s from its supervisor (try: systemctl restart %s): %w", place.Unit, place.Unit, err)
-	}
-	real.args = preserving(real.args, c.command, len(real.files))
+	real.args = append(withoutSystemdCgroup(place.RuntimeArgs), real.args...)
 	return real, nil
 }
 

@@ -210,11 +210,11 @@ func TestCreateInPlace(t *testing.T) {
 			h.config(managed + c.driver + id)
 			h.cgroup(c.unit, "")
 			place := web()
-			place.Runtime = "crun"
+			place.Runtime, place.RuntimeArgs = "crun", []string{"--platform=create", "--systemd-cgroup", "--debug"}
 			place.Edits = []byte(`{"mounts":[{"destination":"/x"}]}`)
 			h.place(place)
 			h.run(create)
-			h.wantRan("@bin/crun " + strings.Replace(create, "--systemd-cgroup ", "", 1))
+			h.wantRan("@bin/crun --platform=create --debug " + strings.Replace(create, "--systemd-cgroup ", "", 1))
 			h.wantConfig(c.want)
 			if info, _ := os.Stat(h.path("bundle/config.json")); info.Mode().Perm() != 0o640 {
 				t.Errorf("config.json has mode %v, want 0640", info.Mode())
@@ -231,10 +231,10 @@ func TestLaterCommandsFindTheRuntimeAfterTheUnitHasGone(t *testing.T) {
 		t.Run(command, func(t *testing.T) {
 			h := newHost(t)
 			place := web()
-			place.Runtime = h.path("bin/crun")
+			place.Runtime, place.RuntimeArgs = h.path("bin/crun"), []string{"--debug"}
 			h.place(place)
 			h.run("--root /r --systemd-cgroup " + command + " --x " + id + " y")
-			h.wantRan("@bin/crun --root /r " + command + " --x " + id + " y")
+			h.wantRan("@bin/crun --debug --root /r " + command + " --x " + id + " y")
 		})
 	}
 }

@@ -41,6 +41,9 @@ type Placement struct {
 	// or an absolute path; "" means runc. It is not the name under which the
 	// runtime is registered with Docker.
 	Runtime string `json:"runtime,omitempty"`
+	// RuntimeArgs are the arguments that Docker has registered for the runtime. They come
+	// before all others.
+	RuntimeArgs []string `json:"runtime_args,omitempty"`
 	// Edits is an OCI runtime configuration to merge into the container's own:
 	// objects are merged, lists are appended, process.env is merged by name and
 	// mounts by destination; null changes nothing.

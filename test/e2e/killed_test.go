@@ -122,10 +122,12 @@ func TestKilledSupervisorIsReplacedInEachPhase(t *testing.T) {
 }
 
 // TestKilledRuntimeIsRetried kills the OCI runtime before and after it has
-// created the container.
+// created the container. It is called with the arguments that Docker has registered for it.
 func TestKilledRuntimeIsRetried(t *testing.T) {
 	h := newHost(t)
 	h.write("/usr/local/sbin/dying-runc", `#!/bin/bash
+[ "$1" = --dying ] || { echo "called without its runtimeArgs: $*" >&2; exit 1; }
+shift
 case " $* " in
 *" create "*) case $(cat /run/dying 2>/dev/null) in
 	before) rm /run/dying; kill -9 $$ ;;
@@ -136,7 +138,7 @@ exec runc "$@"
 `)
 	h.run("chmod +x /usr/local/sbin/dying-runc")
 	t.Cleanup(func() { h.run("rm -f /usr/local/sbin/dying-runc /run/dying") })
-	runtimes := h.output(`jq -c '.runtimes + {"dying": {"path": "/usr/local/sbin/dying-runc"}}' /etc/docker/daemon.json`)
+	runtimes := h.output(`jq -c '.runtimes + {"dying": {"path": "/usr/local/sbin/dying-runc", "runtimeArgs": ["--dying"]}}' /etc/docker/daemon.json`)
 	h.configureDocker("runtimes", runtimes)
 	for _, when := range []string{"before", "after"} {
 		t.Run(when, func(t *testing.T) {
