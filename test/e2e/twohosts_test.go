@@ -65,8 +65,9 @@ func (f fellow) assign(section string) {
 // new one was well.
 type outage struct{ began, ended time.Time }
 
-// lastOutage reads the outage of a host's last update from its history.
-func lastOutage(text string) (outage, error) {
+// lastOutage reads the outage of a host's last update from its history. The error says that
+// the last one that has ended has another cause, or was not confirmed.
+func lastOutage(text string, cause api.UpdateCause) (outage, error) {
 	var entries []api.HistoryEntry
 	if err := json.Unmarshal([]byte(text), &entries); err != nil || len(entries) == 0 {
 		return outage{}, fmt.Errorf("no history in %q, %w", text, err)
@@ -83,7 +84,7 @@ func lastOutage(text string) (outage, error) {
 			seconds += phase.Seconds
 		}
 	}
-	if last.To.Image == "" || last.Outcome != api.OutcomeConfirmed || seconds == 0 {
+	if last.Cause != cause || last.Outcome != api.OutcomeConfirmed || seconds == 0 {
 		return outage{}, fmt.Errorf("the last update is %+v", last)
 	}
 	return outage{last.Ended.Add(-time.Duration(seconds * float64(time.Second))), last.Ended}, nil
@@ -109,7 +110,7 @@ func TestFleetUpdatesOneHostAtATime(t *testing.T) {
 	}
 	h.assign(section("one"))
 	second.assign(section("one"))
-	confirmed := func(revision string) (outage, outage) {
+	confirmed := func(revision string, cause api.UpdateCause) (outage, outage) {
 		var outages [2]outage
 		h.within(3*time.Minute, "both hosts run revision "+revision, func() error {
 			for i, run := range []func(string) string{h.run, second.run} {
@@ -117,7 +118,7 @@ func TestFleetUpdatesOneHostAtATime(t *testing.T) {
 					return fmt.Errorf("host %d runs %q", i+1, got)
 				}
 				var err error
-				if outages[i], err = lastOutage(run("dockhostctl history --json")); err != nil {
+				if outages[i], err = lastOutage(run("dockhostctl history --json"), cause); err != nil {
 					return fmt.Errorf("host %d: %w", i+1, err)
 				}
 			}
@@ -125,10 +126,10 @@ func TestFleetUpdatesOneHostAtATime(t *testing.T) {
 		})
 		return outages[0], outages[1]
 	}
-	confirmed("one")
+	confirmed("one", api.CauseStart)
 	h.assign(section("two"))
 	second.assign(section("two"))
-	a, b := confirmed("two")
+	a, b := confirmed("two", api.CauseAssignment)
 	if a.began.Before(b.ended) && b.began.Before(a.ended) {
 		t.Errorf("one host was updated from %s to %s, the other one from %s to %s, want one after the other", a.began, a.ended, b.began, b.ended)
 	}
