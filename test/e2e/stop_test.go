@@ -63,7 +63,7 @@ func TestStopWorksInEachPhase(t *testing.T) {
 }
 
 // TestStopTimeoutBoundsGracePeriod stops a container whose grace period is
-// shorter or longer than the stop timeout of its unit.
+// shorter or longer than the stop timeout of its unit. Its FinalKillSignal= is not needed.
 func TestStopTimeoutBoundsGracePeriod(t *testing.T) {
 	tests := []struct{ name, grace, timeout, status, warned string }{
 		{"no timeout", "1s", "infinity", "137", ""},
@@ -72,7 +72,7 @@ func TestStopTimeoutBoundsGracePeriod(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHost(t)
-			h.assign(app(`command: ["-ignore-sigterm"]`, "stop_grace_period: "+test.grace, "x-dockhost: {unit: {Service: {TimeoutStopSec: '"+test.timeout+"'}}}"))
+			h.assign(app(`command: ["-ignore-sigterm"]`, "stop_grace_period: "+test.grace, "x-dockhost: {unit: {Service: {TimeoutStopSec: '"+test.timeout+"', FinalKillSignal: SIGABRT}}}"))
 			h.ready("app")
 			since := h.now()
 			h.try("systemctl stop dockhost@app")
