@@ -77,19 +77,16 @@ type image struct {
 	diffIDs []string
 }
 
-// size returns the size of the layers without the lowest ones.
+// size returns the size of the layers without the lowest ones, at most [maxLayer].
 func (i image) size(without int) (sum int64) {
 	for _, size := range i.sizes[without:] {
-		sum += size
+		sum = min(sum+size, maxLayer)
 	}
 	return sum
 }
 
 // present returns how many of an image's layers the Engine has, counted from the lowest.
 func (r Registries) present(ctx context.Context, info engine.Info, i image) (int, error) {
-	if len(i.diffIDs) != len(i.sizes) {
-		return 0, nil
-	}
 	if files := engine.NewLayerFiles(info); files != nil {
 		return files.Has(i.diffIDs), nil
 	}
@@ -154,7 +151,8 @@ func (r Registries) login(ctx context.Context, named reference.Named) (authn.Aut
 	}), nil
 }
 
-// layers returns the layers of an image.
+// layers returns the layers of an image. A manifest that contradicts itself or the
+// configuration is not trusted.
 func layers(at name.Reference, options []remote.Option) (image, error) {
 	remoteImage, err := remote.Image(at, options...)
 	if err != nil {
@@ -167,13 +165,19 @@ func layers(at name.Reference, options []remote.Option) (image, error) {
 	if size := manifest.Config.Size; size < 0 || size > maxAnswer {
 		return image{}, fmt.Errorf("%w: the image's configuration has %d bytes, and may have 0 to %d", engine.ErrUntrusted, size, maxAnswer)
 	}
+	var i image
+	for n, layer := range manifest.Layers {
+		if layer.Size < 0 || layer.Size > maxLayer {
+			return image{}, fmt.Errorf("%w: layer %d of the image has %d bytes, and may have 0 to %d", engine.ErrUntrusted, n+1, layer.Size, int64(maxLayer))
+		}
+		i.sizes = append(i.sizes, layer.Size)
+	}
 	config, err := remoteImage.ConfigFile()
 	if err != nil {
 		return image{}, err
 	}
-	var i image
-	for _, layer := range manifest.Layers {
-		i.sizes = append(i.sizes, min(max(layer.Size, 0), maxLayer))
+	if sizes, ids := len(i.sizes), len(config.RootFS.DiffIDs); sizes != ids {
+		return image{}, fmt.Errorf("%w: the image's manifest has %d layers and its configuration %d, but an image has the same number in both", engine.ErrUntrusted, sizes, ids)
 	}
 	for _, id := range config.RootFS.DiffIDs {
 		i.diffIDs = append(i.diffIDs, id.String())
