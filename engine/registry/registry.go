@@ -22,8 +22,13 @@ import (
 	"github.com/dockhost/dockhost/engine"
 )
 
-// timeout bounds all requests for one image, including those to mirrors.
-const timeout = 10 * time.Second
+const (
+	// timeout bounds all requests for one image, including those to mirrors.
+	timeout = 10 * time.Second
+	// maxImages is the most images that an index may have. Usual ones have one for each
+	// platform, and one more with what is attested about it.
+	maxImages = 1000
+)
 
 // Registries queries registries in the same way as the Engine: mirrors first, through
 // the Engine's proxies, with its certificates (/etc/docker/certs.d) and the logins
@@ -154,7 +159,7 @@ func (r Registries) login(ctx context.Context, named reference.Named) (authn.Aut
 // layers returns the layers of an image. A manifest that contradicts itself or the
 // configuration is not trusted.
 func layers(at name.Reference, options []remote.Option) (image, error) {
-	remoteImage, err := remote.Image(at, options...)
+	remoteImage, err := find(at, options)
 	if err != nil {
 		return image{}, err
 	}
@@ -183,6 +188,29 @@ func layers(at name.Reference, options []remote.Option) (image, error) {
 		i.diffIDs = append(i.diffIDs, id.String())
 	}
 	return i, nil
+}
+
+// find returns the image of the platform in the options. The Engine tries each image of an
+// index that has the platform, so an index of very many is not trusted.
+func find(at name.Reference, options []remote.Option) (v1.Image, error) {
+	found, err := remote.Get(at, options...)
+	if err != nil {
+		return nil, err
+	}
+	if found.MediaType.IsIndex() {
+		index, err := found.ImageIndex()
+		if err != nil {
+			return nil, err
+		}
+		list, err := index.IndexManifest()
+		if err != nil {
+			return nil, err
+		}
+		if n := len(list.Manifests); n > maxImages {
+			return nil, fmt.Errorf("%w: its index has %d images, and may have %d", engine.ErrUntrusted, n, maxImages)
+		}
+	}
+	return found.Image()
 }
 
 // referenceAt returns the image's reference at an endpoint.

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io"
 	"log" //nolint:depguard // the fake requires one
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +86,11 @@ func newRig(t *testing.T) *rig {
 		mutate.IndexAddendum{Add: other, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "s390x"}}},
 		mutate.IndexAddendum{Add: r.image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}})
 	if err := remote.WriteIndex(r.reference("many"), index, auth, transport); err != nil {
+		t.Fatal(err)
+	}
+	here := mutate.IndexAddendum{Add: r.image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}}}
+	crowd := mutate.AppendManifests(empty.Index, slices.Repeat([]mutate.IndexAddendum{here}, maxImages+1)...)
+	if err := remote.Put(r.reference("crowd"), crowd, auth, transport); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -206,7 +213,7 @@ func TestPullSizeSkipsLayersOfContainerdsStore(t *testing.T) {
 // An image is not pulled where its manifest claims what cannot be.
 func TestPullSizeDistrustsManifest(t *testing.T) {
 	r := newRig(t)
-	for tag := range lies() {
+	for _, tag := range append(slices.Collect(maps.Keys(lies())), "crowd") {
 		if size, err := r.PullSize(t.Context(), r.host+"/app:"+tag, ""); !errors.Is(err, engine.ErrUntrusted) {
 			t.Errorf("PullSize of %s = %d, %v, want %v", tag, size, err, engine.ErrUntrusted)
 		}
