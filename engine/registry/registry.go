@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"runtime"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	remotetransport "github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/dockhost/dockhost/engine"
 )
@@ -177,6 +179,9 @@ func layers(at name.Reference, options []remote.Option) (image, error) {
 		}
 		i.sizes = append(i.sizes, layer.Size)
 	}
+	if _, err := remoteImage.RawConfigFile(); err != nil {
+		return image{}, distrust(err)
+	}
 	config, err := remoteImage.ConfigFile()
 	if err != nil {
 		return image{}, err
@@ -188,6 +193,17 @@ func layers(at name.Reference, options []remote.Option) (image, error) {
 		i.diffIDs = append(i.diffIDs, id.String())
 	}
 	return i, nil
+}
+
+// distrust returns the error for a configuration that could not be read. Unless the registry
+// or the network is in trouble, it is longer or has another digest than the manifest says, and
+// the Engine would read it to its end before it notices.
+func distrust(err error) error {
+	_, isAnswer := errors.AsType[*remotetransport.Error](err)
+	if isAnswer || TroubleOf(err) != TroubleOther || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", engine.ErrUntrusted, err)
 }
 
 // find returns the image of the platform in the options. The Engine tries each image of an

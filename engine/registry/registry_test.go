@@ -101,6 +101,7 @@ func lies() map[string]func(*v1.Manifest) {
 	return map[string]func(*v1.Manifest){
 		"config-below-nothing": func(m *v1.Manifest) { m.Config.Size = -1 },
 		"config-too-large":     func(m *v1.Manifest) { m.Config.Size = maxAnswer + 1 },
+		"config-longer":        func(m *v1.Manifest) { m.Config.Size-- },
 		"layer-below-nothing":  func(m *v1.Manifest) { m.Layers[1].Size = -1 },
 		"layer-too-large":      func(m *v1.Manifest) { m.Layers[2].Size = maxLayer + 1 },
 		"layers-without-id": func(m *v1.Manifest) {
