@@ -29,7 +29,7 @@ func (a *attacked) startRegistry() {
 	a.Cleanup(func() { a.try("rm -rf " + certificates + "544?; ip addr del 169.254.169.254/32 dev lo") })
 	a.run("for port in 5443 5444 5445 5446 5447; do cp -r " + certificates + "5000 " + certificates + "$port; done; ip addr replace 169.254.169.254/32 dev lo")
 	a.hostile("registry")
-	for _, address := range strings.Fields("192.0.2.1:5443 192.0.2.1:5447 169.254.169.254:80 127.0.0.1:8999 127.255.3.4:8999") {
+	for address := range strings.FieldsSeq("192.0.2.1:5443 192.0.2.1:5447 169.254.169.254:80 127.0.0.1:8999 127.255.3.4:8999") {
 		a.eventually("the registry listens at "+address, func() error { return a.listens(address) })
 	}
 }
