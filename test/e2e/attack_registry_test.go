@@ -155,6 +155,7 @@ func (a *attacked) usedOnSmallDisk() int {
 func TestAttackImages(t *testing.T) {
 	a := underAttack(t)
 	a.startRegistry()
+	a.begins()
 	for name := range strings.FieldsSeq(`100000-variables 100000-labels 60000-ports 1000-volumes forged-labels ugly-strings endless-check
 		false-signal user-of-the-host volume-of-proc`) {
 		a.in(name, func(a *attacked) {
