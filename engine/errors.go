@@ -34,7 +34,7 @@ var (
 	// ErrNoSpace means that an image does not fit on the disk.
 	ErrNoSpace = errors.New("no space for the image")
 	// ErrUntrusted means that a registry's answer about an image is longer than it may be,
-	// or leads into the host. The Engine would follow it.
+	// claims what cannot be, or leads into the host. The Engine would follow it.
 	ErrUntrusted = errors.New("the registry cannot be trusted")
 	// ErrUnreadable means that the container's logging driver keeps no log that Docker
 	// can read.

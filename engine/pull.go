@@ -157,7 +157,8 @@ type layer struct {
 	unpacked int64
 }
 
-// maxLayer bounds the size that a registry may claim, so that sums do not overflow.
+// maxLayer bounds the size that a registry may claim for a layer, and the sum of all layers,
+// so that it does not overflow.
 const maxLayer = 1 << 50
 
 func newLayers() *layers { return &layers{byID: map[string]layer{}} }
@@ -223,8 +224,8 @@ func (l *layers) downloaded() bool {
 func (l *layers) progress() Progress {
 	p := Progress{Layers: len(l.byID), Downloaded: l.downloaded()}
 	for _, at := range l.byID {
-		p.Bytes += at.total
-		p.BytesDone += at.current
+		p.Bytes = min(p.Bytes+at.total, maxLayer)
+		p.BytesDone = min(p.BytesDone+at.current, maxLayer)
 		if at.done {
 			p.LayersDone++
 		}

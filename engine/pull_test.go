@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -123,8 +124,10 @@ func TestRepeatedMessagesAreNoProgress(t *testing.T) {
 		}
 	}
 	l.observe(message("b", "Downloading", -5))
-	l.observe(jsonmessage.JSONMessage{ID: "c", Status: "Downloading", Progress: &jsonmessage.JSONProgress{Total: 1 << 62}})
-	if p := l.progress(); p.Bytes < 0 || p.Need() < 0 {
+	for id := range 20_000 {
+		l.observe(jsonmessage.JSONMessage{ID: strconv.Itoa(id), Status: "Downloading", Progress: &jsonmessage.JSONProgress{Total: 1 << 62}})
+	}
+	if p := l.progress(); p.Bytes != maxLayer || p.Need() < maxLayer {
 		t.Errorf("progress = %+v, which needs %d: what a registry claims must not overflow", p, p.Need())
 	}
 }

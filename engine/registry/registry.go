@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"runtime"
 	"time"
@@ -18,12 +19,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	remotetransport "github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/dockhost/dockhost/engine"
 )
 
-// timeout bounds all requests for one image, including those to mirrors.
-const timeout = 10 * time.Second
+const (
+	// timeout bounds all requests for one image, including those to mirrors.
+	timeout = 10 * time.Second
+	// maxImages is the most images that an index may have. Usual ones have one for each
+	// platform, and one more with what is attested about it.
+	maxImages = 1000
+)
 
 // Registries queries registries in the same way as the Engine: mirrors first, through
 // the Engine's proxies, with its certificates (/etc/docker/certs.d) and the logins
@@ -77,19 +84,16 @@ type image struct {
 	diffIDs []string
 }
 
-// size returns the size of the layers without the lowest ones.
+// size returns the size of the layers without the lowest ones, at most [maxLayer].
 func (i image) size(without int) (sum int64) {
 	for _, size := range i.sizes[without:] {
-		sum += size
+		sum = min(sum+size, maxLayer)
 	}
 	return sum
 }
 
 // present returns how many of an image's layers the Engine has, counted from the lowest.
 func (r Registries) present(ctx context.Context, info engine.Info, i image) (int, error) {
-	if len(i.diffIDs) != len(i.sizes) {
-		return 0, nil
-	}
 	if files := engine.NewLayerFiles(info); files != nil {
 		return files.Has(i.diffIDs), nil
 	}
@@ -154,9 +158,10 @@ func (r Registries) login(ctx context.Context, named reference.Named) (authn.Aut
 	}), nil
 }
 
-// layers returns the layers of an image.
+// layers returns the layers of an image. A manifest that contradicts itself or the
+// configuration is not trusted.
 func layers(at name.Reference, options []remote.Option) (image, error) {
-	remoteImage, err := remote.Image(at, options...)
+	remoteImage, err := find(at, options)
 	if err != nil {
 		return image{}, err
 	}
@@ -167,18 +172,61 @@ func layers(at name.Reference, options []remote.Option) (image, error) {
 	if size := manifest.Config.Size; size < 0 || size > maxAnswer {
 		return image{}, fmt.Errorf("%w: the image's configuration has %d bytes, and may have 0 to %d", engine.ErrUntrusted, size, maxAnswer)
 	}
+	var i image
+	for n, layer := range manifest.Layers {
+		if layer.Size < 0 || layer.Size > maxLayer {
+			return image{}, fmt.Errorf("%w: layer %d of the image has %d bytes, and may have 0 to %d", engine.ErrUntrusted, n+1, layer.Size, int64(maxLayer))
+		}
+		i.sizes = append(i.sizes, layer.Size)
+	}
+	if _, err := remoteImage.RawConfigFile(); err != nil {
+		return image{}, distrust(err)
+	}
 	config, err := remoteImage.ConfigFile()
 	if err != nil {
 		return image{}, err
 	}
-	var i image
-	for _, layer := range manifest.Layers {
-		i.sizes = append(i.sizes, min(max(layer.Size, 0), maxLayer))
+	if sizes, ids := len(i.sizes), len(config.RootFS.DiffIDs); sizes != ids {
+		return image{}, fmt.Errorf("%w: the image's manifest has %d layers and its configuration %d, but an image has the same number in both", engine.ErrUntrusted, sizes, ids)
 	}
 	for _, id := range config.RootFS.DiffIDs {
 		i.diffIDs = append(i.diffIDs, id.String())
 	}
 	return i, nil
+}
+
+// distrust returns the error for a configuration that could not be read. Unless the registry
+// or the network is in trouble, it is longer or has another digest than the manifest says, and
+// the Engine would read it to its end before it notices.
+func distrust(err error) error {
+	_, isAnswer := errors.AsType[*remotetransport.Error](err)
+	if isAnswer || TroubleOf(err) != TroubleOther || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", engine.ErrUntrusted, err)
+}
+
+// find returns the image of the platform in the options. The Engine tries each image of an
+// index that has the platform, so an index of very many is not trusted.
+func find(at name.Reference, options []remote.Option) (v1.Image, error) {
+	found, err := remote.Get(at, options...)
+	if err != nil {
+		return nil, err
+	}
+	if found.MediaType.IsIndex() {
+		index, err := found.ImageIndex()
+		if err != nil {
+			return nil, err
+		}
+		list, err := index.IndexManifest()
+		if err != nil {
+			return nil, err
+		}
+		if n := len(list.Manifests); n > maxImages {
+			return nil, fmt.Errorf("%w: its index has %d images, and may have %d", engine.ErrUntrusted, n, maxImages)
+		}
+	}
+	return found.Image()
 }
 
 // referenceAt returns the image's reference at an endpoint.

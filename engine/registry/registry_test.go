@@ -5,11 +5,14 @@ import (
 	"errors"
 	"io"
 	"log" //nolint:depguard // the fake requires one
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/dockhost/dockhost/engine"
 	"github.com/dockhost/dockhost/engine/enginetest"
@@ -73,8 +77,8 @@ func newRig(t *testing.T) *rig {
 	if err := remote.Write(r.reference("one"), r.image, auth, transport); err != nil {
 		t.Fatal(err)
 	}
-	for tag, size := range map[string]int64{"below-nothing": -1, "too-large": maxAnswer + 1} {
-		if err := remote.Put(r.reference(tag), lyingImage{r.image, size}, auth, transport); err != nil {
+	for tag, lie := range lies() {
+		if err := remote.Put(r.reference(tag), lyingImage{r.image, lie}, auth, transport); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,13 +88,35 @@ func newRig(t *testing.T) *rig {
 	if err := remote.WriteIndex(r.reference("many"), index, auth, transport); err != nil {
 		t.Fatal(err)
 	}
+	here := mutate.IndexAddendum{Add: r.image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}}}
+	crowd := mutate.AppendManifests(empty.Index, slices.Repeat([]mutate.IndexAddendum{here}, maxImages+1)...)
+	if err := remote.Put(r.reference("crowd"), crowd, auth, transport); err != nil {
+		t.Fatal(err)
+	}
 	return r
 }
 
-// lyingImage is an image whose manifest has another size for the configuration.
+// lies are manifests that contradict themselves or the configuration, by their tags.
+func lies() map[string]func(*v1.Manifest) {
+	return map[string]func(*v1.Manifest){
+		"config-below-nothing": func(m *v1.Manifest) { m.Config.Size = -1 },
+		"config-too-large":     func(m *v1.Manifest) { m.Config.Size = maxAnswer + 1 },
+		"config-longer":        func(m *v1.Manifest) { m.Config.Size-- },
+		"layer-below-nothing":  func(m *v1.Manifest) { m.Layers[1].Size = -1 },
+		"layer-too-large":      func(m *v1.Manifest) { m.Layers[2].Size = maxLayer + 1 },
+		"layers-without-id": func(m *v1.Manifest) {
+			for range 20_000 {
+				m.Layers = append(m.Layers, v1.Descriptor{MediaType: types.DockerLayer, Size: 1, Digest: m.Layers[0].Digest})
+			}
+		},
+		"layer-missing": func(m *v1.Manifest) { m.Layers = m.Layers[1:] },
+	}
+}
+
+// lyingImage is an image whose manifest lies.
 type lyingImage struct {
 	v1.Image
-	size int64
+	lie func(*v1.Manifest)
 }
 
 func (i lyingImage) RawManifest() ([]byte, error) {
@@ -99,7 +125,7 @@ func (i lyingImage) RawManifest() ([]byte, error) {
 		return nil, err
 	}
 	manifest = manifest.DeepCopy()
-	manifest.Config.Size = i.size
+	i.lie(manifest)
 	return json.Marshal(manifest)
 }
 
@@ -185,13 +211,21 @@ func TestPullSizeSkipsLayersOfContainerdsStore(t *testing.T) {
 	r.wants(r.host+"/app:one", "", 0)
 }
 
-// An image whose configuration cannot have the size that its manifest says is not pulled.
-func TestPullSizeDistrustsSizes(t *testing.T) {
+// An image is not pulled where its manifest claims what cannot be.
+func TestPullSizeDistrustsManifest(t *testing.T) {
 	r := newRig(t)
-	for _, tag := range []string{"below-nothing", "too-large"} {
-		if _, err := r.PullSize(t.Context(), r.host+"/app:"+tag, ""); !errors.Is(err, engine.ErrUntrusted) {
-			t.Errorf("PullSize of %s: %v, want %v", tag, err, engine.ErrUntrusted)
+	for _, tag := range append(slices.Collect(maps.Keys(lies())), "crowd") {
+		if size, err := r.PullSize(t.Context(), r.host+"/app:"+tag, ""); !errors.Is(err, engine.ErrUntrusted) {
+			t.Errorf("PullSize of %s = %d, %v, want %v", tag, size, err, engine.ErrUntrusted)
 		}
+	}
+}
+
+// No number of layers makes the sum of their sizes overflow.
+func TestSizeDoesNotOverflow(t *testing.T) {
+	i := image{sizes: slices.Repeat([]int64{maxLayer}, 20_000)}
+	if size := i.size(0); size != maxLayer {
+		t.Errorf("size of 20,000 layers of %d bytes = %d, want at most that of one", int64(maxLayer), size)
 	}
 }
 

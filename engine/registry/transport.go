@@ -21,8 +21,8 @@ const (
 	// maxAnswer is the longest answer of a registry, in bytes: a manifest, an index or
 	// an image's configuration.
 	maxAnswer = 8 << 20
-	// maxLayer bounds the size of a layer that a registry may claim, so that sums do not
-	// overflow.
+	// maxLayer bounds the size that a registry may claim for a layer, and the sum of all
+	// layers, so that it does not overflow.
 	maxLayer = 1 << 50
 )
 

@@ -180,7 +180,13 @@ func (a *attacked) refuses(s api.Status, says string) {
 // memoryOf returns the resident memory of a unit's main process, in MiB.
 func (a *attacked) memoryOf(unit string) int {
 	a.Helper()
+	return a.memory(unit, "VmRSS")
+}
+
+// memory returns a field of the status of a unit's main process (proc_pid_status(5)), in MiB.
+func (a *attacked) memory(unit, field string) int {
+	a.Helper()
 	var kilobytes int
-	_, _ = fmt.Sscan(a.output("sed -n 's/^VmRSS:[^0-9]*//p' /proc/"+a.property(unit, "MainPID")+"/status"), &kilobytes)
+	_, _ = fmt.Sscan(a.output("sed -n 's/^"+field+":[^0-9]*//p' /proc/"+a.property(unit, "MainPID")+"/status"), &kilobytes)
 	return kilobytes >> 10
 }

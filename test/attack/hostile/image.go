@@ -46,8 +46,9 @@ type image struct {
 
 func digest(text []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(text)) }
 
-// newImage returns an image of this program, with these keys of the configuration's Config.
-func newImage(keys object) (*image, error) {
+// newImage returns an image of this program, with these keys of the configuration's Config. The layer has a file with the
+// image's name, so that no two attacks share a layer, which Docker would not download again.
+func newImage(name string, keys object) (*image, error) {
 	program, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		return nil, err
@@ -58,8 +59,15 @@ func newImage(keys object) (*image, error) {
 		return nil, err
 	}
 	_, _ = archive.Write(program)
+	if err := archive.WriteHeader(&tar.Header{Name: "attack", Mode: 0o644, Size: int64(len(name))}); err != nil {
+		return nil, err
+	}
+	_, _ = archive.Write([]byte(name))
 	_ = archive.Close()
-	w := gzip.NewWriter(&packed)
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed) // the agent waits for 10 s
+	if err != nil {
+		return nil, err
+	}
 	_, _ = w.Write(layer.Bytes())
 	_ = w.Close()
 	config := object{"Entrypoint": []string{"/hostile", "idle"}}
@@ -126,6 +134,13 @@ func lies() map[string]func(*image) {
 				i.manifest.Layers = append(i.manifest.Layers, descriptor{layerType, 1 << 49, digest([]byte("none"))})
 			}
 		},
+		"10000-layers-of-pebibytes": func(i *image) {
+			for n := range 10_000 {
+				i.manifest.Layers = append(i.manifest.Layers, descriptor{layerType, 1 << 50, digest(fmt.Append(nil, n))})
+			}
+			i.claimLayers(len(i.manifest.Layers))
+		},
+		"layer-twice":         func(i *image) { i.manifest.Layers = append(i.manifest.Layers, i.manifest.Layers[0]) },
 		"layer-below-nothing": func(i *image) { i.manifest.Layers[0].Size = -1 << 40 },
 		"layer-of-a-disk":     func(i *image) { i.manifest.Layers[0].Size = 1 << 45 },
 		"20000-layers": func(i *image) {
@@ -150,6 +165,19 @@ func lies() map[string]func(*image) {
 // describe lets the manifest say the truth about the configuration.
 func (i *image) describe() {
 	i.manifest.Config.Size, i.manifest.Config.Digest = int64(len(i.config)), digest(i.config)
+}
+
+// claimLayers lets the configuration have this many layers.
+func (i *image) claimLayers(n int) {
+	var config object
+	_ = json.Unmarshal(i.config, &config)
+	ids := make([]string, n)
+	for at := range ids {
+		ids[at] = digest(fmt.Append(nil, "unpacked", at))
+	}
+	config["rootfs"] = object{"type": "layers", "diff_ids": ids}
+	i.config, _ = json.Marshal(config)
+	i.describe()
 }
 
 // indexOf returns an index with this many images for the platform.

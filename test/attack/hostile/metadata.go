@@ -53,18 +53,16 @@ func redirect(to string) answer {
 	}
 }
 
-// bomb is a gzip stream of zeros that is a thousandth of this size.
-func bomb(size int64) []byte {
+// bomb is a gzip stream of zeros that is a thousandth of this size, a multiple of 1 MiB. It is made at once, so that who
+// waits for it does not give up: a stream may consist of many.
+func bomb(size int) []byte {
+	const part = 1 << 20
 	var packed bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-	_, _ = io.Copy(w, io.LimitReader(zeros{}, size))
+	w := gzip.NewWriter(&packed)
+	_, _ = w.Write(make([]byte, part))
 	_ = w.Close()
-	return packed.Bytes()
+	return bytes.Repeat(packed.Bytes(), size/part)
 }
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func metadataAnswers() map[string]answer {
 	const ok = "HTTP/1.1 200 OK\r\nConnection: close\r\n"

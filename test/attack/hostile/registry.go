@@ -13,8 +13,19 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
+
+// tokenServers are where the registry at an address sends a client for a token. They are asked before an image is.
+func tokenServers() map[string]string {
+	return map[string]string{
+		"192.0.2.1:5444": "http://169.254.169.254/token",
+		"192.0.2.1:5445": "http://127.0.0.1:8999/token",
+		"192.0.2.1:5446": "https://registry.test:5443/redirected/token",
+		"192.0.2.1:5447": "unix:///run/docker.sock",
+	}
+}
 
 // challenge answers that a token is needed, from there.
 func challenge(realm string) answer {
@@ -48,10 +59,6 @@ func registryAnswers() map[string]answer {
 		"redirect-to-nowhere":        redirect("http://0.0.0.0:8999/canary"),
 		"redirect-to-file":           redirect("file:///etc/shadow"),
 		"redirect-to-itself":         func(w http.ResponseWriter, r *http.Request) { redirect(r.URL.Path)(w, r) },
-		"token-from-metadata":        challenge("http://169.254.169.254/token"),
-		"token-from-loopback":        challenge("http://127.0.0.1:8999/token"),
-		"token-from-socket":          challenge("unix:///run/docker.sock"),
-		"token-by-redirect":          challenge("https://registry.test:5443/redirected/token"),
 		"waits-for-years": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "3153600000")
 			refuses(http.StatusTooManyRequests, "slow down")(w, nil)
@@ -84,7 +91,7 @@ func registryAnswers() map[string]answer {
 // imageFor returns the image that attacks by this name.
 func imageFor(name string) (*image, error) {
 	if lie := lies()[name]; lie != nil {
-		i, err := newImage(nil)
+		i, err := newImage(name, nil)
 		if err == nil {
 			lie(i)
 		}
@@ -94,11 +101,11 @@ func imageFor(name string) (*image, error) {
 	if !known {
 		return nil, fmt.Errorf("unknown attack %q", name)
 	}
-	return newImage(keys)
+	return newImage(name, keys)
 }
 
-// serveRegistry is a registry with an image for each attack, by its name. It prints each request, and who asks at the
-// addresses of the host and of its metadata service.
+// serveRegistry is a registry with an image for each attack, by its name, and one at another port for each of
+// [tokenServers]. It prints each request, and who asks at the addresses of the host and of its metadata service.
 func serveRegistry(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("registry", flag.ContinueOnError)
 	listen := flags.String("listen", "192.0.2.1:5443", "`address` to listen on")
@@ -108,21 +115,51 @@ func serveRegistry(ctx context.Context, args []string) error {
 		return err
 	}
 	go canary(ctx, "169.254.169.254:80", "127.0.0.1:8999", "127.255.3.4:8999", "[::1]:8999")
-	server := &http.Server{Addr: *listen, ReadHeaderTimeout: deadline, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(os.Stdout, "asked %s %s by %s\n", r.Method, r.URL.Path, r.UserAgent())
-		answerPull(w, r)
-	})}
-	server.SetKeepAlivesEnabled(false)
-	server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){} // HTTP/1.1 alone, which can be hijacked
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	if err := server.ListenAndServeTLS(*certificate, *key); !errors.Is(err, http.ErrServerClosed) {
+	var images shelf
+	ended := make(chan error)
+	serve := func(address string, answers http.HandlerFunc) {
+		server := &http.Server{Addr: address, ReadHeaderTimeout: deadline, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = fmt.Fprintf(os.Stdout, "asked %s %s by %s\n", r.Method, r.URL.Path, r.UserAgent())
+			answers(w, r)
+		})}
+		server.SetKeepAlivesEnabled(false)
+		server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){} // HTTP/1.1 alone, which can be hijacked
+		context.AfterFunc(ctx, func() { _ = server.Close() })
+		ended <- server.ListenAndServeTLS(*certificate, *key)
+	}
+	for address, realm := range tokenServers() {
+		go serve(address, http.HandlerFunc(challenge(realm)))
+	}
+	go serve(*listen, images.answerPull)
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
+// shelf has the image that was asked for last.
+type shelf struct {
+	mu    sync.Mutex
+	name  string
+	image *image
+}
+
+// get returns the image that attacks by this name.
+func (s *shelf) get(name string) (*image, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.name == name {
+		return s.image, nil
+	}
+	i, err := imageFor(name)
+	if err == nil {
+		s.name, s.image = name, i
+	}
+	return i, err
+}
+
 // answerPull answers a request of a pull: /v2/, /v2/ATTACK/manifests/... and /v2/ATTACK/blobs/...
-func answerPull(w http.ResponseWriter, r *http.Request) {
+func (s *shelf) answerPull(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(r.URL.Path, "/")
 	switch {
 	case parts[1] == "redirected":
@@ -135,7 +172,7 @@ func answerPull(w http.ResponseWriter, r *http.Request) {
 		attack(w, r)
 		return
 	}
-	i, err := imageFor(parts[2])
+	i, err := s.get(parts[2])
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
