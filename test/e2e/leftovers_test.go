@@ -16,7 +16,7 @@ func (h *host) leftNothing() {
 		"placements":        "ls -A /run/dockhost/runtime",
 		"cgroups":           "find /sys/fs/cgroup -type d -name 'dockhost@app.service'",
 		"processes":         "pgrep -a containerd-shim; pgrep -xa app",
-		"mounts":            "grep -E '/var/lib/docker/(overlay2/.*/merged|containers/)' /proc/self/mounts",
+		"mounts":            "grep -E '/var/lib/docker/(overlay2/.*/merged|rootfs/|containers/)' /proc/self/mounts",
 		"bundles":           "ls -A /run/containerd/io.containerd.runtime.v2.task/moby",
 		"runtime's states":  "find /run/docker -mindepth 3 -maxdepth 3 -path '*/runtime-*/moby/*'",
 		"anonymous volumes": "docker volume ls -q | grep -E '^[0-9a-f]{64}$' || true",
