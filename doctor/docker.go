@@ -141,8 +141,8 @@ func checkStorage(_ context.Context, h *host) []Finding {
 	}
 	what := fmt.Sprintf("storage driver %s, %s", info.Driver, store)
 	switch info.Driver {
-	case "vfs":
-		return warn(what+": each layer is a whole copy of the one below", "use overlay2: remove storage-driver from /etc/docker/daemon.json (images are pulled again)")
+	case "vfs", "native": // the same in either store
+		return warn(what+": each layer is a whole copy of the one below", "use overlay2, or overlayfs in containerd's store: remove storage-driver from /etc/docker/daemon.json (images are pulled again)")
 	case "devicemapper", "aufs", "overlay":
 		return warn(what+": Docker has removed this driver from later versions", "use overlay2: remove storage-driver from /etc/docker/daemon.json (images are pulled again)")
 	}

@@ -73,6 +73,7 @@ func brokenDocker() []breakage {
 		{"docker-runtime", "not executable", func(f *fake) { os.Chmod(f.Root+f.Runtime, 0o600) }, Fail, "not executable", "chmod 755 " + "/usr/libexec"},
 		{"docker-runtime", "another one", func(f *fake) { f.Runtime = "/opt/libexec/dockhost-runtime" }, Warn, "this dockhost has /opt", "dockhost setup"},
 		{"docker-config", "wrong", func(f *fake) { f.json = errors.New("/etc/docker/daemon.json:3:1: expected a comma") }, Fail, "daemon.json:3:1", "dockerd --validate"},
+		{"docker-storage", "native", func(f *fake) { f.info.Driver, f.info.Snapshotter = "native", true }, Warn, "native", "overlayfs"},
 		{"docker-storage", "vfs", func(f *fake) { f.info.Driver = "vfs" }, Warn, "vfs", "overlay2"},
 		{"docker-storage", "devicemapper", func(f *fake) { f.info.Driver = "devicemapper" }, Warn, "removed", "overlay2"},
 		{"docker-storage", "containerd", func(f *fake) { f.info.Snapshotter = true }, OK, "containerd's image store", ""},
