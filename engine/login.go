@@ -18,6 +18,7 @@ import (
 	configtypes "github.com/docker/cli/cli/config/types"
 	"github.com/docker/docker/api/types/registry"
 
+	"github.com/dockhost/dockhost/internal/beneath"
 	"github.com/dockhost/dockhost/internal/regular"
 )
 
@@ -124,7 +125,7 @@ func (c *Client) lookup(ctx context.Context, file *loginFile, key string) (confi
 	own := file.Dockhost[key]
 	switch {
 	case own.PasswordFile != "":
-		password, err := passwordFromFile(own.PasswordFile)
+		password, err := passwordFromFile(own.PasswordFile, own.PasswordGrants)
 		return configtypes.AuthConfig{Username: own.Username, Password: password}, err
 	case own.PasswordCredential != "":
 		password, err := c.passwordFromCredential(own.PasswordCredential)
@@ -246,9 +247,11 @@ func WriteLogins(w io.Writer, logins map[string]Login) error {
 type Login struct {
 	Username string `json:"username,omitempty"`
 	Password string `json:"-"`
-	// PasswordFile and PasswordCredential are read at each pull.
-	PasswordFile       string `json:"password_file,omitempty"`
-	PasswordCredential string `json:"password_credential,omitempty"`
+	// PasswordFile and PasswordCredential are read at each pull. PasswordGrants are where the
+	// file may be; nil for everywhere.
+	PasswordFile       string          `json:"password_file,omitempty"`
+	PasswordGrants     *beneath.Grants `json:"password_grants,omitempty"`
+	PasswordCredential string          `json:"password_credential,omitempty"`
 	// CredentialHelper is the NAME of docker-credential-NAME. Environment is added to
 	// its environment.
 	CredentialHelper string            `json:"-"`

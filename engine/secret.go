@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dockhost/dockhost/internal/beneath"
 	"github.com/dockhost/dockhost/internal/regular"
 )
 
@@ -23,11 +24,17 @@ func credentialStores() []string {
 	return []string{"/run/credentials/@system", "/etc/credstore", "/run/credstore", "/usr/lib/credstore"}
 }
 
-// passwordFromFile reads a password from a file that only root may read.
-func passwordFromFile(path string) (string, error) {
-	file, err := regular.Open(path)
+// passwordFromFile reads a password from a file that only root may read, and that is in the
+// grants.
+func passwordFromFile(path string, grants *beneath.Grants) (string, error) {
+	at, done, err := grants.Path(path)
 	if err != nil {
 		return "", fmt.Errorf("read the password_file: %w", err)
+	}
+	defer done()
+	file, err := regular.Open(at)
+	if err != nil {
+		return "", fmt.Errorf("read the password_file %s: %w", path, err)
 	}
 	defer file.Close()
 	info, err := file.Stat()

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/registry"
+
+	"github.com/dockhost/dockhost/internal/beneath"
 )
 
 // authOf returns what a client with this login sends to a.test.
@@ -66,6 +68,18 @@ func TestPasswordFileIsPrivate(t *testing.T) {
 			checkSecret(t, auth, err, test.want, test.err)
 		})
 	}
+	granted := &beneath.Grants{Rule: "password_files", Entries: []string{dir}}
+	_ = os.Remove(path)
+	write(t, path, "s3cret-canary")
+	auth, err := authOf(t, &Client{}, Login{Username: "deploy", PasswordFile: path, PasswordGrants: granted})
+	checkSecret(t, auth, err, "s3cret-canary", "")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	granted.Entries = []string{filepath.Dir(link)}
+	auth, err = authOf(t, &Client{}, Login{Username: "deploy", PasswordFile: link, PasswordGrants: granted})
+	checkSecret(t, auth, err, "", "which is not in a directory that the policy grants (password_files")
 	for bad, want := range map[string]string{dir: "not a regular file", "/dev/null": "not a regular file", filepath.Join(dir, "none"): "no such file"} {
 		auth, err := authOf(t, &Client{}, Login{Username: "deploy", PasswordFile: bad})
 		checkSecret(t, auth, err, "", want)

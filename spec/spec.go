@@ -14,6 +14,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+
+	"github.com/dockhost/dockhost/internal/beneath"
 )
 
 // Assignment is everything that a host runs.
@@ -38,6 +40,8 @@ type Registry struct {
 	Password string `json:"password,omitempty"`
 	// PasswordFile is a file on the host that only root can read.
 	PasswordFile string `json:"password_file,omitempty"`
+	// PasswordGrants are where the policy of the host grants such files; nil for everywhere.
+	PasswordGrants *beneath.Grants `json:"password_grants,omitempty"`
 	// PasswordCredential names a systemd credential.
 	PasswordCredential string `json:"password_credential,omitempty"`
 	// CredentialHelper is NAME of a program docker-credential-NAME. Environment
@@ -107,6 +111,10 @@ type Container struct {
 	// Granted are the bind mounts that the policy of the host grants only in some
 	// directories; nil without such a policy.
 	Granted []Granted `json:"granted,omitempty"`
+	// EnvGrants and FileGrants are where that policy grants the env files, and the files of
+	// secrets and configs; nil for everywhere.
+	EnvGrants  *beneath.Grants `json:"env_grants,omitempty"`
+	FileGrants *beneath.Grants `json:"file_grants,omitempty"`
 	// Run has the other options of `dockhost run`; nil for an assigned
 	// container.
 	Run *Run `json:"run,omitempty"`
@@ -257,7 +265,7 @@ type UnitSetting struct {
 func (c *Container) Hash() string {
 	hashed := *c
 	hashed.Unit, hashed.DependsOn, hashed.Restart, hashed.Run, hashed.Credentials = nil, nil, "", nil, nil
-	hashed.Update, hashed.Granted = nil, nil
+	hashed.Update, hashed.Granted, hashed.EnvGrants, hashed.FileGrants = nil, nil, nil, nil
 	raw, err := json.Marshal(hashed)
 	if err != nil {
 		// Only channels, functions and cycles cannot be marshalled.

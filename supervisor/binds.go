@@ -20,7 +20,7 @@ func makeSources(root string, c *spec.Container) error {
 	var errs []error
 	for _, g := range c.Granted {
 		if source := createdSource(c, g.Target); source != "" {
-			if err := beneath.Make(root, source, g.Directories); err != nil {
+			if err := beneath.Make(root, source, beneath.HostMounts(g.Directories)); err != nil {
 				errs = append(errs, fmt.Errorf("mount at %q: %w", g.Target, err))
 			}
 		}

@@ -177,7 +177,7 @@ func (m *maker) request(host request.Host) (engine.CreateRequest, error) {
 func (m *maker) fileEnv() ([]string, error) {
 	var env []string
 	for _, file := range m.container.EnvFiles {
-		vars, err := needs.ReadEnvFile(file)
+		vars, err := needs.ReadEnvFile(file, m.container.EnvGrants)
 		if err != nil {
 			return nil, err
 		}

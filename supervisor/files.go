@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/dockhost/dockhost/internal/beneath"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
 	"github.com/dockhost/dockhost/spec/needs"
@@ -28,7 +29,7 @@ func writeFiles(dir rundir.Dir, c *spec.Container, credentials string) (string, 
 		return "", fmt.Errorf("write the secrets: %w", err)
 	}
 	for i, file := range c.Files {
-		content, err := fileContent(&file, credentials)
+		content, err := fileContent(&file, c.FileGrants, credentials)
 		if err == nil {
 			err = writeFile(filepath.Join(path, strconv.Itoa(i)), content, &file)
 		}
@@ -55,20 +56,21 @@ func writeFile(path string, content []byte, file *spec.File) error {
 	return os.Chmod(path, mode)
 }
 
-// fileContent returns the text of a secret or config.
-func fileContent(file *spec.File, credentials string) ([]byte, error) {
+// fileContent returns the text of a secret or config. A file of the host has to be in the
+// grants; nil grants all.
+func fileContent(file *spec.File, grants *beneath.Grants, credentials string) ([]byte, error) {
 	switch {
 	case file.Credential != "":
 		if credentials == "" {
 			return nil, needs.MissingCredential(file.Credential)
 		}
-		raw, err := needs.ReadFile(filepath.Join(credentials, file.Credential))
+		raw, err := needs.ReadFile(filepath.Join(credentials, file.Credential), nil)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = needs.MissingCredential(file.Credential)
 		}
 		return raw, err
 	case file.Path != "":
-		return needs.ReadFile(file.Path)
+		return needs.ReadFile(file.Path, grants)
 	}
 	return file.Content, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dockhost/dockhost/internal/beneath"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -54,5 +55,47 @@ func TestGrant(t *testing.T) {
 	}
 	if a := (&spec.Assignment{}); (*Policy)(nil).Grant(a) != a {
 		t.Error("Grant() without a policy changed the assignment")
+	}
+}
+
+// The files that user data names get the entries of their rules, unless these grant all.
+func TestGrantFiles(t *testing.T) {
+	a := &spec.Assignment{
+		Containers: []spec.Container{
+			{
+				Name: "a", HostConfig: &container.HostConfig{}, EnvFiles: []spec.EnvFile{{Path: "/srv/env"}},
+				Files: []spec.File{{Target: "/x", Path: "/etc/app/x"}},
+			},
+			{Name: "b", HostConfig: &container.HostConfig{}, Files: []spec.File{{Target: "/x", Content: []byte("x")}}},
+		},
+		Registries: map[string]spec.Registry{"file.test": {PasswordFile: "/etc/password"}, "plain.test": {Password: "x"}},
+	}
+	const mounts = "host_mounts: [/srv, '/etc:ro']\n"
+	grants := func(rule string, writable []string, entries ...string) *beneath.Grants {
+		return &beneath.Grants{Rule: rule, Entries: entries, Writable: writable}
+	}
+	for text, want := range map[string][3]*beneath.Grants{
+		mounts + "env_files: [/srv]\nsecret_files: ['/etc/app:ro']\npassword_files: [/etc/password]": {
+			grants("env_files", []string{"/srv"}, "/srv"), grants("secret_files", []string{"/srv"}, "/etc/app:ro"), grants("password_files", []string{"/srv"}, "/etc/password"),
+		},
+		"env_files: [/srv]":                        {grants("env_files", nil, "/srv"), nil, nil},
+		"host_mounts: [/]\nenv_files: [/srv]":      {grants("env_files", nil, "/srv"), nil, nil},
+		"env_files: [/srv, /]\nsecret_files: true": {},
+		"privileged: false":                        {},
+	} {
+		granted := policy(t, text).Grant(a)
+		c := granted.Containers[0]
+		if diff := cmp.Diff(want, [3]*beneath.Grants{c.EnvGrants, c.FileGrants, granted.Registries["file.test"].PasswordGrants}); diff != "" {
+			t.Errorf("Grant() under %s (-want +got):\n%s", text, diff)
+		}
+		if b := granted.Containers[1]; b.EnvGrants != nil || b.FileGrants != nil || granted.Registries["plain.test"].PasswordGrants != nil {
+			t.Errorf("Grant() under %s granted what nobody asks for: %+v", text, granted)
+		}
+		if a.Containers[0].EnvGrants != nil || a.Registries["file.test"].PasswordGrants != nil {
+			t.Errorf("Grant() under %s changed its argument", text)
+		}
+		if a.Containers[0].Hash() != c.Hash() {
+			t.Errorf("Grant() under %s changed the hash", text)
+		}
 	}
 }

@@ -116,15 +116,15 @@ func TestEverythingIsJudged(t *testing.T) {
 		reflect.TypeFor[container.Resources](): "BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps BlkioWeight BlkioWeightDevice " +
 			"CPUCount CPUPercent CPUPeriod CPUQuota CPURealtimePeriod CPURealtimeRuntime CPUShares CgroupParent CpusetCpus CpusetMems " +
 			"IOMaximumBandwidth IOMaximumIOps KernelMemory KernelMemoryTCP Memory MemoryReservation MemorySwap MemorySwappiness NanoCPUs OomKillDisable PidsLimit Ulimits",
-		// Granted comes from the policy itself. Credentials are those of the logins. User data can set neither Pin nor Run. VolumesFrom has
+		// The grants come from the policy itself. Credentials are those of the logins. User data can set neither Pin nor Run. VolumesFrom has
 		// containers of the same source, with volumes that are theirs alone.
-		reflect.TypeFor[spec.Container](): "Completes Config ContainerName Credentials DependsOn Granted Name Networking Notify Pin Platform PullPolicy PullStallTimeout Reload Restart Run VolumesFrom",
+		reflect.TypeFor[spec.Container](): "Completes Config ContainerName Credentials DependsOn EnvGrants FileGrants Granted Name Networking Notify Pin Platform PullPolicy PullStallTimeout Reload Restart Run VolumesFrom",
 		// Exec runs in the container, like a health check. The registry is judged by the image.
 		reflect.TypeFor[spec.Update]():     "Check FailureAction Monitor Order PauseAfter Policy RollbackOrder Wariness Windows",
 		reflect.TypeFor[spec.UpdateLock](): "Exec",
 		reflect.TypeFor[spec.FleetLock]():  "Group HoldAfterFailure",
 		// Identity is sent only to the registries of its cloud.
-		reflect.TypeFor[spec.Registry]():   "Identity Password Username",
+		reflect.TypeFor[spec.Registry]():   "Identity Password PasswordGrants Username",
 		reflect.TypeFor[spec.Assignment](): "Warnings",
 	}
 	for kind, names := range judged {

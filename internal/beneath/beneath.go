@@ -8,6 +8,7 @@ package beneath
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -19,9 +20,36 @@ import (
 // in such a directory.
 const ReadOnly = ":ro"
 
-// Grants are the directories and files that a policy grants, as it names them, some with
-// the suffix [ReadOnly].
-type Grants []string
+// Grants are what a rule of a policy grants.
+type Grants struct {
+	// Rule is the rule's name.
+	Rule string `json:"rule"`
+	// Entries are its directories and files, as the policy names them, some with the suffix
+	// [ReadOnly].
+	Entries []string `json:"entries"`
+	// Writable are the directories in which containers may make links.
+	Writable []string `json:"writable,omitempty"`
+}
+
+// HostMounts returns the grants of the rule host_mounts.
+func HostMounts(entries []string) Grants {
+	isReadOnly := func(entry string) bool { return strings.HasSuffix(entry, ReadOnly) }
+	return Grants{Rule: "host_mounts", Entries: entries, Writable: slices.DeleteFunc(slices.Clone(entries), isReadOnly)}
+}
+
+// Path returns a path to what name leads to now, whatever happens to name later, until
+// close is called. Without grants it is name itself. The error says why name is not granted,
+// and is [fs.ErrNotExist] if there is nothing.
+func (g *Grants) Path(name string) (path string, close func(), err error) {
+	if g == nil {
+		return name, func() {}, nil
+	}
+	fd, err := Open("", name, *g)
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", fd), func() { _ = unix.Close(fd) }, nil
+}
 
 // Open returns a descriptor (O_PATH) of what name leads to below the directory root, which
 // stands for the host's; "" is the host's own. The error says why it is not in one of the grants.
@@ -35,10 +63,18 @@ func Open(root, name string, grants Grants) (int, error) {
 		return -1, err
 	}
 	if len(w.rest) > 0 {
-		return -1, fmt.Errorf("the host has no %q: create it", name)
+		return -1, missingError(name)
 	}
 	return w.take(), nil
 }
+
+// missingError is the error for a path that leads to nothing.
+type missingError string
+
+func (e missingError) Error() string { return fmt.Sprintf("the host has no %q: create it", string(e)) }
+
+// Is reports whether target is [fs.ErrNotExist].
+func (e missingError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // Make creates the directories of name that are missing, with mode 0755, if they are in
 // one of the grants.
@@ -77,8 +113,8 @@ func (g Grants) check(root, name, real string) error {
 	if real != path.Clean(name) {
 		where = fmt.Sprintf("%q leads to %q, which is", name, real)
 	}
-	return fmt.Errorf("%s not in a directory that the policy grants (host_mounts: [%s]): remove the symbolic link, "+
-		"or grant the directory in /etc/dockhost/policy.yaml and run systemctl reload dockhost", where, strings.Join(g, ", "))
+	return fmt.Errorf("%s not in a directory that the policy grants (%s: [%s]): remove the symbolic link, "+
+		"or grant the directory in /etc/dockhost/policy.yaml and run systemctl reload dockhost", where, g.Rule, strings.Join(g.Entries, ", "))
 }
 
 // real returns where the grants are. A grant that is itself a symbolic link follows the
@@ -86,10 +122,7 @@ func (g Grants) check(root, name, real string) error {
 // which the link is.
 func (g Grants) real(root string) []string {
 	var open []string
-	for _, grant := range g {
-		if strings.HasSuffix(grant, ReadOnly) {
-			continue
-		}
+	for _, grant := range g.Writable {
 		if w, err := follow(root, grant, nil); err == nil {
 			open = append(open, w.real())
 			w.close()
@@ -99,7 +132,7 @@ func (g Grants) real(root string) []string {
 		return !slices.ContainsFunc(open, func(grant string) bool { return isBelow(grant, dir) })
 	}
 	var real []string
-	for _, grant := range g {
+	for _, grant := range g.Entries {
 		if w, err := follow(root, strings.TrimSuffix(grant, ReadOnly), trusted); err == nil {
 			real = append(real, w.real())
 			w.close()

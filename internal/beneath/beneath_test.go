@@ -1,7 +1,9 @@
 package beneath
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +48,13 @@ func names() []string {
 	}
 }
 
+func mounts(entries ...string) Grants { return HostMounts(entries) }
+
+// files are the grants of another rule, on a host where containers may write to /srv/web.
+func files(entries ...string) Grants {
+	return Grants{Rule: "env_files", Entries: entries, Writable: []string{"/srv/web"}}
+}
+
 func TestOpen(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -53,38 +62,45 @@ func TestOpen(t *testing.T) {
 		// real is what the name leads to; "" for an error with the words in wrong.
 		real, wrong string
 	}{
-		{"/srv/web/html", Grants{"/srv/web"}, "/srv/web/html", ""},
-		{"/srv/web", Grants{"/srv/web"}, "/srv/web", ""},
-		{"//srv/./web//html/", Grants{"/srv/web"}, "/srv/web/html", ""},
-		{"/srv/web/index", Grants{"/other", "/srv"}, "/srv/web/index", ""},
-		{"/srv/web/index", Grants{"/srv/web/index"}, "/srv/web/index", ""},
-		{"/srv/web/current", Grants{"/srv/web"}, "/srv/web/releases/2", ""},
-		{"/srv/web/absolute", Grants{"/srv/web"}, "/srv/web/releases/2", ""},
-		{"/srv/web/back", Grants{"/srv/web"}, "/srv/web/html", ""},
-		{"/srv/web/etc/shadow", Grants{"/srv", "/etc:ro"}, "/etc/shadow", ""},
-		{"/data/site", Grants{"/data"}, "/mnt/disk/site", ""},
-		{"/data/site", Grants{"/mnt/disk"}, "/mnt/disk/site", ""},
-		{"/mnt/disk/site", Grants{"/data"}, "/mnt/disk/site", ""},
-		{"/etc/localtime", Grants{"/srv", "/etc/localtime:ro"}, "/usr/zoneinfo/UTC", ""},
+		{"/srv/web/html", mounts("/srv/web"), "/srv/web/html", ""},
+		{"/srv/web", mounts("/srv/web"), "/srv/web", ""},
+		{"//srv/./web//html/", mounts("/srv/web"), "/srv/web/html", ""},
+		{"/srv/web/index", mounts("/other", "/srv"), "/srv/web/index", ""},
+		{"/srv/web/index", mounts("/srv/web/index"), "/srv/web/index", ""},
+		{"/srv/web/current", mounts("/srv/web"), "/srv/web/releases/2", ""},
+		{"/srv/web/absolute", mounts("/srv/web"), "/srv/web/releases/2", ""},
+		{"/srv/web/back", mounts("/srv/web"), "/srv/web/html", ""},
+		{"/srv/web/etc/shadow", mounts("/srv", "/etc:ro"), "/etc/shadow", ""},
+		{"/data/site", mounts("/data"), "/mnt/disk/site", ""},
+		{"/data/site", mounts("/mnt/disk"), "/mnt/disk/site", ""},
+		{"/mnt/disk/site", mounts("/data"), "/mnt/disk/site", ""},
+		{"/etc/localtime", mounts("/srv", "/etc/localtime:ro"), "/usr/zoneinfo/UTC", ""},
 
-		{"/srv/web/etc", Grants{"/srv/web"}, "", `"/srv/web/etc" leads to "/etc", which is not`},
-		{"/srv/web/etc/shadow", Grants{"/srv/web"}, "", `leads to "/etc/shadow"`},
-		{"/srv/web/relative", Grants{"/srv/web"}, "", `leads to "/etc"`},
-		{"/srv/web/root", Grants{"/srv/web"}, "", `leads to "/"`},
-		{"/srv/web/up", Grants{"/srv/web"}, "", `leads to "/srv"`},
-		{"/srv/web/up/web/html", Grants{"/srv/web"}, "/srv/web/html", ""},
-		{"/srv/website/x", Grants{"/srv/web"}, "", `"/srv/website/x" is not in a directory`},
-		{"/srv/web/loop", Grants{"/srv/web"}, "", "too many levels of symbolic links"},
-		{"/srv/web/dangling", Grants{"/srv/web"}, "", `leads to "/etc/new"`},
-		{"/srv/web/none", Grants{"/srv/web"}, "", `the host has no "/srv/web/none": create it`},
-		{"/srv/web/index/x", Grants{"/srv/web"}, "", "not a directory"},
-		{"/srv/web/none/../../../etc", Grants{"/srv/web"}, "", "no such file"},
-		{"/srv/web/html/../../../../etc", Grants{"/srv/web"}, "", "not in a directory"},
-		{"/srv/web/html", nil, "", "not in a directory that the policy grants"},
+		{"/srv/web/etc", mounts("/srv/web"), "", `"/srv/web/etc" leads to "/etc", which is not`},
+		{"/srv/web/etc/shadow", mounts("/srv/web"), "", `leads to "/etc/shadow"`},
+		{"/srv/web/relative", mounts("/srv/web"), "", `leads to "/etc"`},
+		{"/srv/web/root", mounts("/srv/web"), "", `leads to "/"`},
+		{"/srv/web/up", mounts("/srv/web"), "", `leads to "/srv"`},
+		{"/srv/web/up/web/html", mounts("/srv/web"), "/srv/web/html", ""},
+		{"/srv/website/x", mounts("/srv/web"), "", `"/srv/website/x" is not in a directory`},
+		{"/srv/web/loop", mounts("/srv/web"), "", "too many levels of symbolic links"},
+		{"/srv/web/dangling", mounts("/srv/web"), "", `leads to "/etc/new"`},
+		{"/srv/web/none", mounts("/srv/web"), "", `the host has no "/srv/web/none": create it`},
+		{"/srv/web/index/x", mounts("/srv/web"), "", "not a directory"},
+		{"/srv/web/none/../../../etc", mounts("/srv/web"), "", "no such file"},
+		{"/srv/web/html/../../../../etc", mounts("/srv/web"), "", "not in a directory"},
+		{"/srv/web/html", mounts(), "", "not in a directory that the policy grants"},
 		// What a container made of a grant in another one grants nothing more.
-		{"/srv/web/etc", Grants{"/srv/web", "/srv/web/etc"}, "", `leads to "/etc"`},
-		{"/alias", Grants{"/srv/web", "/alias"}, "", `leads to "/etc"`},
-		{"/alias", Grants{"/srv/web:ro", "/alias"}, "/etc", ""},
+		{"/srv/web/etc", mounts("/srv/web", "/srv/web/etc"), "", `leads to "/etc"`},
+		{"/alias", mounts("/srv/web", "/alias"), "", `leads to "/etc"`},
+		{"/alias", mounts("/srv/web:ro", "/alias"), "/etc", ""},
+		// The same for files that another rule grants.
+		{"/srv/web/index", files("/srv/web/index"), "/srv/web/index", ""},
+		{"/srv/web/back/../index", files("/srv/web"), "/srv/web/index", ""},
+		{"/srv/web/etc/shadow", files("/srv/web"), "", `the policy grants (env_files: [/srv/web])`},
+		{"/srv/web/etc", files("/srv/web/etc"), "", `leads to "/etc"`},
+		{"/srv/web/etc/shadow", files("/srv/web/etc"), "", `leads to "/etc/shadow"`},
+		{"/etc/localtime", files("/etc/localtime"), "/usr/zoneinfo/UTC", ""},
 	} {
 		t.Run(fmt.Sprintf("%s in %v", test.name, test.grants), func(t *testing.T) {
 			root := tree(t, names()...)
@@ -106,6 +122,35 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// A path that was opened leads to the same file, whatever is made of its name.
+func TestPath(t *testing.T) {
+	root := tree(t, "srv/web/env", "etc/shadow")
+	name := filepath.Join(root, "srv/web/env")
+	if path, done, err := (*Grants)(nil).Path(name); err != nil || path != name {
+		t.Errorf("Path() without grants = %q, %v, want %q", path, err, name)
+	} else {
+		done()
+	}
+	grants := &Grants{Rule: "env_files", Entries: []string{filepath.Dir(name)}}
+	path, done, err := grants.Path(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	if err := errors.Join(os.Remove(name), os.Symlink(filepath.Join(root, "etc/shadow"), name)); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(path); string(text) != "srv/web/env" {
+		t.Errorf("the path leads to %q, %v, want the old file", text, err)
+	}
+	if path, _, err := grants.Path(name); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "leads to") {
+		t.Errorf("Path() of a link out = %q, %v, want an error", path, err)
+	}
+	if path, _, err := grants.Path(name + "s"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Path() of nothing = %q, %v, want ErrNotExist", path, err)
+	}
+}
+
 func TestMake(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -113,14 +158,14 @@ func TestMake(t *testing.T) {
 		made   string
 		wrong  string
 	}{
-		{"/srv/web/a/b", Grants{"/srv/web"}, "/srv/web/a/b", ""},
-		{"/srv/app/data", Grants{"/srv/app"}, "/srv/app/data", ""},
-		{"/srv/web/current/a", Grants{"/srv/web"}, "/srv/web/releases/2/a", ""},
-		{"/srv/web/html", Grants{"/srv/web"}, "/srv/web/html", ""},
-		{"/srv/web/dangling", Grants{"/srv/web"}, "", `leads to "/etc/new"`},
-		{"/srv/web/etc/a", Grants{"/srv/web"}, "", `leads to "/etc/a"`},
-		{"/srv/web/none/../../../etc/new", Grants{"/srv/web"}, "", "no such file"},
-		{"/srv/web/index/a", Grants{"/srv/web"}, "", "not a directory"},
+		{"/srv/web/a/b", mounts("/srv/web"), "/srv/web/a/b", ""},
+		{"/srv/app/data", mounts("/srv/app"), "/srv/app/data", ""},
+		{"/srv/web/current/a", mounts("/srv/web"), "/srv/web/releases/2/a", ""},
+		{"/srv/web/html", mounts("/srv/web"), "/srv/web/html", ""},
+		{"/srv/web/dangling", mounts("/srv/web"), "", `leads to "/etc/new"`},
+		{"/srv/web/etc/a", mounts("/srv/web"), "", `leads to "/etc/a"`},
+		{"/srv/web/none/../../../etc/new", mounts("/srv/web"), "", "no such file"},
+		{"/srv/web/index/a", mounts("/srv/web"), "", "not a directory"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := tree(t, names()...)
@@ -162,7 +207,7 @@ func TestOpenDuringSwap(t *testing.T) {
 	}()
 	opened, refused := 0, 0
 	for range 1000 {
-		fd, err := Open(root, "/srv/web/html/shadow", Grants{"/srv/web"})
+		fd, err := Open(root, "/srv/web/html/shadow", mounts("/srv/web"))
 		if err != nil {
 			refused++
 			continue
@@ -190,7 +235,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add("/srv/web/up/web/../web/etc/../srv/web/root/etc/shadow")
 	root := tree(f, names()...)
 	f.Fuzz(func(t *testing.T, name string) {
-		fd, err := Open(root, name, Grants{"/srv/web"})
+		fd, err := Open(root, name, mounts("/srv/web"))
 		if err != nil {
 			return
 		}

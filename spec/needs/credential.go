@@ -54,7 +54,7 @@ func Credentials(root string, c *spec.Container, systemdVersion int, given []str
 			continue
 		}
 		if path := findCredential(root, name, false); path != "" {
-			if _, err := ReadFile(path); err != nil {
+			if _, err := ReadFile(path, nil); err != nil {
 				errs = append(errs, fmt.Errorf("the credential for %s in the container: %w", file.Target, err))
 			}
 		} else if findCredential(root, name, true) == "" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 
+	"github.com/dockhost/dockhost/internal/beneath"
 	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/spec"
 )
@@ -27,16 +28,15 @@ const formatRaw = "raw"
 var errEnvFile = errors.New("its lines are not NAME=VALUE")
 
 // ReadEnvFile returns the variables of an env file, and nil if an optional one does
-// not exist. Its errors name the file only: the parser's errors quote lines, which
-// may be secrets.
-func ReadEnvFile(file spec.EnvFile) (map[string]string, error) {
-	vars, err := readEnvFile(file)
+// not exist. The file has to be in the grants; nil grants all. The errors name the file only:
+// the parser's errors quote lines, which may be secrets.
+func ReadEnvFile(file spec.EnvFile, grants *beneath.Grants) (map[string]string, error) {
+	vars, err := readEnvFile(file, grants)
 	return vars, cure.ByFile(err, file.Path)
 }
 
-func readEnvFile(file spec.EnvFile) (map[string]string, error) {
-	// Without O_NONBLOCK, a FIFO would block until it has a writer.
-	f, err := os.OpenFile(file.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func readEnvFile(file spec.EnvFile, grants *beneath.Grants) (map[string]string, error) {
+	f, err := openEnvFile(file.Path, grants)
 	if errors.Is(err, os.ErrNotExist) && !file.Required {
 		return nil, nil
 	}
@@ -46,7 +46,7 @@ func readEnvFile(file spec.EnvFile) (map[string]string, error) {
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxEnvFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read env_file: %w", err)
+		return nil, fmt.Errorf("read env_file %q: %w", file.Path, err)
 	}
 	if len(text) > maxEnvFile {
 		return nil, fmt.Errorf("read env_file %q: larger than 1 MiB", file.Path)
@@ -61,6 +61,20 @@ func readEnvFile(file spec.EnvFile) (map[string]string, error) {
 		return nil, fmt.Errorf("read env_file %q: %w", file.Path, errEnvFile)
 	}
 	return vars, nil
+}
+
+func openEnvFile(path string, grants *beneath.Grants) (*os.File, error) {
+	at, done, err := grants.Path(path)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	// Without O_NONBLOCK, a FIFO would block until it has a writer.
+	file, err := os.OpenFile(at, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil && at != path {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return file, err
 }
 
 // readRaw reads lines of NAME=VALUE as `docker run --env-file` does: quotes and "$"

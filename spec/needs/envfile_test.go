@@ -19,13 +19,13 @@ func TestReadRawEnvFile(t *testing.T) {
 		}
 	}
 	write("# a comment\nQUOTED=\"as it is\"\n  PRICE=5$ # of many\n\nEMPTY=\nUNSET\n")
-	got, err := ReadEnvFile(spec.EnvFile{Path: path, Required: true, Format: "raw"})
+	got, err := ReadEnvFile(spec.EnvFile{Path: path, Required: true, Format: "raw"}, nil)
 	want := map[string]string{"QUOTED": `"as it is"`, "PRICE": "5$ # of many", "EMPTY": ""}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("ReadEnvFile() = %v, want (-want +got):\n%s", err, diff)
 	}
 	write("a name=hunter2canary\n")
-	if _, err := ReadEnvFile(spec.EnvFile{Path: path, Format: "raw"}); err == nil || strings.Contains(err.Error(), "hunter2canary") {
+	if _, err := ReadEnvFile(spec.EnvFile{Path: path, Format: "raw"}, nil); err == nil || strings.Contains(err.Error(), "hunter2canary") {
 		t.Errorf("ReadEnvFile() error = %v, want one without the line", err)
 	}
 }

@@ -46,7 +46,7 @@ func checkEnvFiles(c *spec.Container, hidden []string) error {
 	var errs []error
 	for _, file := range c.EnvFiles {
 		if !isBelow(file.Path, hidden) {
-			_, err := ReadEnvFile(file)
+			_, err := ReadEnvFile(file, c.EnvGrants)
 			errs = append(errs, err)
 		}
 	}
@@ -61,7 +61,7 @@ func checkFiles(c *spec.Container, hidden []string) error {
 		if file.Path == "" || isBelow(file.Path, hidden) {
 			continue
 		}
-		if _, err := ReadFile(file.Path); err != nil {
+		if _, err := ReadFile(file.Path, c.FileGrants); err != nil {
 			errs = append(errs, fmt.Errorf("the file for %s in the container: %w (create it, or change file: of the secret or config)", file.Target, err))
 		}
 	}

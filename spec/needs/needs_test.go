@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 
+	"github.com/dockhost/dockhost/internal/beneath"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -38,6 +39,21 @@ func wantProblems(t *testing.T, err error, want ...string) {
 			t.Errorf("error = %q, want %q", line, want[i])
 		}
 	}
+}
+
+// grant are the grants of a directory.
+func grant(directory string) *beneath.Grants {
+	return &beneath.Grants{Rule: "env_files", Entries: []string{directory}}
+}
+
+// link returns a symbolic link to a path.
+func link(t *testing.T, to string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(to, name); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 func TestCheck(t *testing.T) {
@@ -75,6 +91,20 @@ func TestCheck(t *testing.T) {
 			c.EnvFiles = []spec.EnvFile{{Path: write(t, strings.Repeat("#\n", maxEnvFile))}}
 		}, nil, []string{"larger than 1 MiB"}},
 		{"env file is a FIFO", func(c *spec.Container) { c.EnvFiles = []spec.EnvFile{{Path: fifo}} }, nil, nil},
+		{"in grants", func(c *spec.Container) {
+			c.EnvFiles = []spec.EnvFile{{Path: write(t, "A=b\n"), Required: true}}
+			c.Files = []spec.File{{Target: "/s", Path: write(t, "s3cret")}}
+			c.EnvGrants, c.FileGrants = grant(filepath.Dir(c.EnvFiles[0].Path)), grant(filepath.Dir(c.Files[0].Path))
+			c.EnvFiles = append(c.EnvFiles, spec.EnvFile{Path: c.EnvFiles[0].Path + "-none"})
+		}, nil, nil},
+		{"links out of grants", func(c *spec.Container) {
+			c.EnvFiles, c.EnvGrants = []spec.EnvFile{{Path: link(t, write(t, "A=s3cret\n"))}}, grant(here)
+			c.Files, c.FileGrants = []spec.File{{Target: "/s", Path: link(t, write(t, "s3cret"))}}, grant(here)
+		}, nil, []string{"not in a directory that the policy grants (env_files: [" + here + "])", "not in a directory that the policy grants (env_files: [" + here + "])"}},
+		{"grants of what is no file", func(c *spec.Container) {
+			c.EnvFiles, c.EnvGrants = []spec.EnvFile{{Path: here}}, grant(here)
+			c.Files, c.FileGrants = []spec.File{{Target: "/s", Path: fifo}}, grant(filepath.Dir(fifo))
+		}, nil, []string{"read env_file \"" + here + "\"", "read " + fifo}},
 		{"hidden", func(c *spec.Container) {
 			c.Files = []spec.File{{Target: "/s", Path: gone}}
 			c.EnvFiles = []spec.EnvFile{{Path: gone, Required: true}}
@@ -154,7 +184,7 @@ func FuzzReadEnvFile(f *testing.F) {
 		if format != "" {
 			format = "raw"
 		}
-		vars, err := ReadEnvFile(spec.EnvFile{Path: write(t, string(text)), Format: format})
+		vars, err := ReadEnvFile(spec.EnvFile{Path: write(t, string(text)), Format: format}, nil)
 		if err != nil && vars != nil {
 			t.Errorf("ReadEnvFile(%q) = %v, %v, want one of them", text, vars, err)
 		}

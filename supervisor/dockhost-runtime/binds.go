@@ -90,7 +90,7 @@ func openBind(root string, mounts []json.RawMessage, bind placement.Bind, at str
 // openSource copies the mount to which a path leads, with those below it. The copy is of
 // the same peer group: propagation works as with the original (mount_namespaces(7)).
 func openSource(root, name string, directories []string) (source, error) {
-	fd, err := beneath.Open(root, name, directories)
+	fd, err := beneath.Open(root, name, beneath.HostMounts(directories))
 	if err != nil {
 		return source{}, err
 	}

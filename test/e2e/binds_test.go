@@ -88,3 +88,47 @@ func TestGrantedBindsStayInGrant(t *testing.T) {
 	h.ready("app")
 	h.mounts("two")
 }
+
+// TestGrantedFilesStayInGrant has a container replace the files that user data names by a link
+// to a file of root. Nothing of that file reaches a container or a registry.
+func TestGrantedFilesStayInGrant(t *testing.T) {
+	h := newHost(t)
+	const path = "/etc/dockhost/policy.yaml"
+	h.Cleanup(func() { h.try("rm -rf " + path + " /srv/e2e /root/planted") })
+	h.write(path, "host_mounts: [/srv/e2e]\nenv_files: [/srv/e2e/env]\nsecret_files: [/srv/e2e]\npassword_files: [/srv/e2e]\n")
+	h.run("rm -rf /srv/e2e && mkdir /srv/e2e && cd /srv/e2e && echo WHAT=env >env && echo secret >secret && " +
+		"(umask 077; echo -n s3cret >password; echo WHAT=planted >/root/planted)")
+	const service = "\n      image: localhost:5000/busybox\n      command: [sleep, infinity]\n      stop_signal: SIGKILL\n      x-dockhost: {notify: started}\n"
+	logins := strings.Replace(registries, "password: s3cret", "password_file: /srv/e2e/password", 1)
+	h.assign("dockhost:\n  containers:\n    writer:" + service + "      volumes: ['/srv/e2e:/shared']\n    app:" + service +
+		"      env_file: /srv/e2e/env\n      secrets: [one]\n  secrets: {one: {file: /srv/e2e/secret}}\n" + logins)
+	h.ready("writer")
+	sees := func() {
+		h.Helper()
+		h.ready("app")
+		h.run("dockhostctl pull app")
+		if out := h.run("docker exec app sh -c 'echo $WHAT; cat /run/secrets/one'"); out != "env\nsecret\n" {
+			t.Errorf("app sees %q", out)
+		}
+	}
+	sees()
+	for _, file := range []string{"env", "secret"} {
+		h.run("docker exec writer sh -c 'cd /shared && mv " + file + " old && ln -s /root/planted " + file + "'")
+		h.try("systemctl restart dockhost@app")
+		h.eventually("app is refused", func() error {
+			c, err := h.container("app")
+			if err == nil && (c.LastError == nil || !strings.Contains(c.LastError.Message, `"/srv/e2e/`+file+`" leads to "/root/planted"`)) {
+				err = fmt.Errorf("last error = %+v", c.LastError)
+			}
+			return err
+		})
+		h.run("docker exec writer sh -c 'cd /shared && mv old " + file + "'; systemctl restart dockhost@app")
+		sees()
+	}
+	h.run("docker exec writer sh -c 'cd /shared && mv password old && ln -s /root/planted password'")
+	if out, code := h.try("dockhostctl pull app"); code == 0 || !strings.Contains(out, `"/srv/e2e/password" leads to "/root/planted"`) {
+		t.Errorf("a pull with a password from elsewhere: exit %d: %s", code, out)
+	}
+	h.run("docker exec writer mv /shared/old /shared/password")
+	sees()
+}
