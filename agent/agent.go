@@ -63,7 +63,7 @@ type imageSource interface {
 type unitManager interface {
 	Start(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error
-	Retry(ctx context.Context, name string) error
+	Retry(ctx context.Context, unit systemd.Unit) error
 	BeginStop(ctx context.Context, name string) error
 	Kill(ctx context.Context, name string, sig syscall.Signal) error
 	AskStop(ctx context.Context, name, owner string) (systemd.Stop, error)

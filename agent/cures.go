@@ -14,6 +14,7 @@ import (
 	"github.com/dockhost/dockhost/internal/cure"
 	"github.com/dockhost/dockhost/rundir"
 	"github.com/dockhost/dockhost/spec"
+	"github.com/dockhost/dockhost/systemd"
 )
 
 // curePause is the shortest time between two tries of the same thing.
@@ -31,8 +32,10 @@ type cures struct {
 	store   *store
 	fetcher *fetcher
 	units   unitManager
-	senses  *senses
-	log     *zap.Logger
+	// undisturbed calls work while no other containers are put in force, nor any stopped.
+	undisturbed func(work func() error) error
+	senses      *senses
+	log         *zap.Logger
 
 	// looks receives when something may have failed, or works again.
 	looks chan struct{}
@@ -66,7 +69,7 @@ type failure struct {
 
 func newCures(o Options, dir rundir.Dir, a *Agent) *cures {
 	return &cures{
-		dir: dir, store: a.store, fetcher: a.fetcher, units: o.Units, log: o.Log,
+		dir: dir, store: a.store, fetcher: a.fetcher, units: o.Units, undisturbed: a.deployer.undisturbed, log: o.Log,
 		senses: newSenses(o, a.house), looks: make(chan struct{}, 1),
 		rollouts: map[string]*failure{}, failures: map[string]*failure{}, retried: map[string]time.Time{},
 	}
@@ -168,13 +171,18 @@ func (c *cures) unitFailure(name string) *failure {
 	}
 	return &failure{
 		at: state.LastError.At, cures: state.LastError.Cures, waits: state.Phase == "ended" || !state.NextTry.IsZero(),
-		retry: func(ctx context.Context) error { return c.retryUnit(ctx, name) },
+		retry: func(ctx context.Context) error {
+			return c.undisturbed(func() error { return c.retryUnit(ctx, name) })
+		},
 	}
 }
 
 // retryUnit has systemd start a unit now that it would start later. A unit that someone
-// has stopped stays so.
+// has stopped, or that nothing assigns any more, stays so.
 func (c *cures) retryUnit(ctx context.Context, name string) error {
+	if c.store.container(name) == nil || c.store.stop(name) != nil {
+		return errStopped
+	}
 	unit, err := c.units.Unit(ctx, spec.UnitName(name))
 	if err != nil {
 		return err
@@ -182,7 +190,11 @@ func (c *cures) retryUnit(ctx context.Context, name string) error {
 	if !unit.Active() && unit.ActiveState != "failed" {
 		return errStopped
 	}
-	return c.units.Retry(ctx, unit.Name)
+	err = c.units.Retry(ctx, unit)
+	if errors.Is(err, systemd.ErrConflict) {
+		return errStopped
+	}
+	return err
 }
 
 // fetchFailure returns the failure of the fetch of user data from a service.

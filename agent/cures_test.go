@@ -97,6 +97,36 @@ func TestCuredUnitIsTriedAgain(t *testing.T) {
 	}
 }
 
+// A unit that is being stopped by the time that something is cured stays so, and so does one
+// whose container was forgotten meanwhile.
+func TestCureEndsNoStop(t *testing.T) {
+	for name, stop := range map[string]func(h *testHost, a *Agent){
+		"systemctl stop": func(h *testHost, _ *Agent) {
+			h.units.asked = func() { h.units.stopping[webUnit] = time.Now() }
+		},
+		"dockhostctl rm": func(h *testHost, a *Agent) {
+			if err := a.request(h.Context(), change{name: "web"}); err != nil {
+				h.Fatal(err)
+			}
+			h.units.failed[webUnit] = true // as after a stop that had to kill
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newTestHost(t)
+			a := h.agent()
+			c := local("web", "nginx:1")
+			h.declare(a, c)
+			h.failed(c.Hash(), "ended", time.Time{}, cure.Cure{Kind: cure.File, Name: "/etc/app.env"})
+			a.cures.step(t.Context())
+			h.write("/etc/app.env", "A=b\n")
+			a.cures.refresh()
+			stop(h, a)
+			a.cures.treat(t.Context())
+			h.wantStarts(1, name)
+		})
+	}
+}
+
 // A file that changed between the failure and the first look is a cure. What changes
 // again and again has the unit tried again once in a while.
 func TestCuresAreBounded(t *testing.T) {

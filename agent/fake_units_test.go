@@ -59,7 +59,16 @@ func (f *fakeUnits) Start(_ context.Context, name string) error {
 
 func (f *fakeUnits) Restart(ctx context.Context, name string) error { return f.Start(ctx, name) }
 
-func (f *fakeUnits) Retry(ctx context.Context, name string) error { return f.Start(ctx, name) }
+// Retry starts a unit that does not stop by now.
+func (f *fakeUnits) Retry(ctx context.Context, unit systemd.Unit) error {
+	f.mu.Lock()
+	stopping := !f.stopping[unit.Name].IsZero()
+	f.mu.Unlock()
+	if stopping {
+		return systemd.ErrConflict
+	}
+	return f.Start(ctx, unit.Name)
+}
 
 func (f *fakeUnits) supervise(unit string) error {
 	name := strings.TrimSuffix(strings.TrimPrefix(unit, "dockhost@"), ".service")

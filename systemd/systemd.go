@@ -125,11 +125,15 @@ func (m *Manager) Restart(ctx context.Context, name string) error {
 
 // Retry starts a unit again that failed, and does not wait for it: at once, as if it had
 // not failed before, instead of after the delay that its RestartSec= and RestartSteps=
-// have reached.
-func (m *Manager) Retry(ctx context.Context, name string) error {
-	return m.job(ctx, "restart", name, func(ctx context.Context, conn *dbus.Conn) (int, error) {
-		_ = conn.ResetFailedUnitContext(ctx, name) // as in Start
-		return conn.RestartUnitContext(ctx, name, "replace", nil)
+// have reached. The error is [ErrConflict] if the unit is being stopped by now. One that has
+// stopped since it was asked for stays so.
+func (m *Manager) Retry(ctx context.Context, unit Unit) error {
+	return m.job(ctx, "restart", unit.Name, func(ctx context.Context, conn *dbus.Conn) (int, error) {
+		_ = conn.ResetFailedUnitContext(ctx, unit.Name) // as in Start
+		if unit.Active() {
+			return conn.TryRestartUnitContext(ctx, unit.Name, "fail", nil)
+		}
+		return conn.RestartUnitContext(ctx, unit.Name, "fail", nil)
 	})
 }
 
@@ -262,6 +266,9 @@ func (m *Manager) list(ctx context.Context, pattern string, wanted func(dbus.Uni
 	return names, nil
 }
 
+// ErrConflict means that systemd has another job for a unit, which a new one may not end.
+var ErrConflict = errors.New("another job is in the way")
+
 // ErrAway means that systemd went away before it answered, as when it executes itself
 // again. Whether it has done what was asked is not known.
 var ErrAway = errors.New("systemd does not answer")
@@ -278,6 +285,9 @@ func translate(err error) error {
 	}
 	if errors.As(err, &reply) && reply.Name == "org.freedesktop.systemd1.NoSuchUnit" {
 		return ErrNoUnit
+	}
+	if errors.As(err, &reply) && reply.Name == "org.freedesktop.systemd1.TransactionIsDestructive" {
+		return fmt.Errorf("%w: %w", ErrConflict, err)
 	}
 	return err
 }
