@@ -172,6 +172,10 @@ func TestEventsAreKept(t *testing.T) {
 		}
 		return nil
 	})
+	// The crash of the agent explains no stop: it was a person's, and lasts.
+	if c, err := h.container("app"); err != nil || c.State != api.ContainerStopped {
+		t.Errorf("status = %+v, %v, want it stopped", c, err)
+	}
 	out := h.run("dockhostctl changes --json")
 	var changes []api.Event
 	if err := json.Unmarshal([]byte(out), &changes); err != nil || len(changes) == 0 || changes[0].Event != "assignment-accepted" || changes[0].By != "user data" {
