@@ -190,14 +190,14 @@ bench-boot: vm-package ## measure the time from a machine's start to its contain
 	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/bench/boot.sh $(SUITE)
 
 vm: vm-package ## boot a baked disk image of each of SUITES in a virtual machine, once
-	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/vm/run.sh $(SUITES)
+	ARCH=$(ARCH) DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/vm/run.sh $(SUITES)
 
 vm-full: vm-package ## run all tests in virtual machines: reboots, power cuts, limits (takes hours with an emulated CPU)
-	DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/vm/run.sh --full $(SUITES)
+	ARCH=$(ARCH) DOCKHOST_PACKAGE=$$(ls $(CURDIR)/build/vm-package/*.deb) test/vm/run.sh --full $(SUITES)
 
 vm-package: install $(NFPM)
 	rm -rf build/vm-package
-	VERSION=$(VERSION) NFPM=$(NFPM) ONLY=dockhost packaging/build.sh build/vm-package $(NATIVE_ARCH)
+	VERSION=$(VERSION) NFPM=$(NFPM) ONLY=dockhost packaging/build.sh build/vm-package $(ARCH)
 
 demo: install ## boot a test host that runs the container its user data assigns
 	test/demo.sh

@@ -132,7 +132,7 @@ func (c *Client) Start(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := c.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		return fmt.Errorf("start container: %w", allocated(translate(err)))
+		return fmt.Errorf("start container: %w", stale(allocated(translate(err))))
 	}
 	return nil
 }

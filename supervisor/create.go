@@ -28,6 +28,7 @@ type containerMaker interface {
 	RemoveWithVolumes(ctx context.Context, id string) error
 	ListByLabel(ctx context.Context, label, value string) ([]engine.Container, error)
 	Info(ctx context.Context) (engine.Info, error)
+	RemoveEndpoint(ctx context.Context, network, name string) error
 	supplier
 }
 

@@ -59,6 +59,9 @@ func (l *launcher) explain(ctx context.Context, err error) error {
 	if errors.Is(err, engine.ErrUnreachable) {
 		return err // it may hold a port until it has ended
 	}
+	if explained := explainEndpoint(err); explained != nil {
+		return explained
+	}
 	if explained := l.explainPort(ctx, err); explained != nil {
 		return explained
 	}

@@ -260,6 +260,7 @@ func (s *Supervisor) follow(ctx, outliving context.Context, c created) (end endi
 	defer func() {
 		if !end.handedOver {
 			s.maker.discard(outliving, c.id, end.dockerLost)
+			s.maker.freeEndpoint(outliving, c.id, end.err)
 		}
 	}()
 	if fault := s.report.life.fault; fault != nil {

@@ -189,6 +189,10 @@ func (s *Server) serveStart(w http.ResponseWriter, _ *http.Request, b *box) {
 		refuse(w, http.StatusNotFound, "network %s not found", missing)
 		return
 	}
+	if taken := s.takenEndpoint(b); taken != "" {
+		refuse(w, http.StatusForbidden, "endpoint with name %s already exists in network %s", b.name, taken)
+		return
+	}
 	if code := unusable(b.config.Entrypoint); code != 0 {
 		b.state.ExitCode, b.state.Error = code, fmt.Sprintf("exec: %q: cannot be run", b.config.Entrypoint[0])
 		refuse(w, http.StatusBadRequest, "%s", b.state.Error)

@@ -25,6 +25,47 @@ func (s *Server) AddNetwork(name string) {
 	s.networks[name] = network.Inspect{Name: name, Driver: "bridge"}
 }
 
+// KeepEndpoint adds the endpoint of a container that does not exist any more to a
+// network, as an Engine does whose disk is full.
+func (s *Server) KeepEndpoint(networkName, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.networks[networkName]
+	n.Containers = map[string]network.EndpointResource{"ep-" + name: {Name: name}}
+	s.networks[networkName] = n
+}
+
+// takenEndpoint returns a network that has an endpoint of a container's name, or "". The
+// caller holds the lock.
+func (s *Server) takenEndpoint(b *box) string {
+	for _, name := range slices.Sorted(maps.Keys(b.endpoints)) {
+		for _, endpoint := range s.networks[name].Containers {
+			if endpoint.Name == b.name {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// serveDisconnect removes an endpoint by force, if there is no container of its name.
+func (s *Server) serveDisconnect(w http.ResponseWriter, r *http.Request) {
+	var request network.DisconnectOptions
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, exists := s.networks[r.PathValue("name")]
+	if _, found := n.Containers["ep-"+request.Container]; !exists || !found || !request.Force || s.lookup(request.Container) != nil {
+		refuse(w, http.StatusForbidden, "endpoint %s not found", request.Container)
+		return
+	}
+	delete(n.Containers, "ep-"+request.Container)
+	w.WriteHeader(http.StatusOK)
+}
+
 // missingNetwork returns a network of a container that does not exist, or "". The
 // caller holds the lock.
 func (s *Server) missingNetwork(b *box) string {
@@ -40,6 +81,7 @@ func (s *Server) routesOfNetworks(mux *http.ServeMux) {
 	mux.HandleFunc("GET /networks", s.serveNetworks)
 	mux.HandleFunc("GET /networks/{name}", s.serveNetwork)
 	mux.HandleFunc("POST /networks/create", s.serveCreateNetwork)
+	mux.HandleFunc("POST /networks/{name}/disconnect", s.serveDisconnect)
 	mux.HandleFunc("DELETE /networks/{name}", s.serveRemoveNetwork)
 }
 

@@ -48,6 +48,9 @@ func (s *suite) networks() {
 	if all, err := s.engine.NetworksByLabel(s.Context(), "dockhost.suite"); err != nil || len(all) != 1 || all[0].Labels["dockhost.suite"] != name {
 		s.Errorf("NetworksByLabel() = %+v, %v, want %s", all, err, name)
 	}
+	if err := s.engine.RemoveEndpoint(s.Context(), name, "none"); !errors.Is(err, engine.ErrNotFound) {
+		s.Errorf("RemoveEndpoint() = %v, want ErrNotFound", err)
+	}
 	id := s.createOnNetworks(name)
 	if err := s.engine.RemoveUnusedNetwork(s.Context(), name); !errors.Is(err, engine.ErrConflict) {
 		s.Errorf("RemoveUnusedNetwork() with a container = %v, want ErrConflict", err)

@@ -5,23 +5,26 @@
 #   image.sh SUITE           makes the files unless they are up to date, and prints their directory
 #   image.sh SUITE PROGRAM   the same, and bake runs PROGRAM (--hook), which has app.tar as /app.tar
 #
-# The directory, .cache/vm/SUITE-HASH, has disk.raw (ext4, without a partition table), vmlinuz, initrd, app.tar (the
+# The directory, .cache/vm/SUITE-HASH (for ARCH=arm64: .cache/vm/arm64/SUITE-HASH), has disk.raw (ext4, without a partition table), vmlinuz, initrd, app.tar (the
 # preloaded container image), and base.tar (the file system before bake).
 #
 # Environment:
+#   ARCH               the machine's CPU: amd64 (the default) or arm64
 #   DOCKHOST_PACKAGE   a deb to install instead of the tree in build/root
 #   LAB_MIRROR         Debian mirror, if the machine's apt sources name none; LAB_KEYRING: its keyring
 #
-# It needs root, but no loop device.
+# It needs root, but no loop device. For another CPU than this machine's, it has the kernel run programs under qemu meanwhile.
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly TOP ARCH=${ARCH:-amd64}
 CACHE=$TOP/.cache/vm
-readonly TOP CACHE
+[ "$ARCH" = amd64 ] || CACHE+=/$ARCH
+readonly CACHE
 readonly DISK_SIZE=4G
 readonly IMAGE=localhost:5000/app:1 # the machine has no registry, so only a preloaded image runs
 # The packages of the image, apart from those that bake installs.
-readonly VM_PACKAGES=systemd,systemd-sysv,systemd-resolved,udev,dbus,linux-image-cloud-amd64,initramfs-tools,cloud-init,busybox-static,iproute2,qemu-guest-agent,ca-certificates,procps,kmod,e2fsprogs,curl
+readonly VM_PACKAGES=systemd,systemd-sysv,systemd-resolved,udev,dbus,linux-image-cloud-$ARCH,initramfs-tools,cloud-init,busybox-static,iproute2,qemu-guest-agent,ca-certificates,procps,kmod,e2fsprogs,curl
 
 say() { echo "vm: $*" >&2; }
 
@@ -32,6 +35,8 @@ die() {
 
 # shellcheck source=test/lab/images.sh
 source "$TOP/test/lab/images.sh" # for the machine's Debian mirror, and hashes
+# shellcheck source=test/lab/foreign.sh
+source "$TOP/test/lab/foreign.sh"
 
 usage() {
 	sed -nE '2,/^set /{/^#/s/^# ?//p}' "${BASH_SOURCE[0]}" >&2
@@ -46,7 +51,7 @@ base() {
 	if [ ! -e "$file" ]; then
 		say "$suite: fetching a Debian with a kernel and cloud-init (a minute or two; log: $CACHE/base-$suite.log)"
 		# The machines boot another initrd.
-		INITRD=No mmdebstrap --variant=minbase --include="$VM_PACKAGES" \
+		INITRD=No mmdebstrap --architectures="$ARCH" --variant=minbase --include="$VM_PACKAGES" \
 			--aptopt='Acquire::Retries "3"' --aptopt='Acquire::Check-Valid-Until "false"' --dpkgopt=force-unsafe-io \
 			--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 			--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
@@ -63,11 +68,11 @@ base() {
 make_app() {
 	local dir=$1 layer config
 	mkdir -p "$dir/layer"
-	(cd "$TOP" && CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$dir/layer/app" ./test/app)
+	(cd "$TOP" && CGO_ENABLED=0 GOOS=linux GOARCH="$ARCH" go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$dir/layer/app" ./test/app)
 	pack -C "$dir/layer" . >"$dir/layer.tar"
 	layer=$(sha256sum <"$dir/layer.tar" | cut -d' ' -f1)
 	cat >"$dir/config.json" <<-END
-		{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:00Z","config":{"Entrypoint":["/app"],
+		{"architecture":"$ARCH","os":"linux","created":"1970-01-01T00:00:00Z","config":{"Entrypoint":["/app"],
 		"Env":["APP_VERSION=1"],"Healthcheck":{"Test":["CMD","/app","-check",":8080"],"Interval":5000000000,
 		"Timeout":10000000000,"StartPeriod":60000000000,"Retries":5}},"rootfs":{"type":"layers","diff_ids":["sha256:$layer"]},
 		"history":[{"created":"1970-01-01T00:00:00Z"}]}
@@ -93,7 +98,7 @@ settle() {
 	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
 		fstrim.timer systemd-networkd-wait-online.service systemd-timesyncd.service systemd-binfmt.service \
 		systemd-pstore.service systemd-tpm2-setup.service systemd-tpm2-setup-early.service keyboard-setup.service \
-		console-setup.service getty@tty1.service serial-getty@ttyS0.service sys-kernel-debug.mount \
+		console-setup.service getty@tty1.service serial-getty@ttyS0.service serial-getty@ttyAMA0.service sys-kernel-debug.mount \
 		sys-kernel-tracing.mount modprobe@drm.service modprobe@efi_pstore.service \
 		apparmor.service; do # Docker loads its own profile
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
@@ -179,14 +184,14 @@ main() {
 	HOOK=${2:+$(realpath "$2")}
 	[[ $suite =~ ^[a-z]+$ ]] || usage
 	[ "$(id -u)" = 0 ] || die "only root can make disk images"
-	[ "$(uname -m)" = x86_64 ] || die "$(uname -m): the images are for x86_64"
 	[ -d "$TOP/build/root" ] || [ -n "${DOCKHOST_PACKAGE:-}" ] || die "the directory $TOP/build/root is missing (run: make install)"
 	mkdir -p "$CACHE"
 	exec 9>"$CACHE/$suite.lock"
 	flock 9
 	ARCHIVE=$(find_archive)
 	APP=$(mktemp -d)
-	trap 'rm -rf "$APP"' EXIT
+	trap 'rm -rf "$APP"; forget_foreign' EXIT
+	run_foreign "$ARCH"
 	make_app "$APP"
 	BASE=$(base "$suite" 9>&-)
 	image "$suite" 9>&-

@@ -24,6 +24,7 @@ import (
 
 var (
 	image = flag.String("image", "", "`directory` of a disk image that test/vm/image.sh has made")
+	cpu   = flag.String("cpu", "x86_64", "the machines' `processor`, as qemu names it: x86_64 or aarch64")
 	accel = flag.String("accel", "tcg", "qemu's `accelerator`: tcg, or kvm where that works")
 	cuts  = flag.Int("cuts", 10, "`number` of power cuts in each test that cuts the power")
 	seed  = flag.Uint64("seed", 0, "`seed` of the moments of the power cuts; 0 picks one")
@@ -124,11 +125,11 @@ func run(t *testing.T, name string, args ...string) {
 func boot(t *testing.T, disk string, s settings) *machine {
 	t.Helper()
 	m := &machine{T: t, dir: t.TempDir(), ended: make(chan struct{})}
-	m.qemu = exec.Command("qemu-system-x86_64", m.arguments(disk, s)...)
+	m.qemu = exec.Command("qemu-system-"+*cpu, m.arguments(disk, s)...)
 	m.qemu.Stderr = os.Stderr
 	m.qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the tests are killed
 	if err := m.qemu.Start(); err != nil {
-		t.Fatalf("qemu: %v (install qemu-system-x86)", err)
+		t.Fatalf("qemu: %v (test/vm/run.sh installs it)", err)
 	}
 	go func() {
 		_ = m.qemu.Wait()
@@ -140,20 +141,27 @@ func boot(t *testing.T, disk string, s settings) *machine {
 }
 
 func (m *machine) arguments(disk string, s settings) []string {
-	cpu, cpus := "host", "2"
-	if *accel == "tcg" {
+	model, cpus, board, console := "host", "2", "pc", "ttyS0"
+	switch {
+	case *accel != "tcg":
+	case *cpu == "aarch64":
+		model, cpus = "cortex-a72", "1"
+	default:
 		// With two emulated processors of qemu 7.2, guests panic now and then ("Oops: int3"): one processor executes code
 		// of the kernel that the other has only half patched.
-		cpu, cpus = "Nehalem,cx16=off", "1"
+		model, cpus = "Nehalem,cx16=off", "1"
+	}
+	if *cpu == "aarch64" {
+		board, console = "virt", "ttyAMA0"
 	}
 	if s.cpus != "" {
 		cpus = s.cpus
 	}
 	base := func(name string) string { return filepath.Join(*image, name) }
-	kernel := "root=/dev/vda rw console=ttyS0 mitigations=off audit=0 loglevel=4 systemd.show_status=error " +
+	kernel := "root=/dev/vda rw console=" + console + " mitigations=off audit=0 loglevel=4 systemd.show_status=error " +
 		"random.trust_cpu=on tsc=reliable " + s.kernel
 	args := []string{
-		"-nodefaults", "-no-user-config", "-display", "none", "-M", "pc", "-accel", *accel, "-cpu", cpu, "-smp", cpus, "-m", "1G",
+		"-nodefaults", "-no-user-config", "-display", "none", "-M", board, "-accel", *accel, "-cpu", model, "-smp", cpus, "-m", "1G",
 		"-kernel", base("vmlinuz"), "-initrd", base("initrd"), "-append", kernel,
 		"-drive", "if=none,id=disk,format=qcow2,cache=writeback,discard=unmap,file=" + disk,
 		"-device", "virtio-blk-pci,drive=disk",

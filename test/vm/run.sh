@@ -6,6 +6,7 @@
 #   run.sh --full SUITE...   all tests
 #
 # Environment:
+#   ARCH       the machines' CPU: amd64 (the default), or arm64, which is emulated on a machine with another one
 #   VM_RUN     run only the tests that match this pattern (go test -run)
 #   VM_ACCEL   qemu's accelerator: tcg (software, the default), or kvm where that works
 #   VM_CUTS    number of power cuts in each test that cuts the power (default: 10)
@@ -31,7 +32,7 @@ usage() {
 
 ensure_packages() {
 	local missing=()
-	command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
+	command -v "qemu-system-$(cpu "$ARCH")" >/dev/null || missing+=("$([ "$ARCH" = arm64 ] && echo qemu-system-arm || echo qemu-system-x86)")
 	command -v qemu-img >/dev/null || missing+=(qemu-utils)
 	command -v genisoimage >/dev/null || missing+=(genisoimage)
 	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
@@ -51,7 +52,7 @@ run_suite() {
 	rm -f "build/vm-$1.log"
 	image=$(test/vm/image.sh "$1") || return
 	say "$1: testing (log: build/vm-$1.log)"
-	(cd test/vm && ../../build/vm.test -test.timeout 4h -test.v -test.run "$PATTERN" -image "$image" \
+	(cd test/vm && ../../build/vm.test -test.timeout 4h -test.v -test.run "$PATTERN" -image "$image" -cpu "$(cpu "$ARCH")" \
 		-accel "${VM_ACCEL:-tcg}" -cuts "${VM_CUTS:-10}" -seed "${VM_SEED:-0}") >"build/vm-$1.log" 2>&1
 }
 
