@@ -27,6 +27,8 @@ NFPM_VERSION     := v2.45.0
 # The program for this machine, which writes the shell completions for any ARCH.
 NATIVE_ARCH := $(shell go env GOHOSTARCH)
 NATIVE      := build/linux-$(NATIVE_ARCH)/dockhost
+# The other one of ARCHES.
+FOREIGN_ARCH := $(filter-out $(NATIVE_ARCH),amd64 arm64)
 
 # The C compiler for ARCH. Only dockhost-nvidia needs one.
 CC_arm64 := aarch64-linux-gnu-gcc
@@ -135,9 +137,11 @@ lint: $(GOLANGCI) ## run golangci-lint, shellcheck and ansible-lint
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
-check-packages: test-packages ## check the packages with lintian and rpmlint, compare deb and rpm, and build a release twice
+check-packages: test-packages ## check the packages with lintian and rpmlint, compare deb and rpm, run them on the other CPU, and build a release twice
 	test/package/check.sh build/test-packages/current $(NATIVE_ARCH)
 	test/package/rpm.sh build/test-packages/previous/dockhost-[0-9]*.rpm build/test-packages/current/dockhost-[0-9]*.rpm
+	VERSION=v0.0.2 NFPM=$(NFPM) ONLY=dockhost packaging/build.sh build/test-packages/foreign $(FOREIGN_ARCH)
+	test/package/foreign.sh build/test-packages/foreign/dockhost_*_$(FOREIGN_ARCH).deb
 	NFPM=$(NFPM) test/package/release.sh $(NATIVE_ARCH)
 
 check-observability: ## check the metrics, the alerts and the dashboard with promtool (installs Debian's Prometheus)
