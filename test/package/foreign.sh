@@ -47,14 +47,14 @@ check_install() {
 	# Its dependencies are unpacked, which dpkg does not know.
 	inside dpkg --force-depends -i /dockhost.deb >"$scratch/dpkg.log" 2>&1 ||
 		{ cat "$scratch/dpkg.log" >&2 && die "the package cannot be installed, see above"; }
-	has "$(inside dpkg-query -W -f '${Status}' dockhost)" '^install ok installed$' 'dpkg-query'
+	has "$(inside dpkg-query -W -f "\${Status}" dockhost)" '^install ok installed$' dpkg-query
 	[ -L "$root/etc/systemd/system/sockets.target.wants/dockhost.socket" ] || die "dockhost.socket is not enabled"
 	has "$(cat "$root/etc/docker/daemon.json")" '/usr/libexec/dockhost/dockhost-runtime' daemon.json
 }
 
 check_user_data() {
 	local version
-	version=$(inside dpkg-query -W -f '${Version}' dockhost)
+	version=$(inside dpkg-query -W -f "\${Version}" dockhost)
 	has "$(inside dockhostctl version)" "${version%%[+~-]*}" 'dockhostctl version'
 	cat >"$root/user-data" <<-'END'
 		#cloud-config
