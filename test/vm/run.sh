@@ -22,6 +22,9 @@ cd "$TOP"
 
 # shellcheck source=test/lab/suites.sh
 source test/lab/suites.sh
+# shellcheck source=test/lab/foreign.sh
+source test/lab/foreign.sh
+export ARCH=${ARCH:-amd64}
 
 say() { echo "vm: $*" >&2; }
 
