@@ -90,6 +90,19 @@ func endedFor(status string) time.Duration {
 	return age
 }
 
+// Listed reports whether the Engine lists a container that it knows by its id. One that it
+// could not load when it started, because its disk was full, it neither lists, stops nor
+// follows, and it has removed the container's network (moby 20.10 to 29).
+func (c *Client) Listed(ctx context.Context, id string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := c.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("id", id))})
+	if err != nil {
+		return false, fmt.Errorf("list containers: %w", translate(err))
+	}
+	return len(found) > 0, nil
+}
+
 // RemoveEnded removes a container that does not run, and keeps its volumes. The
 // error is [ErrConflict] if it runs.
 func (c *Client) RemoveEnded(ctx context.Context, id string) error {

@@ -19,6 +19,10 @@ type answer struct {
 	err       error
 }
 
+// errForgotten means that a Docker that came back does not follow the container, which
+// runs.
+var errForgotten = errors.New("docker does not list it")
+
 // lostDocker is for a Docker that goes away while the container runs. With
 // live-restore the container continues, and is followed again once Docker is
 // back. Otherwise the container is gone, and Docker is asked how it ended.
@@ -41,6 +45,12 @@ func (f *follower) ask(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 		container, err := f.engine.Inspect(ctx, id)
+		if err == nil && container.Running {
+			var listed bool
+			if listed, err = f.engine.Listed(ctx, id); err == nil && !listed {
+				err = errForgotten
+			}
+		}
 		answers <- answer{container, err}
 	}()
 }
@@ -50,6 +60,8 @@ func (f *follower) answered(ctx context.Context, a answer) *ending {
 	f.loop.answers = nil
 	c := f.running
 	switch {
+	case f.isForgotten(a.err):
+		return f.forgotten(ctx, a.err)
 	case errors.Is(a.err, engine.ErrNotFound):
 		return new(notRun(fromOutside(fmt.Errorf("container was removed: %w", a.err))))
 	case a.err == nil && a.container.Running && a.container.Pid != c.process.id() && !c.process.alive():
@@ -67,6 +79,19 @@ func (f *follower) answered(ctx context.Context, a answer) *ending {
 	}
 	f.loop.setTimer(f.loop.retries.Step())
 	return nil
+}
+
+// isForgotten reports whether the container runs on without Docker, by the error of a
+// Docker that is back.
+func (f *follower) isForgotten(err error) bool {
+	return errors.Is(err, errForgotten) || errors.Is(err, engine.ErrNotFound) && f.running.process.alive()
+}
+
+// forgotten stops a container that Docker has forgotten, so that systemd starts it again:
+// it has lost its network and its output.
+func (f *follower) forgotten(ctx context.Context, err error) *ending {
+	f.loop.cause = fromOutside(fmt.Errorf("docker has forgotten the container while it ran, as it does when it starts on a full disk (see: journalctl -u docker): %w", err))
+	return f.stop(ctx)
 }
 
 // followAgain follows a container that has run on. It returns false when Docker

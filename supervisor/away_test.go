@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -107,10 +108,28 @@ func TestDockerComesBackBriefly(t *testing.T) {
 
 func TestRemovedWhileDockerIsAway(t *testing.T) {
 	l := startAway(t, nil)
+	_ = l.process.Kill()
+	_, _ = l.process.Wait()
 	l.server.Forget("app")
 	l.server.Up()
 	l.ends(ExitNotRun, "container was removed")
 	l.blames(false)
+}
+
+// A Docker that starts on a full disk forgets containers that run: they are started again.
+func TestForgottenWhileDockerIsAway(t *testing.T) {
+	for name, forget := range map[string]func(*enginetest.Server, string){"listed no more": (*enginetest.Server).Unlist, "known no more": (*enginetest.Server).Forget} {
+		t.Run(name, func(t *testing.T) {
+			l := startAway(t, nil)
+			forget(l.server, "app")
+			l.server.Up()
+			l.ends(1, "docker has forgotten the container while it ran")
+			l.blames(false)
+			if state, err := l.process.Wait(); err != nil || state.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+				t.Errorf("Wait() = %v, %v, want it ended by its stop signal", state, err)
+			}
+		})
+	}
 }
 
 // The process ends, and Docker does not come back to say how.

@@ -48,6 +48,7 @@ type containerWatcher interface {
 	eventSource
 	Wait(ctx context.Context, id string) <-chan engine.Exit
 	WaitEnded(ctx context.Context, id string) <-chan engine.Exit
+	Listed(ctx context.Context, id string) (bool, error)
 	Info(ctx context.Context) (engine.Info, error)
 }
 

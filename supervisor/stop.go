@@ -58,6 +58,8 @@ func (f *follower) stop(ctx context.Context) *ending {
 		f.running.overdue = time.After(f.stopper.codeTimeout())
 	}
 	switch {
+	case away && f.loop.cause != nil:
+		return f.terminate(f.loop.cause)
 	case away:
 		return f.terminate(engine.ErrUnreachable)
 	case len(f.container.PreStop) > 0:
@@ -143,7 +145,7 @@ func (f *follower) terminate(cause error) *ending {
 	}
 	if err != nil && s.stopped != nil {
 		// A unit with User= may not signal the container. Docker may still do so.
-		f.report.log.Warn("docker does not answer, and the supervisor cannot stop the container itself", zap.Error(err))
+		f.report.log.Warn("docker does not answer, and the supervisor cannot stop the container either", zap.Error(err))
 		s.delivered = time.Now()
 		f.awaitDocker(f.stopper.within(noLimit))
 		return nil
@@ -151,7 +153,7 @@ func (f *follower) terminate(cause error) *ending {
 	if err != nil {
 		return &ending{code: ExitNotRun, dockerLost: true, err: fmt.Errorf("stop without Docker: %w: %w", err, cause)}
 	}
-	f.report.log.Warn("docker does not answer, so the supervisor stops the container itself", zap.Error(cause))
+	f.report.log.Warn("docker cannot stop the container, so the supervisor does", zap.Error(cause))
 	f.loop.enter(modeTerminating, f.stopper.within(s.left()))
 	return nil
 }

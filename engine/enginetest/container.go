@@ -31,6 +31,8 @@ type box struct {
 	host     *container.HostConfig
 	image    Image
 	mounts   []container.MountPoint
+	// unlisted says that the Engine has not loaded the container when it started.
+	unlisted bool
 	// endpoints are the networks of the container, by name.
 	endpoints map[string]*network.EndpointSettings
 	state     container.State
@@ -153,7 +155,7 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 	list := []container.Summary{}
 	for _, b := range s.boxes {
 		onNetwork := !wanted.Contains("network") || slices.ContainsFunc(wanted.Get("network"), func(name string) bool { return b.endpoints[name] != nil })
-		if (everything || b.state.Running) && onNetwork && wanted.MatchKVList("label", b.config.Labels) {
+		if (everything || b.state.Running) && !b.unlisted && onNetwork && wanted.FuzzyMatch("id", b.id) && wanted.MatchKVList("label", b.config.Labels) {
 			list = append(list, container.Summary{
 				ID: b.id, Names: []string{"/" + b.name}, Image: b.config.Image, ImageID: imageID(b.config.Image),
 				Labels: b.config.Labels, State: b.state.Status, Status: sentence(b.state),

@@ -274,6 +274,15 @@ func (s *Server) Forget(name string) {
 	delete(s.boxes, b.id)
 }
 
+// Unlist makes a container one that the Engine could not load when it started: it is found
+// by its id alone.
+func (s *Server) Unlist(name string) {
+	b := s.find(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.unlisted = true
+}
+
 // routes returns the part of the Engine's API that dockhost uses, with and without
 // the version in the path.
 func (s *Server) routes() http.Handler {
