@@ -84,6 +84,11 @@ func (s *suite) list() {
 			s.Errorf("ListByLabel() has %+v, want it %s", c, want)
 		}
 	}
+	for id, want := range map[string]bool{runs.id: true, rests: true, strings.Repeat("0", 64): false} {
+		if listed, err := s.engine.Listed(s.Context(), id); err != nil || listed != want {
+			s.Errorf("Listed(%s) = %t, %v, want %t", id, listed, err, want)
+		}
+	}
 }
 
 // removeImage checks that an image that a container uses is kept.

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -16,9 +17,12 @@ func TestContainerThatDockerForgets(t *testing.T) {
 	h.configureDocker("live-restore", "true")
 	h.assign(app("ports: ['8080:8080']"))
 	h.ready("app")
-	before := h.pid("app")
+	before, id := h.pid("app"), h.output("docker inspect -f '{{.Id}}' app")
 	h.try("for bs in 64k 512 1; do dd if=/dev/zero of=/run/dockhost-e2e-disk/full-$bs bs=$bs 2>/dev/null; done")
 	h.restartDocker()
+	if strings.Contains(h.output("docker ps -aq --no-trunc"), id) {
+		t.Skip("this Docker forgets no container")
+	}
 	h.run("rm -f /run/dockhost-e2e-disk/full-*")
 	h.eventually("another container answers", func() error {
 		out, code := h.try("docker inspect -f '{{.State.Pid}}' app && curl -fsS -m 5 -o /dev/null http://127.0.0.1:8080/healthz")

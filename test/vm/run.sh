@@ -80,9 +80,11 @@ main() {
 	[ "$#" -gt 0 ] || usage
 	readonly PATTERN=${VM_RUN:-$pattern}
 	ensure_packages
+	run_foreign "$ARCH" # here, because the suites make their images at the same time
 	mkdir -p build
 	compile
 	for_suites run_suite "$@"
+	forget_foreign
 	for suite in "$@"; do
 		report "$suite" || failed+=("$suite")
 	done
