@@ -25,7 +25,8 @@ run_foreign() {
 		DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends qemu-user-static >/dev/null
 	fi
 	if [ ! -e "$FOREIGN_FORMATS/register" ]; then
-		mount -t binfmt_misc binfmt_misc "$FOREIGN_FORMATS"
+		mount -t binfmt_misc binfmt_misc "$FOREIGN_FORMATS" ||
+			{ say "cannot run programs for $1: this kernel, or this container, has no binfmt_misc" && return 1; }
 		FOREIGN_MOUNTED=$FOREIGN_FORMATS
 	fi
 	if [ ! -e "$FOREIGN_FORMATS/$handler" ]; then
