@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -10,8 +11,8 @@ import (
 )
 
 // StaleEndpointError says that the Engine keeps the endpoint of an earlier container of
-// the same name in a network. It cannot remove one while its disk is full (moby 20.10 to
-// 29), and forgets it only when it starts.
+// the same name in a network: it could not remove it, because its disk was full, or has
+// missed the container's end, because it was starting (moby 20.10 to 29).
 type StaleEndpointError struct {
 	// Network and Name are the names of the network and of the endpoint, which is that
 	// of its container.
@@ -36,12 +37,13 @@ func stale(err error) error {
 	return StaleEndpointError{Network: match[2], Name: match[1], error: err}
 }
 
-// orphan begins the key of an endpoint without a container in the Engine's answer.
+// orphan begins the key of an endpoint without a container in the Engine's answer. The
+// others' keys are the ids of their containers.
 const orphan = "ep-"
 
 // RemoveEndpoint removes the endpoint of a container that does not exist any more from a
-// network. The error is [ErrConflict] if the endpoint belongs to a container, and
-// [ErrNotFound] if the network has no such endpoint.
+// network. The error is [ErrConflict] if the container exists, and [ErrNotFound] if the
+// network has no such endpoint.
 func (c *Client) RemoveEndpoint(ctx context.Context, networkName, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -49,22 +51,33 @@ func (c *Client) RemoveEndpoint(ctx context.Context, networkName, name string) e
 	if err != nil {
 		return fmt.Errorf("inspect network %q: %w", networkName, translate(err))
 	}
-	err = fmt.Errorf("network %q has no endpoint %q: %w", networkName, name, ErrNotFound)
 	for key, endpoint := range found.Containers {
-		switch {
-		case endpoint.Name != name:
-		case !strings.HasPrefix(key, orphan):
-			return fmt.Errorf("the endpoint %q in network %q belongs to container %s: %w", name, networkName, key, ErrConflict)
-		default:
-			err = nil
+		if endpoint.Name != name {
+			continue
 		}
+		if err := c.isGone(ctx, key); err != nil {
+			return fmt.Errorf("endpoint %q in network %q: %w", name, networkName, err)
+		}
+		// Without a container of this name, the Engine takes it for the endpoint's.
+		if err := c.api.NetworkDisconnect(ctx, networkName, name, true); err != nil {
+			return fmt.Errorf("remove the endpoint %q from network %q: %w", name, networkName, translate(err))
+		}
+		return nil
 	}
-	if err != nil {
+	return fmt.Errorf("network %q has no endpoint %q: %w", networkName, name, ErrNotFound)
+}
+
+// isGone returns nil if an endpoint with this key has no container, or one that does not
+// exist.
+func (c *Client) isGone(ctx context.Context, key string) error {
+	if strings.HasPrefix(key, orphan) {
+		return nil
+	}
+	switch _, err := c.Inspect(ctx, key); {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
 		return err
 	}
-	// Without a container of this name, the Engine takes it for the endpoint's.
-	if err := c.api.NetworkDisconnect(ctx, networkName, name, true); err != nil {
-		return fmt.Errorf("remove the endpoint %q from network %q: %w", name, networkName, translate(err))
-	}
-	return nil
+	return fmt.Errorf("it belongs to container %s: %w", key, ErrConflict)
 }

@@ -17,7 +17,7 @@ func explainEndpoint(err error) error {
 	if !errors.As(err, &stale) {
 		return nil
 	}
-	return fromOutside(fmt.Errorf("docker has kept the endpoint of an earlier container %q in network %q, which is now removed for the next start: %w",
+	return fromOutside(fmt.Errorf("docker has kept the endpoint of an earlier container %q in network %q, which is removed for the next start: %w",
 		stale.Name, stale.Network, err))
 }
 
@@ -34,7 +34,7 @@ func (m *maker) freeEndpoint(ctx context.Context, id string, failure error) {
 		err = m.engine.RemoveEndpoint(ctx, stale.Network, stale.Name)
 	}
 	if err != nil {
-		m.log.Warn("endpoint of an earlier container not removed (try: docker network disconnect --force "+stale.Network+" "+stale.Name+
-			", or: systemctl restart docker)", zap.Error(err))
+		m.log.Warn("endpoint of an earlier container not removed (see: docker network inspect "+stale.Network+
+			"; Docker removes it when it is restarted)", zap.Error(err))
 	}
 }

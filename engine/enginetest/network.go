@@ -25,13 +25,14 @@ func (s *Server) AddNetwork(name string) {
 	s.networks[name] = network.Inspect{Name: name, Driver: "bridge"}
 }
 
-// KeepEndpoint adds the endpoint of a container that does not exist any more to a
-// network, as an Engine does whose disk is full.
-func (s *Server) KeepEndpoint(networkName, name string) {
+// KeepEndpoint adds an endpoint with a key to a network, as an Engine keeps that of a
+// container that does not exist any more. The key is the container's id, or begins with
+// "ep-".
+func (s *Server) KeepEndpoint(networkName, key, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.networks[networkName]
-	n.Containers = map[string]network.EndpointResource{"ep-" + name: {Name: name}}
+	n.Containers = map[string]network.EndpointResource{key: {Name: name}}
 	s.networks[networkName] = n
 }
 
@@ -57,13 +58,15 @@ func (s *Server) serveDisconnect(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, exists := s.networks[r.PathValue("name")]
-	if _, found := n.Containers["ep-"+request.Container]; !exists || !found || !request.Force || s.lookup(request.Container) != nil {
-		refuse(w, http.StatusForbidden, "endpoint %s not found", request.Container)
-		return
+	endpoints := s.networks[r.PathValue("name")].Containers
+	for key, endpoint := range endpoints {
+		if endpoint.Name == request.Container && request.Force && s.lookup(request.Container) == nil {
+			delete(endpoints, key)
+			w.WriteHeader(http.StatusOK)
+			return
+		}
 	}
-	delete(n.Containers, "ep-"+request.Container)
-	w.WriteHeader(http.StatusOK)
+	refuse(w, http.StatusForbidden, "endpoint %s not found", request.Container)
 }
 
 // missingNetwork returns a network of a container that does not exist, or "". The
