@@ -12,17 +12,17 @@ cpu() {
 	esac
 }
 
-# run_foreign ARCH makes the kernel start programs for ARCH under qemu, also in a chroot. It installs qemu if that is
-# missing. Call forget_foreign at the end.
+# run_foreign ARCH makes the kernel start programs for ARCH under qemu, also in a chroot. It installs qemu, and what
+# mmdebstrap needs for another architecture, if they are missing. Call forget_foreign at the end.
 run_foreign() {
 	local handler format
 	handler=qemu-$(cpu "$1")
 	format=/usr/lib/binfmt.d/$handler.conf
 	[ "$(uname -m)" != "$(cpu "$1")" ] || return 0
-	if [ ! -e "$format" ]; then
-		say "installing qemu-user-static, to run programs for $1"
+	if [ ! -e "$format" ] || ! command -v arch-test >/dev/null; then
+		say "installing qemu-user-static and arch-test, to run programs for $1"
 		apt-get -q update >/dev/null
-		DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends qemu-user-static >/dev/null
+		DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends qemu-user-static arch-test >/dev/null
 	fi
 	if [ ! -e "$FOREIGN_FORMATS/register" ]; then
 		mount -t binfmt_misc binfmt_misc "$FOREIGN_FORMATS" ||
