@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestContainerThatDockerForgets restarts Docker while its disk is full. With live-restore
@@ -24,7 +25,8 @@ func TestContainerThatDockerForgets(t *testing.T) {
 		t.Skip("this Docker forgets no container")
 	}
 	h.run("rm -f /run/dockhost-e2e-disk/full-*")
-	h.eventually("another container answers", func() error {
+	// Docker may need half a minute to remove a container that it does not follow.
+	h.within(3*time.Minute, "another container answers", func() error {
 		out, code := h.try("docker inspect -f '{{.State.Pid}}' app && curl -fsS -m 5 -o /dev/null http://127.0.0.1:8080/healthz")
 		if code != 0 || out == before+"\n" {
 			return fmt.Errorf("process %s (before: %s), curl exits %d", out, before, code)
