@@ -22,7 +22,7 @@ func TestContainerThatDockerForgets(t *testing.T) {
 	h.try("for bs in 64k 512 1; do dd if=/dev/zero of=/run/dockhost-e2e-disk/full-$bs bs=$bs 2>/dev/null; done")
 	h.restartDocker()
 	if strings.Contains(h.output("docker ps -aq --no-trunc"), id) {
-		t.Skip("this Docker forgets no container")
+		h.unlessNewStore("Docker forgets no container")
 	}
 	h.run("rm -f /run/dockhost-e2e-disk/full-*")
 	// Docker may need half a minute to remove a container that it does not follow.

@@ -79,7 +79,7 @@ func operated() string {
 		section += "    " + name + ": {image: '" + image + "'}\n"
 	}
 	return section + "    stubborn: {image: '" + image + "', command: [-ignore-sigterm], stop_grace_period: 1s}\n" +
-		"    failing: {image: '" + image + "', command: [-no-such-flag], x-dockhost: {unit: {Service: {RestartSec: 30}}}}\n" + registries
+		"    failing: {image: '" + image + "', command: [-no-such-flag], x-dockhost: {notify: 'http://:8080/healthz', unit: {Service: {RestartSec: 30}}}}\n" + registries
 }
 
 // isStopped waits until a container is shown as stopped by a command. Its unit must not
@@ -161,7 +161,7 @@ func TestOperate(t *testing.T) {
 	if code != 1 || !strings.Contains(out, "x-dockhost.reload") {
 		t.Errorf("dockhostctl reload exits %d: %q, want 1 and what is missing", code, out)
 	}
-	out, code = h.try("dockhostctl run --name broken localhost:5000/app:1 -no-such-flag")
+	out, code = h.try("dockhostctl run --name broken --sdnotify healthy localhost:5000/app:1 -no-such-flag")
 	if code != 3 || !strings.Contains(out, "tries again") {
 		t.Errorf("dockhostctl run of a failing container exits %d: %q, want 3 and what is still being tried", code, out)
 	}

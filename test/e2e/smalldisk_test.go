@@ -34,6 +34,16 @@ func (h *host) storesInContainerd() bool {
 	return strings.Contains(h.output("docker info -f '{{.DriverStatus}}'"), "io.containerd.snapshotter")
 }
 
+// unlessNewStore fails a test whose fault Docker does not have, or skips it with containerd's
+// image store: only there Docker may not have it.
+func (h *host) unlessNewStore(why string) {
+	h.Helper()
+	if h.storesInContainerd() {
+		h.Skip(why)
+	}
+	h.Fatal(why)
+}
+
 // makes imports images with one layer of random bytes. Each takes this size of the disk:
 // containerd's store keeps a layer twice, packed and unpacked.
 func (h *host) makes(size string, names ...string) {
