@@ -35,7 +35,7 @@ func (h *host) storesInContainerd() bool {
 }
 
 // unlessNewStore fails a test whose fault Docker does not have, or skips it with containerd's
-// image store: only there Docker may not have it.
+// image store: only there Docker may be without it.
 func (h *host) unlessNewStore(why string) {
 	h.Helper()
 	if h.storesInContainerd() {
