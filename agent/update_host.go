@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -112,14 +113,16 @@ func (h *updateHost) Image(ctx context.Context, c *spec.Container) (update.Image
 	if state, err := h.dir().State(h.name); err == nil && state.ConfigHash == c.Hash() && state.ImageID != "" {
 		names = []string{state.ImageID}
 	}
-	var image engine.Image
-	var err error
 	for _, name := range names {
-		if image, err = h.preparer.engine.ImageOf(ctx, name, c.Image); err == nil {
-			break
+		image, err := h.preparer.engine.ImageOf(ctx, name, c.Image)
+		if err == nil {
+			return updateImage(image, c), nil
+		}
+		if !errors.Is(err, engine.ErrNotFound) {
+			return update.Image{}, err
 		}
 	}
-	return updateImage(image, c), err
+	return update.Image{}, nil
 }
 
 // updateImage converts an image of a container.

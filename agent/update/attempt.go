@@ -25,11 +25,11 @@ func (m *Machine) try(ctx context.Context, current, declared *spec.Container) bo
 	}
 	m.begin(c)
 	image, err := m.host.Prepare(ctx, c.to, m.stepped)
-	if ctx.Err() != nil {
-		return true
-	}
 	if err == nil {
 		err = m.fits(ctx, c, current, image)
+	}
+	if ctx.Err() != nil {
+		return true
 	}
 	if err != nil {
 		m.refuse(c, err)
@@ -52,9 +52,15 @@ func (m *Machine) try(ctx context.Context, current, declared *spec.Container) bo
 	return true
 }
 
+// askImage is the id of asking Docker for the image of the container in force.
+const askImage = "image"
+
 // candidate returns what should be tried now. Without any, done says that a request was
 // answered.
 func (m *Machine) candidate(ctx context.Context, current, declared *spec.Container) (c *candidate, done bool) {
+	if m.waits(askImage) {
+		return nil, false
+	}
 	r := m.read()
 	base := current
 	if declared != nil {
@@ -76,8 +82,13 @@ func (m *Machine) candidate(ctx context.Context, current, declared *spec.Contain
 	var running Image
 	if latest != "" || request != nil {
 		var err error
-		if running, err = m.host.Image(ctx, current); err != nil && ctx.Err() == nil {
-			m.log.Debug("image of the container in force not known", zap.Error(err))
+		running, err = m.host.Image(ctx, current)
+		if ctx.Err() != nil {
+			return nil, true
+		}
+		if err != nil && request != nil && request.Rollback { // back from what?
+			m.putOff(ctx, askImage, err)
+			return nil, false
 		}
 	}
 	c = choose(r, current, declared, running, latest)
@@ -217,7 +228,10 @@ func (m *Machine) fits(ctx context.Context, c *candidate, current *spec.Containe
 		}
 		return fmt.Errorf("%w: %s failed at %s: %s", errQuarantined, revisionName(q.Image, q.Digest), q.At.Format(time.DateTime), q.Why)
 	}
-	replaced := m.runningRevision(ctx, current)
+	replaced, err := m.runningRevision(ctx, current)
+	if err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.attempt.To.ImageID, m.attempt.To.Digest, m.attempt.To.Ref = image.ID, image.Digest, image.Ref

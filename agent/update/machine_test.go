@@ -2,7 +2,6 @@ package update_test
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -311,63 +310,4 @@ func TestHold(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		r.want(third, update.OutcomeConfirmed)
 	})
-}
-
-// An agent that is killed, or stopped, at any call of an update ends it after its next
-// start: with the new image if that is good, otherwise with the old one.
-func TestInterrupted(t *testing.T) {
-	for _, killed := range []bool{true, false} {
-		for _, good := range []bool{true, false} {
-			for at, more := 1, true; more; at++ {
-				inBubble(t, watched(), func(r *rig) { more = r.interrupt(at, killed, good) })
-				if at > 200 {
-					t.Fatal("the update makes more than 200 calls")
-				}
-			}
-		}
-	}
-}
-
-// interrupt ends the machine at a call, and returns whether there was such a call.
-func (r *rig) interrupt(at int, killed, good bool) bool {
-	want, outcome := newOne, update.OutcomeConfirmed
-	if !good {
-		r.set(func() { r.behaviors[newOne] = bad()["exits"] })
-		want, outcome = oldOne, update.OutcomeRolledBack
-	}
-	calls, ended, where := 0, false, ""
-	cancel := r.stop
-	hook := func(call string) {
-		isIt := false
-		r.set(func() {
-			calls++
-			if isIt = calls == at && !ended; isIt {
-				ended, where = true, call
-			}
-		})
-		switch {
-		case !isIt:
-			return
-		case killed:
-			runtime.Goexit()
-		}
-		go cancel()
-		synctest.Wait()
-	}
-	r.host.Hook.Store(&hook)
-	r.set(func() { r.latest = newOne })
-	time.Sleep(10 * time.Minute)
-	r.host.Hook.Store(nil)
-	happened := false
-	r.set(func() { happened = ended })
-	if !happened {
-		return false
-	}
-	r.stop()
-	r.start()
-	time.Sleep(20 * time.Minute)
-	if _, runs := r.host.Running(); runs != want || r.machine.View().Ended.Outcome != outcome {
-		r.t.Errorf("killed %v at call %d (%s): runs %s, ended %+v, want %s, %s", killed, at, where, runs, r.machine.View().Ended, want, outcome)
-	}
-	return where != "Tell"
 }

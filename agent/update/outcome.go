@@ -27,7 +27,8 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 			since = c.Since
 		}
 		image, err := m.host.Image(ctx, current)
-		if err != nil && ctx.Err() != nil {
+		if err != nil {
+			m.putOff(ctx, lookID(PhaseSoaking, current), err)
 			return
 		}
 		m.soak = newSoak(current, settings, image, since)
@@ -59,20 +60,28 @@ func (m *Machine) rest(ctx context.Context) {
 
 // look returns how the container in force is.
 func (m *Machine) look(ctx context.Context, current *spec.Container, phase Phase) (o Observation, ok bool) {
-	id := string(phase) + " " + current.Hash()
+	id := lookID(phase, current)
 	if m.waits(id) {
 		m.await(ctx, time.Time{})
 		return o, false
 	}
 	o, err := m.host.Observe(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
-			m.explain(err.Error())
-			m.retry.set(id, err, m.host)
-		}
+		m.putOff(ctx, id, err)
 		return o, false
 	}
 	return o, true
+}
+
+// lookID is the id of a look at the container in force.
+func lookID(phase Phase, current *spec.Container) string { return string(phase) + " " + current.Hash() }
+
+// putOff tries something later that failed now, and shows why.
+func (m *Machine) putOff(ctx context.Context, id string, err error) {
+	if ctx.Err() == nil {
+		m.explain(err.Error())
+		m.retry.set(id, err, m.host)
+	}
 }
 
 // explain shows why an update that replaced the container does not continue.
@@ -105,10 +114,11 @@ func (m *Machine) confirm(ctx context.Context, current *spec.Container, o Observ
 	image := o.Image
 	if image.Ref == "" {
 		whole, err := m.host.Image(ctx, current)
-		if ctx.Err() != nil {
+		if err != nil {
+			m.putOff(ctx, lookID(PhaseSoaking, current), err)
 			return
 		}
-		if err == nil {
+		if whole.ID != "" {
 			image = whole
 		}
 	}

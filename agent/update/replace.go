@@ -19,11 +19,14 @@ func (m *Machine) replace(ctx context.Context, c *candidate, current *spec.Conta
 	m.mu.Unlock()
 	settings := m.host.Settings(current)
 	if replaced := change.Replaced; replaced != nil && replaced.ImageID != "" {
-		if err := m.host.Keep(ctx, "previous", replaced.ImageID); err != nil {
+		if err := m.host.Keep(ctx, "previous", replaced.ImageID); err != nil && ctx.Err() == nil {
 			m.log.Warn("image of the container in force not protected from removal", zap.Error(err))
 		}
 	}
 	serves := m.serves(ctx, current)
+	if ctx.Err() != nil {
+		return // the next run begins with all of this again
+	}
 	now := time.Now()
 	change.enter(PhaseReplacing, "", now)
 	err := m.tryOrUndo(func(r *Record) {
@@ -115,11 +118,10 @@ func (m *Machine) startFirst(ctx context.Context, c *candidate, order spec.Updat
 }
 
 // runningRevision returns the container in force with its image.
-func (m *Machine) runningRevision(ctx context.Context, current *spec.Container) *Revision {
-	r := &Revision{Container: current}
+func (m *Machine) runningRevision(ctx context.Context, current *spec.Container) (*Revision, error) {
 	image, err := m.host.Image(ctx, current)
-	if err == nil {
-		r.ImageID, r.Digest, r.Ref = image.ID, image.Digest, image.Ref
+	if err != nil {
+		return nil, err // without its image, nothing could go back to it
 	}
-	return r
+	return &Revision{Container: current, ImageID: image.ID, Digest: image.Digest, Ref: image.Ref}, nil
 }

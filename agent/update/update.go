@@ -83,7 +83,8 @@ type assignment interface {
 
 // images are the images of the host and of its registries.
 type images interface {
-	// Image returns the image that a container runs, or would run.
+	// Image returns the image that a container runs, or would run; a zero one if it is
+	// not on the host. An error says that this is not known.
 	Image(ctx context.Context, c *spec.Container) (Image, error)
 	// Latest returns the digest that the registry has for the image of a container. The
 	// error may have a method RetryAfter() time.Duration.

@@ -68,6 +68,10 @@ type Host struct {
 	// known is the image that was asked for last.
 	known update.Image
 	unit  unit
+	// unknown is the error of the next call of Image, nil for none.
+	unknown error
+	// kept are the images that are protected, by what they are kept as.
+	kept map[string]string
 	// replacing is the error of the next replacements, nil for none.
 	replacing error
 	// beside is the error of a container that should run beside another, nil for none.
@@ -80,7 +84,7 @@ type Host struct {
 func New(c *spec.Container, digest string, settings spec.Update, place float64, world World) *Host {
 	h := &Host{
 		world: world, place: place, settings: settings, current: c, changes: make(chan struct{}, 1),
-		images: map[string]bool{digest: true}, tags: map[string]string{c.Image: digest},
+		kept: map[string]string{}, images: map[string]bool{digest: true}, tags: map[string]string{c.Image: digest},
 	}
 	h.run()
 	return h
@@ -105,6 +109,21 @@ func (h *Host) FailReplace(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.replacing = err
+}
+
+// FailImage has the next call of Image fail with an error.
+func (h *Host) FailImage(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unknown = err
+}
+
+// Kept returns the ID of the image that is protected as "previous" or "current", "" for
+// none.
+func (h *Host) Kept(as string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.kept[as]
 }
 
 // FailBeside has no container run beside another, for an error; nil ends that.
@@ -153,8 +172,13 @@ func (h *Host) Image(ctx context.Context, c *spec.Container) (update.Image, erro
 	h.hook("Image")
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	err := h.unknown
+	h.unknown = nil
 	if ctx.Err() != nil {
-		return update.Image{}, ctx.Err()
+		err = ctx.Err()
+	}
+	if err != nil {
+		return update.Image{}, err
 	}
 	return h.image(c, h.digest(c)), nil
 }
@@ -232,9 +256,15 @@ func (h *Host) pull(next *spec.Container, digest string) error {
 }
 
 // Keep implements [update.Host].
-func (h *Host) Keep(ctx context.Context, _, _ string) error {
+func (h *Host) Keep(ctx context.Context, as, id string) error {
 	h.hook("Keep")
-	return ctx.Err()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.kept[as] = id
+	return nil
 }
 
 // Gate implements [update.Host].
