@@ -17,7 +17,7 @@ func explainEndpoint(err error) error {
 	if !errors.As(err, &stale) {
 		return nil
 	}
-	return fromOutside(fmt.Errorf("docker has kept the endpoint of an earlier container %q in network %q, which is removed for the next start: %w",
+	return fromOutside(fmt.Errorf("docker has kept the endpoint of an earlier container %q in network %q, which is removed before the next start if it has no container: %w",
 		stale.Name, stale.Network, err))
 }
 

@@ -62,7 +62,11 @@ func checkFiles(c *spec.Container, hidden []string) error {
 			continue
 		}
 		if _, err := ReadFile(file.Path, c.FileGrants); err != nil {
-			errs = append(errs, fmt.Errorf("the file for %s in the container: %w (create it, or change file: of the secret or config)", file.Target, err))
+			hint := "change file: of the secret or config"
+			if c.FileGrants == nil && errors.Is(err, fs.ErrNotExist) {
+				hint = "create it, or " + hint
+			}
+			errs = append(errs, fmt.Errorf("the file for %s in the container: %w (%s)", file.Target, err, hint))
 		}
 	}
 	return errors.Join(errs...)

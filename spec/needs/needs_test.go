@@ -84,7 +84,7 @@ func TestCheck(t *testing.T) {
 			c.Files = []spec.File{{Target: "/run/secrets/a", Path: gone}, {Target: "/run/secrets/b", Path: here}}
 			c.HostConfig.Devices = []container.DeviceMapping{device(gone)}
 			c.HostConfig.Mounts = []mount.Mount{bind(gone, false), {Type: mount.TypeBind, Source: gone, Target: "/x"}}
-		}, nil, []string{"read env_file: open " + gone, "the file for /run/secrets/a in the container: open " + gone, here + " is not a regular file", "no device \"" + gone, "no \"" + gone, "no \"" + gone}},
+		}, nil, []string{"read env_file: open " + gone, "(create it, or change file:", here + " is not a regular file (change file:", "no device \"" + gone, "no \"" + gone, "no \"" + gone}},
 		{"wrong env file", func(c *spec.Container) { c.EnvFiles = []spec.EnvFile{{Path: write(t, "A 's3cret\n")}} }, nil, []string{"its lines are not NAME=VALUE"}},
 		{"env file is a directory", func(c *spec.Container) { c.EnvFiles = []spec.EnvFile{{Path: here}} }, nil, []string{"is a directory"}},
 		{"env file is too large", func(c *spec.Container) {
