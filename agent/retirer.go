@@ -182,6 +182,7 @@ func (r *retirer) await(ctx context.Context, name string) error {
 	if err != nil {
 		changes = nil // it is looked at from time to time
 	}
+	down := false
 	for {
 		unit, err := r.systemd.Unit(ctx, name)
 		switch {
@@ -189,11 +190,12 @@ func (r *retirer) await(ctx context.Context, name string) error {
 			return nil
 		case err != nil && ctx.Err() == nil:
 			return err
-		case err == nil && unit.Active() && !unit.Job:
+		case err == nil && unit.Active() && (down || !unit.Job):
 			return fmt.Errorf("stop %s: %w", name, errStarted)
 		case err == nil && !unit.Active() && unit.ActiveState != "deactivating" && !unit.Job:
 			return nil
 		}
+		down = down || err == nil && !unit.Active()
 		next := time.NewTimer(r.kill(ctx, unit))
 		select {
 		case <-ctx.Done():

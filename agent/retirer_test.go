@@ -1,12 +1,17 @@
 package agent
 
 import (
+	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/dockhost/dockhost/agent/status"
+	"github.com/dockhost/dockhost/systemd"
 )
 
 // A unit that does not stop delays nothing: others start, a change is carried out, and
@@ -100,6 +105,41 @@ func TestDeclaredAgainWhileItIsForgotten(t *testing.T) {
 		}
 		h.stop()
 	})
+}
+
+// Nobody waits until a unit is ready that someone has started while it stopped.
+func TestStartedWhileItStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const unit = "app.service"
+		h := newTestHost(t)
+		units := &startedUnits{fakeUnits: h.units}
+		stopped := make(chan error, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		go func() { stopped <- newRetirer(units, zap.NewNop()).stop(ctx, unit) }()
+		synctest.Wait()
+		units.starting.Store(true) // systemd's job to start it lasts for minutes
+		h.units.notify()
+		if err := <-stopped; !errors.Is(err, errStarted) {
+			t.Errorf("stop = %v, want %v", err, errStarted)
+		}
+	})
+}
+
+// startedUnits has one unit, which stops until it is started.
+type startedUnits struct {
+	*fakeUnits
+	starting atomic.Bool
+}
+
+func (u *startedUnits) BeginStop(context.Context, string) error { return nil }
+
+func (u *startedUnits) Unit(_ context.Context, name string) (systemd.Unit, error) {
+	state := "deactivating"
+	if u.starting.Load() {
+		state = "activating"
+	}
+	return systemd.Unit{Name: name, ActiveState: state, Job: true}, nil
 }
 
 // A container that needs what a stopping one still has waits for its stop; others do not.
