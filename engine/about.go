@@ -24,7 +24,7 @@ type About struct {
 func (c *Client) About(ctx context.Context) (About, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	version, err := c.api.ServerVersion(ctx)
+	version, err := c.api().ServerVersion(ctx)
 	if err != nil {
 		return About{}, fmt.Errorf("ask Docker for its version: %w", translate(err))
 	}
@@ -39,7 +39,7 @@ func (c *Client) About(ctx context.Context) (About, error) {
 func (c *Client) InfoJSON(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	info, err := c.api.Info(ctx)
+	info, err := c.api().Info(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask Docker for its configuration: %w", translate(err))
 	}
@@ -51,7 +51,7 @@ func (c *Client) InfoJSON(ctx context.Context) ([]byte, error) {
 func (c *Client) InspectJSON(ctx context.Context, id string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, raw, err := c.api.ContainerInspectWithRaw(ctx, id, false)
+	_, raw, err := c.api().ContainerInspectWithRaw(ctx, id, false)
 	if err != nil {
 		return nil, fmt.Errorf("inspect container %q: %w", id, translate(err))
 	}

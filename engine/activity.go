@@ -17,7 +17,7 @@ func (c *Client) Activity(ctx context.Context) <-chan struct{} {
 	} {
 		args.Add("event", string(action))
 	}
-	messages, errs := c.api.Events(ctx, events.ListOptions{Filters: args})
+	messages, errs := c.api().Events(ctx, events.ListOptions{Filters: args})
 	out := make(chan struct{}, 1)
 	go func() {
 		defer close(out)

@@ -70,8 +70,8 @@ func TestAddress(t *testing.T) {
 			if c.Host() != test.want {
 				t.Errorf("Host() = %q, want %q", c.Host(), test.want)
 			}
-			if version := test.environ["DOCKER_API_VERSION"]; version != "" && c.api.ClientVersion() != version {
-				t.Errorf("API version = %s, want %s", c.api.ClientVersion(), version)
+			if version := test.environ["DOCKER_API_VERSION"]; version != "" && c.api().ClientVersion() != version {
+				t.Errorf("API version = %s, want %s", c.api().ClientVersion(), version)
 			}
 		})
 	}

@@ -33,7 +33,7 @@ func (c *Client) Changes(ctx context.Context, since time.Time) <-chan Change {
 	} {
 		args.Add("event", string(action))
 	}
-	messages, errs := c.api.Events(ctx, events.ListOptions{Filters: args, Since: since.Format(time.RFC3339Nano)})
+	messages, errs := c.api().Events(ctx, events.ListOptions{Filters: args, Since: since.Format(time.RFC3339Nano)})
 	out := make(chan Change)
 	go func() {
 		defer close(out)

@@ -98,7 +98,7 @@ func (c *Client) Create(ctx context.Context, req CreateRequest) (string, []strin
 	if err != nil {
 		return "", nil, fmt.Errorf("create container %q: %w", req.Name, err)
 	}
-	made, err := c.api.ContainerCreate(ctx, req.Config, req.HostConfig, req.Networking, platform, req.Name)
+	made, err := c.api().ContainerCreate(ctx, req.Config, req.HostConfig, req.Networking, platform, req.Name)
 	if err != nil {
 		return "", nil, fmt.Errorf("create container %q: %w", req.Name, c.explainCreate(ctx, req, translate(err)))
 	}
@@ -131,7 +131,7 @@ func (c *Client) explainCreate(ctx context.Context, req CreateRequest, err error
 func (c *Client) Start(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := c.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+	if err := c.api().ContainerStart(ctx, id, container.StartOptions{}); err != nil {
 		return fmt.Errorf("start container: %w", stale(allocated(translate(err))))
 	}
 	return nil
@@ -148,7 +148,7 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 		defer cancel()
 		seconds = int(grace.Round(time.Second).Seconds())
 	}
-	err := c.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
+	err := c.api().ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
 	if err != nil && !cerrdefs.IsNotModified(err) {
 		return fmt.Errorf("stop container: %w", translate(err))
 	}
@@ -160,7 +160,7 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 func (c *Client) Kill(ctx context.Context, id, signal string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := c.api.ContainerKill(ctx, id, signal); err != nil {
+	if err := c.api().ContainerKill(ctx, id, signal); err != nil {
 		return fmt.Errorf("send signal %s to the container: %w", signal, translate(err))
 	}
 	return nil
@@ -179,7 +179,7 @@ func (c *Client) RemoveWithVolumes(ctx context.Context, id string) error {
 func (c *Client) remove(ctx context.Context, id string, volumes bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	err := translate(c.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: volumes}))
+	err := translate(c.api().ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: volumes}))
 	if errors.Is(err, ErrConflict) {
 		err = c.removed(ctx, id)
 	}
@@ -191,7 +191,7 @@ func (c *Client) remove(ctx context.Context, id string, volumes bool) error {
 
 // removed returns when the container no longer exists.
 func (c *Client) removed(ctx context.Context, id string) error {
-	results, errs := c.api.ContainerWait(ctx, id, container.WaitConditionRemoved)
+	results, errs := c.api().ContainerWait(ctx, id, container.WaitConditionRemoved)
 	select {
 	case result := <-results:
 		if result.Error != nil && result.Error.Message != "" {
@@ -208,7 +208,7 @@ func (c *Client) removed(ctx context.Context, id string) error {
 func (c *Client) Inspect(ctx context.Context, id string) (Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	response, err := c.api.ContainerInspect(ctx, id)
+	response, err := c.api().ContainerInspect(ctx, id)
 	if err != nil {
 		return Container{}, fmt.Errorf("inspect container %q: %w", id, translate(err))
 	}

@@ -17,7 +17,7 @@ import (
 func (c *Client) ListByLabel(ctx context.Context, label, value string) ([]Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	summaries, err := c.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label+"="+value))})
+	summaries, err := c.api().ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label+"="+value))})
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", translate(err))
 	}
@@ -45,7 +45,7 @@ type StoredContainer struct {
 func (c *Client) Containers(ctx context.Context) ([]StoredContainer, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	summaries, err := c.api.ContainerList(ctx, container.ListOptions{All: true})
+	summaries, err := c.api().ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", translate(err))
 	}
@@ -96,7 +96,7 @@ func endedFor(status string) time.Duration {
 func (c *Client) Listed(ctx context.Context, id string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("id", id))})
+	found, err := c.api().ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("id", id))})
 	if err != nil {
 		return false, fmt.Errorf("list containers: %w", translate(err))
 	}
@@ -108,7 +108,7 @@ func (c *Client) Listed(ctx context.Context, id string) (bool, error) {
 func (c *Client) RemoveEnded(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	err := translate(c.api.ContainerRemove(ctx, id, container.RemoveOptions{}))
+	err := translate(c.api().ContainerRemove(ctx, id, container.RemoveOptions{}))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("remove container %s: %w", id, err)
 	}

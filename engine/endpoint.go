@@ -47,7 +47,7 @@ const orphan = "ep-"
 func (c *Client) RemoveEndpoint(ctx context.Context, networkName, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.NetworkInspect(ctx, networkName, network.InspectOptions{})
+	found, err := c.api().NetworkInspect(ctx, networkName, network.InspectOptions{})
 	if err != nil {
 		return fmt.Errorf("inspect network %q: %w", networkName, translate(err))
 	}
@@ -59,7 +59,7 @@ func (c *Client) RemoveEndpoint(ctx context.Context, networkName, name string) e
 			return fmt.Errorf("endpoint %q in network %q: %w", name, networkName, err)
 		}
 		// Without a container of this name, the Engine takes it for the endpoint's.
-		if err := c.api.NetworkDisconnect(ctx, networkName, name, true); err != nil {
+		if err := c.api().NetworkDisconnect(ctx, networkName, name, true); err != nil {
 			return fmt.Errorf("remove the endpoint %q from network %q: %w", name, networkName, translate(err))
 		}
 		return nil

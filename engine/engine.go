@@ -7,6 +7,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -18,7 +19,10 @@ const callTimeout = 2 * time.Minute
 
 // Client talks to one Engine. It is safe for concurrent use.
 type Client struct {
-	api         *client.Client
+	// current has the version of the API that was negotiated. Another client takes its
+	// place once the Engine has refused that.
+	current     atomic.Pointer[client.Client]
+	negotiation negotiation
 	logins      []LoginFile
 	credentials []string
 	// metadata is the URL of Google Cloud's metadata server.
@@ -26,33 +30,50 @@ type Client struct {
 }
 
 // New returns a client and does not connect. The first call negotiates the API
-// version, so that the client works with Docker 20.10 to 29.
+// version, so that the client works with Docker 20.10 to 29, also while Docker is
+// upgraded.
 func New(o Options) (*Client, error) {
 	opts, err := o.client()
 	if err != nil {
 		return nil, err
 	}
-	api, err := client.NewClientWithOpts(opts...)
-	if err != nil {
+	c := &Client{logins: o.Logins, credentials: o.Credentials, metadata: googleMetadata}
+	if o.Access.APIVersion == "" {
+		opts = append(opts, c.negotiation.use)
+	}
+	begin := func() error {
+		next, err := client.NewClientWithOpts(opts...)
+		if err == nil {
+			c.current.Store(next)
+		}
+		return err
+	}
+	c.negotiation.again = begin
+	if err := begin(); err != nil {
 		return nil, fmt.Errorf("use Docker at %q: %w", o.Host, err)
 	}
-	return &Client{api: api, logins: o.Logins, credentials: o.Credentials, metadata: googleMetadata}, nil
+	return c, nil
 }
+
+// api returns the client of Docker's API to call.
+func (c *Client) api() *client.Client { return c.current.Load() }
 
 // Close closes idle connections.
 func (c *Client) Close() error {
-	return c.api.Close()
+	c.CloseIdle()
+	return nil
 }
 
 // CloseIdle closes idle connections. Otherwise their timeout of half a minute would
 // wake the process up.
 func (c *Client) CloseIdle() {
-	_ = c.api.Close() // it closes idle connections only, and never fails
+	_ = c.api().Close() // it closes idle connections only, and never fails
+	c.negotiation.closeIdle()
 }
 
 // Host returns the Engine's address.
 func (c *Client) Host() string {
-	return c.api.DaemonHost()
+	return c.api().DaemonHost()
 }
 
 // Ping checks whether the Engine answers. The error is [ErrUnreachable] if it does
@@ -60,11 +81,11 @@ func (c *Client) Host() string {
 func (c *Client) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	ping, err := c.api.Ping(ctx)
+	ping, err := c.api().Ping(ctx)
 	if err != nil {
 		return translate(err)
 	}
 	// Otherwise the next call would ping again to learn the version.
-	c.api.NegotiateAPIVersionPing(ping)
+	c.api().NegotiateAPIVersionPing(ping)
 	return nil
 }

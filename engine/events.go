@@ -29,7 +29,7 @@ func (c *Client) Events(ctx context.Context, id string, actions ...string) <-cha
 		args.Add("event", action)
 	}
 	ctx, opened := opening(ctx)
-	messages, errs := c.api.Events(ctx, events.ListOptions{Filters: args})
+	messages, errs := c.api().Events(ctx, events.ListOptions{Filters: args})
 	opened()
 	out := make(chan Event)
 	go func() {
@@ -72,7 +72,7 @@ func (c *Client) Uses(ctx context.Context, since time.Time) <-chan Use {
 	if !since.IsZero() {
 		options.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
 	}
-	messages, errs := c.api.Events(ctx, options)
+	messages, errs := c.api().Events(ctx, options)
 	out := make(chan Use)
 	go func() {
 		defer close(out)

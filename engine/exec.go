@@ -36,12 +36,12 @@ func (c *Client) RunHook(ctx context.Context, id string, hook Hook, out io.Write
 
 func (c *Client) exec(ctx context.Context, id string, options container.ExecOptions, out io.Writer) (int, error) {
 	options.AttachStdout, options.AttachStderr = true, true
-	exec, err := c.api.ContainerExecCreate(ctx, id, options)
+	exec, err := c.api().ContainerExecCreate(ctx, id, options)
 	if err != nil {
 		return 0, fmt.Errorf("run a command in the container: %w", translate(err))
 	}
 	response, err := hijack(ctx, func() (types.HijackedResponse, error) {
-		return c.api.ContainerExecAttach(ctx, exec.ID, container.ExecAttachOptions{})
+		return c.api().ContainerExecAttach(ctx, exec.ID, container.ExecAttachOptions{})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("run a command in the container: %w", err)
@@ -62,7 +62,7 @@ func (c *Client) exec(ctx context.Context, id string, options container.ExecOpti
 // after the end of the output.
 func (c *Client) execStatus(ctx context.Context, id string) (int, error) {
 	for {
-		exec, err := c.api.ContainerExecInspect(ctx, id)
+		exec, err := c.api().ContainerExecInspect(ctx, id)
 		if err != nil {
 			return 0, fmt.Errorf("read the exit status of a command in the container: %w", translate(err))
 		}

@@ -34,7 +34,7 @@ func (c *Client) WaitEnded(ctx context.Context, id string) <-chan Exit {
 func (c *Client) wait(ctx context.Context, id string, condition container.WaitCondition) <-chan Exit {
 	exit := make(chan Exit, 1)
 	ctx, opened := opening(ctx)
-	results, errs := c.api.ContainerWait(ctx, id, condition)
+	results, errs := c.api().ContainerWait(ctx, id, condition)
 	opened()
 	go func() {
 		select {

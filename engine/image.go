@@ -47,7 +47,7 @@ func (c *Client) Image(ctx context.Context, ref string) (Image, error) {
 func (c *Client) ImageOf(ctx context.Context, name, ref string) (Image, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	response, err := c.api.ImageInspect(ctx, name)
+	response, err := c.api().ImageInspect(ctx, name)
 	if err != nil {
 		return Image{}, fmt.Errorf("inspect image %q: %w", name, translate(err))
 	}
@@ -121,7 +121,7 @@ type StoredImage struct {
 func (c *Client) Images(ctx context.Context, shared bool) ([]StoredImage, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	summaries, err := c.api.ImageList(ctx, image.ListOptions{SharedSize: shared})
+	summaries, err := c.api().ImageList(ctx, image.ListOptions{SharedSize: shared})
 	if err != nil {
 		return nil, fmt.Errorf("list images: %w", translate(err))
 	}
@@ -146,7 +146,7 @@ func references(refs []string) []string {
 func (c *Client) RemoveImage(ctx context.Context, ref string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := c.api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	_, err := c.api().ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
 	if err = translate(err); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("remove image %q: %w", ref, err)
 	}
@@ -157,7 +157,7 @@ func (c *Client) RemoveImage(ctx context.Context, ref string) error {
 func (c *Client) Tag(ctx context.Context, id, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := c.api.ImageTag(ctx, id, name); err != nil {
+	if err := c.api().ImageTag(ctx, id, name); err != nil {
 		return fmt.Errorf("tag image %q as %q: %w", id, name, translate(err))
 	}
 	return nil

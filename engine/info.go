@@ -41,7 +41,7 @@ type Info struct {
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	info, err := c.api.Info(ctx)
+	info, err := c.api().Info(ctx)
 	if err != nil {
 		return Info{}, fmt.Errorf("ask Docker for its configuration: %w", translate(err))
 	}

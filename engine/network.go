@@ -32,7 +32,7 @@ var networkID = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
 func (c *Client) Network(ctx context.Context, name string) (Network, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.NetworkInspect(ctx, name, network.InspectOptions{})
+	found, err := c.api().NetworkInspect(ctx, name, network.InspectOptions{})
 	if err != nil {
 		return Network{}, fmt.Errorf("inspect network %q: %w", name, translate(err))
 	}
@@ -54,7 +54,7 @@ func networkFrom(found network.Summary) Network {
 func (c *Client) CreateNetwork(ctx context.Context, name string, options network.CreateOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if _, err := c.api.NetworkCreate(ctx, name, options); err != nil {
+	if _, err := c.api().NetworkCreate(ctx, name, options); err != nil {
 		return fmt.Errorf("create network %q: %w", name, translate(err))
 	}
 	return nil
@@ -64,7 +64,7 @@ func (c *Client) CreateNetwork(ctx context.Context, name string, options network
 func (c *Client) NetworksByLabel(ctx context.Context, label string) ([]Network, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.api.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
+	found, err := c.api().NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return nil, fmt.Errorf("list networks: %w", translate(err))
 	}
@@ -81,14 +81,14 @@ func (c *Client) NetworksByLabel(ctx context.Context, label string) ([]Network, 
 func (c *Client) RemoveUnusedNetwork(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	users, err := c.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("network", name))})
+	users, err := c.api().ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("network", name))})
 	if err != nil {
 		return fmt.Errorf("list containers: %w", translate(err))
 	}
 	if len(users) > 0 {
 		return fmt.Errorf("remove network %q: %w", name, classified{errors.New("it has containers"), ErrConflict})
 	}
-	if err := translate(c.api.NetworkRemove(ctx, name)); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := translate(c.api().NetworkRemove(ctx, name)); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("remove network %q: %w", name, err)
 	}
 	return nil
@@ -127,7 +127,7 @@ func mainNetwork(req CreateRequest, version string) (CreateRequest, map[string]*
 // connect connects a container that was created to more networks.
 func (c *Client) connect(ctx context.Context, id string, endpoints map[string]*network.EndpointSettings) error {
 	for _, name := range slices.Sorted(maps.Keys(endpoints)) {
-		if err := c.api.NetworkConnect(ctx, name, id, endpoints[name]); err != nil {
+		if err := c.api().NetworkConnect(ctx, name, id, endpoints[name]); err != nil {
 			return fmt.Errorf("connect to network %q: %w", name, translate(err))
 		}
 	}

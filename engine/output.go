@@ -37,7 +37,7 @@ func (c *Client) Attach(ctx context.Context, id string, in io.Reader, out Output
 	if in != nil && out.TTY {
 		options.DetachKeys = noDetachKeys
 	}
-	response, err := hijack(ctx, func() (types.HijackedResponse, error) { return c.api.ContainerAttach(ctx, id, options) })
+	response, err := hijack(ctx, func() (types.HijackedResponse, error) { return c.api().ContainerAttach(ctx, id, options) })
 	if err != nil {
 		return nil, fmt.Errorf("attach to container: %w", err)
 	}
@@ -82,7 +82,7 @@ func (c *Client) openLog(ctx context.Context, id string, request resume.LogReque
 	if request.Tail > 0 {
 		options.Tail = strconv.Itoa(request.Tail)
 	}
-	log, err := c.api.ContainerLogs(ctx, id, options)
+	log, err := c.api().ContainerLogs(ctx, id, options)
 	if cerrdefs.IsNotImplemented(err) {
 		return nil, classified{err, ErrUnreadable}
 	}
@@ -102,7 +102,7 @@ func (c *Client) Resize(ctx context.Context, id string, width, height int) error
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	size := container.ResizeOptions{Width: uint(max(width, 0)), Height: uint(max(height, 0))}
-	if err := c.api.ContainerResize(ctx, id, size); err != nil {
+	if err := c.api().ContainerResize(ctx, id, size); err != nil {
 		return fmt.Errorf("resize the container's terminal: %w", translate(err))
 	}
 	return nil

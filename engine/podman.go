@@ -27,7 +27,7 @@ func (e *PodmanError) NotDocker() bool { return true }
 func (c *Client) checkDocker(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	version, err := c.api.ServerVersion(ctx)
+	version, err := c.api().ServerVersion(ctx)
 	if err != nil || !isPodman(version) {
 		return nil
 	}

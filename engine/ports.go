@@ -124,7 +124,7 @@ func allocated(err error) error {
 func (c *Client) Publisher(ctx context.Context, p Port) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	running, err := c.api.ContainerList(ctx, container.ListOptions{})
+	running, err := c.api().ContainerList(ctx, container.ListOptions{})
 	if err != nil {
 		return "", fmt.Errorf("list containers: %w", translate(err))
 	}

@@ -17,7 +17,7 @@ import (
 func (c *Client) PruneBuildCache(ctx context.Context, unused time.Duration) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	report, err := c.api.BuildCachePrune(ctx, build.CachePruneOptions{All: true, Filters: filters.NewArgs(filters.Arg("until", unused.String()))})
+	report, err := c.api().BuildCachePrune(ctx, build.CachePruneOptions{All: true, Filters: filters.NewArgs(filters.Arg("until", unused.String()))})
 	if err != nil {
 		return 0, fmt.Errorf("remove build cache: %w", translate(err))
 	}
@@ -29,7 +29,7 @@ func (c *Client) PruneBuildCache(ctx context.Context, unused time.Duration) (int
 func (c *Client) PruneNetworks(ctx context.Context, age time.Duration) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	report, err := c.api.NetworksPrune(ctx, filters.NewArgs(filters.Arg("until", age.String())))
+	report, err := c.api().NetworksPrune(ctx, filters.NewArgs(filters.Arg("until", age.String())))
 	if err != nil {
 		return nil, fmt.Errorf("remove networks: %w", translate(err))
 	}
@@ -45,7 +45,7 @@ var anonymous = regexp.MustCompile(`^[0-9a-f]{64}$`)
 func (c *Client) PruneVolumes(ctx context.Context, also func(Volume) bool) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	volumes, err := c.api.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"), filters.Arg("driver", "local"))})
+	volumes, err := c.api().VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"), filters.Arg("driver", "local"))})
 	if err != nil {
 		return nil, fmt.Errorf("list volumes: %w", translate(err))
 	}
@@ -55,7 +55,7 @@ func (c *Client) PruneVolumes(ctx context.Context, also func(Volume) bool) ([]st
 		if !anonymous.MatchString(v.Name) && !also(Volume{Name: v.Name, Labels: v.Labels}) {
 			continue
 		}
-		err := translate(c.api.VolumeRemove(ctx, v.Name, false))
+		err := translate(c.api().VolumeRemove(ctx, v.Name, false))
 		switch {
 		case err == nil:
 			removed = append(removed, v.Name)

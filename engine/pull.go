@@ -89,7 +89,7 @@ func (c *Client) pull(ctx context.Context, req PullRequest, login login, progres
 	})
 	defer watch.Stop()
 
-	stream, err := c.api.ImagePull(ctx, req.Ref, image.PullOptions{RegistryAuth: login.encoded, Platform: req.Platform})
+	stream, err := c.api().ImagePull(ctx, req.Ref, image.PullOptions{RegistryAuth: login.encoded, Platform: req.Platform})
 	if err != nil {
 		return causeOr(ctx, translate(err))
 	}

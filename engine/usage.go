@@ -21,7 +21,7 @@ type Usage struct {
 func (c *Client) Usage(ctx context.Context) (Usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	report, err := c.api.DiskUsage(ctx, types.DiskUsageOptions{})
+	report, err := c.api().DiskUsage(ctx, types.DiskUsageOptions{})
 	if err != nil {
 		return Usage{}, fmt.Errorf("ask Docker for its disk usage: %w", translate(err))
 	}

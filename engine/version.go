@@ -17,8 +17,8 @@ func (c *Client) fit(ctx context.Context, req CreateRequest) (CreateRequest, map
 	if mac == "" && len(req.HostConfig.Annotations) == 0 && !isSpecial(req.Networking) {
 		return req, nil, nil
 	}
-	c.api.NegotiateAPIVersion(ctx)
-	version := c.api.ClientVersion()
+	c.api().NegotiateAPIVersion(ctx)
+	version := c.api().ClientVersion()
 	if len(req.HostConfig.Annotations) > 0 && versions.LessThan(version, "1.43") {
 		return req, nil, errors.New("this Docker Engine does not support annotations (they need Docker 24.0 or later)")
 	}

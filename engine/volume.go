@@ -26,7 +26,7 @@ type Volume struct {
 func (c *Client) Volume(ctx context.Context, name string) (Volume, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	v, err := c.api.VolumeInspect(ctx, name)
+	v, err := c.api().VolumeInspect(ctx, name)
 	if err != nil {
 		return Volume{}, fmt.Errorf("inspect volume %q: %w", name, translate(err))
 	}
@@ -37,7 +37,7 @@ func (c *Client) Volume(ctx context.Context, name string) (Volume, error) {
 func (c *Client) CreateVolume(ctx context.Context, v Volume) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if _, err := c.api.VolumeCreate(ctx, volume.CreateOptions{Name: v.Name, Driver: v.Driver, DriverOpts: v.Options, Labels: v.Labels}); err != nil {
+	if _, err := c.api().VolumeCreate(ctx, volume.CreateOptions{Name: v.Name, Driver: v.Driver, DriverOpts: v.Options, Labels: v.Labels}); err != nil {
 		return fmt.Errorf("create volume %q: %w", v.Name, translate(err))
 	}
 	return nil
@@ -51,7 +51,7 @@ func (c *Client) VolumesByLabel(ctx context.Context, label, value string) ([]Vol
 	if value != "" {
 		label += "=" + value
 	}
-	response, err := c.api.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
+	response, err := c.api().VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return nil, fmt.Errorf("list volumes: %w", translate(err))
 	}
@@ -68,7 +68,7 @@ func (c *Client) VolumesByLabel(ctx context.Context, label, value string) ([]Vol
 func (c *Client) RemoveVolume(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := c.api.VolumeRemove(ctx, name, false); err != nil {
+	if err := c.api().VolumeRemove(ctx, name, false); err != nil {
 		return fmt.Errorf("remove volume %q: %w", name, translate(err))
 	}
 	return nil

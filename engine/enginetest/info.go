@@ -55,7 +55,7 @@ func (s *Server) serveInfo(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) serveVersion(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	version := types.Version{Version: serverVersion, APIVersion: apiVersion, MinAPIVersion: "1.24", Components: []types.ComponentVersion{{Name: "Engine", Version: serverVersion}}}
+	version := types.Version{Version: serverVersion, APIVersion: s.newestAPI, MinAPIVersion: s.oldestAPI, Components: []types.ComponentVersion{{Name: "Engine", Version: serverVersion}}}
 	if s.podman {
 		version = types.Version{Version: "5.4.2", APIVersion: "1.41", MinAPIVersion: "1.24", Components: []types.ComponentVersion{{Name: "Podman Engine", Version: "5.4.2"}}}
 	}

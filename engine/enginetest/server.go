@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,9 +19,6 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"golang.org/x/sys/unix"
 )
-
-// apiVersion is the API version of the fake.
-const apiVersion = "1.45"
 
 // serverVersion is the version of the fake, and runc its first runtime.
 const (
@@ -61,6 +57,7 @@ type Server struct {
 	runtimeArgs             map[string][]string
 	defaultRuntime          string
 	podman, snapshotter     bool
+	oldestAPI, newestAPI    string
 	boxes                   map[string]*box
 	execs                   map[string]*exec
 	created                 int
@@ -79,7 +76,7 @@ func NewServer(tb testing.TB) *Server {
 		registry: map[string]Image{},
 		volumes:  map[string]map[string]string{},
 		networks: map[string]network.Inspect{},
-		restores: true,
+		restores: true, oldestAPI: oldestAPI, newestAPI: newestAPI,
 		runtimes: map[string]string{runc: runc}, runtimeArgs: map[string][]string{}, defaultRuntime: runc,
 		boxes:    map[string]*box{},
 		execs:    map[string]*exec{},
@@ -287,9 +284,7 @@ func (s *Server) Unlist(name string) {
 // the version in the path.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /_ping", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Api-Version", apiVersion)
-	})
+	mux.HandleFunc("GET /_ping", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /info", s.serveInfo)
 	mux.HandleFunc("GET /version", s.serveVersion)
 	mux.HandleFunc("GET /images/{ref...}", s.serveImage)
@@ -314,15 +309,11 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("DELETE /volumes/{name}", s.serveRemoveVolume)
 	s.routesOfNetworks(mux)
 	mux.HandleFunc("GET /events", s.serveEvents)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.withoutVersion(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)
-		if rest, found := strings.CutPrefix(r.URL.Path, "/v1."); found {
-			_, rest, _ = strings.Cut(rest, "/")
-			r.URL.Path = "/" + rest
-		}
 		s.hold(r)
 		mux.ServeHTTP(w, r)
-	})
+	}))
 }
 
 // answer writes a response with a JSON body.
