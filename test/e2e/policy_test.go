@@ -18,10 +18,11 @@ func TestPolicyRefusesUserData(t *testing.T) {
 	h.assign(good())
 	h.ready("app")
 	pid := h.pid("app")
+	// Each policy also refuses the user data before: the agent judges that again at once.
 	tests := []struct{ policy, section, problem string }{
 		{"privileged: false\n", app("privileged: true"), "containers.app: privileged is not allowed here (rule privileged: false in " + path + ")"},
-		{"host_mounts: [/srv]\n", app(`volumes: ["/srv/../etc:/x"]`), "containers.app: a mount of /etc is not allowed here (rule host_mounts: [/srv] in " + path + ")"},
-		{"privilegd: false\n", app(`command: ["-crash"]`), path + ":1:1 privilegd: unknown key"},
+		{"privileged: false\nhost_mounts: [/srv]\n", app(`volumes: ["/srv/../etc:/x"]`), "containers.app: a mount of /etc is not allowed here (rule host_mounts: [/srv] in " + path + ")"},
+		{"privilegd: false\nprivileged: false\nhost_mounts: [/srv]\n", app(`command: ["-crash"]`), path + ":1:1 privilegd: unknown key"},
 	}
 	for _, test := range tests {
 		h.write(path, test.policy)

@@ -4,8 +4,8 @@
 #   run.sh [CELL...]   run these cells, or all; then print what is known of each cell
 #   run.sh --table     only print it
 #
-# A cell is a suite or an Engine on which all tests run, or a variant of daemon.json (variants.tsv) under which the core of
-# them runs. Each boots a new test host. Its output is in build/matrix/CELL.log, its result stays in build/matrix/CELL.result
+# A cell is a suite or an Engine on which all tests run, an upgrade of Debian's Docker to version 29 and back under running
+# containers, or a variant of daemon.json (variants.tsv) under which the core of the tests runs. Each boots a new test host. Its output is in build/matrix/CELL.log, its result stays in build/matrix/CELL.result
 # until the cell runs again.
 #
 # Environment:
@@ -30,6 +30,10 @@ forky forky - -
 29-containerd trixie 29 containerd
 29-overlay2 trixie 29 overlay2'
 
+# The cells of one test: NAME SUITE.
+readonly UPGRADES='upgrade-bookworm bookworm
+upgrade-trixie trixie'
+
 # What a container needs most: its cgroup, its start and stop, its output, updates, and Docker's restarts.
 CORE='^(TestContainerRunsInItsUnit|TestChangeRestartsOnlyWhatChanged|TestContainerReturnsWithDocker|TestContainerSurvivesDockerRestart'
 CORE+='|TestKilledSupervisorIsReplaced|TestContainerNotifiesSystemd|TestOutputReachesJournal|TestUnitEndsAsItsContainer'
@@ -39,8 +43,9 @@ readonly CORE
 say() { echo "matrix: $*" >&2; }
 
 whole_cell() { awk -v cell="$1" '$1 == cell {print $2, $3, $4}' <<<"$WHOLE"; }
+upgrade_cell() { awk -v cell="$1" '$1 == cell {print $2}' <<<"$UPGRADES"; }
 variant() { awk -F '\t' -v cell="$1" '$1 == cell {print $2}' "$VARIANTS"; }
-all_cells() { awk '{print $1}' <<<"$WHOLE" && awk -F '\t' '!/^#/ {print $1}' "$VARIANTS"; }
+all_cells() { awk '{print $1}' <<<"$WHOLE"$'\n'"$UPGRADES" && awk -F '\t' '!/^#/ {print $1}' "$VARIANTS"; }
 
 inside() { docker exec "dockhost-lab-$suite-$LAB_NAME" bash -c "$1"; }
 
@@ -74,6 +79,10 @@ run_cell() {
 	if [ -n "$(whole_cell "$cell")" ]; then
 		read -r suite engine store <<<"$(whole_cell "$cell")"
 		engine=${engine#-} pattern=${MATRIX_RUN:-.}
+	elif [ -n "$(upgrade_cell "$cell")" ]; then
+		suite=$(upgrade_cell "$cell") engine='' pattern='^TestDockerIsReplaced$'
+		DOCKHOST_ENGINE=$(test/lab/engine/build.sh) || return
+		export DOCKHOST_ENGINE
 	else
 		json=$(variant "$cell")
 		[ -n "$json" ] || { say "unknown cell $cell (known are: $(all_cells | tr '\n' ' '))" && return 1; }
