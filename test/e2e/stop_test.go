@@ -35,7 +35,7 @@ func TestStopWorksInEachPhase(t *testing.T) {
 			h := &host{t}
 			h.run("rm -f /run/held; docker image rm -f localhost:5000/app:1 >/dev/null 2>&1 || true")
 			h.write("/run/hold", hold)
-			h.assign(app())
+			h.assign(app("hostname: " + name)) // another one, which nobody has stopped
 			h.holds()
 			supervisor := h.property("dockhost@app", "MainPID")
 			h.run("systemctl stop --no-block dockhost@app")
