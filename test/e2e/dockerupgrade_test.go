@@ -43,41 +43,41 @@ func (h *host) useEngine(programs string) (version string) {
 	return h.output("docker version -f '{{.Server.Version}}'")
 }
 
-// checkContainerSurvivesUpgrade upgrades and downgrades Docker with live-restore: the
-// container runs on, and the agent and the supervisor work on with the other version.
+// checkContainerSurvivesUpgrade upgrades Docker with live-restore: the container runs on, and
+// the agent and the supervisor work on with the other version. An older Docker ends the
+// containers of a newer one.
 func checkContainerSurvivesUpgrade(h *host) {
 	h.configureDocker("live-restore", "true")
 	h.assign(shell("trap 'n=$((n+1)); echo $n' USR1; trap 'exit 9' USR2; while :; do sleep 0.1; done"))
 	h.ready("app")
-	agent := h.property("dockhost", "MainPID")
-	for _, engine := range []string{otherEngine, debianEngine} {
-		since, pid := h.now(), h.pid("app")
-		supervisor := h.property("dockhost@app", "MainPID")
-		version := h.useEngine(engine)
-		h.ready("app")
-		if after := h.pid("app"); after != pid || h.property("dockhost@app", "MainPID") != supervisor || h.property("dockhost", "MainPID") != agent {
-			h.Errorf("Docker %s: the container's PID is %s, want %s, with the supervisor and the agent that it had", version, after, pid)
-		}
-		for n := 1; n <= 2; n++ {
-			h.run("docker kill -s USR1 app")
-			h.eventually("the journal has the line", func() error {
-				if got := h.lines(since, 6); !slices.Equal(got, []string{"1", "2"}[:n]) {
-					return fmt.Errorf("lines = %q, want %d", got, n)
-				}
-				return nil
-			})
-		}
-		if out, code := h.try("dockhostctl status && dockhostctl gc"); code != 0 {
-			h.Errorf("Docker %s: status and gc exit with %d: %s", version, code, out)
-		}
-		h.run("docker kill -s USR2 app")
-		h.unitFails("9")
-		h.run("systemctl reset-failed dockhost@app && systemctl start dockhost@app")
-		h.ready("app")
-		if place := h.output("cat /proc/" + h.pid("app") + "/cgroup"); !strings.Contains(place, "/dockhost@app.service/container") {
-			h.Errorf("Docker %s starts the container in %s, want it in its unit", version, place)
-		}
+	since, pid := h.now(), h.pid("app")
+	agent, supervisor := h.property("dockhost", "MainPID"), h.property("dockhost@app", "MainPID")
+	version := h.useEngine(otherEngine)
+	h.ready("app")
+	if after := h.pid("app"); after != pid || h.property("dockhost@app", "MainPID") != supervisor || h.property("dockhost", "MainPID") != agent {
+		h.Errorf("Docker %s: the container's PID is %s, want %s, with the supervisor and the agent that it had", version, after, pid)
 	}
+	for n := 1; n <= 2; n++ {
+		h.run("docker kill -s USR1 app")
+		h.eventually("the journal has the line", func() error {
+			if got := h.lines(since, 6); !slices.Equal(got, []string{"1", "2"}[:n]) {
+				return fmt.Errorf("lines = %q, want %d", got, n)
+			}
+			return nil
+		})
+	}
+	if out, code := h.try("dockhostctl status && dockhostctl gc"); code != 0 {
+		h.Errorf("Docker %s: status and gc exit with %d: %s", version, code, out)
+	}
+	h.run("docker kill -s USR2 app")
+	h.unitFails("9")
+	h.run("systemctl reset-failed dockhost@app && systemctl start dockhost@app")
+	h.ready("app")
+	if place := h.output("cat /proc/" + h.pid("app") + "/cgroup"); !strings.Contains(place, "/dockhost@app.service/container") {
+		h.Errorf("Docker %s starts the container in %s, want it in its unit", version, place)
+	}
+	h.run("systemctl stop dockhost@app")
+	h.useEngine(debianEngine)
 }
 
 // checkContainerReturnsAfterUpgrade upgrades and downgrades Docker without live-restore: the
