@@ -24,7 +24,7 @@ func TestDockerIsReplaced(t *testing.T) {
 		}
 	}
 	upgrades := []struct{ name, oldest, newest, thenOldest, thenNewest string }{
-		{"20.10 to 29", "1.12", "1.41", "1.44", "1.52"},
+		{"20.10 to 29.0", "1.12", "1.41", "1.44", "1.52"},
 		{"29 to 26", "1.44", "1.52", "1.24", "1.45"},
 		{"26 to 20.10", "1.24", "1.45", "1.12", "1.41"},
 	}

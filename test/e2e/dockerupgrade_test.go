@@ -86,9 +86,10 @@ func checkContainerReturnsAfterUpgrade(h *host) {
 	h.configureDocker("live-restore", "false")
 	h.assign(app("restart: on-failure"))
 	h.ready("app")
-	agent := h.property("dockhost", "MainPID")
 	for _, engine := range []string{otherEngine, debianEngine} {
-		before := h.pid("app")
+		h.run("systemctl restart dockhost.service") // it agrees with this Docker
+		h.run("dockhostctl gc")
+		agent, before := h.property("dockhost", "MainPID"), h.pid("app")
 		version := h.useEngine(engine)
 		h.eventually("Docker "+version+" starts the container", func() error {
 			if after, code := h.try("docker inspect -f '{{.State.Pid}}' app"); code != 0 || strings.TrimSpace(after) == before {
@@ -99,6 +100,9 @@ func checkContainerReturnsAfterUpgrade(h *host) {
 		h.ready("app")
 		if now := h.property("dockhost", "MainPID"); now != agent {
 			h.Errorf("MainPID of the agent = %s, want %s", now, agent)
+		}
+		if out, code := h.try("dockhostctl gc"); code != 0 {
+			h.Errorf("Docker %s: gc exits with %d: %s", version, code, out)
 		}
 	}
 }
