@@ -49,9 +49,10 @@ all_cells() { awk '{print $1}' <<<"$WHOLE"$'\n'"$UPGRADES" && awk -F '\t' '!/^#/
 
 inside() { docker exec "dockhost-lab-$suite-$LAB_NAME" bash -c "$1"; }
 
-# configure merges a variant into the host's daemon.json. Its last line is the reason if Docker does not start.
+# configure merges a variant into the host's daemon.json. Its last line is the reason if Docker does not start. The kernel
+# mounts /proc for userns-remap only if a /proc without mounts on top is visible (mount_namespaces(7)).
 configure() {
-	inside "cd /etc/docker && { [ -e /run/daemon.before ] || cp daemon.json /run/daemon.before; } && cp /run/daemon.before daemon.json
+	inside "mkdir -p /run/proc && mount -t proc proc /run/proc; cd /etc/docker && { [ -e /run/daemon.before ] || cp daemon.json /run/daemon.before; } && cp /run/daemon.before daemon.json
 		jq --argjson more '$1' '. * \$more' daemon.json >/run/daemon.json && cp /run/daemon.json daemon.json
 		systemctl reset-failed docker.service docker.socket; systemctl restart docker.service && exit
 		journalctl -u docker.service -o cat -b | grep -v -e ^docker.service -e ^St | tail -n 1
