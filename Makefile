@@ -175,7 +175,7 @@ attack: install ## attack the test hosts of SUITES by user data, registries, met
 	test/attack/run.sh $(SUITES)
 
 # CELLS names some of them. SUITE, ENGINE and STORE are the test host of the variants of daemon.json.
-matrix: install ## run the end-to-end tests on other kinds of host, and the core of them under variants of daemon.json: CELLS
+matrix: install ## run the end-to-end tests on other kinds of host, upgrades of Docker, and the core under variants of daemon.json: CELLS
 	test/matrix/run.sh $(CELLS)
 
 # Both test hosts, unless the command line names a SUITE.

@@ -118,9 +118,10 @@ func (h *updateHost) Image(ctx context.Context, c *spec.Container) (update.Image
 		if err == nil {
 			return updateImage(image, c), nil
 		}
-		if !errors.Is(err, engine.ErrNotFound) {
+		if ctx.Err() != nil || errors.Is(err, engine.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded) {
 			return update.Image{}, err
 		}
+		h.log.Debug("image of the container not known", zap.String("container", h.name), zap.Error(err))
 	}
 	return update.Image{}, nil
 }

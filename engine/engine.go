@@ -81,11 +81,12 @@ func (c *Client) Host() string {
 func (c *Client) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	ping, err := c.api().Ping(ctx)
+	api := c.api()
+	ping, err := api.Ping(ctx)
 	if err != nil {
 		return translate(err)
 	}
 	// Otherwise the next call would ping again to learn the version.
-	c.api().NegotiateAPIVersionPing(ping)
+	api.NegotiateAPIVersionPing(ping)
 	return nil
 }

@@ -52,15 +52,9 @@ func (m *Machine) try(ctx context.Context, current, declared *spec.Container) bo
 	return true
 }
 
-// askImage is the id of asking Docker for the image of the container in force.
-const askImage = "image"
-
 // candidate returns what should be tried now. Without any, done says that a request was
 // answered.
 func (m *Machine) candidate(ctx context.Context, current, declared *spec.Container) (c *candidate, done bool) {
-	if m.waits(askImage) {
-		return nil, false
-	}
 	r := m.read()
 	base := current
 	if declared != nil {
@@ -87,8 +81,8 @@ func (m *Machine) candidate(ctx context.Context, current, declared *spec.Contain
 			return nil, true
 		}
 		if err != nil && request != nil && request.Rollback { // back from what?
-			m.putOff(ctx, askImage, err)
-			return nil, false
+			m.forget(nil, Answer{Outcome: OutcomeRefused, Why: err.Error()})
+			return nil, true
 		}
 	}
 	c = choose(r, current, declared, running, latest)

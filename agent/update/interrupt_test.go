@@ -120,3 +120,28 @@ func TestImageUnknownForOnce(t *testing.T) {
 		}
 	}
 }
+
+// A rollback that a person asks for is refused while it is not known what runs, and works
+// once that is known.
+func TestRollbackFromUnknownImage(t *testing.T) {
+	inBubble(t, watched(), func(r *rig) {
+		r.set(func() { r.latest = newOne })
+		time.Sleep(10 * time.Minute)
+		r.want(newOne, update.OutcomeConfirmed)
+		const why = "Docker Engine does not answer"
+		r.host.FailImage(errors.New(why))
+		back := func() {
+			if err := r.machine.Ask(update.Request{Rollback: true, At: time.Now()}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Minute)
+		}
+		back()
+		r.want(newOne, update.OutcomeConfirmed)
+		if answer := r.machine.View().Answer; answer.Outcome != update.OutcomeRefused || answer.Why != why {
+			t.Errorf("answer = %+v, want it refused: %s", answer, why)
+		}
+		back()
+		r.want(oldOne, update.OutcomeConfirmed)
+	})
+}

@@ -84,7 +84,7 @@ type assignment interface {
 // images are the images of the host and of its registries.
 type images interface {
 	// Image returns the image that a container runs, or would run; a zero one if it is
-	// not on the host. An error says that this is not known.
+	// not on the host, or damaged. An error says that Docker does not answer.
 	Image(ctx context.Context, c *spec.Container) (Image, error)
 	// Latest returns the digest that the registry has for the image of a container. The
 	// error may have a method RetryAfter() time.Duration.
