@@ -23,6 +23,7 @@ type Client struct {
 	// place once the Engine has refused that.
 	current     atomic.Pointer[client.Client]
 	negotiation negotiation
+	known       known
 	logins      []LoginFile
 	credentials []string
 	// metadata is the URL of Google Cloud's metadata server.

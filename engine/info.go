@@ -37,8 +37,8 @@ type Info struct {
 	HTTPProxy, HTTPSProxy, NoProxy string
 }
 
-// Info returns the Engine's version and configuration.
-func (c *Client) Info(ctx context.Context) (Info, error) {
+// askInfo asks the Engine for its version and configuration.
+func (c *Client) askInfo(ctx context.Context) (Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	info, err := c.api().Info(ctx)

@@ -181,6 +181,9 @@ func (a *byApp) take(ctx context.Context, m message, run *start) {
 		}
 	}
 	a.bound(&m, run)
+	if m.watchdog > 0 {
+		a.with.watchdog.asked.Store(int64(m.watchdog))
+	}
 	if len(m.pass) > 0 {
 		a.with.report.notify.Pass(m.pass...)
 	}

@@ -24,6 +24,8 @@ type message struct {
 	ready, reloading, stopping bool
 	// extend is how much more time the container asks for; 0 for none.
 	extend time.Duration
+	// watchdog is the new limit of systemd's watchdog, which is in pass, too; 0 for none.
+	watchdog time.Duration
 	// status is nil when the message has none.
 	status *string
 	// pass are assignments for systemd.
@@ -54,7 +56,8 @@ func parseMessage(text string) message {
 		case name == "WATCHDOG" && (value == "1" || value == "trigger"):
 			m.pass = append(m.pass, line)
 		case name == "WATCHDOG_USEC" && microseconds(value) > 0:
-			m.pass = append(m.pass, assign(name, min(max(microseconds(value), minWatchdog), maxWatchdog)))
+			m.watchdog = min(max(microseconds(value), minWatchdog), maxWatchdog)
+			m.pass = append(m.pass, assign(name, m.watchdog))
 		case name == "ERRNO" && isNumber(value):
 			if number, _ := strconv.ParseUint(value, 10, 63); number <= maxErrno {
 				m.pass = append(m.pass, line)

@@ -134,6 +134,9 @@ func (m message) and(next message) message {
 	}
 	m.reloading, m.stopping = m.reloading || next.reloading, m.stopping || next.stopping
 	m.extend = max(m.extend, next.extend)
+	if next.watchdog > 0 {
+		m.watchdog = next.watchdog
+	}
 	if next.status != nil {
 		m.status = next.status
 	}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,9 +16,12 @@ import (
 type watchdog struct {
 	// interval is the unit's WatchdogSec=; 0 where it has none.
 	interval time.Duration
-	report   *reporter
-	inbox    *inbox
-	log      *zap.Logger
+	// asked is what the container has set in its place (WATCHDOG_USEC=), in nanoseconds; 0
+	// for nothing.
+	asked  atomic.Int64
+	report *reporter
+	inbox  *inbox
+	log    *zap.Logger
 	// unpause ends the feeding for a paused container; nil while it is not paused.
 	unpause context.CancelFunc
 }
@@ -39,11 +43,19 @@ func (w *watchdog) feedWhile(ctx context.Context, check func(context.Context) er
 	}()
 }
 
+// limit returns how long systemd waits for a sign of life, 0 for ever.
+func (w *watchdog) limit() time.Duration {
+	if asked := time.Duration(w.asked.Load()); asked > 0 {
+		return asked
+	}
+	return w.interval
+}
+
 // feed checks at half the interval, as sd_watchdog_enabled(3) recommends, and
 // more often after a failed check.
 func (w *watchdog) feed(ctx context.Context, check func(context.Context) error) {
 	var ill error
-	for wait := w.interval / 2; ; {
+	for wait := w.limit() / 2; ; {
 		pause(ctx, wait)
 		if ctx.Err() != nil {
 			return
@@ -51,9 +63,9 @@ func (w *watchdog) feed(ctx context.Context, check func(context.Context) error) 
 		err := check(ctx)
 		if err == nil {
 			w.report.notify.Watchdog()
-			wait = w.interval / 2
+			wait = w.limit() / 2
 		} else {
-			wait = w.interval / 8
+			wait = w.limit() / 8
 		}
 		if (err == nil) != (ill == nil) && ctx.Err() == nil {
 			w.inbox.do(ctx, func() { w.changed(err) })
@@ -68,7 +80,7 @@ func (w *watchdog) changed(err error) {
 	if err == nil {
 		journal.Healthy.Log(w.log)
 	} else {
-		journal.Unhealthy.Say(w.log, "container is not well: systemd's watchdog ends it unless it recovers", zap.Error(err), zap.Duration("watchdog", w.interval))
+		journal.Unhealthy.Say(w.log, "container is not well: systemd's watchdog ends it unless it recovers", zap.Error(err), zap.Duration("watchdog", w.limit()))
 	}
 	w.report.showRunning()
 }
@@ -80,7 +92,7 @@ func (w *watchdog) setPaused(ctx context.Context, paused bool) {
 		w.unpause()
 		w.unpause = nil
 	}
-	if !paused || w.interval == 0 {
+	if !paused || w.limit() == 0 {
 		return
 	}
 	ctx, w.unpause = context.WithCancel(ctx)
@@ -92,7 +104,7 @@ func (w *watchdog) setPaused(ctx context.Context, paused bool) {
 func (w *watchdog) expired() {
 	cause := w.report.condition.ill
 	if cause == nil {
-		cause = fmt.Errorf("it gave no sign of life within %s", w.interval.Round(time.Millisecond))
+		cause = fmt.Errorf("it gave no sign of life within %s", w.limit().Round(time.Millisecond))
 	}
 	w.log.Error("systemd's watchdog ends the container", zap.Error(cause))
 	w.report.recordFailure(fromOutside(fmt.Errorf("systemd's watchdog ended the container: %w", cause)))

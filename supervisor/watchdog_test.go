@@ -226,3 +226,25 @@ func TestFeedInterval(t *testing.T) {
 		}
 	})
 }
+
+// A container sets the watchdog of a unit that has none. It is fed while someone has paused
+// the container, and what it ends is told with the container's own limit.
+func TestContainerSetsWatchdog(t *testing.T) {
+	r := newRig(t)
+	app := newAppSays(r)
+	r.units.activeState, r.units.subState = "deactivating", "stop-watchdog"
+	l := r.start()
+	app.states <- "READY=1\nWATCHDOG_USEC=1000000"
+	l.ready()
+	l.until("its limit", func() bool { return r.notify.count("PASS WATCHDOG_USEC=1000000") == 1 })
+	r.server.Pause("app", true)
+	l.fed()
+	l.fed()
+	r.server.Pause("app", false)
+	r.signals <- syscall.SIGUSR2
+	<-l.done
+	l.ends(0, "")
+	if last := l.state().LastError; last == nil || !strings.Contains(last.Message, "it gave no sign of life within 1s") {
+		t.Errorf("last error = %+v, want the container's own limit", last)
+	}
+}

@@ -65,6 +65,7 @@ func runAgent(ctx context.Context) error {
 		return err
 	}
 	defer docker.Close()
+	docker.RememberInfo()
 	units := &systemd.Manager{}
 	defer units.Close()
 	socket, err := openSocket(ctx)

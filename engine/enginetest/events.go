@@ -16,6 +16,16 @@ func (s *Server) emit(b *box, action events.Action, attributes ...string) {
 	for i := 0; i+1 < len(attributes); i += 2 {
 		m.Actor.Attributes[attributes[i]] = attributes[i+1]
 	}
+	s.tell(m)
+}
+
+// reloaded says that the server has read its configuration again. The caller holds the lock.
+func (s *Server) reloaded() {
+	s.tell(events.Message{Type: events.DaemonEventType, Action: events.ActionReload})
+}
+
+// tell sends an event to those who want it. The caller holds the lock.
+func (s *Server) tell(m events.Message) {
 	for listener, wants := range s.watchers {
 		if wants(m) {
 			listener <- m

@@ -15,6 +15,7 @@ func (s *Server) SetDefaultRuntime(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.defaultRuntime = name
+	s.reloaded()
 }
 
 // UseContainerdStore has the server say that containerd's image store has the images.

@@ -208,6 +208,7 @@ func (s *Server) AddRuntime(name, path string, args ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runtimes[name], s.runtimeArgs[name] = path, args
+	s.reloaded()
 }
 
 // Trust makes a registry insecure: it needs no trusted certificate.
@@ -215,6 +216,7 @@ func (s *Server) Trust(host string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trusted = append(s.trusted, host)
+	s.reloaded()
 }
 
 // RemoveRuntime unregisters an OCI runtime.
@@ -222,6 +224,7 @@ func (s *Server) RemoveRuntime(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.runtimes, name)
+	s.reloaded()
 }
 
 // LiveRestore sets whether the Engine reports live-restore. The default is true.
@@ -229,6 +232,7 @@ func (s *Server) LiveRestore(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.restores = on
+	s.reloaded()
 }
 
 // FailOutput closes the connection of the next n requests for a container's output.

@@ -13,18 +13,16 @@ import (
 // eventsOfStop checks the order of events at a stop. The supervisor concludes from an
 // exit without a preceding kill event that Docker did not stop the container.
 func (s *suite) eventsOfStop() {
-	id := s.create(container.Config{StopSignal: "SIGINT", Cmd: []string{"-ignore-sigterm"}})
-	received, exit := s.engine.Events(s.Context(), id, "kill", "die"), s.engine.Wait(s.Context(), id)
-	if err := s.engine.Start(s.Context(), id); err != nil {
-		s.Fatal(err)
-	}
-	if state, err := s.engine.Inspect(s.Context(), id); err != nil || state.StopSignal != "SIGINT" {
+	m := s.start(container.Config{StopSignal: "SIGINT", Cmd: []string{"-log-rate", "100", "-ignore-sigterm"}})
+	s.logging(m)
+	received := s.engine.Events(s.Context(), m.id, "kill", "die")
+	if state, err := s.engine.Inspect(s.Context(), m.id); err != nil || state.StopSignal != "SIGINT" {
 		s.Errorf("Inspect() = %+v, %v, want its stop signal", state, err)
 	}
-	if err := s.engine.Stop(s.Context(), id, -time.Second); err != nil {
+	if err := s.engine.Stop(s.Context(), m.id, -time.Second); err != nil {
 		s.Errorf("Stop() without a limit = %v", err)
 	}
-	<-exit
+	s.ends(m, 0)
 	s.hears(&watched{events: received}, engine.Event{Action: "kill", Signal: 2}, engine.Event{Action: "die"})
 }
 

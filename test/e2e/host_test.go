@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func newHost(t *testing.T) *host {
 		h.reset()
 	}
 	clean = false
-	since := strings.TrimSpace(h.run("date +%s"))
+	since := strconv.FormatInt(time.Now().Unix(), 10) // the host has the clock of this machine
 	t.Cleanup(func() {
 		if t.Failed() {
 			out, _ := h.try("journalctl --no-pager -o short-precise --since @" + since + " | tail -n 120; dockhostctl status; docker ps -a")
@@ -97,39 +98,54 @@ var clean bool
 
 // reset returns the host to its state after the first boot. It makes systemd read its units
 // again only if a test has left something that dockhost does not heal: systemd is the
-// busiest process of these tests.
+// busiest process of these tests. It asks Docker only for what Docker's directory has, and
+// sets dockhost up again only after a change of daemon.json.
 func (h *host) reset() {
 	h.Helper()
 	h.run(`
-		if systemctl is-enabled docker.service docker.socket | grep -q masked; then systemctl unmask --quiet docker.service docker.socket; fi
+		for unit in docker.service docker.socket; do
+			if [ -L /etc/systemd/system/$unit ] || [ -L /run/systemd/system/$unit ]; then systemctl unmask --quiet $unit; systemctl unmask --quiet --runtime $unit; fi
+		done
 		systemctl stop dockhost.service dockhost.socket # first: it may be starting a container
 		systemctl stop 'dockhost@*.service'
 		systemctl reset-failed
-		rm -rf /var/lib/cloud/seed/* /etc/dockhost/* /var/lib/dockhost/assignment.json /var/lib/dockhost/images.json /var/lib/dockhost/updates /var/lib/dockhost/fleet.json /var/lib/dockhost/events.jsonl /run/dockhost/boot.json /run/dockhost/containers/* /run/dockhost/state/* /run/dockhost/logins/*
-		rm -rf /run/systemd/system/dockhost@*.service.d
-		left=$(find /run/systemd/system/dockhost.service.d /etc/systemd/system/dockhost@*.service.d -maxdepth 0 2>/dev/null || :)
+		rm -rf /var/lib/cloud/seed/* /etc/dockhost/* /var/lib/dockhost/assignment.json /var/lib/dockhost/images.json /var/lib/dockhost/updates /var/lib/dockhost/fleet.json /var/lib/dockhost/events.jsonl /run/dockhost/boot.json /run/dockhost/containers/* /run/dockhost/state/* /run/dockhost/logins/* /run/systemd/system/dockhost@*.service.d
+		left=$(compgen -G '/run/systemd/system/dockhost.service.d' || compgen -G '/etc/systemd/system/dockhost@*.service.d' || :)
 		if [ -n "$left" ]; then rm -rf $left; systemctl daemon-reload; fi
 		systemctl start docker.service docker-registry.service
-		ids=$(docker ps -aq) && [ -z "$ids" ] || docker rm -fv $ids >/dev/null
-		volumes=$(docker volume ls -q) && [ -z "$volumes" ] || docker volume rm -f $volumes >/dev/null
-		docker image ls --format "{{.Repository}}:{{.Tag}}" "dockhost.local/*" | xargs -r docker rmi >/dev/null
+		docker=/var/lib/docker
+		if [ ! -d $docker/containers ] || compgen -G "$docker/containers/*" >/dev/null; then
+			ids=$(docker ps -aq) && [ -z "$ids" ] || docker rm -fv $ids >/dev/null
+		fi
+		if [ ! -d $docker/volumes ] || compgen -G "$docker/volumes/*/" >/dev/null; then
+			volumes=$(docker volume ls -q) && [ -z "$volumes" ] || docker volume rm -f $volumes >/dev/null
+		fi
+		if [ ! -e $docker/image/overlay2/repositories.json ] || grep -q '"dockhost\.local/' $docker/image/overlay2/repositories.json; then
+			docker image ls --format "{{.Repository}}:{{.Tag}}" "dockhost.local/*" | xargs -r docker rmi >/dev/null
+		fi
 		rm -f /run/dockhost/runtime/*
-		dockhost setup 2>/dev/null`)
+		if ! cmp -s /etc/docker/daemon.json /run/dockhost-e2e-daemon.json; then
+			dockhost setup 2>/dev/null
+			cp /etc/docker/daemon.json /run/dockhost-e2e-daemon.json
+		fi`)
 }
 
 // try runs a shell script on the host and returns its output and exit status.
 func (h *host) try(script string) (string, int) {
 	h.Helper()
-	ctx := h.Context()
-	if ctx.Err() != nil {
-		// The test's own context has ended: this is a cleanup.
-		ctx = context.Background()
-	}
-	out, status, err := runScript(ctx, script)
+	out, status, err := runScript(h.context(), script)
 	if err != nil {
 		h.Fatalf("run on %s: %v", hostName(), err)
 	}
 	return out, status
+}
+
+// context returns the test's context, or in a cleanup, when that has ended, one without an end.
+func (h *host) context() context.Context {
+	if ctx := h.Context(); ctx.Err() == nil {
+		return ctx
+	}
+	return context.Background()
 }
 
 // tryWith is try for a script that reads stdin.
@@ -263,7 +279,10 @@ func (h *host) status() (api.Status, int) {
 // container returns the status of one container.
 func (h *host) container(name string) (api.Container, error) {
 	h.Helper()
-	s, _ := h.status()
+	s, err := inside.status(h.context())
+	if err != nil {
+		s, _ = h.status()
+	}
 	for _, c := range s.Containers {
 		if c.Name == name {
 			return c, nil
@@ -292,7 +311,12 @@ func (h *host) ready(name string) api.Container {
 func (h *host) reaches(unit string, states ...string) {
 	h.Helper()
 	h.eventually(unit+" is "+strings.Join(states, " or "), func() error {
-		if state := h.property(unit, "ActiveState"); !slices.Contains(states, state) {
+		found, err := inside.unit(h.context(), unit)
+		state := found.ActiveState
+		if err != nil {
+			state = h.property(unit, "ActiveState")
+		}
+		if !slices.Contains(states, state) {
 			return fmt.Errorf("ActiveState = %s", state)
 		}
 		return nil

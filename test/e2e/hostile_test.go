@@ -14,11 +14,12 @@ func TestContainerCannotDelayItsStop(t *testing.T) {
 	h := newHost(t)
 	h.assign(app(`command: ["-notify", "-ignore-sigterm"]`, "stop_grace_period: 2s", "x-dockhost: {notify: container, unit: {Service: {TimeoutStopSec: 20s}}}"))
 	h.ready("app")
-	h.run(`docker exec app /app -send 'STOPPING=1\nEXTEND_TIMEOUT_USEC=3600000000\nERRNO=4000000000\nWATCHDOG_USEC=1'`)
+	h.run(`docker exec app /app -send 'STOPPING=1\nEXTEND_TIMEOUT_USEC=3600000000\nERRNO=4000000000\nWATCHDOG_USEC=3600000000'`)
 	h.run(`systemd-run --quiet --unit=hostile --property=Type=exec bash -c '
 		while docker exec app /app -send "STOPPING=1\nEXTEND_TIMEOUT_USEC=3600000000"; do :; done'`)
 	h.Cleanup(func() { h.try("systemctl stop hostile; systemctl reset-failed hostile") })
-	if state := h.property("dockhost@app", "ActiveState"); state == "deactivating" {
+	// On a slow host its grace period may be over by now, and the supervisor ends the container.
+	if state := h.property("dockhost@app", "ActiveState"); state == "deactivating" && !strings.Contains(h.journal("dockhost@app"), "did not end within") {
 		t.Errorf("the container's STOPPING=1 has made its unit %s: systemd would send no stop signal", state)
 	}
 	if out, status := h.try("timeout 19 systemctl stop dockhost@app"); status == 124 {

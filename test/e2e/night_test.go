@@ -123,15 +123,15 @@ func nights() []night {
 // firstScreen is how many lines a person sees without scrolling.
 const firstScreen = 24
 
-// screens returns the first screens of status and of doctor.
-func (h *host) screens() []string {
+// screens yields the first screens of status and of doctor.
+func (h *host) screens(yield func(screen string) bool) {
 	h.Helper()
-	var screens []string
 	for _, command := range []string{"status", "doctor"} {
 		out, _ := h.try(fmt.Sprintf("dockhostctl %s 2>&1 | head -n %d", command, firstScreen))
-		screens = append(screens, out)
+		if !yield(out) {
+			return
+		}
 	}
-	return screens
 }
 
 // TestFirstScreenShowsCauseAndCure breaks the host in twelve ways. The first screen of
@@ -142,8 +142,9 @@ func TestFirstScreenShowsCauseAndCure(t *testing.T) {
 			h := newHost(t)
 			night.broken(h)
 			h.eventually("a screen shows cause and cure", func() error {
-				screens := h.screens()
-				for _, screen := range screens {
+				var screens []string
+				for screen := range h.screens {
+					screens = append(screens, screen)
 					if strings.Contains(screen, night.cause) && strings.Contains(screen, night.cure) {
 						return nil
 					}
@@ -159,7 +160,7 @@ func TestFirstScreenShowsCauseAndCure(t *testing.T) {
 			h.assign(good())
 			h.ready("app")
 			h.eventually("the cause is gone", func() error {
-				for _, screen := range h.screens() {
+				for screen := range h.screens {
 					if strings.Contains(screen, night.cause) {
 						return fmt.Errorf("%q is in:\n%s", night.cause, screen)
 					}

@@ -7,13 +7,13 @@
 #
 # Environment:
 #   E2E_RUN     run only the tests that match this pattern (go test -run); by default all but TestAttack*, see test/attack
-#   E2E_HOSTS   the number of test hosts for each suite (default: 2)
+#   E2E_HOSTS   the number of test hosts for each suite (default: 1)
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly TOP
 cd "$TOP"
-E2E_HOSTS=${E2E_HOSTS:-2}
+E2E_HOSTS=${E2E_HOSTS:-1}
 readonly E2E_HOSTS
 
 # The pattern of the tests of each host of a suite, by the host's number.
@@ -53,7 +53,7 @@ run_host() {
 	fi
 	test/lab/lab.sh up "$suite" || return
 	# The host is up, so a test must not skip because the host is missing.
-	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 60m -test.v -test.run "${SHARES[$number]}" -suite "$suite") 2>&1 |
+	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 70m -test.v -test.run "${SHARES[$number]}" -suite "$suite") 2>&1 |
 		tee "build/e2e-$host.log" |
 		sed -unE "s/^--- /e2e: $host: /p"
 }

@@ -13,7 +13,10 @@ import (
 var sessions = sync.OnceValue(func() *session.Host { return &session.Host{Name: hostName(), Dir: "/run"} })
 
 // endSessions ends the idle sessions. Call it before the test host restarts.
-func endSessions() { sessions().Close() }
+func endSessions() {
+	sessions().Close()
+	inside.close()
+}
 
 // runScript runs a script on the test host and returns its output and exit
 // status. It stops waiting when ctx ends.

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// client sends a line to a socket, ends its side, and prints the answer.
-const client = `python3 -c 'import socket
+// echoClient sends a line to a socket, ends its side, and prints the answer.
+const echoClient = `python3 -c 'import socket
 s = socket.socket(socket.AF_UNIX)
 s.connect("/run/echo.sock")
 s.sendall(b"line\n")
@@ -37,7 +37,7 @@ func TestStandardInputIsRelayed(t *testing.T) {
 	h.unit("echo@.service", "[Service]\nType=notify\nDelegate=yes\nKillMode=mixed\nStandardInput=socket\nStandardError=journal\nExecStart="+echo+"\n")
 	h.unit("echo.socket", "[Socket]\nListenStream=/run/echo.sock\nAccept=yes\n")
 	h.run("systemctl start echo.socket")
-	if out := h.run(client); out != "line\nend\n" {
+	if out := h.run(echoClient); out != "line\nend\n" {
 		t.Errorf("Accept=yes: answer = %q, want line and end", out)
 	}
 	h.run("systemctl stop echo.socket")

@@ -12,17 +12,26 @@ import (
 )
 
 // serve runs the scripts that it reads, one after the other, each in its own shell. It
-// answers when the shell exits, even if the script's children keep running. $1 is the
-// directory for what the scripts print.
+// answers when the shell exits, even if the script's children keep running and writing to
+// the same file. $1 is the directory for what the scripts print. The shell itself reads it,
+// as each process would take as long as a short script. It cannot hold a NUL.
 const serve = `
 mkdir -p "$1"
-out=$(mktemp "$1/session.XXXXXX")
-trap 'rm -f $out' EXIT
-while IFS= read -r -d '' script; do
+dir=$(mktemp -d "$1/session.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+LC_ALL=C # count bytes
+for ((n = 1; ; n++)); do
+	IFS= read -r -d '' script || exit
+	out=$dir/$n
 	bash -c "$script" >$out 2>&1 </dev/null
-	echo "$? $(stat -c %s $out)"
-	cat $out
-	rm $out
+	status=$?
+	if IFS= read -r -d '' text <$out; then
+		echo "$status $(stat -c %s $out)"
+		cat $out
+	else
+		printf '%d %d\n%s' $status ${#text} "$text"
+	fi
+	((n % 50)) || rm -f "$dir"/*
 done`
 
 // Host is a test host, which runs scripts in several sessions.
