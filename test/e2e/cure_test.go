@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -87,14 +88,16 @@ func TestRoomEndsTheWait(t *testing.T) {
 		return nil
 	})
 	// Room that is made before the agent has looked at the disk is no change for it.
+	const patience = 5 * time.Second
+	removed := time.Time{}
 	h.eventually("the container is ready", func() error {
 		c, err := h.container("app")
 		if err == nil && !c.Ready {
 			err = fmt.Errorf("%+v", c)
 		}
-		if err != nil && len(fillers) > 0 {
+		if err != nil && len(fillers) > 0 && time.Since(removed) > patience {
 			h.run("rm -f /run/dockhost-e2e-disk/spare; docker rmi " + fillers[0]) // Docker needs some room for that
-			fillers = fillers[1:]
+			fillers, removed = fillers[1:], time.Now()
 		}
 		return err
 	})
@@ -123,6 +126,12 @@ func TestCuredPullIsTriedAgain(t *testing.T) {
 	})
 	h.run("docker rmi -f localhost:5000/app:1 localhost:5000/busybox registry.test:5000/busybox >/dev/null 2>&1 || true")
 	h.run("sed '/registry.test/d' /etc/hosts >/run/hosts && cat /run/hosts >/etc/hosts")
+	h.eventually("Docker has read the hosts again, which it does after some seconds", func() error {
+		if out, _ := h.try("docker pull -q registry.test:5000/none"); !strings.Contains(out, "lookup registry.test") {
+			return errors.New(out)
+		}
+		return nil
+	})
 	h.assign("dockhost:\n  containers:\n    app: {image: 'localhost:5000/app:1'}\n" +
 		"    far: {image: 'registry.test:5000/busybox', command: [sleep, '600'], stop_grace_period: 1s}\n  registries:\n    registry.test:5000: {username: deploy, password: s3cret}\n")
 	h.waitsLong("app")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -14,13 +15,13 @@ import (
 	"github.com/dockhost/dockhost/systemd"
 )
 
-// inside reaches the sockets on the test host from this process. Tests ask the same question
-// again and again while they wait, and a process on the host for each would keep the host
-// busier than what they wait for.
-var inside hostSockets
+// inside reaches sockets and files on the test host from this process. Tests ask the same
+// question again and again while they wait, and a process on the host for each would keep
+// the host busier than what they wait for.
+var inside insideHost
 
-// hostSockets are the sockets on the test host.
-type hostSockets struct {
+// insideHost is the test host as the machine on which it runs sees it.
+type insideHost struct {
 	mu sync.Mutex
 	// root is the root directory of the host, "" if it is not known.
 	root  string
@@ -32,7 +33,7 @@ const privateSocket = "/run/systemd/private"
 
 // status returns the agent's status of the host. It fails where this user may not open the
 // host's sockets.
-func (s *hostSockets) status(ctx context.Context) (api.Status, error) {
+func (s *insideHost) status(ctx context.Context) (api.Status, error) {
 	root, err := s.find()
 	if err != nil {
 		return api.Status{}, err
@@ -41,7 +42,7 @@ func (s *hostSockets) status(ctx context.Context) (api.Status, error) {
 }
 
 // unit returns a unit of the host. It fails where this user may not open the host's sockets.
-func (s *hostSockets) unit(ctx context.Context, name string) (systemd.Unit, error) {
+func (s *insideHost) unit(ctx context.Context, name string) (systemd.Unit, error) {
 	if _, err := s.find(); err != nil {
 		return systemd.Unit{}, err
 	}
@@ -51,8 +52,37 @@ func (s *hostSockets) unit(ctx context.Context, name string) (systemd.Unit, erro
 	return units.Unit(ctx, name)
 }
 
+// write writes a file of the host. It fails where this user may not, and where a link on the
+// way leads to an absolute path.
+func (s *insideHost) write(path, text string) error {
+	found, err := s.find()
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(found)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	path = strings.TrimPrefix(path, "/")
+	if err := root.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return root.WriteFile(path, []byte(text), 0o644)
+}
+
+// exists says whether the host is known to have a file.
+func (s *insideHost) exists(path string) bool {
+	root, err := s.find()
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(root + path)
+	return err == nil
+}
+
 // find returns the root directory of the host.
-func (s *hostSockets) find() (string, error) {
+func (s *insideHost) find() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.root != "" {
@@ -71,7 +101,7 @@ func (s *hostSockets) find() (string, error) {
 }
 
 // close forgets the host. Call it before the host restarts.
-func (s *hostSockets) close() {
+func (s *insideHost) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.units != nil {

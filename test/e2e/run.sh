@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Boots test hosts of the given Debian suites, and runs the end-to-end tests on all of them in parallel. The hosts of a suite
-# share its tests. The output of the tests on a host is in build/e2e-SUITE.log, build/e2e-SUITE-2.log and so on. It is
-# printed if a test fails.
+# share its tests. Each test is first run on one of the suites, and then on the others. The output of the tests on a host is
+# in build/e2e-SUITE.log, build/e2e-SUITE-2.log and so on. It is printed if a test fails.
 #
 #   run.sh SUITE...
 #
 # Environment:
-#   E2E_RUN     run only the tests that match this pattern (go test -run); by default all but TestAttack*, see test/attack
-#   E2E_HOSTS   the number of test hosts for each suite (default: 1)
+#   E2E_RUN      run only the tests that match this pattern (go test -run); by default all but TestAttack*, see test/attack
+#   E2E_HOSTS    the number of test hosts for each suite (default: 1)
+#   E2E_MINUTES  after so many minutes begin no test that has passed on another suite, and say which ones these are: on a
+#                slow machine all tests on all suites take hours. By default all tests are run on all suites
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -15,9 +17,8 @@ readonly TOP
 cd "$TOP"
 E2E_HOSTS=${E2E_HOSTS:-1}
 readonly E2E_HOSTS
-
-# The pattern of the tests of each host of a suite, by the host's number.
-SHARES=()
+# SECONDS is the time since the begin of this script.
+readonly LIMIT=$((${E2E_MINUTES:-1000000} * 60))
 
 # shellcheck source=test/lab/suites.sh
 source test/lab/suites.sh
@@ -34,28 +35,56 @@ compile() {
 	go test -c -tags e2e -o build/e2e.test ./test/e2e
 }
 
-# share NUMBER prints a pattern of every E2E_HOSTS-th test, from that number on. Tests that are neighbours in a file take
-# about the same time, so that the hosts of a suite end at about the same time.
+# share HOST PART prints a pattern of the tests of a host: its own ones, or others, which are the own ones of another
+# suite's host. Tests that are neighbours in a file take about the same time, so that the hosts end at about the same time.
 share() {
+	local suite=${1%%-*} number=1 at=0
+	[ "$1" = "$suite" ] || number=${1##*-}
+	while [ "${SUITES[at]}" != "$suite" ]; do at=$((at + 1)); done
 	build/e2e.test -test.list "${E2E_RUN:-.}" |
-		awk -v hosts="$E2E_HOSTS" -v number="$1" -v pattern="${E2E_RUN:-}" '/^TestAttack/ && pattern == "" {next}
-			/^Test/ && n++ % hosts == number - 1 {names = names "|" $0} END {print "^(" substr(names, 2) ")$"}'
+		awk -v hosts="$E2E_HOSTS" -v number="$number" -v suites="${#SUITES[@]}" -v at="$at" -v part="$2" -v pattern="${E2E_RUN:-}" '
+			/^TestAttack/ && pattern == "" {next}
+			/^Test/ && n++ % hosts == number - 1 && (m++ % suites == at) == (part == "own") {names = names "|" $0}
+			END {print "^(" substr(names, 2) ")$"}'
 }
 
 # run_host HOST boots a test host, runs its share of the tests on it, and prints the result of each. HOST is SUITE for the
 # suite's first host, and SUITE-NUMBER for another.
 run_host() {
-	local host=$1 suite=${1%%-*} number=1
+	local host=$1 suite=${1%%-*} status=0
 	rm -f "build/e2e-$host.log"
 	if [ "$host" != "$suite" ]; then
-		number=${host##*-}
-		export LAB_NAME=${LAB_NAME:+$LAB_NAME-}$number
+		export LAB_NAME=${LAB_NAME:+$LAB_NAME-}${host##*-}
 	fi
 	test/lab/lab.sh up "$suite" || return
+	run_tests "$host" "$(share "$host" own)" || status=$?
+	if [ "${#SUITES[@]}" -gt 1 ]; then
+		run_tests "$host" "$(share "$host" others)" -until "$(($(date +%s) - SECONDS + LIMIT))" -logs "$(logs_besides "$suite")" || status=$?
+	fi
+	return "$status"
+}
+
+# logs_besides SUITE prints the output files of the other suites' hosts, as the tests name them.
+logs_besides() {
+	local suite number logs=()
+	for suite in "${SUITES[@]}"; do
+		[ "$suite" != "$1" ] || continue
+		logs+=("$TOP/build/e2e-$suite.log")
+		for ((number = 2; number <= E2E_HOSTS; number++)); do
+			logs+=("$TOP/build/e2e-$suite-$number.log")
+		done
+	done
+	(IFS=: && echo "${logs[*]}")
+}
+
+# run_tests HOST PATTERN [FLAG...] runs tests on a test host that is up.
+run_tests() {
+	local host=$1 pattern=$2
+	shift 2
 	# The host is up, so a test must not skip because the host is missing.
-	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 70m -test.v -test.run "${SHARES[$number]}" -suite "$suite") 2>&1 |
-		tee "build/e2e-$host.log" |
-		sed -unE "s/^--- /e2e: $host: /p"
+	(cd test/e2e && DOCKHOST_REQUIRE=docker,systemd ../../build/e2e.test -test.timeout 60m -test.v -test.run "$pattern" -suite "${host%%-*}" "$@") 2>&1 |
+		tee -a "build/e2e-$host.log" |
+		sed -unE "/^--- SKIP.*\(0\.00s\)/d; s/^--- /e2e: $host: /p"
 }
 
 # report HOST STATUS SECONDS prints the result of a test host: the last lines of its output, or all of it.
@@ -63,7 +92,7 @@ report() {
 	local host=$1 status=$2 log=build/e2e-$1.log
 	if [ "$status" = 0 ]; then
 		echo "== $host: passed in $3 s"
-		tail -n 2 "$log"
+		unbegun "$log"
 	elif [ -e "$log" ]; then
 		echo "== $host: FAILED after $3 s, output:"
 		cat "$log"
@@ -71,6 +100,12 @@ report() {
 	else
 		echo "== $host: FAILED after $3 s: the test host is not up"
 	fi
+}
+
+# unbegun LOG prints how many tests were not begun for lack of time, and their names.
+unbegun() {
+	awk '/^=== RUN/ {test = $3} / no time is left/ && !seen[test]++ {names = names " " test; n++}
+		END {if (n) print "not run for lack of time, as they have passed on another suite: " n ":" names}' "$1"
 }
 
 # failures HOST prints the tests that failed on a test host, each with the first lines of its messages.
@@ -87,9 +122,9 @@ failures() {
 main() {
 	[ "$#" -gt 0 ] || usage
 	local suite number host hosts=() failed=()
+	SUITES=("$@")
 	compile
 	for ((number = 1; number <= E2E_HOSTS; number++)); do
-		SHARES[number]=$(share "$number")
 		for suite in "$@"; do
 			[ "$number" = 1 ] && hosts+=("$suite") || hosts+=("$suite-$number")
 		done
