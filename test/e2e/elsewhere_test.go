@@ -19,15 +19,15 @@ var (
 // skipWithoutTime skips a test that has passed on another host when no time is left.
 func skipWithoutTime(t *testing.T) {
 	t.Helper()
-	if time.Now().Unix() > *until && passedElsewhere(t) {
+	if time.Now().Unix() > *until && passedElsewhere(t.Name()) {
 		t.Skip("no time is left")
 	}
 }
 
 // passedElsewhere says whether a test has passed on another host, with all its subtests.
-func passedElsewhere(t *testing.T) bool {
-	name, _, _ := strings.Cut(t.Name(), "/")
-	for _, log := range strings.Split(*logs, ":") {
+func passedElsewhere(name string) bool {
+	name, _, _ = strings.Cut(name, "/")
+	for log := range strings.SplitSeq(*logs, ":") {
 		text, err := os.ReadFile(log)
 		if err == nil && strings.Contains(string(text), "\n--- PASS: "+name+" (") && !strings.Contains(string(text), " --- SKIP: "+name+"/") {
 			return true
