@@ -116,42 +116,51 @@ func TestFailedProbeTimesOutStart(t *testing.T) {
 	}
 }
 
-// TestWatchdogRestartsHungContainer hangs a container whose watchdog depends on
-// its health, on a probe, or on the container itself: systemd restarts it.
+// TestWatchdogRestartsHungContainer hangs containers whose watchdogs depend on their health,
+// on a probe, or on the containers themselves: systemd restarts each.
 func TestWatchdogRestartsHungContainer(t *testing.T) {
-	check := `healthcheck: {test: ["CMD", "/app", "-check", "localhost:8080"], interval: 500ms, timeout: 1s, retries: 1}`
-	tests := []struct{ name, section string }{
-		{"by health", app(`ports: ["8080:8080"]`, check, "x-dockhost: {notify: healthy, unit: {Service: {WatchdogSec: 4s}}}")},
-		{"by health, ready at once", app(`ports: ["8080:8080"]`, check, "x-dockhost: {unit: {Service: {WatchdogSec: 4s}}}")},
-		{"by a probe", app(`ports: ["8080:8080"]`, "healthcheck: {disable: true}", "x-dockhost: {notify: 'http://:8080/healthz', unit: {Service: {WatchdogSec: 4s}}}")},
-		{"by itself", app(`ports: ["8080:8080"]`, `command: ["-notify"]`, "healthcheck: {disable: true}", "x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 4s}}}")},
+	const check = `healthcheck: {test: ["CMD", "/app", "-check", "localhost:8080"], interval: 500ms, timeout: 1s, retries: 1}`
+	tests := []struct{ name, port, keys string }{
+		{"by-health", "8081", check + ", x-dockhost: {notify: healthy, unit: {Service: {WatchdogSec: 4s}}}"},
+		{"by-health-ready-at-once", "8082", check + ", x-dockhost: {unit: {Service: {WatchdogSec: 4s}}}"},
+		{"by-a-probe", "8083", "healthcheck: {disable: true}, x-dockhost: {notify: 'http://:8080/healthz', unit: {Service: {WatchdogSec: 4s}}}"},
+		{"by-itself", "8084", `command: ["-notify"], healthcheck: {disable: true}, x-dockhost: {notify: container, unit: {Service: {WatchdogSec: 4s}}}`},
+	}
+	h := newHost(t)
+	section, before := "dockhost:\n  containers:\n", map[string]string{}
+	for _, test := range tests {
+		section += "    " + test.name + `: {image: "localhost:5000/app:1", ports: ["` + test.port + `:8080"], ` + test.keys + "}\n"
+	}
+	h.assign(section + registries)
+	for _, test := range tests {
+		h.ready(test.name)
+		before[test.name] = h.pid(test.name)
+	}
+	// The containers are well for three watchdog intervals.
+	h.run("sleep 12")
+	for _, test := range tests {
+		if after := h.pid(test.name); after != before[test.name] {
+			t.Errorf("pid of %s = %s, want %s: a healthy container was restarted", test.name, after, before[test.name])
+		}
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			h := newHost(t)
-			h.assign(test.section)
-			h.ready("app")
-			before := h.pid("app")
-			// The container is well for three watchdog intervals.
-			h.run("sleep 12")
-			if after := h.pid("app"); after != before {
-				t.Errorf("pid = %s, want %s: a healthy container was restarted", after, before)
+		h.run("curl -fs -X POST localhost:" + test.port + "/hang")
+	}
+	for _, test := range tests {
+		unit := "dockhost@" + test.name
+		h.eventually("systemd has restarted "+test.name, func() error {
+			if n := h.property(unit, "NRestarts"); n != "1" {
+				return fmt.Errorf("NRestarts = %s", n)
 			}
-			h.run("curl -fs -X POST localhost:8080/hang")
-			h.eventually("systemd has restarted it", func() error {
-				if n := h.property("dockhost@app", "NRestarts"); n != "1" {
-					return fmt.Errorf("NRestarts = %s", n)
-				}
-				return nil
-			})
-			h.ready("app")
-			if after := h.pid("app"); after == before {
-				t.Errorf("pid = %s, want another one", after)
-			}
-			if log := h.journal("dockhost@app"); !strings.Contains(log, "Watchdog timeout") || !strings.Contains(log, "systemd's watchdog ends the container") {
-				t.Errorf("journal = %s, want the watchdog in it", log)
-			}
+			return nil
 		})
+		h.ready(test.name)
+		if after := h.pid(test.name); after == before[test.name] {
+			t.Errorf("pid of %s = %s, want another one", test.name, after)
+		}
+		if log := h.journal(unit); !strings.Contains(log, "Watchdog timeout") || !strings.Contains(log, "systemd's watchdog ends the container") {
+			t.Errorf("journal of %s = %s, want the watchdog in it", test.name, log)
+		}
 	}
 }
 

@@ -37,15 +37,26 @@ func TestUnitLimitsBindContainer(t *testing.T) {
 			h = newHost(t)
 			h.assign(idling(map[string][]string{"limited": test.service}))
 			h.ready("limited")
+			// A test host may lack CAP_SYS_RESOURCE. systemd then cannot lower the supervisor's score,
+			// and now and then the kernel kills the supervisor besides the process.
+			score := h.output("cat /proc/$(systemctl show --value -p MainPID dockhost@limited)/oom_score_adj")
 			if out, code := h.try("docker exec limited " + test.allowed); code != 0 {
 				t.Errorf("%s exits %d, want 0: %s", test.allowed, code, out)
 			}
-			if out, code := h.try("docker exec limited " + test.refused); code == 0 {
-				t.Errorf("%s succeeds above the limit: %s", test.refused, out)
-			}
-			// Only the process above the limit fails, not the container.
-			if state := h.property("dockhost@limited", "ActiveState"); state != "active" {
-				t.Errorf("ActiveState = %s, want active", state)
+			for tries := 3; ; tries-- {
+				if out, code := h.try("docker exec limited " + test.refused); code == 0 {
+					t.Errorf("%s succeeds above the limit: %s", test.refused, out)
+				}
+				// Only the process above the limit fails, not the container.
+				state := h.property("dockhost@limited", "ActiveState")
+				if state == "active" {
+					break
+				}
+				if tries == 0 || score != "0" {
+					t.Errorf("ActiveState = %s, want active", state)
+					break
+				}
+				h.ready("limited")
 			}
 			h.wentClean("limited", "dockhost@limited.service")
 		})

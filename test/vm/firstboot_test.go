@@ -110,6 +110,9 @@ func (m *machine) checkPlace() {
 	}
 	disk := m.run("cat /sys/block/vda/dev")
 	for file, want := range map[string]string{
+		"/proc/" + m.property("dockhost@app.service", "MainPID") + "/oom_score_adj": "-998",
+		"/proc/" + pid + "/oom_score_adj":                                           "0",
+
 		unit + "/memory.max":  fmt.Sprint(128 << 20),
 		unit + "/pids.max":    "200",
 		unit + "/io.max":      disk + " rbps=max wbps=1000000 riops=max wiops=max",
