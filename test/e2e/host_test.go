@@ -49,7 +49,24 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	programs.dir = dir
+	if err := pullImages(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
+}
+
+// pullImages pulls the images that most tests need, so that no test depends on one before.
+func pullImages() error {
+	out, status, err := runScript(context.Background(), `
+		systemctl start docker.service docker-registry.service
+		docker login -u deploy -p s3cret localhost:5000 2>/dev/null &&
+			docker pull -q localhost:5000/app:1 && docker pull -q localhost:5000/busybox || exit
+		docker logout localhost:5000; rm -rf /root/.docker`)
+	if err == nil && status != 0 {
+		err = fmt.Errorf("pull the images of the tests: exit status %d: %s", status, out)
+	}
+	return err
 }
 
 // hostName returns the container name that test/lab/lab.sh gives the test host.
