@@ -10,16 +10,23 @@ import (
 	"github.com/dockhost/dockhost/engine/enginetest"
 )
 
-// A client that remembers what Docker has said asks again after a reload and a restart of
-// Docker, and only then.
-func TestInfoIsRemembered(t *testing.T) {
+// newRemembering returns a fake Docker, and a client that remembers what it has said.
+func newRemembering(t *testing.T) (*enginetest.Server, *engine.Client) {
+	t.Helper()
 	server := enginetest.NewServer(t)
 	client, err := engine.New(engine.Options{Host: server.Address()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	t.Cleanup(func() { _ = client.Close() })
 	client.RememberInfo()
+	return server, client
+}
+
+// A client that remembers what Docker has said asks again after a reload and a restart of
+// Docker, and only then.
+func TestInfoIsRemembered(t *testing.T) {
+	server, client := newRemembering(t)
 	has := func(name string) bool {
 		t.Helper()
 		info, err := client.Info(t.Context())
@@ -69,13 +76,7 @@ func TestInfoIsRemembered(t *testing.T) {
 
 // A Docker that hangs at the first question holds Info no longer than its context.
 func TestInfoEndsWithItsContext(t *testing.T) {
-	server := enginetest.NewServer(t)
-	client, err := engine.New(engine.Options{Host: server.Address()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	client.RememberInfo()
+	server, client := newRemembering(t)
 	server.Hang()
 	defer server.Continue()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
