@@ -59,8 +59,9 @@ type reporter struct {
 	pid int
 	// readyBy is when systemd's start timeout ends; zero where it has no limit.
 	readyBy time.Time
-	// stop is closed when systemd asks for a stop; nil before the supervisor runs.
-	stop <-chan struct{}
+	// stop is closed when systemd asks for a stop, at stopAt; nil before the supervisor runs.
+	stop   <-chan struct{}
+	stopAt func() time.Time
 }
 
 // condition is what is wrong with a container that runs.
@@ -135,13 +136,14 @@ func (r *reporter) phaseChanged(from, to phase) {
 	}
 }
 
-// noteStop records when systemd asked for a stop: the agent tells by it a unit that
-// someone has stopped from a container that has ended.
+// noteStop records when systemd asked for a stop, which may be long before the phase
+// changes: the agent tells by it a unit that someone has stopped from a container that has
+// ended, or that was stopped together with the agent.
 func (r *reporter) noteStop() {
 	select {
 	case <-r.stop:
 		if r.state.StopRequested.IsZero() {
-			r.state.StopRequested = r.state.Since
+			r.state.StopRequested = r.stopAt()
 		}
 	default:
 	}

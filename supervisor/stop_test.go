@@ -61,6 +61,22 @@ func TestStopRequested(t *testing.T) {
 	}
 }
 
+// The time of a stop is that of the request, also if Docker delays the end of the start.
+func TestStopDuringStart(t *testing.T) {
+	r := newRig(t)
+	r.server.Hang("/start")
+	l := r.start()
+	l.until("the start", r.server.Hangs)
+	l.stop()
+	l.until("the request for a stop", func() bool { return l.supervisor.follower.stopper.elapsed() > 0 })
+	requested := time.Now()
+	r.server.Continue()
+	l.ends(0, "")
+	if at := r.state().StopRequested; at.IsZero() || at.After(requested) {
+		t.Errorf("the state says that the stop was requested at %v, want a time before %v", at, requested)
+	}
+}
+
 // A container that does not end on its stop signal is killed after its own grace
 // period, or in time for the unit's stop timeout.
 func TestStopKills(t *testing.T) {

@@ -73,6 +73,14 @@ func (s *stopper) request() {
 	s.requested.Store(&now)
 }
 
+// requestedAt returns when the stop was requested: now, if it has not been noted yet.
+func (s *stopper) requestedAt() time.Time {
+	if requested := s.requested.Load(); requested != nil {
+		return *requested
+	}
+	return time.Now()
+}
+
 // elapsed returns the time since the stop was requested.
 func (s *stopper) elapsed() time.Duration {
 	if requested := s.requested.Load(); requested != nil {

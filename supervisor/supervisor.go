@@ -147,7 +147,7 @@ func (s *Supervisor) Run(ctx context.Context) (int, error) {
 	s.report.begin()
 	ctx, s.sorter.stop = context.WithCancel(ctx)
 	defer s.sorter.stop()
-	s.report.stop = ctx.Done()
+	s.report.stop, s.report.stopAt = ctx.Done(), s.follower.stopper.requestedAt
 	outliving, cancel := s.follower.stopper.outlive(ctx)
 	defer cancel()
 	end := s.run(ctx, outliving)
