@@ -50,9 +50,10 @@ func TestStopWorksInEachPhase(t *testing.T) {
 		h := &host{t}
 		h.assign(app(`command: ["-ignore-sigterm"]`, "stop_grace_period: 60s"))
 		h.ready("app")
+		since := h.now()
 		h.run("docker stop -t 60 app >/dev/null 2>&1 & echo")
 		h.eventually("docker stop has sent the signal", func() error {
-			if out := h.run("docker logs app 2>&1"); !strings.Contains(out, "ignoring SIGTERM") {
+			if out := h.run("journalctl --sync; journalctl --no-pager -o cat -u dockhost@app --since @" + since); !strings.Contains(out, "ignoring SIGTERM") {
 				return fmt.Errorf("%s", out)
 			}
 			return nil

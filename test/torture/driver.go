@@ -152,10 +152,15 @@ func (d *driver) apply(ctx context.Context, s step, i int) bool {
 func (d *driver) mend(ctx context.Context, s step) []string {
 	var wrong []string
 	scripts := []string{release(s) + " && systemctl start containerd.service docker.socket docker.service systemd-journald.service"}
+	declares := false
 	for i, strike := range slices.Backward(s.strikes) {
 		if undo := strike.fault.undo; undo != "" {
 			scripts = append(scripts, variables(s, i)+undo)
 		}
+		declares = declares || strike.fault.declares
+	}
+	if declares {
+		scripts = append(scripts, library+"declare_extra")
 	}
 	for _, script := range scripts {
 		if out, err := d.until(ctx, d.options.limit, script); err != nil {
