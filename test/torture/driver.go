@@ -148,26 +148,31 @@ func (d *driver) apply(ctx context.Context, s step, i int) bool {
 	return err == nil && status != 9
 }
 
-// mend undoes the faults, the last one first, and starts what an operator would have to start.
+// mend undoes the faults, the last one first, and starts what an operator would have to start. What cannot be undone is
+// tried again after the rest: a removed container cannot be started, nor one be declared while a disk is full.
 func (d *driver) mend(ctx context.Context, s step) []string {
-	var wrong []string
 	scripts := []string{release(s) + " && systemctl start containerd.service docker.socket docker.service systemd-journald.service"}
-	declares := false
 	for i, strike := range slices.Backward(s.strikes) {
 		if undo := strike.fault.undo; undo != "" {
 			scripts = append(scripts, variables(s, i)+undo)
 		}
-		declares = declares || strike.fault.declares
 	}
-	if declares {
-		scripts = append(scripts, library+"declare_extra")
-	}
-	for _, script := range scripts {
-		if out, err := d.until(ctx, d.options.limit, script); err != nil {
-			wrong = append(wrong, fmt.Sprintf("cannot undo: %s: %v: %s", script[strings.LastIndex(script, "\n")+1:], err, strings.TrimSpace(out)))
+	limited, cancel := context.WithTimeout(ctx, d.options.limit)
+	defer cancel()
+	for {
+		var left, wrong []string
+		for _, script := range scripts {
+			if out, status, err := d.host.try(limited, script); err != nil || status != 0 {
+				left = append(left, script)
+				wrong = append(wrong, fmt.Sprintf("cannot undo: %s: exit status %d, %v: %s", script[strings.LastIndex(script, "\n")+1:], status, err, strings.TrimSpace(out)))
+			}
 		}
+		if len(left) == 0 || limited.Err() != nil {
+			return wrong
+		}
+		scripts = left
+		pause(limited, pollEvery)
 	}
-	return wrong
 }
 
 // until runs a script again and again until it succeeds.

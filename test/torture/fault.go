@@ -15,8 +15,6 @@ type fault struct {
 	apply string
 	// undo makes it possible to be well again. It is tried until it succeeds.
 	undo string
-	// declares says that the container extra is declared once all faults are undone.
-	declares bool
 	// during must succeed soon while the fault, alone, is in force.
 	during string
 	// blames says that the container seems to have ended by itself, so that an update of it may be rolled back.
@@ -220,8 +218,7 @@ func diskFaults() []fault {
 			undo: `if mountpoint -q /var/lib/dockhost; then
 				rm -f /var/lib/dockhost/full $work/lib/dockhost/*; cp -a /var/lib/dockhost/. $work/lib/dockhost/
 				umount -l /var/lib/dockhost && umount $work/lib
-			fi`,
-			declares: true,
+			fi; declare_extra`,
 		},
 		{name: "the disk of Docker is full", weight: 6, apply: "dd if=/dev/zero of=/run/torture-docker/full bs=1M; systemctl --no-block restart $UNIT", undo: "rm -f /run/torture-docker/full", loses: true, fits: onSmallDisk},
 	}
@@ -230,8 +227,8 @@ func diskFaults() []fault {
 // commands returns what operators do by dockhostctl.
 func commands() []fault {
 	return []fault{
-		{name: "dockhostctl run of a new revision", weight: 8, apply: "echo $STEP >$work/extra; declare_extra", declares: true},
-		{name: "dockhostctl rm", weight: 5, apply: "dockhostctl rm extra", declares: true},
+		{name: "dockhostctl run of a new revision", weight: 8, apply: "echo $STEP >$work/extra; declare_extra", undo: "declare_extra"},
+		{name: "dockhostctl rm", weight: 5, apply: "dockhostctl rm extra", undo: "declare_extra"},
 		{name: "dockhostctl gc", weight: 1, apply: "dockhostctl gc"},
 	}
 }
