@@ -55,7 +55,7 @@ configure() {
 	inside "mkdir -p /run/proc && mount -t proc proc /run/proc; cd /etc/docker && { [ -e /run/daemon.before ] || cp daemon.json /run/daemon.before; } && cp /run/daemon.before daemon.json
 		jq --argjson more '$1' '. * \$more' daemon.json >/run/daemon.json && cp /run/daemon.json daemon.json
 		systemctl reset-failed docker.service docker.socket; systemctl restart docker.service && exit
-		journalctl -u docker.service -o cat -b | grep -v -e ^docker.service -e ^St | tail -n 1
+		journalctl -u docker.service -o cat -b | grep -v -e ^docker.service -e ^St -e ^Failed | tail -n 1
 		exit 1"
 }
 
