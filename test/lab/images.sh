@@ -199,11 +199,11 @@ cgroup_layout() {
 }
 
 # host_tag SUITE prints the tag of the test host's image, debian_host_tag that of the one with Debian's Docker Engine.
-host_tag() {
-	local tag
-	tag=$(debian_host_tag "$1")
-	[ "$ENGINE" = 29 ] || { echo "$tag" && return; }
-	echo "$tag-$(cd "$TOP" && { declare -f build_engine_host daemon_json && echo "$STORE"; } | hash_inputs test/lab/engine)"
+host_tag() { if [ "$ENGINE" = 29 ]; then engine_host_tag "$1" "$STORE"; else debian_host_tag "$1"; fi; }
+
+# engine_host_tag SUITE STORE prints the tag of the one with Docker Engine 29.
+engine_host_tag() {
+	echo "$(debian_host_tag "$1")-$(cd "$TOP" && { declare -f build_engine_host daemon_json && echo "$2"; } | hash_inputs test/lab/engine)"
 }
 
 debian_host_tag() {
@@ -262,7 +262,8 @@ daemon_json() {
 # prune_images SUITE removes replaced images, except those that a test host still uses.
 prune_images() {
 	local suite=$1 current old
-	current=$(base_tag "$suite" && debian_host_tag "$suite" && host_tag "$suite" && workshop_tag && registry_tag)
+	current=$(base_tag "$suite" && debian_host_tag "$suite" && engine_host_tag "$suite" containerd &&
+		engine_host_tag "$suite" overlay2 && workshop_tag && registry_tag)
 	old=$(docker images --format '{{.Repository}}:{{.Tag}}' |
 		grep -E "^dockhost-lab-((base|host):$suite-|(workshop|registry):)" | grep -vxF "$current" || true)
 	if [ -n "$old" ]; then

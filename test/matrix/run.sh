@@ -5,8 +5,9 @@
 #   run.sh --table     only print it
 #
 # A cell is a suite or an Engine on which all tests run, an upgrade of Debian's Docker to version 29 and back under running
-# containers, or a variant of daemon.json (variants.tsv) under which the core of the tests runs. Each boots a new test host. Its output is in build/matrix/CELL.log, its result stays in build/matrix/CELL.result
-# until the cell runs again.
+# containers, or a variant of daemon.json (variants.tsv) under which the core of the tests runs. Each boots a new test host.
+# Its output is in build/matrix/CELL.log, its result stays in build/matrix/CELL.result until the cell runs again; those of a
+# variant on another test host than trixie with Debian's Docker are in CELL@SUITE or CELL@SUITE-29-STORE. The exit status is 1 if a cell failed, or could not be tried.
 #
 # Environment:
 #   SUITE, ENGINE, STORE   the test host of the variants (trixie with Debian's Docker)
@@ -47,6 +48,12 @@ upgrade_cell() { awk -v cell="$1" '$1 == cell {print $2}' <<<"$UPGRADES"; }
 variant() { awk -F '\t' -v cell="$1" '$1 == cell {print $2}' "$VARIANTS"; }
 all_cells() { awk '{print $1}' <<<"$WHOLE"$'\n'"$UPGRADES" && awk -F '\t' '!/^#/ {print $1}' "$VARIANTS"; }
 
+# title CELL prints the name of the files of a cell.
+title() {
+	local host=$SUITE${ENGINE:+-$ENGINE-$STORE}
+	if [ -z "$(variant "$1")" ] || [ "$host" = trixie ]; then echo "$1"; else echo "$1@$host"; fi
+}
+
 inside() { docker exec "dockhost-lab-$suite-$LAB_NAME" bash -c "$1"; }
 
 # configure merges a variant into the host's daemon.json. Its last line is the reason if Docker does not start. The kernel
@@ -64,8 +71,10 @@ note_result() {
 	local host
 	# shellcheck disable=SC2016 # the test host expands it
 	host=$(inside '. /etc/os-release; echo "${VERSION_CODENAME}, systemd $(systemctl --version | sed -nE "1s/systemd ([0-9]+).*/\1/p"), Docker $(docker version -f "{{.Server.Version}}" 2>/dev/null | sed "s/+.*//" || :)"' 2>/dev/null) || host=$suite
-	echo "$host | $1, $(date -u +%F), $(git rev-parse --short HEAD)" >"$RESULTS/$cell.result"
-	say "$cell: $1"
+	[ "$engine" != 29 ] || host+=" ($store)"
+	echo "$host | $1, $(date -u +%F), $(git rev-parse --short HEAD)" >"$RESULTS/$title.result"
+	say "$title: $1"
+	[[ $1 != *'**'* ]]
 }
 
 # summary LOG prints how many tests passed, and the names of the others.
@@ -76,22 +85,22 @@ summary() {
 
 # run_cell runs the tests of a cell. A test host that does not boot is a result, too.
 run_cell() {
-	local cell=$1 suite=$SUITE engine=$ENGINE store=$STORE pattern=${MATRIX_RUN:-$CORE} json='{}' reason status=0
+	local cell=$1 title suite=$SUITE engine=$ENGINE store=$STORE pattern=${MATRIX_RUN:-$CORE} json='{}' reason status=0
 	local -x DOCKHOST_ENGINE=''
+	title=$(title "$cell")
 	if [ -n "$(whole_cell "$cell")" ]; then
 		read -r suite engine store <<<"$(whole_cell "$cell")"
 		engine=${engine#-} pattern=${MATRIX_RUN:-.}
 	elif [ -n "$(upgrade_cell "$cell")" ]; then
 		suite=$(upgrade_cell "$cell") engine='' pattern='^TestDockerIsReplaced$'
-		DOCKHOST_ENGINE=$(test/lab/engine/build.sh) || { note_result "**not tried**: the other Docker Engine was not built" && return; }
+		DOCKHOST_ENGINE=$(test/lab/engine/build.sh) || { note_result "**not tried**: the other Docker Engine was not built" || return; }
 	else
 		json=$(variant "$cell")
-		[ -n "$json" ] || { say "unknown cell $cell (known are: $(all_cells | tr '\n' ' '))" && return 1; }
 	fi
-	local log=$RESULTS/$cell.log
+	local log=$RESULTS/$title.log
 	# shellcheck disable=SC2064 # now
 	[ -z "$FRESH" ] || trap "docker rm -f -v dockhost-lab-$suite-$LAB_NAME >/dev/null 2>&1 || :" RETURN
-	say "$cell: running (log: $log)"
+	say "$title: running (log: $log)"
 	if ! env "LAB_FRESH=$FRESH" "ENGINE=$engine" "STORE=$store" test/lab/lab.sh up "$suite" >"$log" 2>&1; then
 		note_result "**not tried**: the test host does not boot"
 		return
@@ -109,7 +118,7 @@ run_cell() {
 }
 
 table() {
-	local cell
+	local cell file
 	echo '| cell | host | result |'
 	echo '| --- | --- | --- |'
 	for cell in $(all_cells); do
@@ -119,15 +128,21 @@ table() {
 			echo "| \`$cell\` | | not tried |"
 		fi
 	done
+	for file in "$RESULTS"/*@*.result; do
+		[ ! -e "$file" ] || echo "| \`$(basename "${file%@*}")\` | $(cat "$file") |"
+	done
 }
 
 main() {
-	local cells=("$@") each
+	local cells=("$@") each status=0
 	if [ "${1:-}" = --table ]; then
 		table
 		return
 	fi
 	[ "$#" -gt 0 ] || mapfile -t cells < <(all_cells)
+	for each in "${cells[@]}"; do
+		all_cells | grep -qxF -e "$each" || { say "unknown cell $each (known are: $(all_cells | tr '\n' ' '))" && exit 2; }
+	done
 	mkdir -p "$RESULTS"
 	for each in "${cells[@]}"; do
 		if [ -n "$(whole_cell "$each")" ]; then
@@ -136,8 +151,9 @@ main() {
 		fi
 	done
 	go test -c -tags e2e -o build/e2e.test ./test/e2e
-	for each in "${cells[@]}"; do run_cell "$each"; done
+	for each in "${cells[@]}"; do run_cell "$each" || status=1; done
 	table
+	return "$status"
 }
 
 main "$@"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Boots the test hosts of the given Debian suites, and strikes all of them with random faults in parallel. The output of a
-# suite is in build/torture/SUITE.log, what a host said after a violation next to it. The latter is printed at the end.
+# suite is in build/torture/SUITE.log, what a host said after a violation next to it. The latter is printed at the end, and
+# after it the violations.
 #
 #   run.sh SUITE...
 #
@@ -43,6 +44,9 @@ main() {
 		[ "${SUITE_STATUS[$suite]}" != 0 ] || continue
 		failed+=("$suite")
 		find build/torture -name "$suite-*.txt" -newer build/torture/began -exec cat {} +
+	done
+	for suite in "${failed[@]}"; do
+		grep -sE '^step |VIOLATION' "build/torture/$suite.log" | grep -B 1 VIOLATION | sed "s/^/$suite: /" || :
 	done
 	[ "${#failed[@]}" = 0 ] || { say "violations, or no test host: ${failed[*]}; see above, and build/torture" && exit 1; }
 }
