@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -54,6 +55,46 @@ func (r *reporter) showHealth(health string) {
 		status += ", " + health
 	}
 	r.notify.Status(status)
+}
+
+// noteHealth takes note of what Docker says of the container's health. A container that is
+// being stopped may fail its check without being ill. If it outlives a stop through Docker, its
+// health is looked at again.
+func (f *follower) noteHealth(ctx context.Context, health string) {
+	if health == unhealthy {
+		switch f.loop.mode {
+		case modeStopping, modeTerminating, modeKilling:
+			return
+		case modeFollowing, modeAway, modeJudging, modeRestarting:
+		}
+		if rest := f.stopper.ownGrace() - time.Since(f.running.signs.stopSent); rest > 0 {
+			f.lookAtHealth(ctx, f.running.id, rest)
+			return
+		}
+	}
+	f.report.logHealth(health)
+	wasReady := f.report.life.phase == phaseRunning
+	f.attendants.readiness.health(health)
+	f.report.health(health)
+	if health == unhealthy {
+		f.explainHealth(ctx, f.running.id)
+	}
+	if wasReady {
+		f.report.showHealth(health)
+	}
+}
+
+// lookAtHealth takes note of the health of a container that is unhealthy, if it is so still
+// after some time. It does not block.
+func (f *follower) lookAtHealth(ctx context.Context, id string, after time.Duration) {
+	go func() {
+		pause(ctx, after)
+		asked, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		if c, err := f.engine.Inspect(asked, id); err == nil && c.Running && c.Health == unhealthy {
+			f.inbox.do(ctx, func() { f.noteHealth(ctx, unhealthy) })
+		}
+	}()
 }
 
 // explainHealth asks Docker why a container has become unhealthy, and shows it. It does

@@ -234,16 +234,7 @@ func (f *follower) note(ctx context.Context, event engine.Event) {
 	c := f.running
 	switch event.Action {
 	case "health_status":
-		f.report.logHealth(event.Health)
-		wasReady := f.report.life.phase == phaseRunning
-		f.attendants.readiness.health(event.Health)
-		f.report.health(event.Health)
-		if event.Health == unhealthy {
-			f.explainHealth(ctx, c.id)
-		}
-		if wasReady {
-			f.report.showHealth(event.Health)
-		}
+		f.noteHealth(ctx, event.Health)
 	case "pause", "unpause":
 		f.report.log.Info("someone has paused or unpaused the container", zap.String("action", event.Action))
 		f.attendants.setPaused(ctx, event.Action == "pause")

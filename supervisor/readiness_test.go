@@ -14,6 +14,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/dockhost/dockhost/engine/enginetest"
 	"github.com/dockhost/dockhost/spec"
@@ -250,6 +252,49 @@ func TestProbeHangs(t *testing.T) {
 	l.until(want, func() bool { return r.notify.count(want) > 0 })
 	l.stop()
 	l.ends(0, "")
+}
+
+// A container that is being stopped is not ill when its health check fails.
+func TestFailingCheckDuringStop(t *testing.T) {
+	const stopTimeout = 1 // seconds
+	for _, through := range []string{"systemd", "Docker"} {
+		t.Run(through, func(t *testing.T) {
+			r := newRig(t)
+			r.spec.Config.StopTimeout = new(stopTimeout)
+			core, logs := observer.New(zap.InfoLevel)
+			r.log = zap.New(core)
+			failed, end := make(chan struct{}), make(chan struct{})
+			r.program(func(_ context.Context, p *enginetest.Process) int {
+				<-p.Signals
+				p.Health(container.Unhealthy, "")
+				close(failed)
+				<-end
+				return 0
+			})
+			l := r.start()
+			l.ready()
+			if through == "systemd" {
+				l.stop()
+			} else if err := r.engine().Kill(t.Context(), l.state().ContainerID, "TERM"); err != nil {
+				t.Fatal(err)
+			}
+			<-failed
+			r.server.Pause("app", true) // its event comes after that of the check
+			l.until("paused", func() bool { return logs.FilterMessageSnippet("paused or unpaused").Len() > 0 })
+			if health := l.state().Health; health == container.Unhealthy {
+				t.Error("the health is that of a container that is being stopped")
+			}
+			if through == "Docker" { // it does not end
+				l.until("unhealthy after the grace period", func() bool { return l.state().Health == container.Unhealthy })
+				l.stop()
+			}
+			close(end)
+			l.ends(0, "")
+			if said := logs.FilterMessageSnippet("is unhealthy").Len(); (said > 0) != (through == "Docker") {
+				t.Errorf("said %d times that the container is unhealthy", said)
+			}
+		})
+	}
 }
 
 // With notify: healthy a container is ready when it is healthy, and stays ready.

@@ -37,6 +37,8 @@ type signs struct {
 	// signaled says that someone sent a signal through Docker that may have been
 	// the first of a stop, killed that the last signal was SIGKILL.
 	signaled, killed bool
+	// stopSent is when someone last sent the stop signal through Docker.
+	stopSent time.Time
 	// died says that Docker reported the end, stopped that someone stopped the
 	// container through Docker, started that it runs again.
 	died, stopped, started bool
@@ -46,6 +48,9 @@ type signs struct {
 // stop signal first; docker kill and docker rm send SIGKILL only.
 func (s *signs) signal(sent, stopSignal unix.Signal) {
 	s.killed = sent == unix.SIGKILL
+	if sent == stopSignal {
+		s.stopSent = time.Now()
+	}
 	s.signaled = s.signaled || !s.killed || stopSignal == unix.SIGKILL
 }
 

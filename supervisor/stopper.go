@@ -109,10 +109,7 @@ func (s *stopper) stopTimeout(ctx context.Context) time.Duration {
 // or the rest of the unit's stop timeout if that is shorter. It is negative
 // where neither limits it.
 func (s *stopper) grace(ctx context.Context) time.Duration {
-	grace := defaultGrace
-	if own := s.container.Config.StopTimeout; own != nil {
-		grace = time.Duration(*own) * time.Second
-	}
+	grace := s.ownGrace()
 	timeout := s.stopTimeout(ctx)
 	if timeout == 0 {
 		return grace
@@ -124,6 +121,15 @@ func (s *stopper) grace(ctx context.Context) time.Duration {
 	s.log.Warn("the unit's stop timeout cuts the container's grace period short",
 		zap.Duration("timeout_stop", timeout), zap.Duration("stop_grace_period", grace))
 	return limit
+}
+
+// ownGrace returns the container's own time between its stop signal and SIGKILL; negative for
+// one without a limit.
+func (s *stopper) ownGrace() time.Duration {
+	if own := s.container.Config.StopTimeout; own != nil {
+		return time.Duration(*own) * time.Second
+	}
+	return defaultGrace
 }
 
 // within cuts a grace period to the rest of the unit's stop timeout.

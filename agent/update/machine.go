@@ -48,6 +48,8 @@ type Machine struct {
 	retry retry
 	// idle says that systemd may not have been asked to run the container in force.
 	idle bool
+	// rested says that the update has waited for someone to start the container.
+	rested bool
 	// replaced is the hash of the container that this process has put in force.
 	replaced string
 	// same is a digest of the image that runs, which Docker does not list.

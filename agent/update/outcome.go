@@ -54,6 +54,7 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 // rest waits until someone starts the container again.
 func (m *Machine) rest(ctx context.Context) {
 	m.host.EndBeside(ctx)
+	m.rested = true
 	m.explain("stopped; the update continues once the container is started")
 	m.await(ctx, time.Time{})
 }
@@ -84,10 +85,14 @@ func (m *Machine) putOff(ctx context.Context, id string, err error) {
 	}
 }
 
-// explain shows why an update that replaced the container does not continue.
+// explain shows why an update that replaced the container does not continue, after why it is
+// rolled back.
 func (m *Machine) explain(why string) {
 	m.mu.Lock()
 	c := m.record.Change
+	if c != nil && c.Failure != "" {
+		why = c.Failure + "; " + why
+	}
 	changed := c != nil && c.Why != why
 	if changed {
 		next := m.record.clone()
@@ -175,7 +180,7 @@ func (m *Machine) fail(ctx context.Context, current *spec.Container, settings sp
 	if settings.FailureAction == spec.FailureRollback && r.Change.Cause != api.CauseRollback {
 		m.log.Error("container is not well, going back to the revision before", zap.String("image", current.Image), zap.String("why", why))
 		m.change(func(r *Record) {
-			r.Change.Output = output
+			r.Change.Output, r.Change.Failure = output, why
 			r.Change.enter(PhaseRollingBack, why, now)
 			r.quarantine(r.Change.target(o.Image), why, now)
 			r.failed(settings)
@@ -221,6 +226,10 @@ func (c *Change) target(image Image) Revision {
 
 // rollBack puts the confirmed revision in force again, and waits until it is ready.
 func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
+	if m.rested { // the container has all its time again
+		m.rested = false
+		m.change(func(r *Record) { r.Change.Since = m.now })
+	}
 	r := m.read()
 	to := r.Confirmed.under(current.Update)
 	if current.Hash() != to.Hash() {
@@ -249,7 +258,7 @@ func (m *Machine) rollBack(ctx context.Context, current *spec.Container) {
 		return
 	}
 	now, end := time.Now(), r.Change.Since.Add(returnTime)
-	why := r.Change.Why
+	why := r.Change.Failure
 	switch {
 	case o.Hash == to.Hash() && (o.Ready || o.Finished):
 	case o.Hash == to.Hash() && o.Failure.Hash == to.Hash() && o.Failure.At.After(r.Change.Since) && (o.Ended || o.Restarts > 0):

@@ -86,8 +86,9 @@ type Change struct {
 	// Since is when the phase began, Began when the update was found.
 	Since time.Time `json:"since"`
 	Began time.Time `json:"began"`
-	// Why is why it waits, or is rolled back.
-	Why string `json:"why,omitempty"`
+	// Why is why it waits, or is rolled back. Failure is the latter alone.
+	Why     string `json:"why,omitempty"`
+	Failure string `json:"failure,omitempty"`
 	// Phases are the times of the phases before.
 	Phases []api.PhaseTime `json:"phases,omitempty"`
 	// Output are the last lines of the container that failed.

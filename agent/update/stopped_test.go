@@ -1,10 +1,12 @@
 package update_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/dockhost/dockhost/agent/update"
+	"github.com/dockhost/dockhost/agent/update/fakehost"
 	"github.com/dockhost/dockhost/spec"
 )
 
@@ -52,6 +54,36 @@ func TestStopInterruptsSoak(t *testing.T) {
 		r.machine.Wake()
 		time.Sleep(10 * time.Minute)
 		r.want(oldOne, update.OutcomeRolledBack)
+	})
+}
+
+// A stop while an update is rolled back is shown, and is not why it was rolled back.
+func TestStopInterruptsRollback(t *testing.T) {
+	inBubble(t, watched(), func(r *rig) {
+		r.set(func() {
+			r.behaviors[newOne], r.behaviors[oldOne] = bad()["exits"], fakehost.Behavior{Ready: time.Minute}
+			r.latest = newOne
+		})
+		for range 3600 {
+			if r.machine.View().State == string(update.PhaseRollingBack) {
+				break
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(10 * time.Second)
+		r.host.Stop()
+		r.machine.Wake()
+		time.Sleep(time.Hour)
+		if view := r.machine.View(); !strings.HasPrefix(view.Why, "exited with 1; stopped;") {
+			t.Errorf("the update is %s (%s), want why it is rolled back, and that it is stopped", view.State, view.Why)
+		}
+		r.host.Start()
+		r.machine.Wake()
+		time.Sleep(10 * time.Minute)
+		r.want(oldOne, update.OutcomeRolledBack)
+		if why := r.machine.View().Ended.Why; why != "exited with 1" {
+			t.Errorf("rolled back because %q, want the failure", why)
+		}
 	})
 }
 

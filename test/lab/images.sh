@@ -85,9 +85,18 @@ import_debian() {
 		docker tag "$id" "$tag"
 }
 
+# base_packages SUITE prints the packages of a minimal Debian. Debian's own installer has merged /usr since buster,
+# mmdebstrap does since bookworm.
+base_packages() {
+	case $1 in
+	buster | bullseye) echo "$BASE_PACKAGES,usrmerge" ;;
+	*) echo "$BASE_PACKAGES" ;;
+	esac
+}
+
 base_tag() {
 	local suite=$1 hash
-	hash=$({ echo "$suite $BASE_PACKAGES $ARCHIVE" && declare -f import_debian; } | sha256sum | cut -c1-12)
+	hash=$({ echo "$suite $(base_packages "$suite") $ARCHIVE" && declare -f import_debian; } | sha256sum | cut -c1-12)
 	echo "dockhost-lab-base:$suite-$hash"
 }
 
@@ -96,7 +105,7 @@ ensure_base() {
 	tag=$(base_tag "$suite")
 	have_image "$tag" && return
 	say "$suite: making a minimal Debian (about half a minute)"
-	logged "base-$suite" import_debian "$suite" "$BASE_PACKAGES" "$tag"
+	logged "base-$suite" import_debian "$suite" "$(base_packages "$suite")" "$tag"
 }
 
 # build_app builds the test application, a static binary, in $CACHE. Without a build id it changes only with its code.

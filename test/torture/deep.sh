@@ -16,11 +16,5 @@ section lines
 journalctl --no-pager -q -o cat --cursor-file=/root/torture/lines.cursor _SYSTEMD_UNIT=dockhost@logger.service SYSLOG_IDENTIFIER=logger | sed -n 's/^line \([0-9]*\) of.*/\1/p'
 section history
 timeout 30 dockhostctl history --json | jq -c --argjson since "$(cat /root/torture/since)" '.[] | select((.ended | sub("\\.[0-9]+"; "") | fromdate) >= ($since | floor))'
-section sizes
-while IFS='|' read -r unit pid; do
-	fds=("/proc/$pid/fd"/*)
-	echo "$unit $pid ${#fds[@]} $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")"
-done < <(systemctl show -p Id -p MainPID dockhost.service 'dockhost@*.service' | sed -n 's/^Id=/id /p; s/^MainPID=/pid /p' |
-	awk '$1 == "id" {id = $2} $1 == "pid" {pid = $2} id && pid {print id "|" pid; id = pid = ""}')
 section born
 cat "$(curl -s --unix-socket /run/docker.sock http://docker/containers/data/json | jq -r '.Mounts[].Source')/born"

@@ -250,7 +250,27 @@ func (d *driver) deep(ctx context.Context, s step) ([]string, error) {
 		loses = loses || strike.fault.loses
 	}
 	facts := parseDeep(out)
-	return append(d.watch.judge(facts, loses), judgeHistory(facts.history, s)...), nil
+	wrong := append(d.watch.judge(facts, loses), judgeHistory(facts.history, s)...)
+	grown, err := d.grown(ctx)
+	return append(wrong, grown...), err
+}
+
+// grown waits until no process of dockhost is larger than it may be, and returns which ones are at the end of the limit. One
+// that is busy has more connections to Docker for a moment.
+func (d *driver) grown(ctx context.Context) ([]string, error) {
+	deadline := time.Now().Add(d.options.limit)
+	for {
+		out, err := d.host.run(ctx, sizesScript)
+		if err != nil {
+			return nil, err
+		}
+		wrong := d.watch.judgeSizes(parseSizes(out))
+		if len(wrong) == 0 || time.Now().After(deadline) {
+			return wrong, nil
+		}
+		d.report.note("looking again: %s", strings.Join(wrong, "; "))
+		pause(ctx, time.Second)
+	}
 }
 
 // variables returns the beginning of a script of a strike.

@@ -16,6 +16,8 @@ var (
 	factsScript string
 	//go:embed deep.sh
 	deepScript string
+	//go:embed sizes.sh
+	sizesScript string
 )
 
 // unit is what systemd says of a unit.
@@ -155,7 +157,6 @@ type size struct {
 type deepFacts struct {
 	broken, secrets []string
 	lines           []int
-	sizes           []size
 	born            string
 	history         []api.HistoryEntry
 }
@@ -180,13 +181,19 @@ func parseDeep(out string) deepFacts {
 		}
 		d.history = append(d.history, entry)
 	}
-	for _, line := range s["sizes"] {
+	return d
+}
+
+// parseSizes returns what sizes.sh has found.
+func parseSizes(out string) []size {
+	var all []size
+	for line := range strings.Lines(out) {
 		var p size
 		if _, err := fmt.Sscanf(line, "%s %d %d %d", &p.unit, &p.pid, &p.descriptors, &p.anonymousKiB); err == nil && p.pid > 0 {
-			d.sizes = append(d.sizes, p)
+			all = append(all, p)
 		}
 	}
-	return d
+	return all
 }
 
 // number returns the number in a text, or 0.

@@ -137,14 +137,11 @@ func TestWatch(t *testing.T) {
 		{"lost data", deepFacts{lines: []int{4}, born: "b"}, false, "its data is lost"},
 		{"a secret", deepFacts{lines: []int{4}, born: "a", secrets: []string{"journal 1"}}, false, "a secret is shown: journal 1"},
 		{"a broken file", deepFacts{lines: []int{4}, born: "a", broken: []string{"/x.json"}}, false, "/x.json cannot be parsed"},
-		{"descriptors", deepFacts{lines: []int{4}, born: "a", sizes: []size{{"u", 1, 30, 100}}}, false, "30 descriptors, 10 at first"},
-		{"memory", deepFacts{lines: []int{4}, born: "a", sizes: []size{{"u", 1, 10, 20_000}}}, false, "20000 KiB"},
-		{"another process", deepFacts{lines: []int{4}, born: "a", sizes: []size{{"u", 2, 30, 20_000}}}, false, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var w watch
-			first := deepFacts{lines: []int{1, 2, 3}, born: "a", sizes: []size{{"u", 1, 10, 100}}}
+			first := deepFacts{lines: []int{1, 2, 3}, born: "a"}
 			if wrong := w.judge(first, false); len(wrong) > 0 {
 				t.Fatalf("judge(first) = %q", wrong)
 			}
@@ -153,5 +150,26 @@ func TestWatch(t *testing.T) {
 				t.Errorf("judge() = %q, want %q", wrong, test.want)
 			}
 		})
+	}
+}
+
+// TestWatchSizes measures the same processes again and again.
+func TestWatchSizes(t *testing.T) {
+	var w watch
+	for _, test := range []struct {
+		name string
+		now  size
+		want string
+	}{
+		{"first", size{"u", 1, 10, 100}, ""},
+		{"descriptors", size{"u", 1, 30, 100}, "30 descriptors, 10 at first"},
+		{"memory", size{"u", 1, 10, 20_000}, "20000 KiB"},
+		{"small again", size{"u", 1, 20, 8_000}, ""},
+		{"another process", size{"u", 2, 30, 20_000}, ""},
+	} {
+		wrong := strings.Join(w.judgeSizes([]size{test.now}), "\n")
+		if (test.want == "") != (wrong == "") || !strings.Contains(wrong, test.want) {
+			t.Errorf("%s: judgeSizes() = %q, want %q", test.name, wrong, test.want)
+		}
 	}
 }

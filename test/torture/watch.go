@@ -15,7 +15,7 @@ type watch struct {
 	born  string
 }
 
-// judge returns what is wrong since the last step. A step may lose lines if one of its faults may.
+// judge returns what is wrong since the last step, apart from sizes. A step may lose lines if one of its faults may.
 func (w *watch) judge(d deepFacts, loses bool) []string {
 	var wrong []string
 	for _, file := range d.broken {
@@ -28,7 +28,7 @@ func (w *watch) judge(d deepFacts, loses bool) []string {
 		wrong = append(wrong, fmt.Sprintf("the volume of the container data has %q, want %q: its data is lost", d.born, w.born))
 	}
 	w.born = d.born
-	return append(append(wrong, w.judgeLines(d.lines, loses)...), w.judgeSizes(d.sizes)...)
+	return append(wrong, w.judgeLines(d.lines, loses)...)
 }
 
 // judgeLines checks that the logger's lines are numbered without a gap, from 1 after each start of the container.
