@@ -74,8 +74,12 @@ func (w *watchdog) feed(ctx context.Context, check func(context.Context) error) 
 	}
 }
 
-// changed reports that the container became ill, or well again if err is nil.
+// changed reports that the container became ill, or well again if err is nil. One that is
+// being stopped may fail its check without being ill.
 func (w *watchdog) changed(err error) {
+	if err != nil && w.report.life.phase == phaseStopping {
+		return
+	}
 	w.report.condition.ill = err
 	if err == nil {
 		journal.Healthy.Log(w.log)

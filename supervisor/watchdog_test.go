@@ -178,6 +178,18 @@ func TestWatchdogExpires(t *testing.T) {
 	}
 }
 
+// A container that is being stopped is not ill when its check fails.
+func TestWatchdogDuringStop(t *testing.T) {
+	for during, want := range map[phase]error{phaseRunning: errUnhealthy, phaseStopping: nil} {
+		report := newRig(t).reporterIn(during, "")
+		w := &watchdog{interval: time.Minute, report: report, log: zap.NewNop()}
+		w.changed(errUnhealthy)
+		if report.condition.ill != want {
+			t.Errorf("%s: ill = %v, want %v", during, report.condition.ill, want)
+		}
+	}
+}
+
 // The watchdog is fed at half its interval, and an ill container is checked more
 // often.
 func TestFeedInterval(t *testing.T) {

@@ -31,11 +31,12 @@ func (m *Machine) observe(ctx context.Context, current *spec.Container) {
 			m.putOff(ctx, lookID(PhaseSoaking, current), err)
 			return
 		}
-		m.soak = newSoak(current, settings, image, since)
+		m.soak = newSoak(current, image, since)
 		if m.replaced != current.Hash() {
 			m.soak.restarts = o.Restarts // it is not known why
 		}
 	}
+	m.soak.length = max(settings.Monitor, m.soak.check) // the settings may have changed
 	v, why, at := m.soak.judge(o, time.Now())
 	if v != undecided || o.Ready && o.Hash == current.Hash() {
 		m.host.EndBeside(ctx)

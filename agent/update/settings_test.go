@@ -12,6 +12,7 @@ import (
 	"github.com/dockhost/dockhost/agent/update"
 	"github.com/dockhost/dockhost/agent/update/fakehost"
 	"github.com/dockhost/dockhost/spec"
+	specupdate "github.com/dockhost/dockhost/spec/update"
 )
 
 const goodImage, badImage = "sha256:1111", "sha256:2222"
@@ -65,5 +66,24 @@ func TestRollbackKeepsSettings(t *testing.T) {
 		if current.Update == nil || current.Update.Policy != spec.UpdateRegistry {
 			t.Errorf("settings = %+v, want those of now", current.Update)
 		}
+	})
+}
+
+// TestSoakFollowsSettings shortens the time for which an update is observed while it is.
+func TestSoakFollowsSettings(t *testing.T) {
+	inBubble(t, watched(), func(r *rig) {
+		settings := specupdate.Defaults(new(watched()), nil)
+		settings.Monitor = 24 * time.Hour
+		r.host.Set(settings)
+		r.set(func() { r.latest = newOne })
+		time.Sleep(time.Hour)
+		if view := r.machine.View(); view.State != string(update.PhaseSoaking) {
+			t.Fatalf("the update is %s (%s), want soaking", view.State, view.Why)
+		}
+		settings.Monitor = time.Minute
+		r.host.Set(settings)
+		r.machine.Wake()
+		time.Sleep(time.Second)
+		r.want(newOne, update.OutcomeConfirmed)
 	})
 }

@@ -60,9 +60,10 @@ const maxUnexplained = 3
 type soak struct {
 	// hash is what should run.
 	hash string
-	// since is when it was put in force, length how long it must be ready and well.
-	since  time.Time
-	length time.Duration
+	// since is when it was put in force, length how long it must be ready and well; at
+	// least check, in which its health check finds out that it is unhealthy.
+	since         time.Time
+	length, check time.Duration
 	// restarts is how often systemd had restarted the unit before. unexplained is how
 	// often it has since, without a failure that is to blame.
 	restarts, unexplained int
@@ -70,11 +71,9 @@ type soak struct {
 	kills int64
 }
 
-// newSoak returns the soak of a container. Its length is what is configured, but at
-// least the time in which its health check finds out that it is unhealthy.
-func newSoak(c *spec.Container, settings spec.Update, image Image, since time.Time) *soak {
-	length := max(settings.Monitor, healthTime(c, image))
-	return &soak{hash: c.Hash(), since: since, length: length}
+// newSoak returns the soak of a container, without its length.
+func newSoak(c *spec.Container, image Image, since time.Time) *soak {
+	return &soak{hash: c.Hash(), since: since, check: healthTime(c, image)}
 }
 
 // Docker's defaults for health checks: https://docs.docker.com/reference/dockerfile/#healthcheck

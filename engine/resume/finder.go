@@ -91,6 +91,14 @@ func (f *finder) message(stamp, text []byte) {
 	}
 }
 
+// endFound says whether the log has the last line that was relayed, or the text after it.
+func (f *finder) endFound() bool {
+	if n := len(f.ends); n > 0 {
+		return f.ends[n-1].known
+	}
+	return f.inside.known || len(f.partial) == 0 && !f.tail.cut
+}
+
 // result returns the mark after which the stream's log was not relayed. from is
 // the time of the first message.
 func (f *finder) result(from time.Time) mark {

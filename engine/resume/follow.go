@@ -57,13 +57,30 @@ func (r *Relay) Follow(ctx context.Context, open OpenLog) error {
 }
 
 // locate sets each stream's mark: it finds in the container's log where the
-// connection ended.
+// connection ended. A Docker that still runs may not have logged the last lines
+// yet: unless they are there, the log is read once more after skew.
 func (r *Relay) locate(ctx context.Context, open OpenLog) error {
 	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
 	defer cancel()
 	from, until := r.caughtUp.Add(-logMargin), r.disconnected.Add(skew)
-	var finders [2]*finder
-	err := logReader{
+	early := time.Now().Before(until)
+	finders, err := r.search(ctx, open, from, until)
+	if err == nil && early && !(finders[0].endFound() && finders[1].endFound()) {
+		wait(ctx, time.Until(until))
+		finders, err = r.search(ctx, open, from, until)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range r.streams {
+		r.streams[i].mark, r.streams[i].tail = finders[i].result(from), tail{}
+	}
+	return nil
+}
+
+// search reads the log between two times, and looks for the end of each stream.
+func (r *Relay) search(ctx context.Context, open OpenLog, from, until time.Time) (finders [2]*finder, err error) {
+	err = logReader{
 		out: r.out, from: from, until: until, write: r.write,
 		begin: func() {
 			for i := range finders {
@@ -77,13 +94,17 @@ func (r *Relay) locate(ctx context.Context, open OpenLog) error {
 			return len(text)
 		},
 	}.read(ctx, open)
-	if err != nil {
-		return err
+	return finders, err
+}
+
+// wait waits for d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
-	for i := range r.streams {
-		r.streams[i].mark, r.streams[i].tail = finders[i].result(from), tail{}
-	}
-	return nil
 }
 
 // remainder picks, from a stream's log, what comes after a mark.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/docker/docker/pkg/stdcopy"
@@ -49,6 +50,29 @@ func TestFollowContinuesAfterConnection(t *testing.T) {
 	if got, want := out.String(), "a\nb\nc\nd\n"; got != want {
 		t.Errorf("the output is %q, want %q", got, want)
 	}
+}
+
+// A Docker that still runs logs the last relayed lines a moment later.
+func TestFollowWaitsForLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		connected := time.Now()
+		r := Start(Output{Stdout: &out}, io.NopCloser(strings.NewReader(frame(stdcopy.Stdout, "a\nb\nc\n"))))
+		<-r.Done()
+		log := memoryLog{{0, "a\n"}, {time.Millisecond, "b\n"}, {2 * time.Millisecond, "c\n"}, {3 * time.Millisecond, "d\n"}}
+		open := func(ctx context.Context, request LogRequest) (io.ReadCloser, error) {
+			if time.Since(connected) < skew/2 {
+				return log[:1].open(connected, 0)(ctx, request)
+			}
+			return log.open(connected, 0)(ctx, request)
+		}
+		if err := r.Follow(t.Context(), open); err != nil {
+			t.Fatalf("Follow() = %v", err)
+		}
+		if got, want := out.String(), "a\nb\nc\nd\n"; got != want {
+			t.Errorf("the output is %q, want %q", got, want)
+		}
+	})
 }
 
 func TestFollowContinuesAfterError(t *testing.T) {

@@ -42,6 +42,8 @@ func TestStopIsNoFailure(t *testing.T) {
 	before := h.ready("app").ID
 	h.run("docker stop -t 20 app")
 	is(api.StateSoaking, func(c api.Container) bool { return c.Ready && c.ID != before })
+	h.assign(revision(2, "1s")) // the settings change while it is observed
+	is(api.OutcomeConfirmed, ready)
 	if said := h.run("journalctl -q -b -u dockhost@app --since @" + began + " -o cat | grep 'container is unhealthy' || :"); said != "" {
 		t.Errorf("the journal says of a container that was being stopped: %s", said)
 	}
