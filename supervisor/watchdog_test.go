@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -184,7 +185,7 @@ func TestWatchdogDuringStop(t *testing.T) {
 		report := newRig(t).reporterIn(during, "")
 		w := &watchdog{interval: time.Minute, report: report, log: zap.NewNop()}
 		w.changed(errUnhealthy)
-		if report.condition.ill != want {
+		if !errors.Is(report.condition.ill, want) {
 			t.Errorf("%s: ill = %v, want %v", during, report.condition.ill, want)
 		}
 	}

@@ -65,7 +65,7 @@ func (r *Relay) locate(ctx context.Context, open OpenLog) error {
 	from, until := r.caughtUp.Add(-logMargin), r.disconnected.Add(skew)
 	early := time.Now().Before(until)
 	finders, err := r.search(ctx, open, from, until)
-	if err == nil && early && !(finders[0].endFound() && finders[1].endFound()) {
+	if err == nil && early && (!finders[0].endFound() || !finders[1].endFound()) {
 		wait(ctx, time.Until(until))
 		finders, err = r.search(ctx, open, from, until)
 	}
