@@ -19,6 +19,7 @@ func newKeeping(t *testing.T) *host {
 	h.run(`docker pull -q localhost:5000/busybox && id=$(docker create localhost:5000/busybox) &&
 		docker commit -c 'VOLUME /data' $id ` + keeping + ` && docker rm $id`)
 	h.removesVolumes()
+	h.Cleanup(func() { h.try("docker rmi -f " + keeping) })
 	h.Cleanup(h.removesVolumes)
 	return h
 }
