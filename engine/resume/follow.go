@@ -66,7 +66,10 @@ func (r *Relay) locate(ctx context.Context, open OpenLog) error {
 	early := time.Now().Before(until)
 	finders, err := r.search(ctx, open, from, until)
 	if err == nil && early && (!finders[0].endFound() || !finders[1].endFound()) {
-		wait(ctx, time.Until(until))
+		select {
+		case <-time.After(time.Until(until)):
+		case <-ctx.Done():
+		}
 		finders, err = r.search(ctx, open, from, until)
 	}
 	if err != nil {
@@ -95,16 +98,6 @@ func (r *Relay) search(ctx context.Context, open OpenLog, from, until time.Time)
 		},
 	}.read(ctx, open)
 	return finders, err
-}
-
-// wait waits for d, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // remainder picks, from a stream's log, what comes after a mark.

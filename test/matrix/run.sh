@@ -7,7 +7,8 @@
 # A cell is a suite or an Engine on which all tests run, an upgrade of Debian's Docker to version 29 and back under running
 # containers, or a variant of daemon.json (variants.tsv) under which the core of the tests runs. Each boots a new test host.
 # Its output is in build/matrix/CELL.log, its result stays in build/matrix/CELL.result until the cell runs again; those of a
-# variant on another test host than trixie with Debian's Docker are in CELL@SUITE or CELL@SUITE-29-STORE. The exit status is 1 if a cell failed, or could not be tried.
+# variant on another test host than trixie with Debian's Docker are in CELL@SUITE or CELL@SUITE-29-STORE. The exit status is 1
+# if a cell failed, or could not be tried.
 #
 # Environment:
 #   SUITE, ENGINE, STORE   the test host of the variants (trixie with Debian's Docker)
@@ -66,7 +67,7 @@ configure() {
 		exit 1"
 }
 
-# note_result TEXT stores the result of a cell, with what the host consists of.
+# note_result TEXT stores the result of a cell, with what the host consists of. It returns 1 if the cell has not passed.
 note_result() {
 	local host
 	# shellcheck disable=SC2016 # the test host expands it
